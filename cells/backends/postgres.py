@@ -1,0 +1,83 @@
+"""The cell's own Postgres: pools by role, and the tenant-bound transaction. The only driver import outside the ledger engine.
+
+Money is bigint, ids are text, u128 numbers are `uuid` columns (16 bytes, ordered), JSON columns carry Python values.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from asyncpg import Record
+from asyncpg.pool import PoolConnectionProxy
+
+from residency.errors import KovraError
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+Pool = asyncpg.Pool
+
+__all__ = ["Connection", "Pool", "Record", "StoreUnavailable", "listen", "open_pool", "tenant_transaction", "transaction"]
+
+
+class StoreUnavailable(KovraError):
+    """The database did not answer. Nothing was committed, or it was and the same request will find it."""
+
+    code = "store-unavailable"
+    status = 503
+    retryable = True
+    title = "This region's record is not reachable just now"
+
+
+# What a lost or restarting server raises; everything else is a bug and travels up.
+LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError, asyncpg.InterfaceError, asyncpg.TooManyConnectionsError)
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]), format="binary",
+    )
+
+
+async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) -> Pool:
+    """A pool of prepared connections. `name` shows in pg_stat_activity. Raises StoreUnavailable."""
+    try:
+        return await asyncpg.create_pool(
+            dsn, min_size=size_min, max_size=size_max, init=_prepare, command_timeout=30,
+            server_settings={"application_name": name},
+        )
+    except LOST as error:
+        raise StoreUnavailable() from error
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction of the pool's role, committed at the end of the block. Raises StoreUnavailable."""
+    try:
+        async with pool.acquire(timeout=10) as connection, connection.transaction():
+            yield connection
+    except LOST as error:
+        raise StoreUnavailable() from error
+
+
+@asynccontextmanager
+async def tenant_transaction(pool: Pool, tenant_id: str) -> AsyncIterator[Connection]:
+    """A transaction of the API's role that sees one tenant's rows and no other's. Raises StoreUnavailable."""
+    async with transaction(pool) as connection:
+        await connection.execute("select set_config('kovra.tenant', $1, true)", tenant_id)
+        yield connection
+
+
+async def listen(pool: Pool, channel: str, wake: Any) -> Connection:
+    """A connection that calls `wake()` at each notification on `channel`; the caller releases it by closing the pool."""
+    connection = await pool.acquire()
+    await connection.add_listener(channel, lambda *_: wake())
+    return connection
+
+
+def number_to_uuid(number: int) -> UUID:
+    """A u128 as the uuid column that stores it."""
+    return UUID(int=number)

@@ -1,0 +1,86 @@
+"""Money is a whole number of minor units of a currency (ISO 4217). A float never touches it."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+
+from residency.errors import KovraError
+
+# Amounts are bigint in the journal; far above any scheme's ceiling, far below 2^63 so that sums cannot wrap.
+AMOUNT_MAX_MINOR = 10**16
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """One ISO 4217 entry. `payable_unit_minor`: the smallest amount its rails move (whole rupiah for IDR)."""
+
+    code: str
+    number: int
+    exponent: int
+    payable_unit_minor: int
+
+    @property
+    def minor_per_major(self) -> int:
+        return int(10**self.exponent)
+
+
+# Source: ISO 4217 list one (SIX). Bank Indonesia's rails carry whole rupiah although ISO gives IDR two decimals.
+CURRENCIES: MappingProxyType[str, Currency] = MappingProxyType(
+    {
+        currency.code: currency
+        for currency in (
+            Currency("EUR", 978, 2, 1),
+            Currency("GBP", 826, 2, 1),
+            Currency("IDR", 360, 2, 100),
+            Currency("USD", 840, 2, 1),
+            Currency("SEK", 752, 2, 1),
+            Currency("DKK", 208, 2, 1),
+        )
+    }
+)
+
+
+class UnknownCurrency(KovraError):
+    code = "unknown-currency"
+    status = 422
+    title = "That currency is not supported"
+
+
+class InvalidAmount(KovraError):
+    code = "invalid-amount"
+    status = 422
+    title = "That amount cannot be used"
+
+
+def currency_of(code: str, pointer: str | None = None) -> Currency:
+    """Raises UnknownCurrency."""
+    try:
+        return CURRENCIES[code]
+    except KeyError:
+        supported = ", ".join(sorted(CURRENCIES))
+        raise UnknownCurrency(f"Use one of {supported}.", pointer=pointer) from None
+
+
+def parse_amount(value: str, code: str, pointer: str | None = None) -> int:
+    """`("1250.00", "EUR")` → 125000 minor units. Positive only. Raises UnknownCurrency, InvalidAmount."""
+    currency = currency_of(code, pointer)
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise InvalidAmount('Write the amount as a decimal string, such as "1250.00".', pointer=pointer) from None
+    if not amount.is_finite() or len(value) > 32 or "e" in value.lower() or "_" in value:
+        raise InvalidAmount('Write the amount as a plain decimal string, such as "1250.00".', pointer=pointer)
+    if amount <= 0:
+        raise InvalidAmount("The amount must be more than zero.", pointer=pointer)
+    minor = amount.scaleb(currency.exponent)
+    if minor > AMOUNT_MAX_MINOR:
+        raise InvalidAmount("The amount is larger than any payment can be.", pointer=pointer)
+    if minor != minor.to_integral_value():
+        raise InvalidAmount(f"{code} has {currency.exponent} decimals; the amount has more.", pointer=pointer)
+    return int(minor)
+
+
+def format_amount(minor: int, code: str) -> str:
+    """125000, "EUR" → "1250.00"; the sign is kept."""
+    exponent = CURRENCIES[code].exponent
+    return f"{Decimal(minor).scaleb(-exponent):.{exponent}f}"
