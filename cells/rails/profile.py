@@ -1,0 +1,74 @@
+"""A rail's profile: the scheme's facts as data, each with its source beside it.
+
+Invariant: every fact that a scheme decides has an entry in `sources`; a profile without one cannot be built.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Literal
+
+_OURS = frozenset({"name", "title", "sources"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRules:
+    """What text a scheme carries. `characters` is the body of a regular-expression character class."""
+
+    characters: str
+    name_length: int
+    remittance_length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RailProfile:
+    """Facts of one scheme. Amounts in minor units; None = no ceiling. Times in seconds.
+
+    `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment the scheme
+    has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or must be given back
+    meanwhile. `reasons`: reason code → text; `open_reasons`: the codes that are no final answer.
+    """
+
+    name: str
+    title: str
+    currency: str
+    floor_minor: int
+    ceiling_minor: int | None
+    payable_unit_minor: int
+    always_open: bool
+    answer_time_s: float
+    finality_time_s: float
+    in_doubt: Literal["hold", "restore"]
+    wire: str
+    payment_message: str
+    status_message: str
+    inquiry_message: str
+    transactions_per_message: int
+    carries_uetr: bool
+    text: TextRules
+    reasons: Mapping[str, str]
+    open_reasons: frozenset[str]
+    not_found_code: str
+    settled_statuses: frozenset[str]
+    accepted_status: str
+    sources: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        facts = {one.name for one in fields(self)} - _OURS
+        unsourced = facts - set(self.sources)
+        assert not unsourced, f"{self.name}: no source for {sorted(unsourced)}"
+        assert self.not_found_code in self.open_reasons
+        assert self.open_reasons <= set(self.reasons)
+        object.__setattr__(self, "reasons", MappingProxyType(dict(self.reasons)))
+
+    def objection(self, amount_minor: int, currency: str) -> tuple[str, str] | None:
+        """Why this rail cannot carry the amount, as (ISO reason code, text); None when it can."""
+        if currency != self.currency:
+            return "AM03", f"{self.title} moves {self.currency} only."
+        if amount_minor % self.payable_unit_minor:
+            return "AM12", f"{self.title} moves whole payable units of {self.payable_unit_minor} minor units."
+        if amount_minor < self.floor_minor:
+            return "AM06", f"{self.title} takes no amount below {self.floor_minor} minor units."
+        if self.ceiling_minor is not None and amount_minor > self.ceiling_minor:
+            return "AM02", f"{self.title} takes no amount above {self.ceiling_minor} minor units."
+        return None

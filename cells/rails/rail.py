@@ -1,0 +1,183 @@
+"""The rail: the one protocol by which a cell asks a scheme to move money, and the words both sides of it use.
+
+Invariants:
+- The end-to-end id and the transaction id are functions of the transfer id, so a payment asked twice is one payment.
+- An outcome is a value. `Settled` and `Refused` are the scheme's final word; everything unknown is `InDoubt`, never an error.
+- `RailUnavailable` is raised only when *no* payment of the request can have reached the scheme.
+- Personal fields never show in a repr.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Literal, Protocol
+from uuid import UUID
+
+from residency.classes import Confidential, Personal, Public
+from residency.errors import KovraError
+from residency.ids import parse
+
+from cells.rails.profile import RailProfile
+
+AccountForm = Literal["iban", "uk", "id"]
+
+
+class RailUnavailable(KovraError):
+    """The scheme could not be reached and has not seen the payments: the same request may be sent again."""
+
+    code = "rail-unavailable"
+    status = 503
+    retryable = True
+    title = "The payment scheme cannot be reached just now"
+
+
+class MessageInvalid(KovraError):
+    """A scheme message that does not parse, or says something this rail cannot mean. Nothing was booked."""
+
+    code = "rail-message-invalid"
+    status = 400
+    title = "The scheme message cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account at a bank. `bank` is a BIC, a six-digit sort code or an Indonesian bank code; "" where unknown."""
+
+    form: Annotated[AccountForm, Public]
+    number: Annotated[str, Personal] = field(repr=False)
+    bank: Annotated[str, Confidential] = ""
+
+    @property
+    def key(self) -> str:
+        """As a wallet's account number is written: the IBAN, sort code and number (14 digits), or the number."""
+        return self.bank + self.number if self.form == "uk" else self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who pays or is paid. `country` is ISO 3166-1 alpha-2; address parts are structured, "" where unknown."""
+
+    name: Annotated[str, Personal] = field(repr=False)
+    account: Account | None = None
+    country: Annotated[str, Confidential] = ""
+    town: Annotated[str, Personal] = field(default="", repr=False)
+    street: Annotated[str, Personal] = field(default="", repr=False)
+    postcode: Annotated[str, Personal] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """One payment out. `amount_minor` in minor units of `currency`; `creditor.account` is always given."""
+
+    transfer_id: Annotated[str, Public]
+    amount_minor: Annotated[int, Confidential]
+    currency: Annotated[str, Public]
+    debtor: Party
+    creditor: Party
+    remittance: Annotated[str, Personal] = field(default="", repr=False)
+
+    @property
+    def end_to_end_id(self) -> str:
+        return end_to_end_id(self.transfer_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Final: the scheme moved the money."""
+
+    scheme_reference: str
+    at: datetime
+    final: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Final: the scheme did not and will not move the money. `reason_code` is an ISO 20022 external code."""
+
+    reason_code: str
+    reason: str
+    at: datetime
+    final: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Not known yet. `cause` tells a silent scheme from one that says the payment is pending or not found."""
+
+    since: datetime
+    cause: Literal["no_answer", "pending", "not_found", "contradiction"] = "no_answer"
+    final: ClassVar[bool] = False
+
+
+Outcome = Settled | Refused | InDoubt
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Money that arrives: one inbound credit. `scheme_reference` is unique per rail; duplicates carry it again."""
+
+    rail: Annotated[str, Public]
+    scheme_reference: Annotated[str, Public]
+    end_to_end_id: Annotated[str, Confidential]
+    amount_minor: Annotated[int, Confidential]
+    currency: Annotated[str, Public]
+    debtor: Party
+    creditor_account: Account
+    remittance: Annotated[str, Personal] = field(repr=False)
+    received_at: Annotated[datetime, Public]
+
+
+class Rail(Protocol):
+    """A connection to one scheme. Implementations hold no truth; the submissions table does."""
+
+    profile: RailProfile
+
+    async def submit(self, payouts: Sequence[Payout]) -> Sequence[Outcome]:
+        """Ask the scheme to pay; one outcome per payout, in order. Asking again under the same ids pays once.
+
+        Raises RailUnavailable when none of them reached the scheme.
+        """
+        ...
+
+    async def inquire(self, end_to_end_ids: Sequence[str]) -> Sequence[Outcome]:
+        """What became of these payments; one outcome each, in order. "Not found" is InDoubt, never final.
+
+        Raises RailUnavailable when the scheme cannot be reached.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+def end_to_end_id(transfer_id: str) -> str:
+    """`tr_eu1_…` → `tr-eu1-…`: at most 35 characters, none outside the character set every scheme shares."""
+    return transfer_id.replace("_", "-")
+
+
+def transfer_id_of(end_to_end_id_text: str) -> str:
+    """The transfer that an end-to-end id of ours names. Raises residency.ids.MalformedId for any other text."""
+    return parse(end_to_end_id_text.replace("-", "_"), "tr").text
+
+
+def transaction_id(end_to_end_id_text: str) -> str:
+    """The scheme's TxId: the end-to-end id without its dashes."""
+    return end_to_end_id_text.replace("-", "")
+
+
+def uetr(end_to_end_id_text: str) -> str:
+    """The unique end-to-end transaction reference: a version 4 UUID by form (ISO 20022 asks for it), made from the id."""
+    digest = hashlib.sha256(b"kovra-uetr-v1|" + end_to_end_id_text.encode()).digest()
+    return str(UUID(bytes=digest[:16], version=4))
+
+
+def outcome_after(profile: RailProfile, outcome: Outcome, asked_at: datetime, now: datetime) -> Outcome:
+    """What `outcome` means once the scheme's finality time is over: "not found" becomes a refusal, and nothing else does."""
+    if isinstance(outcome, InDoubt) and outcome.cause == "not_found":
+        if (now - asked_at).total_seconds() >= profile.finality_time_s:
+            return Refused(profile.not_found_code, "The scheme never received the payment.", now)
+    return outcome
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,31 @@
+"""Every rail there is, by name. Adding one is a folder with a profile and a line here."""
+
+from cells.rails.bi_fast.profile import PROFILE as BI_FAST
+from cells.rails.connection import SchemeConnection
+from cells.rails.faster_payments.profile import PROFILE as FASTER_PAYMENTS
+from cells.rails.iso20022.connector import Iso20022Rail
+from cells.rails.profile import RailProfile
+from cells.rails.rail import Rail
+from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
+from residency.errors import KovraError
+
+PROFILES: dict[str, RailProfile] = {one.name: one for one in (SEPA_INSTANT, FASTER_PAYMENTS, BI_FAST)}
+
+
+class UnknownRail(KovraError):
+    code = "unknown-rail"
+    status = 404
+    title = "There is no such rail"
+
+
+def profile_of(name: str) -> RailProfile:
+    """Raises UnknownRail."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise UnknownRail(f"Use one of {', '.join(sorted(PROFILES))}.") from None
+
+
+def open_rail(name: str, connection: SchemeConnection) -> Rail:
+    """A connector for the named scheme. Opens its sockets at first use; close() it. Raises UnknownRail."""
+    return Iso20022Rail(profile_of(name), connection)
