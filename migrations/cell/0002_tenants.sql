@@ -1,70 +1,88 @@
--- Tenants, their API keys and their wallets.
+-- tenants, their API keys and their wallets
 -- depends: 0001_roles
 
 -- migrate: apply
 
--- A tenant is provisioned into every cell with the same id and the same owner number (the ledger's 64-bit owner);
--- it is a company, so nothing here is personal data.
-CREATE TABLE tenants (
-    compliance_region text NOT NULL,
-    tenant_id text NOT NULL,
-    name text NOT NULL,
-    home_region text NOT NULL,
-    home_cell text NOT NULL,
-    tier text NOT NULL,
-    environment text NOT NULL CHECK (environment IN ('sandbox', 'live')),
-    owner_number bigint NOT NULL CHECK (owner_number > 0),
-    placement text NOT NULL CHECK (placement IN ('shared', 'own')),
-    created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (compliance_region, tenant_id),
-    UNIQUE (compliance_region, owner_number)
-) PARTITION BY LIST (compliance_region);
+-- A tenant is provisioned into every cell with the same id and the same owner number (the 64-bit owner of the ledger's
+-- account ids). It is a company: nothing here is personal data.
+create table tenants (
+    compliance_region text not null,
+    tenant_id text not null,
+    name text not null,
+    home_region text not null,
+    home_cell text not null,
+    tier text not null,
+    environment text not null check (environment in ('sandbox', 'live')),
+    owner_number bigint not null check (owner_number > 0),
+    placement text not null check (placement in ('shared', 'own')),
+    created_at timestamptz not null default now(),
+    primary key (compliance_region, tenant_id),
+    unique (compliance_region, owner_number)
+) partition by list (compliance_region);
 
 -- Only the SHA-256 of a key's secret is kept: the secret has 256 bits of its own, so a slow hash would add nothing.
-CREATE TABLE api_keys (
-    compliance_region text NOT NULL,
-    key_id text NOT NULL,
-    tenant_id text NOT NULL,
-    secret_sha256 bytea NOT NULL CHECK (octet_length(secret_sha256) = 32),
-    scopes text[] NOT NULL,
-    label text NOT NULL DEFAULT '',
-    created_at timestamptz NOT NULL DEFAULT now(),
+create table api_keys (
+    compliance_region text not null,
+    key_id text not null,
+    tenant_id text not null,
+    secret_sha256 bytea not null check (octet_length(secret_sha256) = 32),
+    scopes text[] not null,
+    label text not null,
+    created_at timestamptz not null default now(),
     expires_at timestamptz,
     revoked_at timestamptz,
-    PRIMARY KEY (compliance_region, key_id),
-    FOREIGN KEY (compliance_region, tenant_id) REFERENCES tenants (compliance_region, tenant_id)
-) PARTITION BY LIST (compliance_region);
-CREATE INDEX api_keys_tenant ON api_keys (compliance_region, tenant_id);
+    primary key (compliance_region, key_id),
+    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+) partition by list (compliance_region);
+create index api_keys_by_tenant on api_keys (compliance_region, tenant_id);
 
--- A wallet's epoch fences its writer: a host that journals with an epoch below the row's is a stale copy.
-CREATE TABLE wallets (
-    compliance_region text NOT NULL,
-    wallet_id text NOT NULL,
-    tenant_id text NOT NULL,
-    currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    qualifier bigint NOT NULL DEFAULT 0 CHECK (qualifier BETWEEN 0 AND 4294967295),
-    account_number text NOT NULL,
-    epoch bigint NOT NULL DEFAULT 0,
-    host text NOT NULL DEFAULT '',
-    state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'frozen', 'closed')),
-    created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (compliance_region, wallet_id),
-    UNIQUE (compliance_region, tenant_id, currency, qualifier),
-    -- Minted by the cell, never by a tenant, so the duplicate-key error tells nobody about another tenant.
-    UNIQUE (compliance_region, account_number),
-    FOREIGN KEY (compliance_region, tenant_id) REFERENCES tenants (compliance_region, tenant_id)
-) PARTITION BY LIST (compliance_region);
+-- A wallet's epoch fences its writer: a host that journals under an epoch other than the row's is a stale copy.
+create table wallets (
+    compliance_region text not null,
+    wallet_id text not null,
+    tenant_id text not null,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    qualifier bigint not null check (qualifier between 0 and 4294967295),
+    account_number text not null,
+    epoch bigint not null default 0,
+    host text not null default '',
+    state text not null default 'open' check (state in ('open', 'frozen', 'closed')),
+    created_at timestamptz not null default now(),
+    primary key (compliance_region, wallet_id),
+    unique (compliance_region, tenant_id, currency, qualifier),
+    -- Minted by the cell, never chosen by a tenant: a duplicate tells nobody anything about another tenant.
+    unique (compliance_region, account_number),
+    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+) partition by list (compliance_region);
 
-SELECT kovra_protect('tenants');
-SELECT kovra_protect('api_keys');
-SELECT kovra_protect('wallets');
+call kovra_protect('tenants');
+call kovra_protect('api_keys');
+call kovra_protect('wallets');
 
-GRANT SELECT ON tenants, wallets TO kovra_api;
-GRANT SELECT, INSERT ON api_keys TO kovra_api;
-GRANT UPDATE (revoked_at) ON api_keys TO kovra_api;
-GRANT SELECT, INSERT ON tenants, api_keys, wallets TO kovra_writer;
-GRANT UPDATE (name, tier, placement) ON tenants TO kovra_writer;
-GRANT UPDATE (revoked_at) ON api_keys TO kovra_writer;
-GRANT UPDATE (epoch, host, state) ON wallets TO kovra_writer;
+grant select on tenants, api_keys, wallets to kovra_api;
+grant insert (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at) on api_keys to kovra_api;
+grant update (revoked_at) on api_keys to kovra_api;
+grant select, insert on tenants, api_keys, wallets to kovra_writer;
+grant update (name, tier, placement) on tenants to kovra_writer;
+grant update (revoked_at) on api_keys to kovra_writer;
+grant update (epoch, host, state) on wallets to kovra_writer;
+
+-- Who a caller is must be known before its tenant can be: one key by its exact id, with its tenant, and nothing else.
+-- The owner's policies exist for this function alone (the tables force row security upon their owner too).
+create policy owner_reads on tenants for select to current_user using (true);
+create policy owner_reads on api_keys for select to current_user using (true);
+create function find_api_keys(region text, ids text[]) returns table (
+    key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, expires_at timestamptz,
+    revoked_at timestamptz, name text, home_region text, home_cell text, tier text, environment text,
+    owner_number bigint, placement text, checked_at timestamptz
+)
+    language sql stable security definer set search_path = public, pg_temp as $$
+    select k.key_id, k.tenant_id, k.secret_sha256, k.scopes, k.label, k.expires_at, k.revoked_at,
+           t.name, t.home_region, t.home_cell, t.tier, t.environment, t.owner_number, t.placement, now()
+    from api_keys k join tenants t using (compliance_region, tenant_id)
+    where k.compliance_region = region and k.key_id = any (ids)
+$$;
+revoke all on function find_api_keys(text, text[]) from public;
+grant execute on function find_api_keys(text, text[]) to kovra_api, kovra_writer;
 
 -- migrate: rollback

@@ -1,0 +1,253 @@
+"""Tenants, keys and wallets as rows. Batch-first: every function takes sequences, and none commits.
+
+`region` comes first after the connection, because it is the first column of every key.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from cells.backends.postgres import Connection, Record
+from cells.tenants.account_numbers import mint_account_number
+from cells.tenants.tenant import ApiKey, NewWallet, Tenant, UnknownTenant, UnknownWallet, Wallet
+from residency.directory import CellEntry
+from residency.ids import mint
+
+# Two random account numbers meet rarely (the shortest has 10^8 forms); three rounds without progress are a bug.
+_MINT_ROUNDS = 3
+
+_SELECT_WALLET = """
+    select w.wallet_id, w.tenant_id, w.currency, w.qualifier, w.account_number, w.epoch, w.host, w.state,
+           t.owner_number, t.placement, t.tier
+    from wallets w join tenants t using (compliance_region, tenant_id)
+"""
+
+
+class KeyHolder(NamedTuple):
+    """A key as stored, its tenant, and the database's time at the look-up (pass it on to keys.check_key)."""
+
+    key: ApiKey
+    tenant: Tenant
+    checked_at: datetime
+
+
+async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> None:
+    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated."""
+    columns = list(
+        zip(
+            *(
+                (one.tenant_id, one.name, one.home_region, one.home_cell, one.tier, one.environment,
+                 one.owner_number, one.placement)
+                for one in tenants
+            ),
+            strict=True,
+        )
+    )
+    if columns:
+        await connection.execute(
+            """
+            insert into tenants (compliance_region, tenant_id, name, home_region, home_cell, tier, environment,
+                                 owner_number, placement)
+            select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                     $8::bigint[], $9::text[])
+            on conflict (compliance_region, tenant_id) do nothing
+            """,
+            region, *columns,
+        )  # fmt: skip
+
+
+async def find_tenants(connection: Connection, region: str, tenant_ids: Sequence[str]) -> dict[str, Tenant]:
+    """The tenants among `tenant_ids` that this cell knows, by id."""
+    rows = await connection.fetch(
+        """
+        select tenant_id, name, home_region, home_cell, tier, owner_number, environment, placement
+        from tenants where compliance_region = $1 and tenant_id = any ($2::text[])
+        """,
+        region, tenant_ids,
+    )  # fmt: skip
+    return {row["tenant_id"]: _tenant(row) for row in rows}
+
+
+async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) -> None:
+    """Store new keys; a key that is stored already stays as it is."""
+    # One array of text per column, but scopes: arrays of arrays must be rectangular, so scopes travel joined.
+    await connection.execute(
+        """
+        insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at)
+        select $1, key_id, tenant_id, secret, string_to_array(scopes, ' '), label, expires_at
+        from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::timestamptz[])
+             as new (key_id, tenant_id, secret, scopes, label, expires_at)
+        on conflict (compliance_region, key_id) do nothing
+        """,
+        region,
+        [key.key_id for key in keys],
+        [key.tenant_id for key in keys],
+        [key.secret_sha256 for key in keys],
+        [" ".join(sorted(key.scopes)) for key in keys],
+        [key.label for key in keys],
+        [key.expires_at for key in keys],
+    )
+
+
+async def find_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> dict[str, KeyHolder]:
+    """Keys with their tenants, revoked and expired ones included. Works before a tenant is bound to the connection."""
+    rows = await connection.fetch("select * from find_api_keys($1, $2::text[])", region, key_ids)
+    return {row["key_id"]: KeyHolder(_key(row), _tenant(row), row["checked_at"]) for row in rows}
+
+
+async def revoke_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> list[str]:
+    """Revoke keys from now on, by the database's clock; answers the ids that were not revoked before."""
+    rows = await connection.fetch(
+        """
+        update api_keys set revoked_at = now()
+        where compliance_region = $1 and key_id = any ($2::text[]) and revoked_at is null
+        returning key_id
+        """,
+        region, key_ids,
+    )  # fmt: skip
+    return [row["key_id"] for row in rows]
+
+
+async def open_wallets(connection: Connection, cell: CellEntry, wallets: Sequence[NewWallet]) -> list[Wallet]:
+    """Open wallets in `cell`, each with an account number of its own; one that is open is answered as it is.
+
+    The answer is in the order of `wallets`. Raises UnknownTenant.
+    """
+    for one in wallets:
+        assert one.currency in cell.currencies, f"{cell.name} does not hold {one.currency}"
+    found = await _wallets_by_key(connection, cell.region, wallets)
+    for _ in range(_MINT_ROUNDS):
+        missing = list(dict.fromkeys(one for one in wallets if one not in found))
+        if not missing:
+            return [found[one] for one in wallets]
+        known = await find_tenants(connection, cell.region, [one.tenant_id for one in missing])
+        if strangers := {one.tenant_id for one in missing} - set(known):
+            raise UnknownTenant(f"Provision {', '.join(sorted(strangers))} into {cell.name} first.")
+        await _insert_wallets(connection, cell, missing)
+        found |= await _wallets_by_key(connection, cell.region, missing)
+    raise AssertionError(f"no free account number in {_MINT_ROUNDS} rounds")
+
+
+async def find_wallets(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, Wallet]:
+    """The wallets among `wallet_ids`, by id."""
+    rows = await connection.fetch(
+        _SELECT_WALLET + "where w.compliance_region = $1 and w.wallet_id = any ($2::text[])", region, wallet_ids
+    )
+    return {row["wallet_id"]: _wallet(row) for row in rows}
+
+
+async def find_wallets_by_account(
+    connection: Connection, region: str, account_numbers: Sequence[str]
+) -> dict[str, Wallet]:
+    """The wallets that carry `account_numbers` (as inbound money names them), by account number."""
+    rows = await connection.fetch(
+        _SELECT_WALLET + "where w.compliance_region = $1 and w.account_number = any ($2::text[])",
+        region, account_numbers,
+    )  # fmt: skip
+    return {row["account_number"]: _wallet(row) for row in rows}
+
+
+async def find_wallets_of_tenants(
+    connection: Connection, region: str, wallets: Sequence[NewWallet]
+) -> dict[NewWallet, Wallet]:
+    """The wallets that stand under (tenant, currency, qualifier), by that key."""
+    return await _wallets_by_key(connection, region, wallets)
+
+
+async def list_wallets(connection: Connection, region: str, tenant_id: str) -> list[Wallet]:
+    """All wallets of a tenant in this cell, by currency and qualifier."""
+    rows = await connection.fetch(
+        _SELECT_WALLET + "where w.compliance_region = $1 and w.tenant_id = $2 order by w.currency, w.qualifier",
+        region, tenant_id,
+    )  # fmt: skip
+    return [_wallet(row) for row in rows]
+
+
+async def bump_epoch(
+    connection: Connection, region: str, wallet_ids: Sequence[str], host: str
+) -> dict[str, int]:
+    """Take wallets over for `host`: their new epochs, by wallet id. Every earlier holder is stale from the commit on.
+
+    Rows are taken in one order, so that two hosts that take the same wallets cannot deadlock. Raises UnknownWallet.
+    """
+    rows = await connection.fetch(
+        """
+        with taken as (
+            select wallet_id from wallets
+            where compliance_region = $1 and wallet_id = any ($2::text[]) order by wallet_id for update
+        )
+        update wallets w set epoch = w.epoch + 1, host = $3
+        from taken where w.compliance_region = $1 and w.wallet_id = taken.wallet_id
+        returning w.wallet_id, w.epoch
+        """,
+        region, wallet_ids, host,
+    )  # fmt: skip
+    epochs = {row["wallet_id"]: row["epoch"] for row in rows}
+    if missing := set(wallet_ids) - set(epochs):
+        raise UnknownWallet(f"There is no wallet {', '.join(sorted(missing))}.")
+    return epochs
+
+
+async def lock_epochs(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, int]:
+    """The epochs of wallets, held for the rest of the transaction against bump_epoch, not against each other."""
+    rows = await connection.fetch(
+        """
+        select wallet_id, epoch from wallets
+        where compliance_region = $1 and wallet_id = any ($2::text[]) order by wallet_id for share
+        """,
+        region, wallet_ids,
+    )  # fmt: skip
+    return {row["wallet_id"]: row["epoch"] for row in rows}
+
+
+async def _insert_wallets(connection: Connection, cell: CellEntry, wallets: Sequence[NewWallet]) -> None:
+    # No target on the conflict: either unique key may meet, and the caller reads back which rows are there.
+    await connection.execute(
+        """
+        insert into wallets (compliance_region, wallet_id, tenant_id, currency, qualifier, account_number)
+        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+        on conflict do nothing
+        """,
+        cell.region,
+        [mint("wal", cell.name) for _ in wallets],
+        [one.tenant_id for one in wallets],
+        [one.currency for one in wallets],
+        [one.qualifier for one in wallets],
+        [mint_account_number(cell.region, one.currency, cell.number) for one in wallets],
+    )
+
+
+async def _wallets_by_key(
+    connection: Connection, region: str, wallets: Sequence[NewWallet]
+) -> dict[NewWallet, Wallet]:
+    rows = await connection.fetch(
+        _SELECT_WALLET
+        + """
+        join unnest($2::text[], $3::text[], $4::bigint[]) as wanted (tenant_id, currency, qualifier)
+          on (w.tenant_id, w.currency, w.qualifier) = (wanted.tenant_id, wanted.currency, wanted.qualifier)
+        where w.compliance_region = $1
+        """,
+        region,
+        [one.tenant_id for one in wallets],
+        [one.currency for one in wallets],
+        [one.qualifier for one in wallets],
+    )
+    return {NewWallet(row["tenant_id"], row["currency"], row["qualifier"]): _wallet(row) for row in rows}
+
+
+def _tenant(row: Record) -> Tenant:
+    return Tenant(
+        row["tenant_id"], row["name"], row["home_region"], row["home_cell"], row["tier"], row["owner_number"],
+        row["environment"], row["placement"],
+    )  # fmt: skip
+
+
+def _key(row: Record) -> ApiKey:
+    return ApiKey(
+        row["key_id"], row["tenant_id"], row["secret_sha256"], frozenset(row["scopes"]), row["label"],
+        row["expires_at"], row["revoked_at"],
+    )  # fmt: skip
+
+
+def _wallet(row: Record) -> Wallet:
+    return Wallet(**dict(row))
