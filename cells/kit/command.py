@@ -1,0 +1,60 @@
+"""What a wallet is asked and what it answers: the words that floor 2 (the handler) and floor 3 (the actor) share.
+
+Invariants: a command keeps its id through every retry; a batch answers in the order it was asked; an expected failure is
+a value (a KovraError in the reply), never an exception that would fail its neighbours; bodies carry ids, codes and
+amounts only, because they pass through the actor host's memory, where nothing personal may lie.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from residency.errors import KovraError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing asked of one wallet. `command_id` names the wish, not the attempt; `body` is plain picklable data."""
+
+    command_id: str
+    wallet_id: str
+    name: str
+    body: Any = None
+
+
+Reply = Any
+"""The command's value, or the KovraError that refused it."""
+
+
+class StaleEpoch(KovraError):
+    """The journal has seen a later copy of this wallet: what this copy wanted to write was not written."""
+
+    code = "stale-epoch"
+    status = 503
+    retryable = True
+    title = "Another copy of this wallet has taken over; ask again"
+
+
+class WalletHandler(Protocol):
+    """The institution behind the wallet actor. Every method is idempotent; none keeps truth in memory."""
+
+    async def activate(self, wallet_ids: Sequence[str]) -> Mapping[str, int]:
+        """Raise each wallet's epoch in the journal by one and answer the new ones: older copies can journal no more.
+
+        A wallet that does not exist is left out of the answer.
+        """
+        ...
+
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+        """Carry out the commands, one reply each, in order; `epochs` has every wallet of the batch.
+
+        A wallet whose epoch is stale gets StaleEpoch as the reply to each of its commands, and nothing of it is journaled.
+        An exception means that nothing is known of the whole batch; the same ids will be asked again.
+        """
+        ...
+
+    async def passivate(self, wallet_ids: Sequence[str]) -> None:
+        """Forget what is cached of these wallets."""
+        ...
+
+    async def close(self) -> None: ...
