@@ -1,0 +1,52 @@
+"""Fixtures everybody may use. Servers are real, one set per test process, started on first use."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[servers.RunningPostgres]:
+    """One Postgres 18 for this test process."""
+    directory = servers.scratch_directory()
+    running = servers.start_postgres(directory)
+    try:
+        yield running
+    finally:
+        servers.stop(running.process)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def cell_database(postgres_cluster: servers.RunningPostgres) -> Iterator[Callable[[str], servers.CellDatabase]]:
+    """`cell_database("EU")`: a fresh, migrated database of that region; dropped after the test."""
+    made: list[servers.CellDatabase] = []
+
+    def make(region: str) -> servers.CellDatabase:
+        made.append(postgres_cluster.database(region))
+        return made[-1]
+
+    yield make
+    for database in made:
+        postgres_cluster.drop(database)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.RunningRedis]:
+    """One Redis for this test process."""
+    directory = servers.scratch_directory()
+    running = servers.start_redis(directory)
+    try:
+        yield running
+    finally:
+        servers.stop(running.process)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_url(redis_server: servers.RunningRedis) -> str:
+    """Where this test process's Redis answers, password included."""
+    return redis_server.server.url
