@@ -1,0 +1,109 @@
+"""The vault's cryptography: personal data sealed with one data key per subject, each wrapped by the region's key.
+
+Both layers are AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces. The associated data binds each ciphertext to its region,
+tenant, subject and kind, so that one moved to another row does not open. Destroying a wrapped key is erasure: what it
+sealed is noise from then on, and rows and chains that name the subject stay whole.
+
+The region's keys come as `{kid: 32 bytes}` with the current kid; they rotate every 90 days. An old kid stays in the mapping until
+`rewrap` has moved every subject off it, and then goes: with it goes what backups still held under it.
+
+Pure: bytes in, bytes out, batch-first. The tables are cells/parties/store_subjects.py.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from residency.errors import KovraError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class VaultUnreadable(KovraError):
+    """A sealed record that does not open: altered, moved, or sealed under a key that this cell no longer has."""
+
+    code = "vault-unreadable"
+    status = 500
+    title = "A record in the vault cannot be read"
+
+
+class SubjectRef(NamedTuple):
+    """Whose data it is. `kind` is `recipient` or `payer`."""
+
+    tenant_id: str
+    subject_id: str
+    kind: str
+
+
+class WrappedKey(NamedTuple):
+    """A subject's data key under the region's key `kid`: nonce, ciphertext and tag, 60 bytes."""
+
+    kid: str
+    wrapped: bytes
+
+
+class Sealed(NamedTuple):
+    """One subject's data, and the key that opens it."""
+
+    key: WrappedKey
+    nonce: bytes
+    ciphertext: bytes
+
+
+class Vault:
+    """Seals and opens the personal data of one region."""
+
+    def __init__(self, region: str, keys: Mapping[str, bytes], current_kid: str) -> None:
+        assert current_kid in keys, "the current key must be one of the keys"
+        assert all(len(key) == KEY_BYTES for key in keys.values()), "AES-256 keys are 32 bytes"
+        self.region = region
+        self.current_kid = current_kid
+        self._keys = {kid: AESGCM(key) for kid, key in keys.items()}
+
+    def seal(self, items: Sequence[tuple[SubjectRef, bytes]]) -> list[Sealed]:
+        """Seal each subject's data under a new data key, in order."""
+        sealed: list[Sealed] = []
+        for subject, data in items:
+            data_key = os.urandom(KEY_BYTES)
+            nonce = os.urandom(NONCE_BYTES)
+            ciphertext = AESGCM(data_key).encrypt(nonce, data, self._bound("data", subject))
+            sealed.append(Sealed(self._wrap(subject, data_key), nonce, ciphertext))
+        return sealed
+
+    def open(self, items: Sequence[tuple[SubjectRef, Sealed]]) -> list[bytes]:
+        """What each subject's record says, in order. Raises VaultUnreadable, naming the subject's id."""
+        opened: list[bytes] = []
+        for subject, record in items:
+            data_key = AESGCM(self._unwrap(subject, record.key))
+            try:
+                opened.append(data_key.decrypt(record.nonce, record.ciphertext, self._bound("data", subject)))
+            except InvalidTag:
+                raise VaultUnreadable(f"The record of {subject.subject_id} was altered or moved.") from None
+        return opened
+
+    def rewrap(self, items: Sequence[tuple[SubjectRef, WrappedKey]]) -> list[WrappedKey]:
+        """Each data key under the current region's key, in order; the sealed data stays as it is."""
+        return [self._wrap(subject, self._unwrap(subject, key)) for subject, key in items]
+
+    def _wrap(self, subject: SubjectRef, data_key: bytes) -> WrappedKey:
+        kid = self.current_kid
+        nonce = os.urandom(NONCE_BYTES)
+        return WrappedKey(kid, nonce + self._keys[kid].encrypt(nonce, data_key, self._bound(f"key|{kid}", subject)))
+
+    def _unwrap(self, subject: SubjectRef, key: WrappedKey) -> bytes:
+        region_key = self._keys.get(key.kid)
+        if region_key is None:
+            raise VaultUnreadable(f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it.")
+        nonce, wrapped = key.wrapped[:NONCE_BYTES], key.wrapped[NONCE_BYTES:]
+        try:
+            return region_key.decrypt(nonce, wrapped, self._bound(f"key|{key.kid}", subject))
+        except InvalidTag:
+            raise VaultUnreadable(f"The key of {subject.subject_id} was altered or moved.") from None
+
+    def _bound(self, layer: str, subject: SubjectRef) -> bytes:
+        # Ids, regions and kinds hold no `|`; kids come first and are the cell's own, so no two inputs read alike.
+        return f"kovra-vault-v1|{layer}|{self.region}|{subject.tenant_id}|{subject.subject_id}|{subject.kind}".encode()

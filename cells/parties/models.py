@@ -1,0 +1,169 @@
+"""What a partner tells about a recipient or a payer, every field classed.
+
+`…New` is the request, `…Details` the part that only the vault keeps, and `Recipient` and `Payer` the resource that is
+shown to the tenant who created it, inside its region.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from residency.classes import Confidential, Personal, Public
+
+PartyKind = Literal["person", "business"]
+PartyStatus = Literal["active", "in_review", "blocked", "deleted"]
+BIRTH_YEAR_MIN = 1900
+
+
+def _printable(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if any(unicodedata.category(sign) in ("Cc", "Cf", "Co", "Cs") for sign in text):
+        raise ValueError("it holds control or unassigned characters")
+    return text
+
+
+def _named(text: str) -> str:
+    if not any(sign.isalpha() for sign in text):
+        raise ValueError("a name has at least one letter")
+    return " ".join(_printable(text).split())
+
+
+def _past(day: date) -> date:
+    if not BIRTH_YEAR_MIN <= day.year or day > datetime.now(UTC).date():
+        raise ValueError(f"a date of birth lies between {BIRTH_YEAR_MIN} and today")
+    return day
+
+
+# ISO 20022 lengths: names Max140Text, address lines Max70Text, places Max35Text, codes Max35Text.
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35), AfterValidator(_printable)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Lei = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{18}[0-9]{2}$")]
+Digits = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)]
+BirthDate = Annotated[date, AfterValidator(_past)]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Address(_Data):
+    """A postal address in the structured form of ISO 20022 (PostalAddress24); `country` is ISO 3166-1 alpha-2."""
+
+    street: Annotated[Line | None, Personal] = None
+    building_number: Annotated[Word | None, Personal] = None
+    post_code: Annotated[Word | None, Personal] = None
+    town: Annotated[Word, Personal]
+    sub_division: Annotated[Word | None, Personal] = None
+    country: Annotated[Country, Personal]
+
+
+class BankAccount(_Data):
+    """An account as its own country writes it: `iban` (EUR, SEK, DKK), `sort_code` with `account_number` (GBP), or
+    `bank_code` with `account_number` (IDR). Which of them, and the check digits, are the currency's affair."""
+
+    iban: Annotated[Digits | None, Personal] = None
+    bic: Annotated[Annotated[str, StringConstraints(max_length=11)] | None, Confidential] = None
+    sort_code: Annotated[Digits | None, Confidential] = None
+    bank_code: Annotated[Digits | None, Confidential] = None
+    account_number: Annotated[Digits | None, Personal] = None
+
+
+class Document(_Data):
+    """An official personal document, or the registration of a company, with the country that issued it."""
+
+    type: Annotated[Literal["national_id", "passport", "driving_licence", "company_registration"], Personal]
+    number: Annotated[Word, Personal]
+    country: Annotated[Country, Personal]
+
+
+class RecipientNew(_Data):
+    """A request to register whoever is to be paid, in the region of the bank account."""
+
+    kind: Annotated[PartyKind, Confidential] = "person"
+    currency: Annotated[CurrencyCode, Confidential]
+    name: Annotated[Name, Personal]
+    account: Annotated[BankAccount, Personal]
+    address: Annotated[Address | None, Personal] = None
+    lei: Annotated[Lei | None, Personal] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_lei(self.lei, self.kind)
+        return self
+
+
+class RecipientDetails(_Data):
+    """What the vault keeps of a recipient; `account` is in the one canonical form that the rails use."""
+
+    name: Annotated[Name, Personal]
+    account: Annotated[BankAccount, Personal]
+    address: Annotated[Address | None, Personal] = None
+    lei: Annotated[Lei | None, Personal] = None
+
+
+class Recipient(_Data):
+    """A registered recipient, as its tenant sees it in its own region. `id` is the signed token that pays it."""
+
+    id: Annotated[str, Public]
+    kind: Annotated[PartyKind, Confidential]
+    currency: Annotated[CurrencyCode, Confidential]
+    country: Annotated[Country, Confidential]
+    bank: Annotated[str, Confidential]
+    status: Annotated[PartyStatus, Public]
+    created_at: Annotated[datetime, Public]
+    details: Annotated[RecipientDetails | None, Personal] = None
+
+
+class PayerDetails(_Data):
+    """What the vault keeps of a payer, and the law may make travel: Regulation (EU) 2023/1113 Art. 4(1)."""
+
+    name: Annotated[Name, Personal]
+    address: Annotated[Address | None, Personal] = None
+    document: Annotated[Document | None, Personal] = None
+    customer_number: Annotated[Word | None, Personal] = None
+    date_of_birth: Annotated[BirthDate | None, Personal] = None
+    place_of_birth: Annotated[Word | None, Personal] = None
+    country_of_birth: Annotated[Country | None, Personal] = None
+    lei: Annotated[Lei | None, Personal] = None
+
+
+class PayerNew(PayerDetails):
+    """A request to register on whose behalf the tenant pays, in the region where the money leaves."""
+
+    kind: Annotated[PartyKind, Confidential] = "person"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_lei(self.lei, self.kind)
+        if self.kind == "business" and (self.date_of_birth or self.place_of_birth):
+            raise ValueError("a business has no date or place of birth")
+        return self
+
+    def details(self) -> PayerDetails:
+        return PayerDetails.model_validate(self.model_dump(exclude={"kind"}))
+
+
+class Payer(_Data):
+    """A registered payer, as its tenant sees it in its own region."""
+
+    id: Annotated[str, Public]
+    kind: Annotated[PartyKind, Confidential]
+    status: Annotated[PartyStatus, Public]
+    created_at: Annotated[datetime, Public]
+    details: Annotated[PayerDetails | None, Personal] = None
+
+
+def _check_lei(lei: str | None, kind: PartyKind) -> None:
+    """ISO 17442: eighteen characters and two check digits, so that the whole, letters as 10 to 35, is 1 modulo 97."""
+    if lei is None:
+        return
+    if kind != "business":
+        raise ValueError("only a business has an LEI")
+    if int(re.sub("[A-Z]", lambda sign: str(ord(sign[0]) - 55), lei)) % 97 != 1:
+        raise ValueError("the LEI's check digits do not match")
