@@ -1,0 +1,126 @@
+"""What one process of a cell needs to know: the cell's entry in the directory, and the cell's private settings.
+
+The directory (declared data and public overlay) is the same for every process of every cell. Private settings are the cell's own,
+in `<home>/<cell>/cell.json`, readable by its owner only: connection strings with their passwords, never a key.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from residency.directory import CellEntry, Directory, load_directory
+from residency.errors import KovraError
+
+HOME_VARIABLE = "KOVRA_HOME"
+HOME_DEFAULT = ".kovra"
+
+
+class SettingsInvalid(KovraError):
+    code = "settings-invalid"
+    title = "The cell's private settings cannot be read"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PostgresSettings(_Settings):
+    """One connection string per role."""
+
+    owner: str
+    api: str
+    writer: str
+    ledger: str
+
+
+class NatsSettings(_Settings):
+    """`url` of the cell's own server; the credentials of its local account."""
+
+    url: str
+    user: str
+    password: str
+
+
+class RaySettings(_Settings):
+    """`address` of the head (host:port), and the file that holds the cluster's token."""
+
+    address: str
+    token_path: Path
+
+
+class LedgerSettings(_Settings):
+    """`engine` says which; the other two are TigerBeetle's."""
+
+    engine: Literal["tigerbeetle", "postgres"]
+    cluster_id: int = 0
+    addresses: str = ""
+
+
+class SchemeSettings(_Settings):
+    """Where a rail's scheme (or the bank before it) answers, and the secret that both ends sign with."""
+
+    url: str
+    secret: str
+
+
+class ListenSettings(_Settings):
+    host: str
+    port: int
+
+
+class PrivateSettings(_Settings):
+    """The whole of cell.json. `schemes` is by rail name."""
+
+    postgres: PostgresSettings
+    redis: str
+    nats: NatsSettings
+    ray: RaySettings
+    ledger: LedgerSettings
+    schemes: Mapping[str, SchemeSettings]
+    api: ListenSettings
+    host: ListenSettings
+    sandbox: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CellSpec:
+    """Everything that open_cell needs. `home` also holds `<cell>/keys`."""
+
+    home: Path
+    entry: CellEntry
+    directory: Directory
+    settings: PrivateSettings
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def region(self) -> str:
+        return self.entry.region
+
+    @property
+    def keys_path(self) -> Path:
+        return self.home / self.entry.name / "keys"
+
+
+def home_path() -> Path:
+    """The home folder that the environment names, `.kovra` where it names none."""
+    return Path(os.environ.get(HOME_VARIABLE, HOME_DEFAULT)).resolve()
+
+
+def load_spec(cell: str, home: Path | None = None) -> CellSpec:
+    """Raises DirectoryInvalid, UnknownCell, SettingsInvalid."""
+    home = home or home_path()
+    directory = load_directory(home)
+    entry = directory.cell(cell)
+    path = home / cell / "cell.json"
+    try:
+        settings = PrivateSettings.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SettingsInvalid(f"Cannot read {path}: {error}") from error
+    return CellSpec(home=home, entry=entry, directory=directory, settings=settings)
