@@ -1,0 +1,115 @@
+-- the journal: transfers, their postings and timeline, and the answers kept under idempotency keys
+-- depends: 0002_tenants
+
+-- migrate: apply
+
+-- One leg of one payment. `version` guards every transition; `export_due` leaves a leg to the exporter; `answer` is what the
+-- instructed cell said of it, admitted at our border and not yet acted upon. Nothing here is personal data.
+create table transfers (
+    compliance_region text not null,
+    transfer_id text not null,
+    tenant_id text not null,
+    leg text not null check (leg in ('origin', 'destination', 'in_region')),
+    state text not null,
+    version integer not null default 1,
+    wallet_id text not null,
+    origin_cell text not null,
+    destination_cell text not null,
+    quote_id text,
+    recipient_id text not null,
+    payer_id text,
+    source_currency text not null,
+    target_currency text not null,
+    principal bigint not null check (principal >= 0),
+    margin bigint not null check (margin >= 0),
+    fee bigint not null check (fee >= 0),
+    target_amount bigint not null check (target_amount > 0),
+    recipient_fee bigint not null check (recipient_fee >= 0),
+    rail text not null,
+    screening text not null check (screening in ('clear', 'review', 'block')),
+    review_until timestamptz,
+    metadata jsonb not null default '{}',
+    attempt integer not null default 1,
+    in_doubt boolean not null default false,
+    export_due text check (export_due in ('instructed', 'settled', 'rejected')),
+    instruction_sha256 bytea,
+    answer jsonb,
+    reason_code text,
+    scheme_reference text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (compliance_region, transfer_id),
+    unique (compliance_region, tenant_id, quote_id)
+) partition by list (compliance_region);
+create index transfers_by_tenant on transfers (compliance_region, tenant_id, transfer_id);
+create index transfers_export_due on transfers (transfer_id) where export_due is not null;
+-- Every leg that is not at rest: what the sweep looks through, however many past transfers there are.
+create index transfers_moving on transfers (updated_at)
+    where state not in ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED');
+
+-- A posting is journaled before the ledger sees it. `place` keeps the order of the chain; `result` is the ledger's code.
+create table postings (
+    compliance_region text not null,
+    posting_id uuid not null,
+    tenant_id text not null,
+    payment_id text not null,
+    effect text not null check (effect in ('hold', 'post', 'void', 'freeze', 'collect')),
+    attempt integer not null,
+    place smallint not null,
+    debit_account uuid not null,
+    credit_account uuid not null,
+    amount numeric(39) not null check (amount >= 0),
+    ledger integer not null,
+    code integer not null,
+    flags integer not null,
+    pending_id uuid,
+    mark bigint not null,
+    state text not null default 'planned' check (state in ('planned', 'applied', 'failed')),
+    result integer,
+    created_at timestamptz not null default now(),
+    primary key (compliance_region, posting_id)
+) partition by list (compliance_region);
+create index postings_by_payment on postings (compliance_region, payment_id, effect, attempt, place);
+
+-- What happened to a leg, in order: one row per transition. `room` is the part of the cell that learnt of it.
+create table timeline (
+    compliance_region text not null,
+    transfer_id text not null,
+    tenant_id text not null,
+    version integer not null,
+    event text not null,
+    state text not null,
+    room text not null,
+    at timestamptz not null default clock_timestamp(),
+    primary key (compliance_region, transfer_id, version)
+) partition by list (compliance_region);
+
+-- The first answer given under a key, for as long as the payment. No answer yet: the request is in flight.
+create table idempotency_keys (
+    compliance_region text not null,
+    tenant_id text not null,
+    operation text not null,
+    key text not null,
+    request_sha256 bytea not null check (octet_length(request_sha256) = 32),
+    resource_id text not null,
+    answer jsonb,
+    created_at timestamptz not null default now(),
+    primary key (compliance_region, tenant_id, operation, key)
+) partition by list (compliance_region);
+create index idempotency_by_resource on idempotency_keys (compliance_region, resource_id);
+
+call kovra_protect('transfers');
+call kovra_protect('postings');
+call kovra_protect('timeline');
+call kovra_protect('idempotency_keys');
+
+grant select on transfers, timeline, idempotency_keys to kovra_api;
+grant select, insert on transfers, postings, timeline, idempotency_keys to kovra_writer;
+grant update (state, version, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code, scheme_reference,
+    review_until, updated_at) on transfers to kovra_writer;
+grant update (state, result) on postings to kovra_writer;
+grant update (answer) on idempotency_keys to kovra_writer;
+grant insert on idempotency_keys to kovra_api;
+grant update (answer) on idempotency_keys to kovra_api;
+
+-- migrate: rollback
