@@ -1,0 +1,123 @@
+"""The shell around one service, the same in every runtime: starts it, carries asks in and answers out.
+
+Invariants: a service whose start failed is started again with backoff, and who asks meanwhile is told at once; what
+goes in and out is pickled, so that a service shares no object with its callers; only KovraErrors travel, a bug's text does not.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import pickle
+import random
+import socket
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from actors.runtime import ActorFailed, ActorUnavailable, Described
+from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.actors")
+_FIRST_BACKOFF_S = 0.1
+_LAST_BACKOFF_S = 5.0
+
+
+def resolve(path: str) -> Any:
+    """What `module:name` names. Raises ImportError or AttributeError: a wrong path is a bug."""
+    module, _, name = path.partition(":")
+    assert name, f"expected module:name, got {path}"
+    return getattr(importlib.import_module(module), name)
+
+
+def place_of(error: BaseException) -> str:
+    """Which error and where, without its message, which might name a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{at}"
+
+
+def pack(value: Any) -> bytes:
+    return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def unpack(packed: bytes) -> Any:
+    """The answer in `packed`; raises the failure if it holds one. Only read from a service of this cell's own cluster."""
+    succeeded, value = pickle.loads(packed)
+    if succeeded:
+        return value
+    raise value
+
+
+class Hosted:
+    """One service and its state. Create it inside a running event loop; `begin` at once, `end` to let go."""
+
+    def __init__(self, name: str, path: str, arguments: Mapping[str, Any]) -> None:
+        self.name = name
+        self._service = resolve(path)(**arguments)
+        self._started = False
+        self._attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._starter: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._starter = asyncio.get_running_loop().create_task(self._start())
+
+    async def ask(self, method: str, arguments: bytes) -> bytes:
+        """Carry one ask in; the packed answer or failure comes out. Never raises, apart from cancellation."""
+        try:
+            if not self._started:
+                await asyncio.shield(self._attempt)
+            assert not method.startswith("_"), method
+            value = await getattr(self._service, method)(*pickle.loads(arguments))
+            return pack((True, value))
+        except KovraError as failure:
+            return pack((False, failure))
+        except Exception as bug:
+            _log.error("%s.%s failed: %s", self.name, method, place_of(bug))
+            return pack((False, ActorFailed()))
+
+    def described(self) -> Described:
+        state = "running" if self._started else "starting"
+        stats = self._service.describe() if self._started else {}
+        return Described(self.name, state, socket.gethostname(), os.getpid(), stats)
+
+    async def end(self) -> None:
+        """Stop the service. Its failure to stop cleanly is logged, since whoever ends it can do nothing about it."""
+        if self._starter is not None:
+            self._starter.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._starter
+        started, self._started = self._started, False
+        if not self._attempt.done():
+            self._attempt.set_exception(ActorUnavailable("The service was stopped."))
+        self._attempt.exception()
+        if not started:
+            return
+        try:
+            await self._service.stop()
+        except Exception as error:
+            _log.warning("%s did not stop cleanly: %s", self.name, place_of(error))
+
+    async def _start(self) -> None:
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            try:
+                await self._service.start()
+            except Exception as error:
+                _log.warning("%s could not start: %s; again in %.1f s", self.name, place_of(error), backoff_s)
+                self._fail_attempt()
+                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))
+                backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
+                continue
+            self._started = True
+            if not self._attempt.done():
+                self._attempt.set_result(None)
+            return
+
+    def _fail_attempt(self) -> None:
+        """Tell who waits, and who will ask before the next attempt succeeds, that the service is not there yet."""
+        if self._attempt.done():
+            return
+        self._attempt.set_exception(ActorUnavailable("The service is still starting."))
+        self._attempt.exception()  # read once, so that an attempt nobody waited for is not reported as lost

@@ -1,0 +1,219 @@
+"""Mailboxes and the drain that empties them: batches come from waiting, not from timers.
+
+While a batch is in flight, what arrives gathers in its mailbox, and all of it becomes the next batch. At rest a batch is
+one command and nothing waits; under load it grows by itself.
+
+Invariants: one batch in flight per drain; a mailbox keeps its order and never holds more than its bound; a batch takes from
+every mailbox in turn, so that a full one cannot starve its neighbours; a command id that is waiting, in flight or lately
+done is not run again: whoever asks gets the same answer. Only answers that are final are remembered: a retryable failure is asked again.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cells.kit.command import Command, Reply
+from residency.errors import KovraError
+
+
+class MailboxFull(KovraError):
+    """Backpressure: the wallet has as many commands waiting as its mailbox holds."""
+
+    code = "busy"
+    status = 503
+    retryable = True
+    title = "This wallet has too many requests waiting; retry after the time in Retry-After"
+
+    RETRY_AFTER_S = 1
+
+    def __init__(self, detail: str = "", *, pointer: str | None = None, **extra: Any) -> None:
+        super().__init__(detail, pointer=pointer, **{"retry_after_s": self.RETRY_AFTER_S, **extra})
+
+
+@dataclass(slots=True)
+class Stats:
+    """What one mailbox, or a whole drain, has seen since it was made."""
+
+    depth: int = 0
+    processed: int = 0
+    batches: int = 0
+    last_batch: int = 0
+
+    def note(self, size: int) -> None:
+        self.batches += 1
+        self.processed += size
+        self.last_batch = size
+
+    def shown(self) -> dict[str, float]:
+        mean = round(self.processed / self.batches, 2) if self.batches else 0.0
+        return {
+            "depth": self.depth,
+            "processed": self.processed,
+            "batches": self.batches,
+            "last_batch": self.last_batch,
+            "mean_batch": mean,
+        }
+
+
+class Mailbox:
+    """The commands waiting for one wallet, in order."""
+
+    __slots__ = ("bound", "stats", "waiting")
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.waiting: deque[Command] = deque()
+        self.stats = Stats()
+
+    def put(self, command: Command) -> None:
+        """Raises MailboxFull."""
+        if len(self.waiting) >= self.bound:
+            raise MailboxFull()
+        self.waiting.append(command)
+        self.stats.depth = len(self.waiting)
+
+    def take(self, most: int) -> list[Command]:
+        taken = [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
+        self.stats.depth = len(self.waiting)
+        return taken
+
+
+class Drain:
+    """The mailboxes of many wallets, emptied into one batch at a time.
+
+    `run` answers a batch with one reply each, in order, KovraErrors among them; it must not raise.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Command]], Awaitable[Sequence[Reply]]],
+        *,
+        batch_limit: int = 1_000,
+        mailbox_bound: int = 10_000,
+        remembered: int = 20_000,
+    ) -> None:
+        self._run = run
+        self._batch_limit = batch_limit
+        self._mailbox_bound = mailbox_bound
+        self._remembered = remembered
+        self._boxes: dict[str, Mailbox] = {}
+        self._ready: dict[str, Mailbox] = {}
+        self._open: dict[str, asyncio.Future[Reply]] = {}
+        self._done: OrderedDict[str, Reply] = OrderedDict()
+        self._worker: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self._closed = False
+        self.stats = Stats()
+
+    async def ask(self, command: Command) -> Reply:
+        """The reply to one command; MailboxFull comes back as a reply too."""
+        (reply,) = await self.ask_many([command])
+        return reply
+
+    async def ask_many(self, commands: Sequence[Command]) -> list[Reply]:
+        """One reply each, in order, when all are there. A caller that gives up stops nothing: the work goes on."""
+        replies: list[Reply] = [None] * len(commands)
+        waiting: list[tuple[int, asyncio.Future[Reply]]] = []
+        for index, command in enumerate(commands):
+            placed = self._place(command)
+            if isinstance(placed, asyncio.Future):
+                waiting.append((index, placed))
+            else:
+                replies[index] = placed
+        if waiting:
+            self._wake()
+        for index, future in waiting:
+            replies[index] = await asyncio.shield(future)
+        return replies
+
+    def mailbox_stats(self) -> dict[str, Stats]:
+        return {wallet_id: box.stats for wallet_id, box in self._boxes.items()}
+
+    def idle(self, wallet_id: str) -> bool:
+        """Whether nothing waits for that wallet. What is in flight is not counted: ask only between batches."""
+        box = self._boxes.get(wallet_id)
+        return box is None or not box.waiting
+
+    def forget(self, wallet_id: str) -> None:
+        """Drop an idle wallet's mailbox."""
+        assert self.idle(wallet_id), wallet_id
+        self._boxes.pop(wallet_id, None)
+
+    async def between_batches(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` while no batch is in flight, for what must not meet one half done."""
+        async with self._turn:
+            await work()
+
+    async def close(self, failure: KovraError) -> None:
+        """Let the batch in flight finish; answer `failure` to what still waits and to what comes later."""
+        self._closed = True
+        for box in self._boxes.values():
+            for command in box.take(len(box.waiting)):
+                self._settle(command, failure)
+        self._ready.clear()
+        self.stats.depth = 0
+        if self._worker is not None:
+            await self._worker
+
+    def _place(self, command: Command) -> asyncio.Future[Reply] | Reply:
+        """The future of the command if it is, or now goes, under way; its reply if that is known already."""
+        command_id = command.command_id
+        future = self._open.get(command_id)
+        if future is not None:
+            return future
+        if command_id in self._done:
+            return self._done[command_id]
+        box = self._boxes.get(command.wallet_id)
+        if box is None:
+            box = self._boxes[command.wallet_id] = Mailbox(self._mailbox_bound)
+        try:
+            if self._closed:
+                raise MailboxFull("This wallet's actor is closing; ask again.")
+            box.put(command)
+        except MailboxFull as full:
+            return full
+        self._ready[command.wallet_id] = box
+        self.stats.depth += 1
+        future = self._open[command_id] = asyncio.get_running_loop().create_future()
+        return future
+
+    def _wake(self) -> None:
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        while self.stats.depth:
+            async with self._turn:
+                batch = self._gather()
+                self.stats.note(len(batch))
+                replies = await self._run(batch)
+            assert len(replies) == len(batch), (len(replies), len(batch))
+            for command, reply in zip(batch, replies, strict=True):
+                self._settle(command, reply)
+
+    def _gather(self) -> list[Command]:
+        """Everything that waits; if that is more than a batch holds, a share of each mailbox, who waited longest first."""
+        batch: list[Command] = []
+        while self._ready and len(batch) < self._batch_limit:
+            share = max(1, (self._batch_limit - len(batch)) // len(self._ready))
+            for wallet_id in list(self._ready)[: self._batch_limit - len(batch)]:
+                box = self._ready.pop(wallet_id)
+                taken = box.take(share)
+                box.stats.note(len(taken))
+                batch.extend(taken)
+                if box.waiting:
+                    self._ready[wallet_id] = box
+        self.stats.depth -= len(batch)
+        return batch
+
+    def _settle(self, command: Command, reply: Reply) -> None:
+        final = not (isinstance(reply, KovraError) and reply.retryable)
+        if final:
+            self._done[command.command_id] = reply
+            if len(self._done) > self._remembered:
+                self._done.popitem(last=False)
+        future = self._open.pop(command.command_id)
+        if not future.done():
+            future.set_result(reply)

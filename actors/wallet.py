@@ -1,0 +1,187 @@
+"""The wallet actor: single writer of the wallets it hosts.
+
+A wallet is activated by its first command (its epoch in the journal rises, so that any other copy can journal no more) and
+passivated when idle. All mailboxes drain into one batch for the handler, which carries it out on the journal and the ledger.
+
+Invariants: memory is a cache; the single writer is an optimisation, the guard is the epoch plus the ledger's ids; every
+command is idempotent, so a batch whose outcome is unknown is asked again under the same ids, by whoever asked.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from actors.hosted import place_of, resolve
+from actors.mailbox import Drain
+from actors.runtime import ActorUnavailable
+from cells.kit.command import Command, Reply, StaleEpoch, WalletHandler
+from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.actors.wallet")
+
+
+class UnknownWallet(KovraError):
+    code = "unknown-wallet"
+    status = 404
+    title = "There is no such wallet"
+
+
+@dataclass(slots=True)
+class _Active:
+    """A wallet in memory. `epoch` as the journal gave it; `used_at` on the monotonic clock, in seconds."""
+
+    epoch: int
+    used_at: float
+
+
+class WalletActor:
+    """Hosts wallets behind one handler, built in this process by `await factory(argument)`; a Service of actors.runtime.
+
+    `factory` is the import path of an async callable that answers a WalletHandler; `argument` (the cell's name) goes to it.
+    """
+
+    def __init__(
+        self,
+        factory: str,
+        argument: Any,
+        *,
+        idle_after_s: float = 300.0,
+        wallets_max: int = 10_000,
+        batch_limit: int = 1_000,
+        mailbox_bound: int = 10_000,
+    ) -> None:
+        self._factory = factory
+        self._argument = argument
+        self._idle_after_s = idle_after_s
+        self._wallets_max = wallets_max
+        self._active: OrderedDict[str, _Active] = OrderedDict()
+        self._drain = Drain(self._run, batch_limit=batch_limit, mailbox_bound=mailbox_bound)
+        self._handler: WalletHandler | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._activations = self._passivations = self._stale = 0
+
+    async def start(self) -> None:
+        self._handler = await resolve(self._factory)(self._argument)
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def stop(self) -> None:
+        await self._drain.close(ActorUnavailable("The wallet's actor was stopped; ask again."))
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        if self._handler is not None:
+            await self._handler.close()
+
+    async def ask_many(self, commands: Sequence[Command]) -> list[Reply]:
+        """One reply each, in order: a value, or the KovraError that refused it."""
+        return await self._drain.ask_many(commands)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Counts since start, and for each active wallet its epoch and mailbox, the most lately used last."""
+        boxes = self._drain.mailbox_stats()
+        wallets = {
+            wallet_id: {"epoch": active.epoch, **(boxes[wallet_id].shown() if wallet_id in boxes else {})}
+            for wallet_id, active in list(self._active.items())[-100:]
+        }
+        return {
+            **self._drain.stats.shown(),
+            "active": len(self._active),
+            "activations": self._activations,
+            "passivations": self._passivations,
+            "stale": self._stale,
+            "wallets": wallets,
+        }
+
+    async def _run(self, batch: Sequence[Command]) -> Sequence[Reply]:
+        """Carry out a batch; wallets found stale are activated anew and asked once more."""
+        replies = list(await self._carry_out(batch))
+        stale = [index for index, reply in enumerate(replies) if isinstance(reply, StaleEpoch)]
+        if stale:
+            self._stale += len(stale)
+            await self._drop({batch[index].wallet_id for index in stale})
+            # Whoever activates last is the writer. Two copies that both get commands take turns, one batch at a time:
+            # slow but safe, and over when every door has heard of the new placement.
+            again = await self._carry_out([batch[index] for index in stale])
+            for index, reply in zip(stale, again, strict=True):
+                replies[index] = reply
+            await self._drop({batch[i].wallet_id for i in stale if isinstance(replies[i], StaleEpoch)})
+        await self._keep_within_bounds()
+        return replies
+
+    async def _carry_out(self, batch: Sequence[Command]) -> Sequence[Reply]:
+        assert self._handler is not None
+        try:
+            await self._activate(batch)
+            known = [command for command in batch if command.wallet_id in self._active]
+            epochs = {command.wallet_id: self._active[command.wallet_id].epoch for command in known}
+            answered = iter(await self._handler.run(known, epochs) if known else ())
+        except Exception as error:
+            return await self._after(error, batch)
+        return [next(answered) if command.wallet_id in epochs else UnknownWallet() for command in batch]
+
+    async def _after(self, error: Exception, batch: Sequence[Command]) -> Sequence[Reply]:
+        """An outage leaves the whole batch unknown. Whatever else one command sets off must not become its neighbours'
+        answer: halve the batch until that command stands alone. All ids may run again, so nothing is done twice.
+        """
+        if isinstance(error, KovraError) and (error.retryable or len(batch) == 1):
+            return [error] * len(batch)
+        if isinstance(error, OSError) or len(batch) == 1:
+            _log.error("a batch of %d ended unknown: %s", len(batch), place_of(error))
+            return [ActorUnavailable()] * len(batch)
+        half = len(batch) // 2
+        return [*await self._carry_out(batch[:half]), *await self._carry_out(batch[half:])]
+
+    async def _activate(self, batch: Sequence[Command]) -> None:
+        assert self._handler is not None
+        now = time.monotonic()
+        missing = {}
+        for command in batch:
+            active = self._active.get(command.wallet_id)
+            if active is None:
+                missing[command.wallet_id] = None
+            else:
+                active.used_at = now
+                self._active.move_to_end(command.wallet_id)
+        if missing:
+            epochs = await self._handler.activate(list(missing))
+            self._activations += len(epochs)
+            for wallet_id, epoch in epochs.items():
+                self._active[wallet_id] = _Active(epoch, now)
+
+    async def _keep_within_bounds(self) -> None:
+        """Passivate what has been idle longest, down to the bound and the idle time."""
+        oldest_allowed = time.monotonic() - self._idle_after_s
+        surplus = len(self._active) - self._wallets_max
+        leaving: set[str] = set()
+        for wallet_id, active in self._active.items():
+            if len(leaving) >= surplus and active.used_at > oldest_allowed:
+                break
+            if self._drain.idle(wallet_id):
+                leaving.add(wallet_id)
+        if leaving:
+            self._passivations += len(leaving)
+            await self._drop(leaving)
+
+    async def _drop(self, wallet_ids: set[str]) -> None:
+        assert self._handler is not None
+        if not wallet_ids:
+            return
+        for wallet_id in wallet_ids:
+            self._active.pop(wallet_id, None)
+            if self._drain.idle(wallet_id):
+                self._drain.forget(wallet_id)
+        try:
+            await self._handler.passivate(sorted(wallet_ids))
+        except Exception as error:
+            _log.warning("could not passivate %d wallets: %s", len(wallet_ids), place_of(error))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(max(self._idle_after_s / 4, 0.01))
+            await self._drain.between_batches(self._keep_within_bounds)
