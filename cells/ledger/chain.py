@@ -1,0 +1,97 @@
+"""How a chain is made: drafted step by step, linked, resolved (posted or voided), or poisoned.
+
+Invariants: a chain's postings all carry LINKED but the last, so the ledger applies it whole or not at all; a
+posting of zero is left out; the id of every posting follows from (payment, leg, step, phase, attempt) alone,
+so that recovery builds the same one again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from cells.ledger.chart import Code, Leg, Phase, Step, posting_id, posting_mark, read_posting
+from cells.ledger.entry import Posting, PostingFlag
+
+Chain = list[Posting]
+
+_PHASE_FLAG = {
+    Phase.DIRECT: PostingFlag.NONE,
+    Phase.HOLD: PostingFlag.PENDING,
+    Phase.POST: PostingFlag.POST_PENDING,
+    Phase.VOID: PostingFlag.VOID_PENDING,
+}
+
+
+@dataclass(slots=True)
+class Draft:
+    """The postings of one leg and attempt, under construction."""
+
+    payment: int
+    leg: Leg
+    attempt: int
+    postings: Chain = field(default_factory=list)
+
+    def add(
+        self, step: Step, phase: Phase, ledger: int, debit: int, credit: int, amount: int, code: Code
+    ) -> None:
+        """Append Dr → Cr, unless the amount is zero."""
+        assert amount >= 0, "an amount is never negative: turn the posting round"
+        assert phase in (Phase.DIRECT, Phase.HOLD), "posts and voids are made from their holds"
+        if amount == 0:
+            return
+        self.postings.append(
+            Posting(
+                id=posting_id(self.payment, self.leg, step, phase, self.attempt),
+                debit_account_id=debit,
+                credit_account_id=credit,
+                amount=amount,
+                ledger=ledger,
+                code=int(code),
+                flags=int(_PHASE_FLAG[phase]),
+                user_data_128=self.payment,
+                user_data_64=posting_mark(self.leg, step, phase),
+                user_data_32=self.attempt,
+            )
+        )
+
+
+def link(postings: Sequence[Posting]) -> Chain:
+    """Join postings into one chain: all of them or none."""
+    assert postings, "a chain has at least one posting"
+    joined = [replace(posting, flags=posting.flags | PostingFlag.LINKED) for posting in postings[:-1]]
+    return [*joined, replace(postings[-1], flags=postings[-1].flags & ~PostingFlag.LINKED)]
+
+
+def resolve(held: Sequence[Posting], phase: Phase, attempt: int) -> Chain:
+    """Post or void every hold of `held`, whole, under ids of their own. Not linked yet.
+
+    Everything the hold said is said again, so a post that meets another hold under that id is refused, not
+    applied.
+    """
+    assert phase in (Phase.POST, Phase.VOID)
+    resolved = []
+    for hold in held:
+        key = read_posting(hold)
+        assert key.phase is Phase.HOLD
+        resolved.append(
+            replace(
+                hold,
+                id=posting_id(key.payment, key.leg, key.step, phase, attempt),
+                pending_id=hold.id,
+                flags=int(_PHASE_FLAG[phase]),
+                user_data_64=posting_mark(key.leg, key.step, phase),
+                user_data_32=attempt,
+            )
+        )
+    return resolved
+
+
+def poison(postings: Sequence[Posting]) -> Chain:
+    """Zero-amount postings under the same ids: what still travels of the originals fails when it arrives.
+
+    Unlinked, each definite by itself. CREATED and ID_ALREADY_FAILED mean that the original can never be
+    applied; an EXISTS_WITH_DIFFERENT_… means that it has been (or, of an earlier poison, plain EXISTS).
+    """
+    return [
+        replace(posting, amount=0, flags=int(PostingFlag.NONE), pending_id=0, code=int(Code.POISON))
+        for posting in postings
+    ]

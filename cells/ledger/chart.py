@@ -1,0 +1,283 @@
+"""The chart of accounts: every number that a ledger entry can carry, and how account and posting ids are made
+of them.
+
+This is the one file of ledger constants. All of them are APPEND-ONLY: books written years ago are read with
+them, so a number is never changed and never given to something else (a test pins them).
+
+Account id (u128) = `qualifier:32 | owner:64 | account type:8 | currency:24`. The lower 96 bits are the
+documented format; the qualifier is 0, or the number of a sub-wallet. Owners (64 bits, told apart by the top
+byte):
+
+    0x00 to 0x7f…   a tenant: its random 63-bit number, the same in every cell
+    0x80…           the platform
+    0x81… | number  a peer cell, by its number in the directory
+    0x82… | number  a rail or bank, by its number below
+
+An account's `ledger` is the ISO 4217 number, its `code` the account type. A posting's `user_data_128` is the
+payment, `user_data_64` its leg, step and phase (`posting_mark`), `user_data_32` the attempt, and `code` its
+kind (`Code`).
+"""
+
+from enum import IntEnum
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from cells.kit.money import CURRENCIES
+from cells.ledger.entry import U32_MAX, U64_MAX, U128_MAX, Account, AccountFlag, Posting
+
+CURRENCY_LEDGER: Final = MappingProxyType({code: currency.number for code, currency in CURRENCIES.items()})
+"""ISO 4217 numbers; the ledger of a currency."""
+
+CURRENCY_OF_LEDGER: Final = MappingProxyType(
+    {ledger: currency for currency, ledger in CURRENCY_LEDGER.items()}
+)
+
+RAIL_NUMBER: Final = MappingProxyType(
+    {"sepa_instant": 1, "faster_payments": 2, "bi_fast": 3, "sepa_credit_transfer": 4}
+)
+"""The owner number of each rail's settlement account, by the rail's name."""
+
+
+class AccountType(IntEnum):
+    """What an account is for; the account's `code` (LEDGER.md, Accounts)."""
+
+    TENANT_WALLET = 1
+    PENDING_INBOUND = 2
+    PENDING_OUTBOUND = 3
+    RAIL_SETTLEMENT = 4
+    REGIONAL_SETTLEMENT = 5
+    FX_POSITION = 6
+    FEE_REVENUE = 7
+    FX_MARGIN = 8
+    BATCH_RESERVE = 9
+    SUSPENSE = 10
+    BLOCKED_FUNDS = 11
+    IN_DOUBT_LOSS = 12
+    FX_RESULT = 13
+    OWN_FUNDS = 14
+    EQUITY = 15
+    # The other side of a peer's prefunding: its debit balance is the cap that REGIONAL_SETTLEMENT carries as
+    # credit.
+    REGIONAL_CAP = 16
+
+
+class Code(IntEnum):
+    """The kind of a posting; its `code`. A post or void carries the code of what it resolves."""
+
+    COLLECTION = 10  # C1 RAIL → PI
+    COLLECTION_CREDIT = 11  # C2 PI → W
+    COLLECTION_SUSPENSE = 12  # PI → SUS
+    PRINCIPAL = 20  # S1 W → FX
+    MARGIN = 21  # S2 W → MARGIN
+    FEE = 22  # S3 and I2, W → FEE
+    DEALING = 23  # S4 FX → REG
+    PAYOUT = 24  # D1 REG → PO
+    RECIPIENT_FEE = 25  # POST: REG → FEE
+    PAYOUT_SETTLED = 26  # D2 and I3, PO → RAIL
+    IN_REGION = 30  # I1 W → PO
+    BOOK = 40  # W → W
+    CAP = 90  # REGIONAL_CAP → REG, and back
+    POISON = 99  # a zero-amount posting that makes a late original fail
+
+
+class Leg(IntEnum):
+    """The part of a payment that a chain belongs to."""
+
+    ORIGIN = 1
+    DESTINATION = 2
+    IN_REGION = 3
+    COLLECTION = 4
+    BOOK = 5
+    HOUSE = 6
+
+
+class Step(IntEnum):
+    """A posting's place in its leg, named as in LEDGER.md."""
+
+    C1 = 1
+    C2 = 2
+    C3 = 3  # PI → SUS
+    S1 = 11
+    S2 = 12
+    S3 = 13
+    S4 = 14
+    D1 = 21
+    D2 = 22
+    D3 = 23  # REG → FEE, the recipient's fee
+    I1 = 31
+    I2 = 32
+    I3 = 33
+    B1 = 41
+    CAP = 51
+
+
+class Phase(IntEnum):
+    """Whether a posting moves money at once, or holds, posts or voids it."""
+
+    DIRECT = 0
+    HOLD = 1
+    POST = 2
+    VOID = 3
+
+
+_PLATFORM: Final = 0x80 << 56
+_PEER: Final = 0x81 << 56
+_RAIL: Final = 0x82 << 56
+PLATFORM_OWNER: Final = _PLATFORM
+
+_NO_OVERDRAFT: Final = frozenset(
+    {
+        AccountType.TENANT_WALLET,
+        AccountType.PENDING_INBOUND,
+        AccountType.PENDING_OUTBOUND,
+        AccountType.REGIONAL_SETTLEMENT,
+        AccountType.BATCH_RESERVE,
+        AccountType.SUSPENSE,
+        AccountType.BLOCKED_FUNDS,
+    }
+)
+# History costs a row per posting, and cannot be added later: kept where somebody will ask for a statement.
+_WITH_HISTORY: Final = frozenset(
+    {
+        AccountType.TENANT_WALLET,
+        AccountType.RAIL_SETTLEMENT,
+        AccountType.REGIONAL_SETTLEMENT,
+        AccountType.FX_POSITION,
+        AccountType.BATCH_RESERVE,
+        AccountType.SUSPENSE,
+        AccountType.BLOCKED_FUNDS,
+        AccountType.OWN_FUNDS,
+    }
+)
+
+
+def tenant_owner(number: int) -> int:
+    """The owner field of a tenant, from its random 63-bit number."""
+    assert 0 < number < 2**63, "a tenant's number has 63 bits and is not zero"
+    return number
+
+
+def peer_owner(cell_number: int) -> int:
+    """The owner field of a peer cell, from its number in the directory."""
+    assert 0 < cell_number <= U32_MAX, "a cell's number has 32 bits and is not zero"
+    return _PEER | cell_number
+
+
+def rail_owner(rail: str) -> int:
+    """The owner field of a rail, by its name. A rail without a number here is a bug: give it the next one."""
+    return _RAIL | RAIL_NUMBER[rail]
+
+
+def account_id(owner: int, account_type: AccountType, ledger: int, qualifier: int = 0) -> int:
+    """The u128 of an account; `ledger` is an ISO 4217 number."""
+    assert 0 < owner <= U64_MAX
+    assert 0 <= qualifier <= U32_MAX
+    assert 0 < ledger < 2**24
+    return qualifier << 96 | owner << 32 | account_type << 24 | ledger
+
+
+class AccountKey(NamedTuple):
+    """An account id, taken apart."""
+
+    qualifier: int
+    owner: int
+    account_type: AccountType
+    ledger: int
+
+    @property
+    def tenant_number(self) -> int | None:
+        """The tenant's number, or None for the platform, a peer or a rail."""
+        return self.owner if self.owner < _PLATFORM else None
+
+    @property
+    def peer_number(self) -> int | None:
+        """The peer cell's number, or None."""
+        return self.owner & ~_PEER if self.owner >> 56 == _PEER >> 56 else None
+
+
+def read_account_id(number: int) -> AccountKey:
+    """Take an account id apart. Raises ValueError for an account type that this chart does not know."""
+    assert 0 < number <= U128_MAX
+    return AccountKey(
+        number >> 96, number >> 32 & U64_MAX, AccountType(number >> 24 & 0xFF), number & 0xFFFFFF
+    )
+
+
+def opening(number: int) -> Account:
+    """The account to create for an id, with the flags and the code of its type."""
+    key = read_account_id(number)
+    flags = AccountFlag.NONE
+    if key.account_type in _NO_OVERDRAFT:
+        flags |= AccountFlag.DEBITS_MUST_NOT_EXCEED_CREDITS
+    if key.account_type in _WITH_HISTORY:
+        flags |= AccountFlag.HISTORY
+    return Account(number, key.ledger, int(key.account_type), int(flags))
+
+
+def wallet(tenant_number: int, ledger: int, qualifier: int = 0) -> int:
+    """W: what we owe a tenant in a currency."""
+    return account_id(tenant_owner(tenant_number), AccountType.TENANT_WALLET, ledger, qualifier)
+
+
+def platform(account_type: AccountType, ledger: int) -> int:
+    """An account of the platform: FX, MARGIN, FEE, PI, PO, SUS and so on, one per currency."""
+    return account_id(PLATFORM_OWNER, account_type, ledger)
+
+
+def settlement(cell_number: int, ledger: int) -> int:
+    """REG: what this cell and a peer owe each other in a currency."""
+    return account_id(peer_owner(cell_number), AccountType.REGIONAL_SETTLEMENT, ledger)
+
+
+def settlement_cap(cell_number: int, ledger: int) -> int:
+    """The other side of the prefunding of REG."""
+    return account_id(peer_owner(cell_number), AccountType.REGIONAL_CAP, ledger)
+
+
+def rail(name: str, ledger: int) -> int:
+    """RAIL: our account at a scheme or bank."""
+    return account_id(rail_owner(name), AccountType.RAIL_SETTLEMENT, ledger)
+
+
+def posting_id(payment: int, leg: Leg, step: Step, phase: Phase, attempt: int) -> int:
+    """The id of one posting: 48 bits of the payment's milliseconds (a uuidv7's first), then 80 bits of hash.
+
+    Time-ordered, so that ids of one period lie together in every index; the hash covers the payment and the
+    rest, so two postings of one millisecond meet with a chance of 2^-80. `attempt` counts from 1 and rises
+    only after a *definite* failure, journaled before use (LEDGER.md, ids): a posting that failed for want of
+    funds has burnt its id.
+    """
+    assert 0 < payment <= U128_MAX
+    assert 1 <= attempt <= U32_MAX
+    identity = payment.to_bytes(16) + posting_mark(leg, step, phase).to_bytes(8) + attempt.to_bytes(4)
+    return payment >> 80 << 80 | int.from_bytes(
+        blake2b(identity, digest_size=10, person=b"kovra-posting").digest()
+    )
+
+
+def posting_mark(leg: Leg, step: Step, phase: Phase) -> int:
+    """A posting's `user_data_64`: `leg:8 | step:8 | phase:8`."""
+    return leg << 16 | step << 8 | phase
+
+
+class PostingKey(NamedTuple):
+    """What a posting's user data says: which payment, and which posting of it."""
+
+    payment: int
+    leg: Leg
+    step: Step
+    phase: Phase
+    attempt: int
+
+
+def read_posting(posting: Posting) -> PostingKey:
+    """What a posting is part of. Raises ValueError for a mark that this chart does not know."""
+    mark = posting.user_data_64
+    return PostingKey(
+        posting.user_data_128,
+        Leg(mark >> 16),
+        Step(mark >> 8 & 0xFF),
+        Phase(mark & 0xFF),
+        posting.user_data_32,
+    )
