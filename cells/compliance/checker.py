@@ -35,7 +35,7 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The entry that was met, for the compliance officer alone. `score` is 0 to 100."""
+    """The entry that was met, for the compliance officer alone. `score` is 0 to 100. Absent from a verdict read back."""
 
     list: str
     reference: str
@@ -58,10 +58,12 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """Nothing may be paid to or for this subject. `list` and `version` name the list, never its entry."""
+
     attestation: Attestation
     list: str
     version: str
-    hit: Hit
+    hit: Hit | None = None
 
 
 Verdict = Clear | Review | Block

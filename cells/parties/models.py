@@ -101,6 +101,7 @@ class RecipientNew(_Data):
 class RecipientDetails(_Data):
     """What the vault keeps of a recipient; `account` is in the one canonical form that the rails use."""
 
+    kind: Annotated[PartyKind, Confidential]
     name: Annotated[Name, Personal]
     account: Annotated[BankAccount, Personal]
     address: Annotated[Address | None, Personal] = None
@@ -123,6 +124,7 @@ class Recipient(_Data):
 class PayerDetails(_Data):
     """What the vault keeps of a payer, and the law may make travel: Regulation (EU) 2023/1113 Art. 4(1)."""
 
+    kind: Annotated[PartyKind, Confidential] = "person"
     name: Annotated[Name, Personal]
     address: Annotated[Address | None, Personal] = None
     document: Annotated[Document | None, Personal] = None
@@ -136,17 +138,12 @@ class PayerDetails(_Data):
 class PayerNew(PayerDetails):
     """A request to register on whose behalf the tenant pays, in the region where the money leaves."""
 
-    kind: Annotated[PartyKind, Confidential] = "person"
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _check_lei(self.lei, self.kind)
         if self.kind == "business" and (self.date_of_birth or self.place_of_birth):
             raise ValueError("a business has no date or place of birth")
         return self
-
-    def details(self) -> PayerDetails:
-        return PayerDetails.model_validate(self.model_dump(exclude={"kind"}))
 
 
 class Payer(_Data):

@@ -34,6 +34,7 @@ CREATE TABLE sealed_records (
     FOREIGN KEY (compliance_region, subject_id) REFERENCES subjects (compliance_region, subject_id)
 ) PARTITION BY LIST (compliance_region);
 
+-- Whether a recipient or payer may be paid is not kept here: its last screening says so (0080).
 -- bank: the BIC or national bank code, which names an institution and no person. token: the id that partners hold.
 CREATE TABLE recipients (
     compliance_region text NOT NULL,
@@ -44,11 +45,9 @@ CREATE TABLE recipients (
     currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     country text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
     bank text NOT NULL,
-    status text NOT NULL CHECK (status IN ('active', 'in_review', 'blocked', 'deleted')),
     created_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     PRIMARY KEY (compliance_region, recipient_id),
-    CHECK ((status = 'deleted') = (deleted_at IS NOT NULL)),
     FOREIGN KEY (compliance_region, recipient_id) REFERENCES subjects (compliance_region, subject_id)
 ) PARTITION BY LIST (compliance_region);
 CREATE INDEX recipients_tenant ON recipients (compliance_region, tenant_id, recipient_id);
@@ -58,11 +57,9 @@ CREATE TABLE payers (
     payer_id text NOT NULL,
     tenant_id text NOT NULL,
     kind text NOT NULL CHECK (kind IN ('person', 'business')),
-    status text NOT NULL CHECK (status IN ('active', 'in_review', 'blocked', 'deleted')),
     created_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     PRIMARY KEY (compliance_region, payer_id),
-    CHECK ((status = 'deleted') = (deleted_at IS NOT NULL)),
     FOREIGN KEY (compliance_region, payer_id) REFERENCES subjects (compliance_region, subject_id)
 ) PARTITION BY LIST (compliance_region);
 CREATE INDEX payers_tenant ON payers (compliance_region, tenant_id, payer_id);
@@ -74,6 +71,6 @@ CALL kovra_protect('payers');
 
 GRANT SELECT, INSERT ON subjects, sealed_records, recipients, payers TO kovra_api, kovra_writer;
 GRANT UPDATE (wrapped_key, kek_kid, erase_after, erased_at) ON subjects TO kovra_api, kovra_writer;
-GRANT UPDATE (status, deleted_at) ON recipients, payers TO kovra_api, kovra_writer;
+GRANT UPDATE (deleted_at) ON recipients, payers TO kovra_api, kovra_writer;
 
 -- migrate: rollback

@@ -1,0 +1,67 @@
+"""The record of screenings: one row per check, never changed. Multi-row statements; never commits."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cells.backends.postgres import Connection, Record
+from cells.compliance.checker import Attestation, Block, Clear, Hit, Review, Verdict
+
+
+class Screened(NamedTuple):
+    tenant_id: str
+    subject_id: str
+    verdict: Verdict
+
+
+async def insert(connection: Connection, region: str, items: Sequence[Screened]) -> None:
+    hits: list[Hit | None] = [None if isinstance(one.verdict, Clear) else one.verdict.hit for one in items]
+    await connection.execute(
+        """
+        INSERT INTO screenings (compliance_region, tenant_id, subject_id, checked_at, result, reason, lists,
+                                entry_list, entry_reference, score)
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::jsonb[],
+                                 $8::text[], $9::text[], $10::int[])
+        """,
+        region,
+        [one.tenant_id for one in items],
+        [one.subject_id for one in items],
+        [one.verdict.attestation.at for one in items],
+        [one.verdict.attestation.result for one in items],
+        [_reason(one.verdict) for one in items],
+        [dict(one.verdict.attestation.lists) for one in items],
+        [hit and hit.list for hit in hits],
+        [hit and hit.reference for hit in hits],
+        [hit and hit.score for hit in hits],
+    )
+
+
+async def latest(connection: Connection, region: str, subject_ids: Sequence[str]) -> dict[str, Verdict]:
+    """The last verdict on each subject that was ever screened and is visible to the connection's role."""
+    rows = await connection.fetch(
+        """
+        SELECT last.* FROM unnest($2::text[]) AS wanted (subject_id)
+        CROSS JOIN LATERAL (
+            SELECT subject_id, checked_at, result, reason, lists FROM screenings s
+            WHERE s.compliance_region = $1 AND s.subject_id = wanted.subject_id
+            ORDER BY checked_at DESC LIMIT 1
+        ) AS last
+        """,
+        region,
+        subject_ids,
+    )
+    return {row["subject_id"]: _verdict(row) for row in rows}
+
+
+def _reason(verdict: Verdict) -> str:
+    if isinstance(verdict, Review):
+        return verdict.reason
+    return verdict.list if isinstance(verdict, Block) else ""
+
+
+def _verdict(row: Record) -> Verdict:
+    attestation = Attestation(row["lists"], row["result"], row["checked_at"])
+    if row["result"] == "clear":
+        return Clear(attestation)
+    if row["result"] == "block":
+        return Block(attestation, row["reason"], row["lists"][row["reason"]])
+    return Review(attestation, row["reason"])

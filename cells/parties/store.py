@@ -1,0 +1,158 @@
+"""The tables `recipients` and `payers`: nothing about a person. Multi-row statements; never commits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from cells.backends.postgres import Connection, Record
+from cells.parties.models import PartyKind
+
+
+class RecipientRow(NamedTuple):
+    recipient_id: str
+    tenant_id: str
+    token: str
+    kind: PartyKind
+    currency: str
+    country: str
+    bank: str
+    created_at: datetime
+    deleted_at: datetime | None
+
+
+class PayerRow(NamedTuple):
+    payer_id: str
+    tenant_id: str
+    kind: PartyKind
+    created_at: datetime
+    deleted_at: datetime | None
+
+
+_RECIPIENT = "recipient_id, tenant_id, token, kind, currency, country, bank, created_at, deleted_at"
+_PAYER = "payer_id, tenant_id, kind, created_at, deleted_at"
+
+
+async def insert_recipients(connection: Connection, region: str, rows: Sequence[RecipientRow]) -> None:
+    await connection.execute(
+        """
+        INSERT INTO recipients (compliance_region, recipient_id, tenant_id, token, kind, currency, country, bank,
+                                created_at)
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                                 $9::timestamptz[])
+        """,
+        region,
+        [row.recipient_id for row in rows],
+        [row.tenant_id for row in rows],
+        [row.token for row in rows],
+        [row.kind for row in rows],
+        [row.currency for row in rows],
+        [row.country for row in rows],
+        [row.bank for row in rows],
+        [row.created_at for row in rows],
+    )
+
+
+async def select_recipients(connection: Connection, region: str, row_ids: Sequence[str]) -> list[RecipientRow]:
+    rows = await connection.fetch(
+        f"SELECT {_RECIPIENT} FROM recipients WHERE compliance_region = $1 AND recipient_id = ANY($2::text[])",
+        region,
+        row_ids,
+    )
+    return [_recipient(row) for row in rows]
+
+
+async def page_recipients(
+    connection: Connection, region: str, tenant_id: str, after: str, limit: int
+) -> list[RecipientRow]:
+    """Up to `limit` recipients of a tenant that are not deleted, oldest first, after the row id `after` ("": all)."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_RECIPIENT} FROM recipients
+        WHERE compliance_region = $1 AND tenant_id = $2 AND recipient_id > $3 AND deleted_at IS NULL
+        ORDER BY recipient_id LIMIT $4
+        """,
+        region,
+        tenant_id,
+        after,
+        limit,
+    )
+    return [_recipient(row) for row in rows]
+
+
+async def mark_recipients_deleted(
+    connection: Connection, region: str, tenant_id: str, row_ids: Sequence[str]
+) -> list[str]:
+    """The ids of those that this call deleted."""
+    rows = await connection.fetch(
+        """
+        UPDATE recipients SET deleted_at = now()
+        WHERE compliance_region = $1 AND tenant_id = $2 AND recipient_id = ANY($3::text[]) AND deleted_at IS NULL
+        RETURNING recipient_id
+        """,
+        region,
+        tenant_id,
+        row_ids,
+    )
+    return [row["recipient_id"] for row in rows]
+
+
+async def insert_payers(connection: Connection, region: str, rows: Sequence[PayerRow]) -> None:
+    await connection.execute(
+        """
+        INSERT INTO payers (compliance_region, payer_id, tenant_id, kind, created_at)
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        """,
+        region,
+        [row.payer_id for row in rows],
+        [row.tenant_id for row in rows],
+        [row.kind for row in rows],
+        [row.created_at for row in rows],
+    )
+
+
+async def select_payers(connection: Connection, region: str, payer_ids: Sequence[str]) -> list[PayerRow]:
+    rows = await connection.fetch(
+        f"SELECT {_PAYER} FROM payers WHERE compliance_region = $1 AND payer_id = ANY($2::text[])", region, payer_ids
+    )
+    return [_payer(row) for row in rows]
+
+
+async def page_payers(connection: Connection, region: str, tenant_id: str, after: str, limit: int) -> list[PayerRow]:
+    """Up to `limit` payers of a tenant that are not deleted, oldest first, after the id `after` ("": all)."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_PAYER} FROM payers
+        WHERE compliance_region = $1 AND tenant_id = $2 AND payer_id > $3 AND deleted_at IS NULL
+        ORDER BY payer_id LIMIT $4
+        """,
+        region,
+        tenant_id,
+        after,
+        limit,
+    )
+    return [_payer(row) for row in rows]
+
+
+async def mark_payers_deleted(
+    connection: Connection, region: str, tenant_id: str, payer_ids: Sequence[str]
+) -> list[str]:
+    """The ids of those that this call deleted."""
+    rows = await connection.fetch(
+        """
+        UPDATE payers SET deleted_at = now()
+        WHERE compliance_region = $1 AND tenant_id = $2 AND payer_id = ANY($3::text[]) AND deleted_at IS NULL
+        RETURNING payer_id
+        """,
+        region,
+        tenant_id,
+        payer_ids,
+    )
+    return [row["payer_id"] for row in rows]
+
+
+def _recipient(row: Record) -> RecipientRow:
+    return RecipientRow(*row.values())
+
+
+def _payer(row: Record) -> PayerRow:
+    return PayerRow(*row.values())
