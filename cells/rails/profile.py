@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Literal
 
-_OURS = frozenset({"name", "title", "sources"})
+_OURS = frozenset({"name", "title", "participant_pattern", "sources"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,14 @@ class TextRules:
     characters: str
     name_length: int
     remittance_length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentType:
+    """How a payment message says which service it asks for; None leaves the element out."""
+
+    service_level: str | None
+    local_instrument: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,7 @@ class RailProfile:
 
     name: str
     title: str
+    participant_pattern: str
     currency: str
     floor_minor: int
     ceiling_minor: int | None
@@ -45,6 +54,8 @@ class RailProfile:
     inquiry_message: str
     transactions_per_message: int
     carries_uetr: bool
+    payment_type: PaymentType
+    account_form: Literal["iban", "uk", "id"]
     text: TextRules
     reasons: Mapping[str, str]
     open_reasons: frozenset[str]
@@ -60,6 +71,10 @@ class RailProfile:
         assert self.not_found_code in self.open_reasons
         assert self.open_reasons <= set(self.reasons)
         object.__setattr__(self, "reasons", MappingProxyType(dict(self.reasons)))
+
+    def participant(self, cell_number: int) -> str:
+        """The name by which the scheme knows a cell."""
+        return self.participant_pattern.format(number=cell_number)
 
     def objection(self, amount_minor: int, currency: str) -> tuple[str, str] | None:
         """Why this rail cannot carry the amount, as (ISO reason code, text); None when it can."""

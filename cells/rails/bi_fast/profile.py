@@ -1,0 +1,64 @@
+"""BI-FAST, Bank Indonesia's fast payments: rupiah, all hours. The direct participant's form: ISO 20022.
+
+An indirect participant speaks SNAP (JSON, signed) instead; that form has its own connector when it comes.
+"""
+
+from cells.rails.iso20022.reasons import pick
+from cells.rails.profile import PaymentType, RailProfile, TextRules
+
+_REGULATION = "Bank Indonesia, PADG 23/25/PADG/2021 on BI-FAST"
+_LAUNCH = "Bank Indonesia at the launch (October 2021), kept for the services added in December 2024"
+_UNCONFIRMED = "not confirmed: the participants' specification is not public; ISO 20022 usage taken"
+
+PROFILE = RailProfile(
+    name="bi_fast",
+    title="BI-FAST",
+    participant_pattern="KOVRIDJ{number}",
+    currency="IDR",
+    floor_minor=100,
+    ceiling_minor=25_000_000_000,
+    payable_unit_minor=100,
+    always_open=True,
+    answer_time_s=25.0,
+    finality_time_s=300.0,
+    in_doubt="hold",
+    wire="ISO 20022 XML over HTTPS to the operator's connector (direct participant)",
+    payment_message="pacs.008.001.08",
+    status_message="pacs.002.001.10",
+    inquiry_message="pacs.028.001.03",
+    transactions_per_message=50,
+    carries_uetr=False,
+    payment_type=PaymentType(service_level=None, local_instrument=None),
+    account_form="id",
+    text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
+    reasons=pick("AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12",
+                 "BE01", "CH16", "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01"),
+    open_reasons=frozenset({"AG09"}),
+    not_found_code="AG09",
+    settled_statuses=frozenset({"ACSC", "ACCC"}),
+    accepted_status="ACCP",
+    sources={
+        "currency": _REGULATION,
+        "floor_minor": f"{_LAUNCH}: from the first rupiah",
+        "ceiling_minor": f"{_LAUNCH}: IDR 250,000,000 a transaction",
+        "payable_unit_minor": "Bank Indonesia's rails carry whole rupiah; ISO 4217 gives two decimals that are not in use",
+        "always_open": f"{_REGULATION}: at any time of any day",
+        "answer_time_s": _UNCONFIRMED,
+        "finality_time_s": _UNCONFIRMED,
+        "in_doubt": "ours: no rule found that obliges us to give the money back while the answer is awaited",
+        "wire": _REGULATION,
+        "payment_message": _UNCONFIRMED,
+        "status_message": _UNCONFIRMED,
+        "inquiry_message": _UNCONFIRMED,
+        "transactions_per_message": f"{_LAUNCH}: bulk credit is a service of the scheme; its size is {_UNCONFIRMED}",
+        "carries_uetr": _UNCONFIRMED,
+        "payment_type": _UNCONFIRMED,
+        "account_form": f"{_REGULATION}: account number at a participant (the proxy address is another service)",
+        "text": _UNCONFIRMED,
+        "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's",
+        "open_reasons": "AG09 answers a status request for a payment that is not known, and says nothing about one on its way",
+        "not_found_code": _UNCONFIRMED,
+        "settled_statuses": _UNCONFIRMED,
+        "accepted_status": _UNCONFIRMED,
+    },
+)

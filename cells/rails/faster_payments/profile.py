@@ -1,0 +1,65 @@
+"""UK Faster Payments, reached through a gateway.
+
+The scheme's core speaks ISO 8583. We are no direct participant: our sponsor's gateway takes ISO 20022 and speaks to the core, so
+message versions, batch size and codes below are the gateway's, and limits and hours the scheme's.
+"""
+
+from cells.rails.iso20022.reasons import pick
+from cells.rails.profile import PaymentType, RailProfile, TextRules
+
+_LIMIT = "Pay.UK, \"£1 million Faster Payments now possible\" (2022)"
+_PRINCIPLES = "Pay.UK, Faster Payments Service Principles 7.1"
+_GATEWAY = "ours: the gateway we connect to"
+
+PROFILE = RailProfile(
+    name="faster_payments",
+    title="Faster Payments",
+    participant_pattern="0499{number:02d}",
+    currency="GBP",
+    floor_minor=1,
+    ceiling_minor=100_000_000,
+    payable_unit_minor=1,
+    always_open=True,
+    answer_time_s=15.0,
+    finality_time_s=7200.0,
+    in_doubt="hold",
+    wire="ISO 20022 XML over HTTPS to an indirect-access gateway; the scheme's core is ISO 8583",
+    payment_message="pacs.008.001.08",
+    status_message="pacs.002.001.10",
+    inquiry_message="pacs.028.001.03",
+    transactions_per_message=50,
+    carries_uetr=True,
+    payment_type=PaymentType(service_level=None, local_instrument=None),
+    account_form="uk",
+    text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=40, remittance_length=140),
+    reasons=pick("AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12",
+                 "BE01", "CH16", "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01"),
+    open_reasons=frozenset({"AG09"}),
+    not_found_code="AG09",
+    settled_statuses=frozenset({"ACSC", "ACCC"}),
+    accepted_status="ACCP",
+    sources={
+        "currency": _PRINCIPLES,
+        "floor_minor": "ISO 4217: one penny; the scheme states no higher floor",
+        "ceiling_minor": _LIMIT,
+        "payable_unit_minor": "ISO 4217: the pound has two decimals",
+        "always_open": f"{_LIMIT}: 24 hours a day and seven days a week",
+        "answer_time_s": f"{_GATEWAY}; the scheme itself promises seconds and allows more",
+        "finality_time_s": "Pay.UK, Faster Payments for consumers: almost at once, though it can take up to two hours",
+        "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
+        "wire": f"{_GATEWAY}; {_PRINCIPLES} for ISO 8583 at the core",
+        "payment_message": _GATEWAY,
+        "status_message": _GATEWAY,
+        "inquiry_message": _GATEWAY,
+        "transactions_per_message": _GATEWAY,
+        "carries_uetr": _GATEWAY,
+        "payment_type": _GATEWAY,
+        "account_form": f"{_PRINCIPLES}: sort code and account number",
+        "text": f"{_GATEWAY}; names of 40 and remittance of 140 characters as the core's fields hold them (not confirmed)",
+        "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own",
+        "open_reasons": "AG09 answers a status request for a payment that is not known, and says nothing about one on its way",
+        "not_found_code": _GATEWAY,
+        "settled_statuses": _GATEWAY,
+        "accepted_status": _GATEWAY,
+    },
+)

@@ -1,0 +1,158 @@
+"""The connector for every scheme that speaks ISO 20022 over HTTP. One keep-alive client, several requests in flight.
+
+What each ending of a request means, and the only place where it is decided:
+- the address could not be connected to, or the gateway answered 4xx: it took nothing. Not submitted.
+- anything else that is not a signed, readable pacs.002 (silence, a broken connection, 5xx, a forged answer): unknown. InDoubt.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+
+from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
+from cells.rails.iso20022 import payments, statuses
+from cells.rails.iso20022.text import Unwritable, written
+from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX
+from cells.rails.profile import RailProfile
+from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, utc_now
+
+CONNECTIONS_MAX = 16
+CONNECT_TIME_S = 3.0
+# Shorter than a gateway keeps an idle connection: a payment must not be written into one that is being closed.
+KEEP_ALIVE_S = 15.0
+INQUIRIES_PER_MESSAGE = 50
+_CANNOT_BE_WRITTEN = "CH16"
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One request: where it goes, and the payments it speaks of."""
+
+    path: str
+    body: bytes
+    end_to_end_ids: tuple[str, ...]
+    message_id: str
+
+
+class _NotTaken(Exception):
+    """The scheme has certainly not seen the message."""
+
+
+class _Unknown(Exception):
+    """The scheme may have seen the message."""
+
+
+class Iso20022Rail:
+    """A Rail over ISO 20022. Safe for concurrent use on one event loop; opens its client at the first request."""
+
+    def __init__(self, profile: RailProfile, connection: SchemeConnection) -> None:
+        self.profile = profile
+        self._connection = connection
+        self._client: aiohttp.ClientSession | None = None
+
+    async def submit(self, payouts: Sequence[Payout]) -> Sequence[Outcome]:
+        """See Rail.submit. What the scheme could never carry is Refused here and not sent."""
+        ids = [one.end_to_end_id for one in payouts]
+        assert len(set(ids)) == len(ids), "one payment twice in one submission"
+        refused = {one.end_to_end_id: refusal for one in payouts if (refusal := self._refusal(one)) is not None}
+        sendable = [one for one in payouts if one.end_to_end_id not in refused]
+        messages = [self._payment(some) for some in _chunks(sendable, self.profile.transactions_per_message)]
+        outcomes = refused | await self._exchange(messages)
+        return [outcomes[one] for one in ids]
+
+    async def inquire(self, end_to_end_ids: Sequence[str]) -> Sequence[Outcome]:
+        """See Rail.inquire."""
+        messages = [self._request(some) for some in _chunks(list(dict.fromkeys(end_to_end_ids)), INQUIRIES_PER_MESSAGE)]
+        outcomes = await self._exchange(messages)
+        return [outcomes[one] for one in end_to_end_ids]
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _refusal(self, payout: Payout) -> Outcome | None:
+        objection = self.profile.objection(payout.amount_minor, payout.currency)
+        if objection is not None:
+            return Refused(*objection, utc_now())
+        rules = self.profile.text
+        try:
+            written(payout.creditor.name, rules, rules.name_length)
+            written(payout.debtor.name, rules, rules.name_length)
+        except Unwritable:
+            text = f"A name has no letter that {self.profile.title} can carry; give it in Latin letters."
+            return Refused(_CANNOT_BE_WRITTEN, text, utc_now())
+        return None
+
+    def _payment(self, payouts: Sequence[Payout]) -> _Message:
+        ids = tuple(one.end_to_end_id for one in payouts)
+        body = payments.build(self.profile, self._connection.participant, payouts, utc_now())
+        return _Message("pacs.008", body, ids, payments.message_id("P", ids))
+
+    def _request(self, end_to_end_ids: Sequence[str]) -> _Message:
+        ids = tuple(end_to_end_ids)
+        body = statuses.build_request(self.profile, ids, utc_now())
+        return _Message("pacs.028", body, ids, payments.message_id("S", ids))
+
+    async def _exchange(self, messages: Sequence[_Message]) -> dict[str, Outcome]:
+        """All messages at once. Raises RailUnavailable when the scheme took none of them."""
+        answers = await asyncio.gather(*(self._ask(one) for one in messages))
+        if messages and all(one is None for one in answers):
+            raise RailUnavailable(f"{self.profile.title} took nothing; the same request may be sent again.")
+        outcomes: dict[str, Outcome] = {}
+        for message, found in zip(messages, answers, strict=True):
+            # A message not taken beside others that were: in doubt is always a true answer, and an inquiry ends it.
+            outcomes |= dict.fromkeys(message.end_to_end_ids, InDoubt(utc_now())) | (found or {})
+        return outcomes
+
+    async def _ask(self, message: _Message) -> dict[str, Outcome] | None:
+        """The outcomes the scheme states, by end-to-end id (empty when unknown); None when it took nothing."""
+        try:
+            body = await self._post(message)
+            return statuses.read_answers(
+                self.profile, body, message.end_to_end_ids, utc_now(), to_message=message.message_id
+            )
+        except _NotTaken:
+            return None
+        except (_Unknown, MessageInvalid, SchemeSignatureInvalid):
+            return {}
+
+    async def _post(self, message: _Message) -> bytes:
+        """The signed body of the answer. Raises _NotTaken, _Unknown, SchemeSignatureInvalid."""
+        connection = self._connection
+        headers = sign(connection.secret, message.body, utc_now())
+        headers |= {PARTICIPANT_HEADER: connection.participant, "Content-Type": "application/xml"}
+        url = f"{connection.url}/{self.profile.name}/{message.path}"
+        try:
+            async with self._open_client().post(url, data=message.body, headers=headers) as answer:
+                if 400 <= answer.status < 500:
+                    raise _NotTaken
+                if answer.status != 200:
+                    raise _Unknown
+                body = await answer.content.read(MESSAGE_BYTES_MAX + 1)
+                while len(body) <= MESSAGE_BYTES_MAX and (more := await answer.content.readany()):
+                    body += more
+                verify(connection.secret, answer.headers, body, utc_now())
+                return body
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _NotTaken from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _Unknown from error
+
+    def _open_client(self) -> aiohttp.ClientSession:
+        if self._client is None:
+            answer_time_s = self._connection.answer_time_s or self.profile.answer_time_s
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_S),
+                # Connecting waits for a free place in the pool too; only opening the socket has a time of its own.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME_S, sock_read=answer_time_s),
+            )
+        return self._client
+
+
+def _chunks(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

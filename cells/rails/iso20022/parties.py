@@ -1,0 +1,93 @@
+"""Accounts, agents and parties between our words and the message's. Pure.
+
+An IBAN names its bank by BIC, a UK account by sort code (clearing system GBDSC), an Indonesian one by the bank's code.
+"""
+
+import pyiso20022.pacs.pacs_008_001_08 as pacs
+
+from cells.rails.iso20022.text import written, written_or_empty
+from cells.rails.profile import RailProfile
+from cells.rails.rail import Account, MessageInvalid, Party
+
+# ISO 20022 external code set ExternalClearingSystemIdentification1Code: UK domestic sort code.
+_UK_SORT_CODES = "GBDSC"
+# What ISO and EPC guidelines write where an agent has no identifier that can be given.
+_NOT_PROVIDED = "NOTPROVIDED"
+_TOWN_LENGTH = 35
+_STREET_LENGTH = 70
+_POSTCODE_LENGTH = 16
+
+
+def agent(form: str, code: str) -> pacs.BranchAndFinancialInstitutionIdentification6:
+    return pacs.BranchAndFinancialInstitutionIdentification6(fin_instn_id=_institution(form, code))
+
+
+def _institution(form: str, code: str) -> pacs.FinancialInstitutionIdentification18:
+    if not code:
+        return pacs.FinancialInstitutionIdentification18(
+            othr=pacs.GenericFinancialIdentification1(id=_NOT_PROVIDED)
+        )
+    if form == "iban":
+        return pacs.FinancialInstitutionIdentification18(bicfi=code)
+    if form == "uk":
+        system = pacs.ClearingSystemIdentification2Choice(cd=_UK_SORT_CODES)
+        return pacs.FinancialInstitutionIdentification18(
+            clr_sys_mmb_id=pacs.ClearingSystemMemberIdentification2(clr_sys_id=system, mmb_id=code)
+        )
+    return pacs.FinancialInstitutionIdentification18(othr=pacs.GenericFinancialIdentification1(id=code))
+
+
+def account(of: Account) -> pacs.CashAccount38:
+    if of.form == "iban":
+        return pacs.CashAccount38(id=pacs.AccountIdentification4Choice(iban=of.number))
+    other = pacs.GenericAccountIdentification1(id=of.number)
+    return pacs.CashAccount38(id=pacs.AccountIdentification4Choice(othr=other))
+
+
+def party(of: Party, profile: RailProfile) -> pacs.PartyIdentification135:
+    """Raises Unwritable when the name cannot be written in the scheme's characters."""
+    rules = profile.text
+    town = written_or_empty(of.town, rules, _TOWN_LENGTH)
+    address = None
+    if town and of.country:
+        # A structured address needs a town and a country; anything less is left out rather than sent half.
+        address = pacs.PostalAddress24(
+            strt_nm=written_or_empty(of.street, rules, _STREET_LENGTH) or None,
+            pst_cd=written_or_empty(of.postcode, rules, _POSTCODE_LENGTH) or None,
+            twn_nm=town, ctry=of.country,
+        )
+    return pacs.PartyIdentification135(nm=written(of.name, rules, rules.name_length), pstl_adr=address)
+
+
+def read_account(
+    found: pacs.CashAccount38 | None, of_agent: pacs.BranchAndFinancialInstitutionIdentification6, profile: RailProfile
+) -> Account | None:
+    """The account with the bank its agent names. Raises MessageInvalid for an account without a number."""
+    if found is None:
+        return None
+    bank = _code(of_agent.fin_instn_id)
+    if found.id.iban is not None:
+        return Account("iban", found.id.iban, bank)
+    if found.id.othr is None:
+        raise MessageInvalid("An account in the message has no number.")
+    return Account("id" if profile.account_form == "id" else "uk", found.id.othr.id, bank)
+
+
+def _code(institution: pacs.FinancialInstitutionIdentification18) -> str:
+    if institution.bicfi is not None:
+        return str(institution.bicfi)
+    if institution.clr_sys_mmb_id is not None:
+        return str(institution.clr_sys_mmb_id.mmb_id)
+    if institution.othr is not None and institution.othr.id != _NOT_PROVIDED:
+        return str(institution.othr.id)
+    return ""
+
+
+def read_party(found: pacs.PartyIdentification135, of_account: Account | None) -> Party:
+    address = found.pstl_adr
+    if address is None:
+        return Party(found.nm or "", of_account)
+    return Party(
+        found.nm or "", of_account, country=address.ctry or "", town=address.twn_nm or "",
+        street=address.strt_nm or "", postcode=address.pst_cd or "",
+    )

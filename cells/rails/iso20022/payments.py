@@ -1,0 +1,122 @@
+"""pacs.008, the credit transfer: built from payouts, and read as collections. Pure."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import pyiso20022.pacs.pacs_008_001_08 as pacs
+from xsdata.models.datatype import XmlDate
+
+from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
+from cells.rails.iso20022.parties import account, agent, party, read_account, read_party
+from cells.rails.iso20022.text import written_or_empty
+from cells.rails.iso20022.xml import read, write, xml_time
+from cells.rails.profile import RailProfile
+from cells.rails.rail import Collection, MessageInvalid, Payout, transaction_id, uetr
+
+_MESSAGE_ID_LENGTH = 35
+
+
+def message_id(kind: str, end_to_end_ids: Sequence[str]) -> str:
+    """The same payments make the same message id, so that a message sent again is recognised too."""
+    digest = hashlib.sha256("|".join(end_to_end_ids).encode()).hexdigest()
+    return f"{kind}-{digest}"[:_MESSAGE_ID_LENGTH]
+
+
+def build(profile: RailProfile, participant: str, payouts: Sequence[Payout], now: datetime) -> bytes:
+    """One pacs.008 with one transaction per payout. Raises Unwritable when a name survives in no character."""
+    own_agent = agent(profile.account_form, participant)
+    header = pacs.GroupHeader93(
+        msg_id=message_id("P", [one.end_to_end_id for one in payouts]),
+        cre_dt_tm=xml_time(now),
+        nb_of_txs=str(len(payouts)),
+        sttlm_inf=pacs.SettlementInstruction7(sttlm_mtd=pacs.SettlementMethod1Code.CLRG),
+        instg_agt=own_agent,
+    )
+    day = XmlDate.from_date(now.date())
+    transfer = pacs.FitoFicustomerCreditTransferV08(
+        grp_hdr=header, cdt_trf_tx_inf=[_transaction(profile, own_agent, one, now, day) for one in payouts]
+    )
+    return write(pacs.Document(fito_ficstmr_cdt_trf=transfer), profile.payment_message)
+
+
+def _transaction(
+    profile: RailProfile, own_agent: pacs.BranchAndFinancialInstitutionIdentification6, payout: Payout,
+    now: datetime, day: XmlDate,
+) -> pacs.CreditTransferTransaction39:
+    creditor_account = payout.creditor.account
+    assert creditor_account is not None, "a payout names the account it pays"
+    remittance = written_or_empty(payout.remittance, profile.text, profile.text.remittance_length)
+    reference = payout.end_to_end_id
+    return pacs.CreditTransferTransaction39(
+        pmt_id=pacs.PaymentIdentification7(
+            end_to_end_id=reference, tx_id=transaction_id(reference),
+            uetr=uetr(reference) if profile.carries_uetr else None,
+        ),
+        pmt_tp_inf=_payment_type(profile),
+        intr_bk_sttlm_amt=pacs.ActiveCurrencyAndAmount(
+            value=Decimal(payout.amount_minor).scaleb(-CURRENCIES[payout.currency].exponent), ccy=payout.currency
+        ),
+        intr_bk_sttlm_dt=day,
+        accptnc_dt_tm=xml_time(now),
+        chrg_br=pacs.ChargeBearerType1Code.SLEV,
+        dbtr=party(payout.debtor, profile),
+        dbtr_acct=None if payout.debtor.account is None else account(payout.debtor.account),
+        dbtr_agt=own_agent,
+        cdtr_agt=agent(creditor_account.form, creditor_account.bank),
+        cdtr=party(payout.creditor, profile),
+        cdtr_acct=account(creditor_account),
+        rmt_inf=pacs.RemittanceInformation16(ustrd=[remittance]) if remittance else None,
+    )
+
+
+def _payment_type(profile: RailProfile) -> pacs.PaymentTypeInformation28 | None:
+    wanted = profile.payment_type
+    if wanted.service_level is None and wanted.local_instrument is None:
+        return None
+    return pacs.PaymentTypeInformation28(
+        svc_lvl=[] if wanted.service_level is None else [pacs.ServiceLevel8Choice(cd=wanted.service_level)],
+        lcl_instrm=None if wanted.local_instrument is None
+        else pacs.LocalInstrument2Choice(cd=wanted.local_instrument),
+    )
+
+
+def parse(profile: RailProfile, body: bytes, now: datetime) -> list[Collection]:
+    """The credits in an inbound pacs.008. Raises MessageInvalid: an amount that is not exactly payable refuses the whole."""
+    document = read(body, pacs.Document, profile.payment_message)
+    transfer = document.fito_ficstmr_cdt_trf
+    found = transfer.cdt_trf_tx_inf
+    if not found or transfer.grp_hdr.nb_of_txs != str(len(found)):
+        raise MessageInvalid("The message's count of transactions is not the number it holds.")
+    collections = [_collection(profile, one, now) for one in found]
+    if len({one.scheme_reference for one in collections}) != len(collections):
+        raise MessageInvalid("Two transactions of the message carry one reference.")
+    return collections
+
+
+def _collection(profile: RailProfile, found: pacs.CreditTransferTransaction39, now: datetime) -> Collection:
+    reference = found.pmt_id.clr_sys_ref or found.pmt_id.tx_id
+    creditor_account = read_account(found.cdtr_acct, found.cdtr_agt, profile)
+    if not reference or creditor_account is None:
+        raise MessageInvalid("A transaction needs a reference and a creditor account.")
+    currency = found.intr_bk_sttlm_amt.ccy
+    amount_minor = _minor(found.intr_bk_sttlm_amt.value, currency, profile)
+    remittance = " ".join(found.rmt_inf.ustrd) if found.rmt_inf is not None else ""
+    return Collection(
+        rail=profile.name, scheme_reference=reference, end_to_end_id=found.pmt_id.end_to_end_id,
+        amount_minor=amount_minor, currency=currency,
+        debtor=read_party(found.dbtr, read_account(found.dbtr_acct, found.dbtr_agt, profile)),
+        creditor_account=creditor_account, remittance=remittance, received_at=now,
+    )
+
+
+def _minor(value: Decimal, currency: str, profile: RailProfile) -> int:
+    if currency != profile.currency:
+        raise MessageInvalid(f"{profile.title} moves {profile.currency} only.")
+    if not value.is_finite() or value.adjusted() > 20:
+        raise MessageInvalid("The amount is not a number that a payment can have.")
+    minor = value.scaleb(CURRENCIES[currency].exponent)
+    if minor != minor.to_integral_value() or not 0 < minor <= AMOUNT_MAX_MINOR:
+        raise MessageInvalid("The amount is not a number that a payment can have.")
+    return int(minor)
