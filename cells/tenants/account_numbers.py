@@ -1,7 +1,7 @@
 """The account number of a wallet, by which inbound money finds it. Pure, but for the random digits.
 
-The formats and the institution's codes are data (account_numbers.toml). Check digits come from kept libraries: schwifty for
-IBANs (ISO 13616), python-stdnum for Luhn (ISO/IEC 7812-1).
+The formats and the institution's codes are data (account_numbers.toml). Check digits come from kept
+libraries: schwifty for IBANs (ISO 13616), python-stdnum for Luhn (ISO/IEC 7812-1).
 """
 
 import secrets

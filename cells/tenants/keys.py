@@ -1,8 +1,8 @@
 """API keys: `kv_sandbox_<home cell>_<26 characters>_<secret>`. Pure.
 
-The home cell stands in the key so that the router can route without a database; the 26 characters are the public part
-(the row's id is `key_<home cell>_<26 characters>`); the secret has 256 bits, so a plain SHA-256 of it is a safe thing to
-keep: slow hashes protect secrets that people choose.
+The home cell stands in the key so that the router can route without a database; the 26 characters are the
+public part (the row's id is `key_<home cell>_<26 characters>`); the secret has 256 bits, so a plain SHA-256
+of it is a safe thing to keep: slow hashes protect secrets that people choose.
 """
 
 import base64
@@ -67,7 +67,8 @@ def parse_key(text: str) -> PresentedKey:
 
 
 def check_key(presented: PresentedKey, stored: ApiKey | None, now: datetime) -> ApiKey:
-    """The stored key, if the presented one opens it at `now`. Raises InvalidKey, the same whatever is wrong."""
+    """The stored key, if the presented one opens it at `now`. Raises InvalidKey, the same whatever is wrong.
+    """
     # The comparison runs even for an unknown key, so that the time taken does not tell which ids exist.
     expected = stored.secret_sha256 if stored else bytes(hashlib.sha256().digest_size)
     matches = hmac.compare_digest(presented.secret_sha256, expected)

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
 from cells.tenants.account_numbers import mint_account_number
-from cells.tenants.tenant import ApiKey, NewWallet, Tenant, UnknownTenant, UnknownWallet, Wallet
+from cells.tenants.tenant import ApiKey, NewWallet, Tenant, UnknownTenant, Wallet
 from residency.directory import CellEntry
 from residency.ids import mint
 
-# Two random account numbers meet rarely (the shortest has 10^8 forms); three rounds without progress are a bug.
+# Two random account numbers meet rarely (the shortest has 10^8 forms); three rounds without progress are a
+# bug.
 _MINT_ROUNDS = 3
 
 _SELECT_WALLET = """
@@ -32,12 +33,22 @@ class KeyHolder(NamedTuple):
 
 
 async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> None:
-    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated."""
+    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated.
+    """
     columns = list(
         zip(
             *(
-                (one.tenant_id, one.name, one.home_region, one.home_cell, one.tier, one.environment,
-                 one.owner_number, one.placement)
+                (
+                    one.tenant_id,
+                    one.name,
+                    one.home_region,
+                    one.home_cell,
+                    one.tier,
+                    one.environment,
+                    one.owner_number,
+                    one.placement,
+                    one.agreed_margin_bps,
+                )
                 for one in tenants
             ),
             strict=True,
@@ -46,10 +57,11 @@ async def create_tenants(connection: Connection, region: str, tenants: Sequence[
     if columns:
         await connection.execute(
             """
-            insert into tenants (compliance_region, tenant_id, name, home_region, home_cell, tier, environment,
-                                 owner_number, placement)
+            insert into tenants (compliance_region, tenant_id, name, home_region, home_cell, tier,
+            environment,
+                                 owner_number, placement, agreed_margin_bps)
             select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                                     $8::bigint[], $9::text[])
+                                     $8::bigint[], $9::text[], $10::integer[])
             on conflict (compliance_region, tenant_id) do nothing
             """,
             region, *columns,
@@ -60,7 +72,8 @@ async def find_tenants(connection: Connection, region: str, tenant_ids: Sequence
     """The tenants among `tenant_ids` that this cell knows, by id."""
     rows = await connection.fetch(
         """
-        select tenant_id, name, home_region, home_cell, tier, owner_number, environment, placement
+        select tenant_id, name, home_region, home_cell, tier, owner_number, environment, placement,
+               agreed_margin_bps
         from tenants where compliance_region = $1 and tenant_id = any ($2::text[])
         """,
         region, tenant_ids,
@@ -90,7 +103,9 @@ async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) 
 
 
 async def find_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> dict[str, KeyHolder]:
-    """Keys with their tenants, revoked and expired ones included. Works before a tenant is bound to the connection."""
+    """Keys with their tenants, revoked and expired ones included. Works before a tenant is bound to the
+    connection.
+    """
     rows = await connection.fetch("select * from find_api_keys($1, $2::text[])", region, key_ids)
     return {row["key_id"]: KeyHolder(_key(row), _tenant(row), row["checked_at"]) for row in rows}
 
@@ -131,7 +146,9 @@ async def open_wallets(connection: Connection, cell: CellEntry, wallets: Sequenc
 async def find_wallets(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, Wallet]:
     """The wallets among `wallet_ids`, by id."""
     rows = await connection.fetch(
-        _SELECT_WALLET + "where w.compliance_region = $1 and w.wallet_id = any ($2::text[])", region, wallet_ids
+        _SELECT_WALLET + "where w.compliance_region = $1 and w.wallet_id = any ($2::text[])",
+        region,
+        wallet_ids,
     )
     return {row["wallet_id"]: _wallet(row) for row in rows}
 
@@ -157,7 +174,8 @@ async def find_wallets_of_tenants(
 async def list_wallets(connection: Connection, region: str, tenant_id: str) -> list[Wallet]:
     """All wallets of a tenant in this cell, by currency and qualifier."""
     rows = await connection.fetch(
-        _SELECT_WALLET + "where w.compliance_region = $1 and w.tenant_id = $2 order by w.currency, w.qualifier",
+        _SELECT_WALLET
+        + "where w.compliance_region = $1 and w.tenant_id = $2 order by w.currency, w.qualifier",
         region, tenant_id,
     )  # fmt: skip
     return [_wallet(row) for row in rows]
@@ -166,9 +184,10 @@ async def list_wallets(connection: Connection, region: str, tenant_id: str) -> l
 async def bump_epoch(
     connection: Connection, region: str, wallet_ids: Sequence[str], host: str
 ) -> dict[str, int]:
-    """Take wallets over for `host`: their new epochs, by wallet id. Every earlier holder is stale from the commit on.
+    """Take wallets over for `host`: their new epochs, by wallet id. Every earlier holder is stale from the
+    commit on.
 
-    Rows are taken in one order, so that two hosts that take the same wallets cannot deadlock. Raises UnknownWallet.
+    A wallet that does not exist is left out. Rows are taken in one order, so that two hosts cannot deadlock.
     """
     rows = await connection.fetch(
         """
@@ -182,14 +201,12 @@ async def bump_epoch(
         """,
         region, wallet_ids, host,
     )  # fmt: skip
-    epochs = {row["wallet_id"]: row["epoch"] for row in rows}
-    if missing := set(wallet_ids) - set(epochs):
-        raise UnknownWallet(f"There is no wallet {', '.join(sorted(missing))}.")
-    return epochs
+    return {row["wallet_id"]: row["epoch"] for row in rows}
 
 
 async def lock_epochs(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, int]:
-    """The epochs of wallets, held for the rest of the transaction against bump_epoch, not against each other."""
+    """The epochs of wallets, held for the rest of the transaction against bump_epoch, not against each other.
+    """
     rows = await connection.fetch(
         """
         select wallet_id, epoch from wallets
@@ -238,7 +255,7 @@ async def _wallets_by_key(
 def _tenant(row: Record) -> Tenant:
     return Tenant(
         row["tenant_id"], row["name"], row["home_region"], row["home_cell"], row["tier"], row["owner_number"],
-        row["environment"], row["placement"],
+        row["environment"], row["placement"], row["agreed_margin_bps"],
     )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
-"""The nouns of this room, as they are stored: business data about companies, confidential and not personal."""
+"""The nouns of this room, as they are stored: business data about companies, confidential and not personal.
+"""
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
+from residency.classes import Confidential, Public
 from residency.directory import CellEntry
 from residency.errors import KovraError
 from residency.ids import mint
@@ -20,67 +22,71 @@ class UnknownTenant(KovraError):
     title = "There is no such tenant in this cell"
 
 
-class UnknownWallet(KovraError):
-    code = "unknown-wallet"
-    status = 404
-    title = "There is no such wallet in this cell"
-
-
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A partner. `owner_number` is its 63-bit owner in every cell's ledger; `tier` names an entry of tiers.toml."""
+    """A partner. `owner_number` is its 63-bit owner in every cell's ledger; `tier` names an entry of
+    tiers.toml.
 
-    tenant_id: str
-    name: str
-    home_region: str
-    home_cell: str
-    tier: str
-    owner_number: int
-    environment: Environment = "sandbox"
-    placement: Placement = "shared"
+    `agreed_margin_bps`: its own exchange margin, within what the tier allows; None for the tier's standard.
+    """
+
+    tenant_id: Annotated[str, Public]
+    name: Annotated[str, Confidential]
+    home_region: Annotated[str, Public]
+    home_cell: Annotated[str, Public]
+    tier: Annotated[str, Public]
+    owner_number: Annotated[int, Confidential]
+    environment: Annotated[Environment, Public] = "sandbox"
+    placement: Annotated[Placement, Public] = "shared"
+    agreed_margin_bps: Annotated[int | None, Confidential] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as stored: `key_id` is public, the secret is known by its SHA-256 only."""
 
-    key_id: str
-    tenant_id: str
-    secret_sha256: bytes
-    scopes: frozenset[str]
-    label: str = ""
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
+    key_id: Annotated[str, Public]
+    tenant_id: Annotated[str, Public]
+    secret_sha256: Annotated[bytes, Confidential]
+    scopes: Annotated[frozenset[str], Public]
+    label: Annotated[str, Confidential] = ""
+    expires_at: Annotated[datetime | None, Public] = None
+    revoked_at: Annotated[datetime | None, Public] = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewWallet:
     """A wallet to open; `qualifier` 0 is the tenant's own, others are its sub-wallets."""
 
-    tenant_id: str
-    currency: str
-    qualifier: int = 0
+    tenant_id: Annotated[str, Public]
+    currency: Annotated[str, Public]
+    qualifier: Annotated[int, Public] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """A wallet as stored, with the owner number and placement of its tenant."""
 
-    wallet_id: str
-    tenant_id: str
-    currency: str
-    qualifier: int
-    account_number: str
-    epoch: int
-    host: str
-    state: WalletState
-    owner_number: int
-    placement: Placement
-    tier: str
+    wallet_id: Annotated[str, Public]
+    tenant_id: Annotated[str, Public]
+    currency: Annotated[str, Public]
+    qualifier: Annotated[int, Public]
+    account_number: Annotated[str, Confidential]
+    epoch: Annotated[int, Confidential]
+    host: Annotated[str, Confidential]
+    state: Annotated[WalletState, Public]
+    owner_number: Annotated[int, Confidential]
+    placement: Annotated[Placement, Public]
+    tier: Annotated[str, Public]
 
 
 def mint_tenant(
-    name: str, home: CellEntry, *, tier: str, placement: Placement = "shared", environment: Environment = "sandbox"
+    name: str,
+    home: CellEntry,
+    *,
+    tier: str,
+    placement: Placement = "shared",
+    environment: Environment = "sandbox",
 ) -> Tenant:
     """A new tenant at home in `home`, to be provisioned into every cell as it is."""
     # 63 bits: the ledger's owners with the top bit set are the platform, cells and rails.

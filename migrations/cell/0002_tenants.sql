@@ -15,6 +15,7 @@ create table tenants (
     environment text not null check (environment in ('sandbox', 'live')),
     owner_number bigint not null check (owner_number > 0),
     placement text not null check (placement in ('shared', 'own')),
+    agreed_margin_bps integer check (agreed_margin_bps >= 0),
     created_at timestamptz not null default now(),
     primary key (compliance_region, tenant_id),
     unique (compliance_region, owner_number)
@@ -63,7 +64,7 @@ grant select on tenants, api_keys, wallets to kovra_api;
 grant insert (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at) on api_keys to kovra_api;
 grant update (revoked_at) on api_keys to kovra_api;
 grant select, insert on tenants, api_keys, wallets to kovra_writer;
-grant update (name, tier, placement) on tenants to kovra_writer;
+grant update (name, tier, placement, agreed_margin_bps) on tenants to kovra_writer;
 grant update (revoked_at) on api_keys to kovra_writer;
 grant update (epoch, host, state) on wallets to kovra_writer;
 
@@ -74,11 +75,11 @@ create policy owner_reads on api_keys for select to current_user using (true);
 create function find_api_keys(region text, ids text[]) returns table (
     key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, expires_at timestamptz,
     revoked_at timestamptz, name text, home_region text, home_cell text, tier text, environment text,
-    owner_number bigint, placement text, checked_at timestamptz
+    owner_number bigint, placement text, agreed_margin_bps integer, checked_at timestamptz
 )
     language sql stable security definer set search_path = public, pg_temp as $$
     select k.key_id, k.tenant_id, k.secret_sha256, k.scopes, k.label, k.expires_at, k.revoked_at,
-           t.name, t.home_region, t.home_cell, t.tier, t.environment, t.owner_number, t.placement, now()
+           t.name, t.home_region, t.home_cell, t.tier, t.environment, t.owner_number, t.placement, t.agreed_margin_bps, now()
     from api_keys k join tenants t using (compliance_region, tenant_id)
     where k.compliance_region = region and k.key_id = any (ids)
 $$;

@@ -1,0 +1,111 @@
+"""Quotes as rows. Batch-first; none commits. The clock is the database's, so that two processes cannot
+disagree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import timedelta
+
+from cells.backends.postgres import Connection
+from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, QuoteExpired, QuoteUse, QuoteUsed, UnknownQuote
+
+_COLUMNS = ", ".join(f"q.{one.name}" for one in fields(Quote))
+
+
+async def lock_quotes(
+    connection: Connection, region: str, quotes: Sequence[NewQuote], *, lifetime_s: float = QUOTE_LIFETIME_S
+) -> list[Quote]:
+    """Store prices as quotes that run out `lifetime_s` from the database's now; answered in order."""
+    prices = [one.price for one in quotes]
+    rows = await connection.fetch(
+        f"""
+        insert into quotes as q (compliance_region, quote_id, tenant_id, rail, source_currency,
+            target_currency, side, principal_minor, margin_minor, fee_minor, source_minor, target_minor,
+            margin_bps, rate, rate_as_of, rate_origin, expires_at)
+        select $1, new.*, now() + $2::interval
+        from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::integer[], $15::text[], $16::date[],
+            $17::text[]) as new
+        returning {_COLUMNS}
+        """,
+        region,
+        timedelta(seconds=lifetime_s),
+        [one.quote_id for one in quotes],
+        [one.tenant_id for one in quotes],
+        [one.rail for one in quotes],
+        [one.rate.source for one in prices],
+        [one.rate.target for one in prices],
+        [one.side for one in prices],
+        [one.principal_minor for one in prices],
+        [one.margin_minor for one in prices],
+        [one.fee_minor for one in prices],
+        [one.source_minor for one in prices],
+        [one.target_minor for one in prices],
+        [one.margin_bps for one in prices],
+        [one.rate.text for one in prices],
+        [one.rate.as_of for one in prices],
+        [one.rate.origin for one in prices],
+    )
+    stored = {row["quote_id"]: Quote(**dict(row)) for row in rows}
+    return [stored[one.quote_id] for one in quotes]
+
+
+async def find_quotes(connection: Connection, region: str, quote_ids: Sequence[str]) -> dict[str, Quote]:
+    """The quotes among `quote_ids` that the connection's role may see, by id."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from quotes q where compliance_region = $1 and quote_id = any ($2::text[])",
+        region,
+        quote_ids,
+    )
+    return {row["quote_id"]: Quote(**dict(row)) for row in rows}
+
+
+async def use_quotes(
+    connection: Connection, region: str, uses: Sequence[QuoteUse]
+) -> dict[str, Quote | QuoteExpired | QuoteUsed | UnknownQuote]:
+    """Take quotes for transfers, all in one statement: the quote or the reason against, by *transfer* id.
+
+    Of several transfers that name one quote, the first in `uses` gets it. A transfer that has its quote
+    already gets it again, expired or not, so that a commit whose answer was lost can be repeated.
+    """
+    rows = await connection.fetch(
+        f"""
+        with asked as (
+            select distinct on (quote_id, tenant_id) * from unnest($2::text[], $3::text[], $4::text[])
+                with ordinality as asked (transfer_id, tenant_id, quote_id, position)
+            order by quote_id, tenant_id, position
+        ), held as (
+            -- In one order, so that two batches that share quotes cannot deadlock.
+            select q.quote_id from quotes q join asked using (quote_id, tenant_id)
+            where q.compliance_region = $1 and q.transfer_id is null and q.expires_at > now()
+            order by q.quote_id for update of q
+        )
+        update quotes q set transfer_id = asked.transfer_id, used_at = now()
+        from asked join held using (quote_id)
+        where q.compliance_region = $1 and q.quote_id = asked.quote_id and q.tenant_id = asked.tenant_id
+          and q.transfer_id is null
+        returning {_COLUMNS}
+        """,
+        region,
+        [use.transfer_id for use in uses],
+        [use.tenant_id for use in uses],
+        [use.quote_id for use in uses],
+    )
+    taken: dict[str, Quote | QuoteExpired | QuoteUsed | UnknownQuote] = {
+        row["transfer_id"]: Quote(**dict(row)) for row in rows
+    }
+    left = [use for use in uses if use.transfer_id not in taken]
+    found = await find_quotes(connection, region, [use.quote_id for use in left]) if left else {}
+    return taken | {use.transfer_id: _refusal(use, found.get(use.quote_id)) for use in left}
+
+
+def _refusal(use: QuoteUse, quote: Quote | None) -> Quote | QuoteExpired | QuoteUsed | UnknownQuote:
+    """Why a quote that the update passed over was not taken (or that it was, by this very transfer, before).
+    """
+    if quote is None or quote.tenant_id != use.tenant_id:
+        return UnknownQuote()
+    if quote.transfer_id == use.transfer_id:
+        return quote
+    # What is neither used nor anyone else's was passed over for its expiry: the statement has no other
+    # condition.
+    return QuoteUsed() if quote.transfer_id is not None else QuoteExpired()

@@ -1,0 +1,72 @@
+"""The terms of each tier: data (tiers.toml), read once. What a tenant may do and what it pays follow from its
+tier's name.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from cells.kit.money import parse_amount
+from cells.limits.limits import CurrencyLimits
+from cells.tenants.tenant import Placement
+from residency.classes import Confidential, Public
+
+_DATA = Path(__file__).with_suffix(".toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`requests_per_minute` at the API; `margin_bps` the standard exchange margin, `margin_floor_bps` the
+    least one agreed.
+    """
+
+    name: Annotated[str, Public]
+    requests_per_minute: Annotated[int, Public]
+    margin_bps: Annotated[int, Confidential]
+    margin_floor_bps: Annotated[int, Confidential]
+    placement: Annotated[Placement, Public]
+    limits: Annotated[Mapping[str, CurrencyLimits], Confidential]
+
+    def margin_for(self, agreed_bps: int | None) -> int:
+        """A tenant's margin: what was agreed with it, within what the tier allows; else the standard."""
+        if agreed_bps is None:
+            return self.margin_bps
+        return min(max(agreed_bps, self.margin_floor_bps), self.margin_bps)
+
+
+@cache
+def tiers() -> Mapping[str, Tier]:
+    """Every tier by name."""
+    data = tomllib.loads(_DATA.read_text())
+    return {name: _tier(name, terms) for name, terms in data.items()}
+
+
+def tier(name: str) -> Tier:
+    """The terms of a tier that a tenant's row names."""
+    known = tiers()
+    assert name in known, f"tiers.toml has no tier {name!r}"
+    return known[name]
+
+
+def _tier(name: str, terms: Mapping[str, Any]) -> Tier:
+    return Tier(
+        name,
+        terms["requests_per_minute"],
+        terms["margin_bps"],
+        terms.get("margin_floor_bps", terms["margin_bps"]),
+        terms["placement"],
+        {currency: _limits(currency, terms, amounts) for currency, amounts in terms["limits"].items()},
+    )
+
+
+def _limits(currency: str, terms: Mapping[str, Any], amounts: Mapping[str, str]) -> CurrencyLimits:
+    return CurrencyLimits(
+        transfer_minor=parse_amount(amounts["transfer"], currency),
+        day_minor=parse_amount(amounts["day"], currency),
+        month_minor=parse_amount(amounts["month"], currency),
+        day_transfers=terms["transfers_per_day"],
+        month_transfers=terms["transfers_per_month"],
+    )

@@ -1,0 +1,60 @@
+-- quotes, and how much of their limits tenants have used
+-- depends: 0002_tenants
+
+-- migrate: apply
+
+-- A quote is a promise in whole minor units. source_minor is all that leaves the wallet; target_minor is what is paid out.
+-- transfer_id is the one transfer that took it: set once, by the conditional update of cells/fx/store.py.
+create table quotes (
+    compliance_region text not null,
+    quote_id text not null,
+    tenant_id text not null,
+    source_currency text not null,
+    target_currency text not null,
+    side text not null check (side in ('source', 'target')),
+    rail text not null,
+    principal_minor bigint not null check (principal_minor > 0),
+    margin_minor bigint not null check (margin_minor >= 0),
+    fee_minor bigint not null check (fee_minor >= 0),
+    source_minor bigint not null check (source_minor = principal_minor + margin_minor + fee_minor),
+    target_minor bigint not null check (target_minor > 0),
+    margin_bps integer not null,
+    rate text not null,
+    rate_as_of date not null,
+    rate_origin text not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null check (expires_at > created_at),
+    transfer_id text,
+    used_at timestamptz,
+    primary key (compliance_region, quote_id),
+    unique (compliance_region, tenant_id, transfer_id),
+    check ((transfer_id is null) = (used_at is null)),
+    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+) partition by list (compliance_region);
+create index quotes_by_tenant on quotes (compliance_region, tenant_id, quote_id);
+
+-- What a tenant has sent from its wallets of one currency, by UTC day and month (first_day is the bucket's first).
+create table limit_usage (
+    compliance_region text not null,
+    tenant_id text not null,
+    currency text not null,
+    period text not null check (period in ('day', 'month')),
+    first_day date not null,
+    amount_minor bigint not null check (amount_minor >= 0),
+    transfers integer not null check (transfers >= 0),
+    primary key (compliance_region, tenant_id, currency, period, first_day),
+    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+) partition by list (compliance_region);
+
+call kovra_protect('quotes');
+call kovra_protect('limit_usage');
+
+grant select on quotes, limit_usage to kovra_api;
+grant insert (compliance_region, quote_id, tenant_id, source_currency, target_currency, side, rail, principal_minor,
+              margin_minor, fee_minor, source_minor, target_minor, margin_bps, rate, rate_as_of, rate_origin, expires_at)
+    on quotes to kovra_api;
+grant select on quotes to kovra_writer;
+grant update (transfer_id, used_at) on quotes to kovra_writer;
+grant select, insert, update on limit_usage to kovra_writer;
+
+-- migrate: rollback
