@@ -57,8 +57,8 @@ class Draft:
 def link(postings: Sequence[Posting]) -> Chain:
     """Join postings into one chain: all of them or none."""
     assert postings, "a chain has at least one posting"
-    joined = [replace(posting, flags=posting.flags | PostingFlag.LINKED) for posting in postings[:-1]]
-    return [*joined, replace(postings[-1], flags=postings[-1].flags & ~PostingFlag.LINKED)]
+    joined = [replace(posting, flags=int(posting.flags | PostingFlag.LINKED)) for posting in postings[:-1]]
+    return [*joined, replace(postings[-1], flags=int(postings[-1].flags & ~PostingFlag.LINKED))]
 
 
 def resolve(held: Sequence[Posting], phase: Phase, attempt: int) -> Chain:
