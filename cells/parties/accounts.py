@@ -1,23 +1,27 @@
 """Between the account as a partner writes it and the account as the rails use it."""
 
-from cells.parties.models import BankAccount
+from cells.parties.models import BankAccount, RecipientNew
+from cells.rails.accounts import account_fields, parse_account
 from cells.rails.rail import Account
 
-
-def account_from_bank(written: BankAccount) -> Account:
-    """The rails' account of a canonical `BankAccount` (one that came out of `bank_from_account`)."""
-    if written.iban is not None:
-        return Account("iban", written.iban, written.bic or "")
-    assert written.account_number is not None, "a canonical account has an IBAN or a number"
-    if written.sort_code is not None:
-        return Account("uk", written.account_number, written.sort_code)
-    return Account("id", written.account_number, written.bank_code or "")
+_COUNTRY = {"uk": "GB", "id": "ID"}
 
 
-def bank_from_account(account: Account) -> BankAccount:
-    """The canonical form that the vault keeps and the partner is shown."""
-    if account.form == "iban":
-        return BankAccount(iban=account.number, bic=account.bank or None)
-    if account.form == "uk":
-        return BankAccount(sort_code=account.bank, account_number=account.number)
-    return BankAccount(bank_code=account.bank, account_number=account.number)
+def checked_account(request: RecipientNew) -> tuple[Account, BankAccount, str]:
+    """The account for the rails, the canonical form for the vault, and the country of the bank (ISO 3166-1 alpha-2).
+
+    Raises IbanInvalid, AccountInvalid, NoRailForCurrency.
+    """
+    account = parse_account(request.currency, request.account.model_dump(exclude_none=True), "/account")
+    country = account.number[:2] if account.form == "iban" else _COUNTRY[account.form]
+    return account, BankAccount.model_validate(account_fields(account)), country
+
+
+def account_from_vault(kept: BankAccount) -> Account:
+    """The rails' account of the canonical form that `checked_account` gave."""
+    if kept.iban is not None:
+        return Account("iban", kept.iban, kept.bic or "")
+    assert kept.account_number is not None, "a canonical account has an IBAN or a number"
+    if kept.sort_code is not None:
+        return Account("uk", kept.account_number, kept.sort_code)
+    return Account("id", kept.account_number, kept.bank_code or "")

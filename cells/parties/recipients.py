@@ -14,14 +14,13 @@ from cells.backends.vault import Vault
 from cells.compliance.checker import Verdict
 from cells.compliance.standing import Standing
 from cells.parties import store, store_subjects
-from cells.parties.accounts import account_from_bank, bank_from_account
+from cells.parties.accounts import account_from_vault, checked_account
 from cells.parties.models import Recipient, RecipientDetails, RecipientNew
 from cells.parties.sealing import open_recipient_details, seal_details, subject_of
 from cells.parties.status import status_of
 from cells.parties.store import RecipientRow
 from cells.parties.token import UnknownRecipient, sign_tokens
-from cells.rails.accounts import parse_account
-from cells.rails.rail import Account, Party
+from cells.rails.rail import Party
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
 from residency.ids import mint
@@ -51,7 +50,7 @@ class Recipients:
     async def create(
         self, connection: Connection, tenant_id: str, requests: Sequence[RecipientNew]
     ) -> list[Recipient | KovraError]:
-        """Register each; in order, the recipient or why it was refused: WrongRegion, or what parse_account raises.
+        """Register each; in order, the recipient or why it was refused: WrongRegion, or what checked_account raises.
 
         One who is on a sanctions list is registered too, as `blocked`: the cell must be able to show that it looked.
         """
@@ -109,7 +108,7 @@ class Recipients:
             raise WrongRegion(
                 f"Accounts in {request.currency} are not held in {self._entry.region}.", pointer="/currency", region=region
             )
-        account, country = _account_of(request)
+        account, canonical, country = checked_account(request)
         row_id = mint("rcp", self._entry.name)
         [token] = sign_tokens(self._signing_key, tenant_id, [(row_id, request.currency)])
         row = RecipientRow(
@@ -118,7 +117,7 @@ class Recipients:
         details = RecipientDetails(
             kind=request.kind,
             name=request.name,
-            account=bank_from_account(account),
+            account=canonical,
             address=request.address,
             lei=request.lei,
         )
@@ -153,17 +152,12 @@ async def open_for_payout(connection: Connection, vault: Vault, row_ids: Sequenc
 
 
 def _party(details: RecipientDetails, bank_country: str) -> Party:
-    account = account_from_bank(details.account)
+    account = account_from_vault(details.account)
     if details.address is None:
         return Party(details.name, account, bank_country)
     home = details.address
     street = " ".join(part for part in (home.street, home.building_number) if part)
     return Party(details.name, account, home.country, home.town, street, home.post_code or "")
-
-
-def _account_of(request: RecipientNew) -> tuple[Account, str]:
-    """The account and the country of its bank."""
-    return parse_account(request.currency, request.account)
 
 
 def _view(row: RecipientRow, details: RecipientDetails | None, verdict: Verdict | None) -> Recipient:
