@@ -25,7 +25,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from residency.crossing import BorderMessage, message_type
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
-from residency.jurisdictions import corridor
+from residency.jurisdictions import corridor_ends
 from residency.keys import CellKeys
 from residency.rules import ALLOW_LIST_VERSION, RulesInvalid, allow_list
 from residency.sealing import SealUnreadable, open_bytes, seal_bytes
@@ -127,11 +127,10 @@ def seal_and_sign(
 ) -> Envelope:
     """Build the envelope of `message` from `keys.cell` to `to_cell`.
 
-    Raises CrossingRefused when the route or the sealed part is not lawful for the message (a bug of the caller), KeysInvalid.
+    Raises CrossingRefused when the route or the sealed part is not lawful for the message (a bug of the caller), NoCorridor, KeysInvalid.
     """
     at = at or datetime.now(UTC)
-    origin, destination = directory.cell(keys.cell), directory.cell(to_cell)
-    corridor(directory, origin.name, destination.name)
+    origin, destination = corridor_ends(directory, keys.cell, to_cell)
     if (fault := message.route_fault(origin, destination)) is not None:
         raise CrossingRefused(f"{message.kind}: {fault}.")
     if message.carries_sealed != (sealed is not None):

@@ -39,6 +39,10 @@ def _text(limit: int) -> StringConstraints:
 class _Sealed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """Nothing: a person must not reach a log by way of a repr."""
+        return ()
+
 
 class Address(_Sealed):
     """ISO 20022 hybrid postal address: up to two free lines, town and ISO 3166-1 alpha-2 country apart."""
