@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from actors.runtime import ActorFailed, ActorUnavailable, Described
+from actors.runtime import ActorFailed, ActorUnavailable, Described, Runtime
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors")
@@ -53,8 +53,9 @@ def unpack(packed: bytes) -> Any:
 class Hosted:
     """One service and its state. Create it inside a running event loop; `begin` at once, `end` to let go."""
 
-    def __init__(self, name: str, path: str, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: Runtime, name: str, path: str, arguments: Mapping[str, Any]) -> None:
         self.name = name
+        self._runtime = runtime
         self._service = resolve(path)(**arguments)
         self._started = False
         self._attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -73,7 +74,7 @@ class Hosted:
             return pack((True, value))
         except KovraError as failure:
             return pack((False, failure))
-        except Exception as bug:
+        except Exception as bug:  # noqa: BLE001 - the caller must hear that it failed, and only that
             _log.error("%s.%s failed: %s", self.name, method, place_of(bug))
             return pack((False, ActorFailed()))
 
@@ -96,15 +97,15 @@ class Hosted:
             return
         try:
             await self._service.stop()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whoever ends it can do nothing about it
             _log.warning("%s did not stop cleanly: %s", self.name, place_of(error))
 
     async def _start(self) -> None:
         backoff_s = _FIRST_BACKOFF_S
         while True:
             try:
-                await self._service.start()
-            except Exception as error:
+                await self._service.start(self._runtime)
+            except Exception as error:  # noqa: BLE001 - a supervisor retries whatever failed
                 _log.warning("%s could not start: %s; again in %.1f s", self.name, place_of(error), backoff_s)
                 self._fail_attempt()
                 await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))

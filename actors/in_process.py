@@ -19,7 +19,7 @@ class InProcess:
     async def spawn(self, service: ServiceSpec) -> "InProcessHandle":
         slot = self._services.get(service.name)
         if slot is None:
-            slot = self._services[service.name] = _Slot(service)
+            slot = self._services[service.name] = _Slot(self, service)
         return InProcessHandle(service.name, slot)
 
     async def find(self, name: str) -> "InProcessHandle | None":
@@ -71,7 +71,8 @@ class InProcessHandle:
 class _Slot:
     """A name's present incarnation, and the asks it is working on."""
 
-    def __init__(self, service: ServiceSpec) -> None:
+    def __init__(self, runtime: InProcess, service: ServiceSpec) -> None:
+        self._runtime = runtime
         self._service = service
         self.revive()
 
@@ -79,7 +80,9 @@ class _Slot:
         service = self._service
         self.gone = False
         self._running: set[asyncio.Task[bytes]] = set()
-        self.hosted = Hosted(service.name, service.path, pickle.loads(pack(dict(service.arguments))))
+        self.hosted = Hosted(
+            self._runtime, service.name, service.path, pickle.loads(pack(dict(service.arguments)))
+        )
         self.hosted.begin()
 
     def abandon(self) -> None:

@@ -67,7 +67,9 @@ class Service(Protocol):
     The constructor must not fail and does no I/O; `start` may fail, and is then tried again with backoff.
     """
 
-    async def start(self) -> None: ...
+    async def start(self, runtime: "Runtime") -> None:
+        """`runtime` is the one that hosts it, through which it reaches other services."""
+        ...
 
     async def stop(self) -> None: ...
 

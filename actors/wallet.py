@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.deployment import Deployment
 from actors.hosted import place_of, resolve
 from actors.mailbox import Drain
-from actors.runtime import ActorUnavailable
+from actors.runtime import ActorUnavailable, Runtime
 from cells.kit.command import Command, Reply, StaleEpoch, WalletHandler
 from residency.errors import KovraError
 
@@ -40,23 +41,18 @@ class _Active:
 
 
 class WalletActor:
-    """Hosts wallets behind one handler, built in this process by `await factory(argument)`; a Service of actors.runtime.
-
-    `factory` is the import path of an async callable that answers a WalletHandler; `argument` (the cell's name) goes to it.
-    """
+    """Hosts wallets behind one handler, which lives in this process: a Service of actors.runtime."""
 
     def __init__(
         self,
-        factory: str,
-        argument: Any,
+        deployment: Deployment,
         *,
         idle_after_s: float = 300.0,
         wallets_max: int = 10_000,
         batch_limit: int = 1_000,
         mailbox_bound: int = 10_000,
     ) -> None:
-        self._factory = factory
-        self._argument = argument
+        self._deployment = deployment
         self._idle_after_s = idle_after_s
         self._wallets_max = wallets_max
         self._active: OrderedDict[str, _Active] = OrderedDict()
@@ -65,8 +61,9 @@ class WalletActor:
         self._sweeper: asyncio.Task[None] | None = None
         self._activations = self._passivations = self._stale = 0
 
-    async def start(self) -> None:
-        self._handler = await resolve(self._factory)(self._argument)
+    async def start(self, runtime: Runtime) -> None:
+        deployment = self._deployment
+        self._handler = await resolve(deployment.handler)(deployment.cell, deployment.rails(runtime))
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -120,10 +117,12 @@ class WalletActor:
             await self._activate(batch)
             known = [command for command in batch if command.wallet_id in self._active]
             epochs = {command.wallet_id: self._active[command.wallet_id].epoch for command in known}
-            answered = iter(await self._handler.run(known, epochs) if known else ())
-        except Exception as error:
+            answered = await self._handler.run(known, epochs) if known else ()
+            assert len(answered) == len(known), (len(answered), len(known))
+        except Exception as error:  # noqa: BLE001 - any failure must become an answer, or its callers wait for ever
             return await self._after(error, batch)
-        return [next(answered) if command.wallet_id in epochs else UnknownWallet() for command in batch]
+        replies = iter(answered)
+        return [next(replies) if command.wallet_id in epochs else UnknownWallet() for command in batch]
 
     async def _after(self, error: Exception, batch: Sequence[Command]) -> Sequence[Reply]:
         """An outage leaves the whole batch unknown. Whatever else one command sets off must not become its neighbours'
@@ -140,7 +139,7 @@ class WalletActor:
     async def _activate(self, batch: Sequence[Command]) -> None:
         assert self._handler is not None
         now = time.monotonic()
-        missing = {}
+        missing: dict[str, None] = {}
         for command in batch:
             active = self._active.get(command.wallet_id)
             if active is None:
@@ -178,7 +177,7 @@ class WalletActor:
                 self._drain.forget(wallet_id)
         try:
             await self._handler.passivate(sorted(wallet_ids))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the epoch guards; a cache that stayed behind costs memory only
             _log.warning("could not passivate %d wallets: %s", len(wallet_ids), place_of(error))
 
     async def _sweep(self) -> None:

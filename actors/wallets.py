@@ -23,13 +23,6 @@ _POLL_FIRST_S = 0.02
 _POLL_LAST_S = 0.5
 
 
-def wallet_service(name: str, factory: str, argument: Any, **bounds: Any) -> ServiceSpec:
-    """The service that hosts wallets under `name`; `bounds` as WalletActor takes them."""
-    return ServiceSpec(
-        name, "actors.wallet:WalletActor", {"factory": factory, "argument": argument, **bounds}
-    )
-
-
 class Wallets:
     """One per process. `service` says how to spawn the actor of a name, when there is none yet."""
 

@@ -35,8 +35,19 @@ class StaleEpoch(KovraError):
     title = "Another copy of this wallet has taken over; ask again"
 
 
+class RailDoor(Protocol):
+    """What the saga is handed from above to reach the rails of its cell."""
+
+    async def submit(self, rail: str, transfer_ids: Sequence[str]) -> None:
+        """Hand payments to a rail. Returns when the rail has them on record, not when the scheme has answered.
+
+        Told again of the same ids it does nothing new. Raises a retryable KovraError when they are not known to be on record.
+        """
+        ...
+
+
 class WalletHandler(Protocol):
-    """The institution behind the wallet actor. Every method is idempotent; none keeps truth in memory."""
+    """The institution behind the wallet actor, built by `await factory(cell_name, rail_door)`. Every method is idempotent; none keeps truth in memory."""
 
     async def activate(self, wallet_ids: Sequence[str]) -> Mapping[str, int]:
         """Raise each wallet's epoch in the journal by one and answer the new ones: older copies can journal no more.

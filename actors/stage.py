@@ -1,0 +1,126 @@
+"""One stage of a pipeline: what arrives while it works is its next batch; what could not be done comes again, later and later.
+
+Invariants: an item is in a stage at most once; at most `in_flight` batches run at once; nothing is lost but by the death of the
+process, after which the owner fills its stages again from the record.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from actors.hosted import place_of
+from actors.mailbox import Stats
+
+_log = logging.getLogger("kovra.actors.stage")
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+def backoff_s(attempt: int, first_s: float, last_s: float) -> float:
+    """Exponential with full jitter over its upper half: attempt 1 waits between first_s/2 and first_s."""
+    longest = min(first_s * 2.0 ** min(attempt - 1, 32), last_s)
+    return longest * random.uniform(0.5, 1.0)
+
+
+class Stage(Generic[Item]):
+    """`run` takes a batch and answers the items to try again; an exception means all of them."""
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[Sequence[Item]], Awaitable[Sequence[Item]]],
+        *,
+        in_flight: int = 1,
+        batch_limit: int = 500,
+        retry_s: tuple[float, float] = (0.1, 30.0),
+    ) -> None:
+        self._name = name
+        self._run = run
+        self._in_flight = in_flight
+        self._batch_limit = batch_limit
+        self._retry_s = retry_s
+        self._attempts: dict[Item, int] = {}  # every item here, waiting or under way
+        self._ready: dict[Item, None] = {}
+        self._under_way: set[Item] = set()
+        self._once_more: dict[Item, float] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._closed = False
+        self.stats = Stats()
+
+    def add(self, items: Collection[Item], *, delay_s: float = 0.0) -> None:
+        """Take items in, now or after a delay. Those that wait here already stay as they are; those under way come once more."""
+        for item in items:
+            if item in self._under_way:
+                self._once_more[item] = delay_s
+        fresh = [item for item in items if item not in self._attempts]
+        for item in fresh:
+            self._attempts[item] = 0
+        self._enter(fresh, delay_s)
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    async def close(self) -> None:
+        """Stop at once; what is under way is cancelled."""
+        self._closed = True
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+    def _enter(self, items: Sequence[Item], delay_s: float) -> None:
+        if self._closed or not items:
+            return
+        if delay_s > 0:
+            loop = asyncio.get_running_loop()
+            timer: asyncio.TimerHandle = loop.call_later(delay_s, lambda: self._due(timer, items))
+            self._timers.add(timer)
+            return
+        self._ready.update(dict.fromkeys(items))
+        self._pump()
+
+    def _due(self, timer: asyncio.TimerHandle, items: Sequence[Item]) -> None:
+        self._timers.discard(timer)
+        self._enter(items, 0.0)
+
+    def _pump(self) -> None:
+        while self._ready and len(self._running) < self._in_flight and not self._closed:
+            batch = list(self._ready)[: self._batch_limit]
+            for item in batch:
+                del self._ready[item]
+            self._under_way.update(batch)
+            self.stats.note(len(batch))
+            task = asyncio.get_running_loop().create_task(self._carry_out(batch))
+            self._running.add(task)
+            task.add_done_callback(self._over)
+        self.stats.depth = len(self._attempts)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._pump()
+
+    async def _carry_out(self, batch: Sequence[Item]) -> None:
+        try:
+            again: Sequence[Item] = await self._run(batch)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the items must come again
+            _log.warning("%s: a batch of %d comes again: %s", self._name, len(batch), place_of(error))
+            again = batch
+        retried = frozenset(again)
+        for item in batch:
+            self._under_way.discard(item)
+            delay_s = self._once_more.pop(item, None)
+            if item in retried:
+                self._attempts[item] += 1
+                self._enter([item], backoff_s(self._attempts[item], *self._retry_s))
+            elif delay_s is not None:
+                self._attempts[item] = 0
+                self._enter([item], delay_s)
+            else:
+                del self._attempts[item]
