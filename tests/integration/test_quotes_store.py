@@ -1,0 +1,163 @@
+"""Quotes and limit usage on a real Postgres: one use each, the database's clock, concurrent batches."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+
+import pytest
+
+from cells.backends.postgres import tenant_transaction, transaction
+from cells.fx import store
+from cells.fx.ecb import EcbHistory
+from cells.fx.fees import fee_for
+from cells.fx.pricing import price
+from cells.fx.quotes import NewQuote, Quote, QuoteExpired, QuoteUse, QuoteUsed, UnknownQuote
+from cells.limits import store as limits_store
+from cells.limits.limits import CurrencyLimits, LimitExceeded, Usage
+from cells.limits.store import Release, Reservation
+from residency.ids import mint
+from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
+from tests.servers import CellDatabase
+
+REGION = CELL.region
+
+
+@pytest.fixture
+async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[EuCell]:
+    async with open_eu_cell(cell_database(REGION)) as opened:
+        yield opened
+
+
+async def _lock(cell: EuCell, count: int = 1, lifetime_s: float = 600) -> list[Quote]:
+    rate = EcbHistory().latest().rate("EUR", "IDR")
+    priced = price(rate, "source", 125_000, 150, fee_for("EUR", "IDR", "bi_fast"))
+    new = [NewQuote(mint("qt", CELL.name), cell.tenant.tenant_id, "bi_fast", priced) for _ in range(count)]
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        quotes = await store.lock_quotes(connection, REGION, new, lifetime_s=lifetime_s)
+    assert [one.price for one in quotes] == [priced] * count
+    return quotes
+
+
+def _use(quote: Quote, tenant_id: str | None = None) -> QuoteUse:
+    return QuoteUse(mint("tr", CELL.name), tenant_id or quote.tenant_id, quote.quote_id)
+
+
+async def test_a_quote_is_used_once_and_by_the_first_of_a_batch(cell: EuCell) -> None:
+    (quote,) = await _lock(cell)
+    first, second = _use(quote), _use(quote)
+    async with transaction(cell.writer) as connection:
+        answer = await store.use_quotes(connection, REGION, [first, second])
+    used = answer[first.transfer_id]
+    assert isinstance(used, Quote)
+    assert used.transfer_id == first.transfer_id
+    assert used.source_minor == 125_000
+    assert isinstance(answer[second.transfer_id], QuoteUsed)
+    async with transaction(cell.writer) as connection:
+        answer = await store.use_quotes(connection, REGION, [second, first])
+    assert isinstance(answer[second.transfer_id], QuoteUsed)
+    assert answer[first.transfer_id] == used, "the transfer that has it may ask again"
+
+
+async def test_an_expired_a_foreign_and_a_made_up_quote_are_refused_each_by_its_name(cell: EuCell) -> None:
+    (stale,) = await _lock(cell, lifetime_s=0.001)
+    (good,) = await _lock(cell)
+    foreign = _use(good, cell.stranger.tenant_id)
+    made_up = QuoteUse(mint("tr", CELL.name), cell.tenant.tenant_id, mint("qt", CELL.name))
+    uses = [_use(stale), foreign, made_up, _use(good)]
+    async with transaction(cell.writer) as connection:
+        answer = await store.use_quotes(connection, REGION, uses)
+    kinds = [type(answer[use.transfer_id]) for use in uses]
+    assert kinds == [QuoteExpired, UnknownQuote, UnknownQuote, Quote]
+
+
+async def test_a_rolled_back_use_leaves_the_quote_free(cell: EuCell) -> None:
+    (quote,) = await _lock(cell)
+
+    class Undo(Exception):
+        pass
+
+    with pytest.raises(Undo):
+        async with transaction(cell.writer) as connection:
+            await store.use_quotes(connection, REGION, [_use(quote)])
+            raise Undo
+    again = _use(quote)
+    async with transaction(cell.writer) as connection:
+        answer = await store.use_quotes(connection, REGION, [again])
+    assert isinstance(answer[again.transfer_id], Quote)
+
+
+async def test_concurrent_batches_over_the_same_quotes_share_them_out_without_deadlock(cell: EuCell) -> None:
+    quotes = await _lock(cell, count=20)
+
+    async def batch(ordered: list[Quote]) -> list[str]:
+        uses = [_use(one) for one in ordered]
+        async with transaction(cell.writer) as connection:
+            answer = await store.use_quotes(connection, REGION, uses)
+        return [use.quote_id for use in uses if isinstance(answer[use.transfer_id], Quote)]
+
+    taken = await asyncio.gather(batch(quotes), batch(quotes[::-1]), batch(quotes[10:] + quotes[:10]))
+    assert sorted(one for batch_taken in taken for one in batch_taken) == sorted(
+        one.quote_id for one in quotes
+    )
+
+
+async def test_a_tenant_does_not_see_another_tenants_quote(cell: EuCell) -> None:
+    (quote,) = await _lock(cell)
+    async with tenant_transaction(cell.api, cell.stranger.tenant_id) as connection:
+        assert await store.find_quotes(connection, REGION, [quote.quote_id]) == {}
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        assert await store.find_quotes(connection, REGION, [quote.quote_id]) == {quote.quote_id: quote}
+    assert Decimal(quote.rate) == quote.price.rate.mid
+
+
+LIMITS = CurrencyLimits(
+    transfer_minor=1_000, day_minor=2_500, month_minor=10_000, day_transfers=4, month_transfers=100
+)
+
+
+async def _reserve(cell: EuCell, *amounts: int) -> list[str | None]:
+    """Reserve; for each amount the limit that stood against it."""
+    tenant_id = cell.tenant.tenant_id
+    asked = [Reservation(mint("tr", CELL.name), tenant_id, "EUR", amount) for amount in amounts]
+    async with transaction(cell.writer) as connection:
+        verdicts = await limits_store.reserve(connection, REGION, asked, {(tenant_id, "EUR"): LIMITS})
+    ordered = [verdicts[one.transfer_id] for one in asked]
+    assert all(isinstance(one, LimitExceeded | None) for one in ordered)
+    return [one.extra["limit"] if one else None for one in ordered]
+
+
+async def _usage(cell: EuCell) -> dict[str, Usage]:
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        return await limits_store.find_usage(connection, REGION, cell.tenant.tenant_id)
+
+
+async def test_what_does_not_fit_adds_nothing_and_what_follows_it_still_may(cell: EuCell) -> None:
+    assert await _usage(cell) == {}
+    assert await _reserve(cell, 1_001, 1_000, 1_000, 501, 500) == [
+        "transfer-amount",
+        None,
+        None,
+        "day-amount",
+        None,
+    ]
+    assert await _usage(cell) == {"EUR": Usage(2_500, 2_500, 3, 3)}
+    assert await _reserve(cell, 1) == ["day-amount"]
+
+
+async def test_released_limits_can_be_used_again(cell: EuCell) -> None:
+    tenant_id = cell.tenant.tenant_id
+    asked = [Reservation(mint("tr", CELL.name), tenant_id, "EUR", 900) for _ in range(2)]
+    async with transaction(cell.writer) as connection:
+        await limits_store.reserve(connection, REGION, asked, {(tenant_id, "EUR"): LIMITS})
+        reserved_at = await connection.fetchval("select now()")
+    async with transaction(cell.writer) as connection:
+        back = [Release(tenant_id, "EUR", 900, reserved_at)] * 2
+        await limits_store.release(connection, REGION, back)
+    assert await _usage(cell) == {"EUR": Usage()}
+    assert await _reserve(cell, 1_000, 1_000, 500) == [None, None, None]
+
+
+async def test_concurrent_hosts_cannot_pass_a_limit_together(cell: EuCell) -> None:
+    verdicts = await asyncio.gather(*(_reserve(cell, 1_000) for _ in range(6)))
+    assert sorted(verdicts, key=str) == [["day-amount"]] * 4 + [[None]] * 2
+    assert await _usage(cell) == {"EUR": Usage(2_000, 2_000, 2, 2)}

@@ -1,0 +1,57 @@
+"""The pure limit check: exactly at a limit fits, one over does not, and the failure names the limit."""
+
+from dataclasses import replace
+
+import pytest
+
+from cells.limits.limits import CurrencyLimits, Usage, check
+from cells.tenants.tiers import tiers
+
+LIMITS = CurrencyLimits(
+    transfer_minor=1_000, day_minor=2_000, month_minor=5_000, day_transfers=3, month_transfers=10
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "amount", "limit"),
+    [
+        (Usage(), 1_000, None),
+        (Usage(), 1_001, "transfer-amount"),
+        (Usage(day_minor=1_000, month_minor=1_000), 1_000, None),
+        (Usage(day_minor=1_001, month_minor=1_001), 1_000, "day-amount"),
+        (Usage(month_minor=4_000), 1_000, None),
+        (Usage(month_minor=4_001), 1_000, "month-amount"),
+        (Usage(day_transfers=2, month_transfers=2), 1, None),
+        (Usage(day_transfers=3, month_transfers=3), 1, "day-transfers"),
+        (Usage(month_transfers=10), 1, "month-transfers"),
+    ],
+)
+def test_each_limit_holds_to_the_unit(usage: Usage, amount: int, limit: str | None) -> None:
+    verdict = check(usage, amount, "EUR", LIMITS)
+    assert (verdict.extra["limit"] if verdict else None) == limit
+
+
+def test_a_refusal_says_what_would_still_fit() -> None:
+    verdict = check(Usage(day_minor=1_550, month_minor=1_550), 900, "EUR", LIMITS)
+    assert verdict is not None
+    assert verdict.extra["left"] == {"value": "4.50", "currency": "EUR"}
+    over = check(Usage(day_minor=9_000), 900, "EUR", replace(LIMITS, month_minor=10**6))
+    assert over is not None
+    assert over.extra["left"]["value"] == "0.00"
+
+
+def test_the_tiers_are_as_published() -> None:
+    published = {
+        name: (tier.requests_per_minute, tier.margin_floor_bps, tier.margin_bps)
+        for name, tier in tiers().items()
+    }
+    assert published["starter"] == (100, 150, 150)
+    assert published["growth"] == (500, 80, 80)
+    assert published["enterprise"] == (2_000, 30, 50)
+    assert tiers()["enterprise"].placement == "own"
+    assert {"sandbox", "benchmark"} < set(published)
+
+
+@pytest.mark.parametrize(("agreed", "margin"), [(None, 50), (10, 30), (40, 40), (90, 50)])
+def test_an_agreed_margin_stays_within_its_tier(agreed: int | None, margin: int) -> None:
+    assert tiers()["enterprise"].margin_for(agreed) == margin
