@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 DEADLINE_S = 0.5
 UNAVAILABLE = "screening-unavailable"
 
-Result = Literal["clear", "review", "block"]
+Result = Literal["clear", "reviewed", "review", "block"]
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +26,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """What may cross a border: `lists` maps each list used to its version. Never a name, never an entry."""
+    """What may be told: `lists` maps each list used to its version. Never a name, never an entry.
+
+    `reviewed` is a possible match that an officer has found to be somebody else.
+    """
 
     lists: Mapping[str, str]
     result: Result
@@ -44,12 +47,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
+    """May be paid. `by` names the officer who decided so, "" when the lists did."""
+
     attestation: Attestation
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A person must look. `reason` is a code: `possible-match`, `weak-alias`, `other-birth-date`, `screening-unavailable`."""
+    """A person must look. `reason` is a code: `possible-match`, `weak-alias`, `other-kind`, `other-birth-date`, or
+    `screening-unavailable`, for which looking does not help: it is screened again when it is next asked for."""
 
     attestation: Attestation
     reason: str
@@ -95,6 +102,6 @@ async def check_within(
         _log.error("screening answered %d of %d subjects: all go to review", len(verdicts), len(subjects))
     # A checker is foreign code on the path of money: whatever it throws, the answer is review. The type alone is
     # logged, because a vendor's message may quote the name.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - see above
         _log.error("screening failed with %s: %d subjects go to review", type(error).__name__, len(subjects))
     return [Review(Attestation({}, "review", datetime.now(UTC)), UNAVAILABLE) for _ in subjects]

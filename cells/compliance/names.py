@@ -11,10 +11,12 @@ from functools import cached_property
 from anyascii import anyascii
 
 # Titles and forms of company in the languages of our corridors: they say nothing about who it is.
-_NOISE = frozenset(
-    "mr mrs ms miss dr prof sir haji hj bapak ibu pak bu herr frau "
-    "ltd limited llc llp plc inc corp co company gmbh ag kg sa sas sarl srl spa bv nv oy ab as aps pt tbk cv ud fa".split()
-)
+_NOISE = frozenset((
+    "mr", "mrs", "ms", "miss", "dr", "prof", "sir", "haji", "hj", "bapak", "ibu", "pak", "bu", "herr",
+    "frau", "ltd", "limited", "llc", "llp", "plc", "inc", "corp", "co", "company", "gmbh", "ag", "kg",
+    "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "oy", "ab", "as", "aps", "pt", "tbk", "cv", "ud",
+    "fa",
+))
 # Older Indonesian spelling and common transliterations: Soekarno, Djoko, Tjahja; Youssef, Khalid.
 _FOLDS = (("oe", "u"), ("ou", "u"), ("dj", "j"), ("tj", "c"), ("nj", "ny"), ("sj", "sy"), ("ph", "f"), ("kh", "h"))
 _SAME = {name: "muhammad" for name in ("mohammad", "mohammed", "mohamed", "mohamad", "muhamad", "muhamed", "mochammad", "mochamad")}

@@ -5,10 +5,11 @@ whose verdict rests on a list version that is no longer the current one, or on n
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.compliance import store
-from cells.compliance.checker import DEADLINE_S, ComplianceChecker, Subject, Verdict, check_within
+from cells.compliance.checker import DEADLINE_S, Attestation, Clear, ComplianceChecker, Review, Subject, Verdict, check_within
 from cells.compliance.store import Screened
 
 # Reads names from the vault: `(connection, subject ids)` → the tenant and the subject of each that is not erased.
@@ -48,6 +49,23 @@ class Standing:
                 verdicts.pop(old, None)
             verdicts |= await self._screen_again(connection, stale)
         return verdicts
+
+    async def release(
+        self, connection: Connection, subjects: Sequence[tuple[str, str]], officer: str
+    ) -> list[str]:
+        """An officer finds that these `(tenant id, subject id)` are not the listed party; the ids released.
+
+        Only a review can be released, never a block, and it holds for the list versions that it was made under.
+        """
+        verdicts = await self.standing(connection, [subject_id for _, subject_id in subjects])
+        attestation = Attestation(self._checker.versions(), "reviewed", datetime.now(UTC))
+        released = [
+            Screened(tenant_id, subject_id, Clear(attestation, officer))
+            for tenant_id, subject_id in subjects
+            if isinstance(verdict := verdicts.get(subject_id), Review) and verdict.attestation.lists
+        ]
+        await store.insert(connection, self._region, released)
+        return [one.subject_id for one in released]
 
     async def _screen_again(self, connection: Connection, subject_ids: Sequence[str]) -> dict[str, Verdict]:
         named = await self._read_names(connection, subject_ids)

@@ -55,13 +55,13 @@ async def latest(connection: Connection, region: str, subject_ids: Sequence[str]
 def _reason(verdict: Verdict) -> str:
     if isinstance(verdict, Review):
         return verdict.reason
-    return verdict.list if isinstance(verdict, Block) else ""
+    return verdict.list if isinstance(verdict, Block) else verdict.by
 
 
 def _verdict(row: Record) -> Verdict:
     attestation = Attestation(row["lists"], row["result"], row["checked_at"])
-    if row["result"] == "clear":
-        return Clear(attestation)
+    if row["result"] in ("clear", "reviewed"):
+        return Clear(attestation, row["reason"])
     if row["result"] == "block":
         return Block(attestation, row["reason"], row["lists"][row["reason"]])
     return Review(attestation, row["reason"])

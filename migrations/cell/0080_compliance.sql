@@ -3,6 +3,7 @@
 
 -- migrate: apply
 
+-- reason: the code of a review, the list of a block, or the officer who found a possible match to be somebody else (reviewed).
 -- lists maps each list used to its version. entry_list, entry_reference and score say which entry was met: for the
 -- compliance officer alone, so the API's role may write but not read them. Nothing here holds a name.
 CREATE TABLE screenings (
@@ -10,7 +11,7 @@ CREATE TABLE screenings (
     subject_id text NOT NULL,
     checked_at timestamptz NOT NULL,
     tenant_id text NOT NULL,
-    result text NOT NULL CHECK (result IN ('clear', 'review', 'block')),
+    result text NOT NULL CHECK (result IN ('clear', 'reviewed', 'review', 'block')),
     reason text NOT NULL DEFAULT '',
     lists jsonb NOT NULL,
     entry_list text,
