@@ -1,9 +1,11 @@
 """The border as a type: what may stand in the clear part of a message between cells.
 
-Invariant: a BorderMessage with a clear field that is Personal, unmarked, or of an open type cannot be defined. The check walks
-nested models, unions, collections and dict keys and values, when the class is made, so such a type fails at import.
+Invariant: a BorderMessage with a clear field that is Personal, unmarked, or of an open type cannot be
+defined. The check walks nested models, unions, collections and dict keys and values, when the class is made,
+so such a type fails at import.
 
-A clear string must carry an anchored pattern (`^…$`): free text is where personal data hides, so it has no place in the clear.
+A clear string must carry an anchored pattern (`^…$`): free text is where personal data hides, so it has no
+place in the clear.
 """
 
 import types
@@ -30,10 +32,12 @@ class UnfitForBorder(KovraError, TypeError):
 
 
 class BorderMessage(BaseModel):
-    """Base of everything that crosses between cells. Subclass it with a `kind`; the class is checked as it is made.
+    """Base of everything that crosses between cells. Subclass it with a `kind`; the class is checked as it is
+    made.
 
-    `kind` is the last token of the subject. `carries_sealed` says that a sealed part must travel with it (else none may).
-    `transfer_id` of the message, if it has that field, names the payment in the customs log. Raises UnfitForBorder.
+    `kind` is the last token of the subject. `carries_sealed` says that a sealed part must travel with it
+    (else none may). `transfer_id` of the message, if it has that field, names the payment in the customs log.
+    Raises UnfitForBorder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -48,13 +52,19 @@ class BorderMessage(BaseModel):
             return  # a common part of several kinds: checked, but never sent itself
         kind = cls.kind
         if not isinstance(kind, str) or not kind.isalpha() or not kind.islower():
-            raise UnfitForBorder(f"{cls.__name__} needs a `kind` of lower-case letters: it is a token of the subject.")
+            raise UnfitForBorder(
+                f"{cls.__name__} needs a `kind` of lower-case letters: it is a token of the subject."
+            )
         if kind in _KINDS:
-            raise UnfitForBorder(f"{cls.__name__} takes the kind {kind!r}, which {_KINDS[kind].__name__} has already.")
+            raise UnfitForBorder(
+                f"{cls.__name__} takes the kind {kind!r}, which {_KINDS[kind].__name__} has already."
+            )
         _KINDS[kind] = cls
 
     def route_fault(self, origin: CellEntry, destination: CellEntry) -> str | None:
-        """Why this message may not go from `origin` to `destination`, or None. Kinds that name cells override it."""
+        """Why this message may not go from `origin` to `destination`, or None. Kinds that name cells override
+        it.
+        """
         return None
 
 
@@ -69,7 +79,9 @@ def _check_model(model: type[BaseModel], where: str) -> None:
     # Pydantic offers no public list of a model's serializers; one of them could write what no field declares.
     decorators = model.__pydantic_decorators__
     if decorators.computed_fields or decorators.field_serializers or decorators.model_serializers:
-        raise UnfitForBorder(f"{where} has a serializer or computed field: it could write what no field declares.")
+        raise UnfitForBorder(
+            f"{where} has a serializer or computed field: it could write what no field declares."
+        )
     try:
         hints = get_type_hints(model, include_extras=True)
     except NameError as error:
@@ -108,7 +120,9 @@ def _check_end(annotation: Any, origin: Any, where: str, *, marked: bool, patter
         return
     closed = annotation is str or annotation in _LEAVES or origin is Literal
     if not closed and not (isinstance(annotation, type) and issubclass(annotation, Enum)):
-        raise UnfitForBorder(f"{where} has the open type {annotation!r}: use int, bool, a patterned str, a time, an Enum.")
+        raise UnfitForBorder(
+            f"{where} has the open type {annotation!r}: use int, bool, a patterned str, a time, an Enum."
+        )
 
 
 def _anchored(metadata: Any) -> bool:

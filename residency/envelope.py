@@ -3,10 +3,12 @@
     "KVB1" | u32 n | header JSON | u32 n | message JSON | u32 n | sealed part | Ed25519 signature (64 bytes)
     └──────────────── the clear part ─────────────────┘
 
-Integers are big-endian. The signature covers a domain tag and every byte before it; nothing is ever serialised again to be checked.
-The sealed part is bound to the clear part (residency.sealing). The envelope's identity is SHA-256 of all its bytes.
+Integers are big-endian. The signature covers a domain tag and every byte before it; nothing is ever
+serialised again to be checked. The sealed part is bound to the clear part (residency.sealing). The envelope's
+identity is SHA-256 of all its bytes.
 
-A key must be valid when the envelope is opened, not only when it says it was issued: whoever steals a retired key could date back.
+A key must be valid when the envelope is opened, not only when it says it was issued: whoever steals a retired
+key could date back.
 """
 
 import hashlib
@@ -42,8 +44,9 @@ EMPTY_ROLL = bytes(32)
 
 
 class EnvelopeRefused(KovraError):
-    """Not a message that this directory's cells could have sent. `reason` is a short stable token for the customs log;
-    `claimed` is the header if one could be read, believed by nobody."""
+    """Not a message that this directory's cells could have sent. `reason` is a short stable token for the
+    customs log; `claimed` is the header if one could be read, believed by nobody.
+    """
 
     code = "envelope-refused"
     title = "The envelope is refused at the border"
@@ -127,14 +130,17 @@ def seal_and_sign(
 ) -> Envelope:
     """Build the envelope of `message` from `keys.cell` to `to_cell`.
 
-    Raises CrossingRefused when the route or the sealed part is not lawful for the message (a bug of the caller), NoCorridor, KeysInvalid.
+    Raises CrossingRefused when the route or the sealed part is not lawful for the message (a bug of the
+    caller), NoCorridor, KeysInvalid.
     """
     at = at or datetime.now(UTC)
     origin, destination = corridor_ends(directory, keys.cell, to_cell)
     if (fault := message.route_fault(origin, destination)) is not None:
         raise CrossingRefused(f"{message.kind}: {fault}.")
     if message.carries_sealed != (sealed is not None):
-        raise CrossingRefused(f"{message.kind} {'needs' if message.carries_sealed else 'takes no'} sealed part.")
+        raise CrossingRefused(
+            f"{message.kind} {'needs' if message.carries_sealed else 'takes no'} sealed part."
+        )
     kid, signing_key = keys.signer(directory, at)
     seal_to = destination.current_key("sealing", at) if sealed is not None else None
     header = Header(
@@ -159,8 +165,11 @@ def seal_and_sign(
     return Envelope(header, data, hashlib.sha256(data).digest())
 
 
-def open_envelope(data: bytes, directory: Directory, *, here: str | None = None, at: datetime | None = None) -> OpenedEnvelope:
-    """Verify `data` whole: frame, signature, key validity, route, schema, allow-list. With `here`, insist that it is for that cell.
+def open_envelope(
+    data: bytes, directory: Directory, *, here: str | None = None, at: datetime | None = None
+) -> OpenedEnvelope:
+    """Verify `data` whole: frame, signature, key validity, route, schema, allow-list. With `here`, insist
+    that it is for that cell.
 
     Raises EnvelopeRefused, and nothing else, whatever the bytes are.
     """
@@ -184,7 +193,9 @@ def open_envelope(data: bytes, directory: Directory, *, here: str | None = None,
 
 
 def unseal(opened: OpenedEnvelope, keys: CellKeys) -> SealedParties:
-    """Open the sealed part with this cell's key. Raises SealUnreadable, also when it holds other fields than the header names."""
+    """Open the sealed part with this cell's key. Raises SealUnreadable, also when it holds other fields than
+    the header names.
+    """
     private_key = keys.sealing.get(opened.header.seal_kid)
     if private_key is None:
         raise SealUnreadable(f"{keys.cell} holds no sealing key {opened.header.seal_kid!r}.")
@@ -199,7 +210,9 @@ def unseal(opened: OpenedEnvelope, keys: CellKeys) -> SealedParties:
 
 
 def roll(previous: bytes, hashes: Sequence[bytes]) -> bytes:
-    """Fold envelope hashes, in sequence order, into a corridor's rolling hash (32 bytes; EMPTY_ROLL before the first)."""
+    """Fold envelope hashes, in sequence order, into a corridor's rolling hash (32 bytes; EMPTY_ROLL before
+    the first).
+    """
     for one in hashes:
         previous = hashlib.sha256(_ROLL_DOMAIN + previous + one).digest()
     return previous

@@ -1,12 +1,14 @@
-"""A cell's private keys, read from `<home>/<cell>/keys`. Rotation is having several: the directory's validity says which is current.
+"""A cell's private keys, read from `<home>/<cell>/keys`. Rotation is having several: the directory's validity
+says which is current.
 
-    signing-<kid>.pem   Ed25519, PKCS #8, unencrypted     signs envelopes, recipient tokens, receipts, checkpoints
-    sealing-<kid>.pem   X25519, PKCS #8, unencrypted      opens what peers sealed to this cell
-    kek-<kid>.bin       32 random bytes                   wraps the data keys of the region's vault
+    signing-<kid>.pem   Ed25519, PKCS #8   signs envelopes, receipts, recipient tokens, checkpoints
+    sealing-<kid>.pem   X25519, PKCS #8    opens what peers sealed to this cell
+    kek-<kid>.bin       32 bytes           wraps the data keys of the region's vault
 
-A kid is `<cell without dash>-<use>-<yyyymmdd>-<n>`, such as `eu1-signing-20261120-1`; kids sort by age within a use. Files must be
-readable by their owner only. Retire a key by letting a newer one begin; its `not_after` must outlast the longest outage that
-messages signed with it may have to wait out, because an envelope is never signed again.
+A kid is `<cell without dash>-<use>-<yyyymmdd>-<n>`, such as `eu1-signing-20261120-1`; kids sort by age within
+a use. Files must be readable by their owner only. Retire a key by letting a newer one begin; its `not_after`
+must outlast the longest outage that messages signed with it may have to wait out, because an envelope is
+never signed again.
 """
 
 import re
@@ -56,7 +58,9 @@ class CellKeys:
         try:
             return kid, self.signing[kid]
         except KeyError:
-            raise KeysInvalid(f"{self.cell} has no private key {kid}, which the directory says is current.") from None
+            raise KeysInvalid(
+                f"{self.cell} has no private key {kid}, which the directory says is current."
+            ) from None
 
     def current_kek(self) -> tuple[str, bytes]:
         """The newest key-encryption key, and its kid. Raises KeysInvalid."""
@@ -72,7 +76,8 @@ def _age(kid: str) -> tuple[str, int]:
 
 
 def load_keys(home: Path, cell: str, directory: Directory | None = None) -> CellKeys:
-    """Read every key of `cell` under `home`; with `directory`, insist that the published public keys are theirs.
+    """Read every key of `cell` under `home`; with `directory`, insist that the published public keys are
+    theirs.
 
     Raises KeysInvalid.
     """
@@ -138,7 +143,9 @@ def public_hex(key: Ed25519PrivateKey | X25519PrivateKey) -> str:
 
 def _match_directory(keys: CellKeys, directory: Directory) -> None:
     for published in directory.cell(keys.cell).keys:
-        held = keys.signing.get(published.kid) if published.use == "signing" else keys.sealing.get(published.kid)
+        held = (
+            keys.signing.get(published.kid) if published.use == "signing" else keys.sealing.get(published.kid)
+        )
         # A retired private key may be destroyed while its public half still verifies the past.
         if held is not None and public_hex(held) != published.public_hex:
             raise KeysInvalid(f"The directory publishes another public key under {published.kid}.")

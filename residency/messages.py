@@ -4,7 +4,7 @@
     settled      destination → origin   the rail said yes, finally
     rejected     destination → origin   the destination or the rail said no, finally
     returned     destination → origin   money came back after settlement, whole or in part
-    receipt      either way             everything up to this sequence was admitted; cumulative, itself neither sequenced nor receipted
+    receipt      either way             all up to this sequence was admitted; itself neither numbered nor receipted
 
 A reply names the instruction by SHA-256 of its envelope, so that it answers those bytes and no others.
 """
@@ -51,7 +51,9 @@ class Attestation(BaseModel):
 
 
 class Instructed(BorderMessage):
-    """Pay `amount_minor` (M) of `currency` to the recipient behind the token; `fee_minor` of it is paid by the recipient."""
+    """Pay `amount_minor` (M) of `currency` to the recipient behind the token; `fee_minor` of it is paid by
+    the recipient.
+    """
 
     kind: ClassVar[str] = "instructed"
     carries_sealed: ClassVar[bool] = True
@@ -106,7 +108,9 @@ class Settled(_Reply):
 
 
 class Rejected(_Reply):
-    """The final no, by the destination itself or by the rail. `reason_code`: ISO 20022 ExternalStatusReason1Code."""
+    """The final no, by the destination itself or by the rail. `reason_code`: ISO 20022
+    ExternalStatusReason1Code.
+    """
 
     kind: ClassVar[str] = "rejected"
 
@@ -116,7 +120,8 @@ class Rejected(_Reply):
 
 
 class Returned(_Reply):
-    """`amount_minor` (R ≤ M) came back after settlement. Returns of a transfer are numbered from 1; their sum never exceeds M.
+    """`amount_minor` (R ≤ M) came back after settlement. Returns of a transfer are numbered from 1; their sum
+    never exceeds M.
 
     `reason_code`: ISO 20022 ExternalReturnReason1Code.
     """
@@ -133,7 +138,8 @@ class Returned(_Reply):
 
 
 class Receipt(BorderMessage):
-    """Everything up to `through_sequence` of the corridor towards the sender was admitted, with these bytes and no others.
+    """Everything up to `through_sequence` of the corridor towards the sender was admitted, with these bytes
+    and no others.
 
     `rolling_hash` folds the admitted envelopes' hashes in order (residency.envelope.roll).
     """

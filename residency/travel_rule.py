@@ -1,7 +1,9 @@
-"""The sealed part: the closed, versioned allow-list of personal data that the law makes travel with a payment.
+"""The sealed part: the closed, versioned allow-list of personal data that the law makes travel with a
+payment.
 
-Invariant: nothing personal crosses unless it is a field of SealedParties, and of those only what the rules of the two jurisdictions
-(residency/rules) name for this corridor and amount. `select` trims to that; `check` refuses what is missing or too much.
+Invariant: nothing personal crosses unless it is a field of SealedParties, and of those only what the rules of
+the two jurisdictions (residency/rules) name for this corridor and amount. `select` trims to that; `check`
+refuses what is missing or too much.
 
 Everything here is Personal: these models are never logged, and are never part of a BorderMessage.
 """
@@ -79,7 +81,9 @@ class SealedPayee(_Sealed):
 
 
 class SealedParties(_Sealed):
-    """All that may travel sealed. `remittance` is the payer's free text to the payee (ISO 20022 RmtInf, 140 characters)."""
+    """All that may travel sealed. `remittance` is the payer's free text to the payee (ISO 20022 RmtInf, 140
+    characters).
+    """
 
     payer: Annotated[SealedPayer, Personal]
     payee: Annotated[SealedPayee, Personal] | None = None
@@ -87,7 +91,9 @@ class SealedParties(_Sealed):
 
 
 def crossed_fields(parties: SealedParties) -> tuple[str, ...]:
-    """The allow-list names of the fields that are set, sorted. Names only: this is what the customs log keeps."""
+    """The allow-list names of the fields that are set, sorted. Names only: this is what the customs log
+    keeps.
+    """
     names = [f"payer.{name}" for name in SealedPayer.model_fields if getattr(parties.payer, name) is not None]
     if parties.payee is not None:
         names += [f"payee.{name}" for name in SealedPayee.model_fields]
@@ -97,7 +103,9 @@ def crossed_fields(parties: SealedParties) -> tuple[str, ...]:
 
 
 class Demand(BaseModel):
-    """What the two jurisdictions of a corridor ask for one payment: the sending side's tier and the receiving side's."""
+    """What the two jurisdictions of a corridor ask for one payment: the sending side's tier and the receiving
+    side's.
+    """
 
     model_config = ConfigDict(frozen=True)
     sending: Tier
@@ -118,8 +126,10 @@ class Demand(BaseModel):
 
 
 def demand(origin_region: str, destination_region: str, currency: str, amount_minor: int) -> Demand:
-    """What must and may cross for one payment. `amount_minor` is what crosses (M), in `currency`; pass the sum for payments
-    that screening finds linked. A currency for which a jurisdiction states no ceiling gets its full tier."""
+    """What must and may cross for one payment. `amount_minor` is what crosses (M), in `currency`; pass the
+    sum for payments that screening finds linked. A currency for which a jurisdiction states no ceiling gets
+    its full tier.
+    """
     sender, receiver = rules_of(origin_region).travel_rule, rules_of(destination_region).travel_rule
     return Demand(
         sending=sender.sending.tier(sender.is_reduced(currency, amount_minor)),
@@ -128,7 +138,9 @@ def demand(origin_region: str, destination_region: str, currency: str, amount_mi
 
 
 def check(present: Iterable[str], wanted: Demand) -> None:
-    """Raises TravelRuleIncomplete when a demanded field is missing, CrossingRefused when a field is there that may not cross."""
+    """Raises TravelRuleIncomplete when a demanded field is missing, CrossingRefused when a field is there
+    that may not cross.
+    """
     present = set(present)
     if excess := sorted(present - wanted.allowed()):
         raise CrossingRefused(f"Not on the allow-list for this payment: {', '.join(excess)}.", excess=excess)
@@ -137,7 +149,8 @@ def check(present: Iterable[str], wanted: Demand) -> None:
 
 
 def select(parties: SealedParties, wanted: Demand) -> SealedParties:
-    """The least of `parties` that meets the demand: required fields, the first alternative that is whole, and what is optional.
+    """The least of `parties` that meets the demand: required fields, the first alternative that is whole, and
+    what is optional.
 
     Raises TravelRuleIncomplete.
     """
@@ -146,7 +159,8 @@ def select(parties: SealedParties, wanted: Demand) -> SealedParties:
     for tier in (wanted.sending, wanted.receiving):
         keep |= {*tier.required, *tier.optional}
         whole = [set(group) for group in tier.one_of if set(group) <= present]
-        # The alternative that adds least to what crosses anyway; of equals, the one its jurisdiction lists first.
+        # The alternative that adds least to what crosses anyway; of equals, the one its jurisdiction lists
+        # first.
         keep |= min(whole, key=lambda group: len(group - keep), default=set())
     payer = parties.payer.model_copy(
         update={name: None for name in SealedPayer.model_fields if f"payer.{name}" not in keep}
@@ -167,4 +181,6 @@ def sealable_fields() -> frozenset[str]:
 
 
 # The published list and the type must say the same, or nothing may start.
-assert allow_list(ALLOW_LIST_VERSION) == sealable_fields(), "residency/rules/allow_list.toml differs from SealedParties"
+assert allow_list(ALLOW_LIST_VERSION) == sealable_fields(), (
+    "residency/rules/allow_list.toml differs from SealedParties"
+)

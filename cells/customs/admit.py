@@ -1,7 +1,9 @@
-"""The admission gate: the only way into the cell. Verifies, orders, records; never raises on what a peer or a forger sent.
+"""The admission gate: the only way into the cell. Verifies, orders, records; never raises on what a peer or a
+forger sent.
 
-Invariants: a corridor is admitted strictly in order, each sequence once; what is refused is on record (once) and moves nothing; what is
-authentic but must have no effect (a reply from a cell that was not instructed) is admitted with a fault, so that the corridor goes on.
+Invariants: a corridor is admitted strictly in order, each sequence once; what is refused is on record (once)
+and moves nothing; what is authentic but must have no effect (a reply from a cell that was not instructed) is
+admitted with a fault, so that the corridor goes on.
 """
 
 import hashlib
@@ -30,9 +32,9 @@ TRAVEL_RULE = "travel-rule"
 class Admitted:
     """Let in, now. With `faults` it must have no effect of its own:
 
-    `not-instructed`             a reply that this cell never asked that cell for, or to other bytes: ignore it, raise an alarm
-    `sealed-unreadable`          an instruction whose sealed part does not open: reject the payment
-    `travel-rule:<names>`        an instruction that lacks what the law asks for: reject or suspend the payment
+    `not-instructed`        a reply that this cell never asked that cell for: ignore it, raise an alarm
+    `sealed-unreadable`     an instruction whose sealed part does not open: reject the payment
+    `travel-rule:<names>`   an instruction that lacks what the law asks for: reject or suspend
     """
 
     opened: OpenedEnvelope
@@ -56,7 +58,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Came too early: `expected` is the next sequence of its corridor. Nothing is recorded; let it come again."""
+    """Came too early: `expected` is the next sequence of its corridor. Nothing is recorded; let it come
+    again.
+    """
 
     expected: int
     sequence: int
@@ -84,7 +88,8 @@ async def admit(
     *,
     at: datetime | None = None,
 ) -> list[Admission]:
-    """Decide on `envelopes` in the order given; one Admission each, in order. At most eight statements, whatever the number.
+    """Decide on `envelopes` in the order given; one Admission each, in order. At most eight statements,
+    whatever the number.
 
     Receipts do not come through here (cells.customs.receipts). Never raises on bad input.
     """
@@ -95,7 +100,11 @@ async def admit(
     candidates = [_examine(data, spec, keys, directory, at) for data in envelopes]
     head = await store.lock_head(connection, spec)
     authentic = [one.opened for one in candidates if one.opened is not None]
-    corridors = await store.lock_corridors(connection, spec, {opened.from_cell for opened in authentic}) if authentic else {}
+    corridors = (
+        await store.lock_corridors(connection, spec, {opened.from_cell for opened in authentic})
+        if authentic
+        else {}
+    )
     register = _Register(
         spec=spec,
         at=at,
@@ -107,12 +116,17 @@ async def admit(
     decisions = [register.decide(candidate) for candidate in candidates]
     await store.append(connection, spec, head, register.crossings)
     if register.owed:
-        await store.save_admitted(connection, spec, {peer: register.moved[peer] for peer in sorted(register.owed)})
+        await store.save_admitted(
+            connection, spec, {peer: register.moved[peer] for peer in sorted(register.owed)}
+        )
     return decisions
 
 
 async def _known(
-    connection: Connection, spec: CellSpec, authentic: Sequence[OpenedEnvelope], corridors: dict[str, store.CorridorState]
+    connection: Connection,
+    spec: CellSpec,
+    authentic: Sequence[OpenedEnvelope],
+    corridors: dict[str, store.CorridorState],
 ) -> dict[tuple[str, int], bytes]:
     past = [
         (opened.from_cell, opened.sequence)
@@ -125,7 +139,11 @@ async def _known(
 async def _instructed(
     connection: Connection, spec: CellSpec, authentic: Sequence[OpenedEnvelope]
 ) -> dict[str, tuple[str, bytes]]:
-    replies = [opened.transfer_id for opened in authentic if isinstance(opened.message, Settled | Rejected | Returned)]
+    replies = [
+        opened.transfer_id
+        for opened in authentic
+        if isinstance(opened.message, Settled | Rejected | Returned)
+    ]
     return await store.instructions(connection, spec, replies) if replies else {}
 
 
@@ -145,10 +163,15 @@ def _examine(data: bytes, spec: CellSpec, keys: CellKeys, directory: Directory, 
     except SealUnreadable:
         return _Candidate(sha256, opened, faults=(SEALED_UNREADABLE,))
     wanted = demand(
-        directory.cell(opened.from_cell).region, spec.region, opened.message.currency, opened.message.amount_minor
+        directory.cell(opened.from_cell).region,
+        spec.region,
+        opened.message.currency,
+        opened.message.amount_minor,
     )
     missing = wanted.missing(crossed_fields(parties))
-    return _Candidate(sha256, opened, parties=parties, faults=(f"{TRAVEL_RULE}:{'+'.join(missing)}",) if missing else ())
+    return _Candidate(
+        sha256, opened, parties=parties, faults=(f"{TRAVEL_RULE}:{'+'.join(missing)}",) if missing else ()
+    )
 
 
 @dataclass(slots=True)
@@ -193,12 +216,22 @@ class _Register:
     def _crossing(self, opened: OpenedEnvelope, reason: str) -> Crossing:
         header = opened.header
         return Crossing(
-            direction="admitted", from_cell=header.from_cell, to_cell=header.to_cell, kind=header.kind,
-            sequence=header.sequence, transfer_id=opened.transfer_id, envelope_sha256=opened.sha256,
-            allow_list=header.allow_list, crossed_fields=header.sealed_fields, reason=reason, at=self.at,
+            direction="admitted",
+            from_cell=header.from_cell,
+            to_cell=header.to_cell,
+            kind=header.kind,
+            sequence=header.sequence,
+            transfer_id=opened.transfer_id,
+            envelope_sha256=opened.sha256,
+            allow_list=header.allow_list,
+            crossed_fields=header.sealed_fields,
+            reason=reason,
+            at=self.at,
         )
 
-    def _refuse(self, candidate: _Candidate, reason: str, claimed: Header | None, transfer_id: str = "") -> Refused:
+    def _refuse(
+        self, candidate: _Candidate, reason: str, claimed: Header | None, transfer_id: str = ""
+    ) -> Refused:
         if candidate.sha256 not in self.recorded:
             self.recorded.add(candidate.sha256)
             self.crossings.append(refusal(self.spec, candidate.sha256, reason, claimed, transfer_id, self.at))
@@ -208,10 +241,13 @@ class _Register:
 def refusal(
     spec: CellSpec, sha256: bytes, reason: str, claimed: Header | None, transfer_id: str, at: datetime
 ) -> Crossing:
-    """The log entry of a refused envelope. Of an unverified header it keeps only what names a cell or a kind that exists: a forger's
-    free text, which may hold anything, does not reach the log."""
+    """The log entry of a refused envelope. Of an unverified header it keeps only what names a cell or a kind
+    that exists: a forger's free text, which may hold anything, does not reach the log.
+    """
     directory = spec.directory
-    known = claimed is not None and claimed.from_cell in directory.cells and claimed.to_cell in directory.cells
+    known = (
+        claimed is not None and claimed.from_cell in directory.cells and claimed.to_cell in directory.cells
+    )
     return Crossing(
         direction="refused",
         from_cell=claimed.from_cell if known and claimed else "",

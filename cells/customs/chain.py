@@ -1,7 +1,9 @@
-"""The customs log as data: its entries, the chain over them, and the comparison of two cells' logs. Pure; works offline on an export.
+"""The customs log as data: its entries, the chain over them, and the comparison of two cells' logs. Pure;
+works offline on an export.
 
-Invariants: every entry is one link of the chain `customs|<cell>` (cells.kit.hashchain); an entry holds names of sealed fields and
-the hash of an envelope, never a value. L7 (LEDGER.md): what A says it exported to B is what B says it admitted from A.
+Invariants: every entry is one link of the chain `customs|<cell>` (cells.kit.hashchain); an entry holds names
+of sealed fields and the hash of an envelope, never a value. L7 (LEDGER.md): what A says it exported to B is
+what B says it admitted from A.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +18,9 @@ Direction = Literal["exported", "admitted", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """What one log entry says. `reason` is empty unless refused, or admitted with a fault that bars its effect."""
+    """What one log entry says. `reason` is empty unless refused, or admitted with a fault that bars its
+    effect.
+    """
 
     direction: Direction
     from_cell: str
@@ -32,12 +36,21 @@ class Crossing:
 
     def body(self) -> bytes:
         """The bytes that the chain covers."""
-        return canonical({
-            "direction": self.direction, "from_cell": self.from_cell, "to_cell": self.to_cell, "kind": self.kind,
-            "sequence": self.sequence, "transfer_id": self.transfer_id, "envelope_sha256": self.envelope_sha256.hex(),
-            "allow_list": self.allow_list, "crossed_fields": list(self.crossed_fields), "reason": self.reason,
-            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        })
+        return canonical(
+            {
+                "direction": self.direction,
+                "from_cell": self.from_cell,
+                "to_cell": self.to_cell,
+                "kind": self.kind,
+                "sequence": self.sequence,
+                "transfer_id": self.transfer_id,
+                "envelope_sha256": self.envelope_sha256.hex(),
+                "allow_list": self.allow_list,
+                "crossed_fields": list(self.crossed_fields),
+                "reason": self.reason,
+                "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +66,20 @@ class CustomsEntry:
         """For an export that verifies offline; from_json reads it back."""
         crossing = self.crossing
         return {
-            "position": self.position, "direction": crossing.direction, "from_cell": crossing.from_cell,
-            "to_cell": crossing.to_cell, "kind": crossing.kind, "sequence": crossing.sequence,
-            "transfer_id": crossing.transfer_id, "envelope_sha256": crossing.envelope_sha256.hex(),
-            "allow_list": crossing.allow_list, "crossed_fields": list(crossing.crossed_fields),
-            "reason": crossing.reason, "at": crossing.at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "previous_hash": self.previous_hash.hex(), "entry_hash": self.entry_hash.hex(),
+            "position": self.position,
+            "direction": crossing.direction,
+            "from_cell": crossing.from_cell,
+            "to_cell": crossing.to_cell,
+            "kind": crossing.kind,
+            "sequence": crossing.sequence,
+            "transfer_id": crossing.transfer_id,
+            "envelope_sha256": crossing.envelope_sha256.hex(),
+            "allow_list": crossing.allow_list,
+            "crossed_fields": list(crossing.crossed_fields),
+            "reason": crossing.reason,
+            "at": crossing.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "previous_hash": self.previous_hash.hex(),
+            "entry_hash": self.entry_hash.hex(),
         }
 
     @classmethod
@@ -67,13 +88,21 @@ class CustomsEntry:
         at, fields = row["at"], row["crossed_fields"]
         assert isinstance(fields, list | tuple)
         crossing = Crossing(
-            direction=cast(Direction, row["direction"]), from_cell=str(row["from_cell"]), to_cell=str(row["to_cell"]), kind=str(row["kind"]),
-            sequence=_number(row["sequence"]), transfer_id=str(row["transfer_id"]),
-            envelope_sha256=_bytes(row["envelope_sha256"]), allow_list=_number(row["allow_list"]),
-            crossed_fields=tuple(map(str, fields)), reason=str(row["reason"]),
+            direction=cast(Direction, row["direction"]),
+            from_cell=str(row["from_cell"]),
+            to_cell=str(row["to_cell"]),
+            kind=str(row["kind"]),
+            sequence=_number(row["sequence"]),
+            transfer_id=str(row["transfer_id"]),
+            envelope_sha256=_bytes(row["envelope_sha256"]),
+            allow_list=_number(row["allow_list"]),
+            crossed_fields=tuple(map(str, fields)),
+            reason=str(row["reason"]),
             at=at if isinstance(at, datetime) else datetime.fromisoformat(str(at)),
         )
-        return cls(_number(row["position"]), crossing, _bytes(row["previous_hash"]), _bytes(row["entry_hash"]))
+        return cls(
+            _number(row["position"]), crossing, _bytes(row["previous_hash"]), _bytes(row["entry_hash"])
+        )
 
 
 def _number(value: object) -> int:
@@ -91,8 +120,9 @@ def chain_name(cell: str) -> str:
 
 
 def verify_chain(entries: Iterable[CustomsEntry], cell: str, head: Head | None = None) -> Break | None:
-    """The first entry that does not hold, or None. `entries` is the whole log of `cell` in order; with `head` (kept elsewhere, such as
-    a signed checkpoint, or the head row), entries cut off at the end are found too."""
+    """The first entry that does not hold, or None. `entries` is the whole log of `cell` in order; with `head`
+    (kept elsewhere, such as a signed checkpoint, or the head row), entries cut off at the end are found too.
+    """
     previous = genesis(chain_name(cell))
     for entry in entries:
         if entry.previous_hash != previous.hash:
@@ -123,8 +153,11 @@ class Comparison:
     in_flight: int
 
 
-def compare(exporter: Sequence[CustomsEntry], admitter: Sequence[CustomsEntry], origin: str, destination: str) -> Comparison:
-    """What `origin`'s log says it exported to `destination`, against what `destination`'s says it admitted from `origin`.
+def compare(
+    exporter: Sequence[CustomsEntry], admitter: Sequence[CustomsEntry], origin: str, destination: str
+) -> Comparison:
+    """What `origin`'s log says it exported to `destination`, against what `destination`'s says it admitted
+    from `origin`.
 
     Read the admitter's log first: then whatever it admitted is in the exporter's log already.
     """
@@ -144,12 +177,21 @@ def compare(exporter: Sequence[CustomsEntry], admitter: Sequence[CustomsEntry], 
 
 
 def _essence(crossing: Crossing) -> tuple[object, ...]:
-    return crossing.envelope_sha256, crossing.kind, crossing.transfer_id, crossing.allow_list, crossing.crossed_fields
+    return (
+        crossing.envelope_sha256,
+        crossing.kind,
+        crossing.transfer_id,
+        crossing.allow_list,
+        crossing.crossed_fields,
+    )
 
 
-def _by_sequence(log: Iterable[CustomsEntry], direction: Direction, origin: str, destination: str) -> dict[int, Crossing]:
+def _by_sequence(
+    log: Iterable[CustomsEntry], direction: Direction, origin: str, destination: str
+) -> dict[int, Crossing]:
     return {
         entry.crossing.sequence: entry.crossing
         for entry in log
-        if (entry.crossing.direction, entry.crossing.from_cell, entry.crossing.to_cell) == (direction, origin, destination)
+        if (entry.crossing.direction, entry.crossing.from_cell, entry.crossing.to_cell)
+        == (direction, origin, destination)
     }

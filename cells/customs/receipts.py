@@ -1,7 +1,9 @@
-"""Receipts: the destination signs how far it has admitted; the origin then closes its outbox up to there and deletes the envelopes.
+"""Receipts: the destination signs how far it has admitted; the origin then closes its outbox up to there and
+deletes the envelopes.
 
-Cumulative per corridor, so a lost receipt is made good by the next one. A receipt names the rolling hash of what was admitted: it
-closes only if that is what was sent. Receipts carry nothing of a payment, have no sequence, and are not receipted.
+Cumulative per corridor, so a lost receipt is made good by the next one. A receipt names the rolling hash of
+what was admitted: it closes only if that is what was sent. Receipts carry nothing of a payment, have no
+sequence, and are not receipted.
 """
 
 import hashlib
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
-from cells.customs import store
+from cells.customs import store, store_outbox
 from cells.customs.admit import Refused, refusal
 from cells.kit.hashchain import Head
 from cells.spec import CellSpec
@@ -33,7 +35,9 @@ class OutgoingReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The outbox towards `peer` is closed up to `through`; `count` rows were open until now (0: an old receipt came again)."""
+    """The outbox towards `peer` is closed up to `through`; `count` rows were open until now (0: an old
+    receipt came again).
+    """
 
     peer: str
     through: int
@@ -41,10 +45,16 @@ class Closed:
 
 
 async def make_receipts(
-    connection: Connection, spec: CellSpec, keys: CellKeys, directory: Directory, *, at: datetime | None = None
+    connection: Connection,
+    spec: CellSpec,
+    keys: CellKeys,
+    directory: Directory,
+    *,
+    at: datetime | None = None,
 ) -> list[OutgoingReceipt]:
-    """A receipt for every corridor with admissions (or repetitions) since its last one. Publish them after the commit; if one is
-    lost, the origin publishes again, which makes another due."""
+    """A receipt for every corridor with admissions (or repetitions) since its last one. Publish them after
+    the commit; if one is lost, the origin publishes again, which makes another due.
+    """
     at = at or datetime.now(UTC)
     made: list[OutgoingReceipt] = []
     for peer, through, rolled in await store.take_receipts_due(connection, spec):
@@ -52,15 +62,24 @@ async def make_receipts(
         envelope = seal_and_sign(message, None, 0, keys, directory, to_cell=peer, at=at)
         corridor = Corridor(compact(spec.name), compact(peer))
         # Each issue has an id of its own: a repetition must get past the broker's deduplication.
-        message_id = f"{corridor.origin}-{corridor.destination}-receipt-{through}-{envelope.sha256.hex()[:16]}"
+        message_id = (
+            f"{corridor.origin}-{corridor.destination}-receipt-{through}-{envelope.sha256.hex()[:16]}"
+        )
         made.append(OutgoingReceipt(peer, corridor.subject(message.kind), message_id, envelope.data))
     return made
 
 
 async def close_through(
-    connection: Connection, spec: CellSpec, directory: Directory, receipt: bytes, *, at: datetime | None = None
+    connection: Connection,
+    spec: CellSpec,
+    directory: Directory,
+    receipt: bytes,
+    *,
+    at: datetime | None = None,
 ) -> Closed | Refused:
-    """Take in a receipt: verify it, close the outbox rows it covers, delete their envelopes. A bad one is refused and recorded."""
+    """Take in a receipt: verify it, close the outbox rows it covers, delete their envelopes. A bad one is
+    refused and recorded.
+    """
     at = at or datetime.now(UTC)
     head = await store.lock_head(connection, spec)
     try:
@@ -73,13 +92,21 @@ async def close_through(
     corridor = (await store.lock_corridors(connection, spec, [peer]))[peer]
     if through > corridor.exported_sequence:
         return await _refuse(connection, spec, head, receipt, "receipt-beyond-export", opened.header, at)
-    if await store.roll_at(connection, spec, peer, through) != bytes.fromhex(opened.message.rolling_hash):
+    if await store_outbox.roll_at(connection, spec, peer, through) != bytes.fromhex(
+        opened.message.rolling_hash
+    ):
         return await _refuse(connection, spec, head, receipt, "receipt-of-other-bytes", opened.header, at)
-    return Closed(peer, through, await store.close_outbox(connection, spec, peer, through, receipt))
+    return Closed(peer, through, await store_outbox.close_outbox(connection, spec, peer, through, receipt))
 
 
 async def _refuse(
-    connection: Connection, spec: CellSpec, head: Head, data: bytes, reason: str, claimed: Header | None, at: datetime
+    connection: Connection,
+    spec: CellSpec,
+    head: Head,
+    data: bytes,
+    reason: str,
+    claimed: Header | None,
+    at: datetime,
 ) -> Refused:
     sha256 = hashlib.sha256(data).digest()
     if not await store.refused_hashes(connection, spec, [sha256]):

@@ -1,11 +1,12 @@
-"""The customs tables (migration 0020). SQL only; every function is one or two multi-row statements inside the caller's transaction.
+"""The customs log and the corridors (migration 0020). SQL only; every function is one or two multi-row
+statements inside the caller's transaction.
 
-Lock order: the head's row, then corridor rows by peer. Export, admission and receipts take them in that order, so they cannot deadlock.
+Lock order: the head's row, then corridor rows by peer. Export, admission and receipts take them in that
+order, so they cannot deadlock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from cells.backends.postgres import Connection
 from cells.customs.chain import Crossing, CustomsEntry, chain_name
@@ -25,41 +26,17 @@ class CorridorState:
     admitted_roll: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """An envelope to put in the outbox; `roll` is the corridor's rolling hash with it."""
-
-    to_cell: str
-    sequence: int
-    kind: str
-    transfer_id: str
-    subject: str
-    message_id: str
-    envelope: bytes
-    roll: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """An envelope to publish: `message_id` goes into Nats-Msg-Id and is the same at every attempt."""
-
-    to_cell: str
-    sequence: int
-    kind: str
-    transfer_id: str
-    subject: str
-    message_id: str
-    envelope: bytes
-
-
 async def lock_head(connection: Connection, spec: CellSpec) -> Head:
     """The chain's head, held until the transaction ends: the one lock of the border."""
     select = "select position, hash from customs_head where compliance_region = $1 for update"
     row = await connection.fetchrow(select, spec.region)
     if row is None:
         await connection.execute(
-            "insert into customs_head (compliance_region, position, hash) values ($1, 0, $2) on conflict do nothing",
-            spec.region, genesis(chain_name(spec.name)).hash,
+            """
+            insert into customs_head (compliance_region, position, hash) values ($1, 0, $2) on conflict do nothing
+            """,
+            spec.region,
+            genesis(chain_name(spec.name)).hash,
         )
         row = await connection.fetchrow(select, spec.region)
     assert row is not None
@@ -68,11 +45,15 @@ async def lock_head(connection: Connection, spec: CellSpec) -> Head:
 
 async def read_head(connection: Connection, spec: CellSpec) -> Head:
     """The chain's head, not locked; the genesis while nothing has crossed."""
-    row = await connection.fetchrow("select position, hash from customs_head where compliance_region = $1", spec.region)
+    row = await connection.fetchrow(
+        "select position, hash from customs_head where compliance_region = $1", spec.region
+    )
     return genesis(chain_name(spec.name)) if row is None else Head(row["position"], row["hash"])
 
 
-async def append(connection: Connection, spec: CellSpec, head: Head, crossings: Sequence[Crossing]) -> list[CustomsEntry]:
+async def append(
+    connection: Connection, spec: CellSpec, head: Head, crossings: Sequence[Crossing]
+) -> list[CustomsEntry]:
     """Append to the log and move the head, which the caller has locked."""
     if not crossings:
         return []
@@ -84,11 +65,14 @@ async def append(connection: Connection, spec: CellSpec, head: Head, crossings: 
     ]
     await connection.execute(
         """
-        insert into customs_log (compliance_region, position, direction, from_cell, to_cell, kind, sequence, transfer_id,
+        insert into customs_log (compliance_region, position, direction, from_cell, to_cell, kind, sequence,
+        transfer_id,
             envelope_sha256, allow_list, crossed_fields, reason, at, previous_hash, entry_hash)
         select $1, position, direction, from_cell, to_cell, kind, sequence, transfer_id,
-            envelope_sha256, allow_list, string_to_array(crossed_fields, ','), reason, at, previous_hash, entry_hash
-        from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bytea[],
+            envelope_sha256, allow_list, string_to_array(crossed_fields, ','), reason, at, previous_hash,
+            entry_hash
+        from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+        $9::bytea[],
             $10::integer[], $11::text[], $12::text[], $13::timestamptz[], $14::bytea[], $15::bytea[])
             as entry (position, direction, from_cell, to_cell, kind, sequence, transfer_id,
                 envelope_sha256, allow_list, crossed_fields, reason, at, previous_hash, entry_hash)
@@ -111,16 +95,22 @@ async def append(connection: Connection, spec: CellSpec, head: Head, crossings: 
     )
     await connection.execute(
         "update customs_head set position = $2, hash = $3 where compliance_region = $1",
-        spec.region, heads[-1].sequence, heads[-1].hash,
+        spec.region,
+        heads[-1].sequence,
+        heads[-1].hash,
     )
     return entries
 
 
-async def read_log(connection: Connection, spec: CellSpec, after: int = 0, limit: int = 10_000) -> list[CustomsEntry]:
+async def read_log(
+    connection: Connection, spec: CellSpec, after: int = 0, limit: int = 10_000
+) -> list[CustomsEntry]:
     """Entries after position `after`, in order, at most `limit`."""
     rows = await connection.fetch(
         "select * from customs_log where compliance_region = $1 and position > $2 order by position limit $3",
-        spec.region, after, limit,
+        spec.region,
+        after,
+        limit,
     )
     return [CustomsEntry.from_mapping(dict(row)) for row in rows]
 
@@ -129,16 +119,20 @@ async def log_of_transfer(connection: Connection, spec: CellSpec, transfer_id: s
     """What crossed, or was refused, for one payment."""
     rows = await connection.fetch(
         "select * from customs_log where compliance_region = $1 and transfer_id = $2 order by position",
-        spec.region, transfer_id,
+        spec.region,
+        transfer_id,
     )
     return [CustomsEntry.from_mapping(dict(row)) for row in rows]
 
 
-async def lock_corridors(connection: Connection, spec: CellSpec, peers: Iterable[str]) -> dict[str, CorridorState]:
+async def lock_corridors(
+    connection: Connection, spec: CellSpec, peers: Iterable[str]
+) -> dict[str, CorridorState]:
     """The corridors to `peers`, created where new, held until the transaction ends."""
     wanted = sorted(set(peers))
     select = """
-        select * from customs_corridors where compliance_region = $1 and peer = any($2::text[]) order by peer for update
+        select * from customs_corridors where compliance_region = $1 and peer = any($2::text[]) order by peer
+        for update
     """
     rows = await connection.fetch(select, spec.region, wanted)
     if len(rows) < len(wanted):
@@ -147,19 +141,26 @@ async def lock_corridors(connection: Connection, spec: CellSpec, peers: Iterable
             insert into customs_corridors (compliance_region, peer, exported_roll, admitted_roll)
             select $1, peer, $3, $3 from unnest($2::text[]) as peer on conflict do nothing
             """,
-            spec.region, wanted, EMPTY_ROLL,
+            spec.region,
+            wanted,
+            EMPTY_ROLL,
         )
         rows = await connection.fetch(select, spec.region, wanted)
     return {
         row["peer"]: CorridorState(
-            row["exported_sequence"], row["exported_roll"], row["receipted_sequence"],
-            row["admitted_sequence"], row["admitted_roll"],
+            row["exported_sequence"],
+            row["exported_roll"],
+            row["receipted_sequence"],
+            row["admitted_sequence"],
+            row["admitted_roll"],
         )
         for row in rows
     }
 
 
-async def save_exported(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:
+async def save_exported(
+    connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]
+) -> None:
     """Move the exporting side of corridors: peer → (last sequence, roll)."""
     await connection.execute(
         """
@@ -167,19 +168,27 @@ async def save_exported(connection: Connection, spec: CellSpec, moved: Mapping[s
         from unnest($2::text[], $3::bigint[], $4::bytea[]) as n (peer, sequence, roll)
         where c.compliance_region = $1 and c.peer = n.peer
         """,
-        spec.region, list(moved), [sequence for sequence, _ in moved.values()], [roll for _, roll in moved.values()],
+        spec.region,
+        list(moved),
+        [sequence for sequence, _ in moved.values()],
+        [roll for _, roll in moved.values()],
     )
 
 
-async def save_admitted(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:
+async def save_admitted(
+    connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]
+) -> None:
     """Move the admitting side of corridors, and owe each of these peers a receipt."""
     await connection.execute(
         """
-        update customs_corridors c set admitted_sequence = n.sequence, admitted_roll = n.roll, receipt_due = true
-        from unnest($2::text[], $3::bigint[], $4::bytea[]) as n (peer, sequence, roll)
-        where c.compliance_region = $1 and c.peer = n.peer
+        update customs_corridors c set admitted_sequence = n.sequence, admitted_roll = n.roll, receipt_due =
+        true from unnest($2::text[], $3::bigint[], $4::bytea[]) as n (peer, sequence, roll) where
+        c.compliance_region = $1 and c.peer = n.peer
         """,
-        spec.region, list(moved), [sequence for sequence, _ in moved.values()], [roll for _, roll in moved.values()],
+        spec.region,
+        list(moved),
+        [sequence for sequence, _ in moved.values()],
+        [roll for _, roll in moved.values()],
     )
 
 
@@ -193,7 +202,9 @@ async def admitted_hashes(
         join unnest($2::text[], $3::bigint[]) as n (from_cell, sequence) using (from_cell, sequence)
         where l.compliance_region = $1 and l.direction = 'admitted'
         """,
-        spec.region, [cell for cell, _ in keys], [sequence for _, sequence in keys],
+        spec.region,
+        [cell for cell, _ in keys],
+        [sequence for _, sequence in keys],
     )
     return {(row["from_cell"], row["sequence"]): row["envelope_sha256"] for row in rows}
 
@@ -205,7 +216,8 @@ async def refused_hashes(connection: Connection, spec: CellSpec, hashes: Sequenc
         select envelope_sha256 from customs_log
         where compliance_region = $1 and direction = 'refused' and envelope_sha256 = any($2::bytea[])
         """,
-        spec.region, list(hashes),
+        spec.region,
+        list(hashes),
     )
     return {row["envelope_sha256"] for row in rows}
 
@@ -213,114 +225,29 @@ async def refused_hashes(connection: Connection, spec: CellSpec, hashes: Sequenc
 async def instructions(
     connection: Connection, spec: CellSpec, transfer_ids: Sequence[str]
 ) -> dict[str, tuple[str, bytes]]:
-    """Which cell each payment was instructed to, and the hash of the instruction; payments never exported are absent."""
+    """Which cell each payment was instructed to, and the hash of the instruction; payments never exported are
+    absent.
+    """
     rows = await connection.fetch(
         """
-        select transfer_id, to_cell, envelope_sha256 from customs_log
-        where compliance_region = $1 and direction = 'exported' and kind = 'instructed' and transfer_id = any($2::text[])
+        select transfer_id, to_cell, envelope_sha256 from customs_log where compliance_region = $1 and
+        direction = 'exported' and kind = 'instructed' and transfer_id = any($2::text[])
         """,
-        spec.region, list(transfer_ids),
+        spec.region,
+        list(transfer_ids),
     )
     return {row["transfer_id"]: (row["to_cell"], row["envelope_sha256"]) for row in rows}
 
 
-async def fill_outbox(connection: Connection, spec: CellSpec, rows: Sequence[OutboxRow], at: datetime) -> None:
-    await connection.execute(
-        """
-        insert into customs_outbox (compliance_region, to_cell, sequence, kind, transfer_id, subject, message_id,
-            envelope, roll, exported_at)
-        select $1, n.*, $10 from unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::bytea[], $9::bytea[]) as n
-        """,
-        spec.region,
-        [row.to_cell for row in rows],
-        [row.sequence for row in rows],
-        [row.kind for row in rows],
-        [row.transfer_id for row in rows],
-        [row.subject for row in rows],
-        [row.message_id for row in rows],
-        [row.envelope for row in rows],
-        [row.roll for row in rows],
-        at,
-    )
-
-
-_PUBLICATION = "to_cell, sequence, kind, transfer_id, subject, message_id, envelope"
-
-
-async def unpublished(connection: Connection, limit: int) -> list[Publication]:
-    """Envelopes not yet given to the broker, each corridor in its order."""
-    rows = await connection.fetch(
-        f"""
-        select {_PUBLICATION} from customs_outbox
-        where published_at is null and closed_at is null order by to_cell, sequence limit $1
-        """,
-        limit,
-    )
-    return [Publication(**dict(row)) for row in rows]
-
-
-async def overdue(connection: Connection, age: timedelta, limit: int = 1_000) -> list[Publication]:
-    """Envelopes published longer than `age` ago and not receipted: publish them again (a wiped broker has lost them).
-
-    `age` must exceed the broker's deduplication window, or it drops the repetition.
-    """
-    rows = await connection.fetch(
-        f"""
-        select {_PUBLICATION} from customs_outbox
-        where closed_at is null and published_at < clock_timestamp() - $1::interval order by to_cell, sequence limit $2
-        """,
-        age, limit,
-    )
-    return [Publication(**dict(row)) for row in rows]
-
-
-async def mark_published(connection: Connection, published: Sequence[Publication]) -> None:
-    """The broker has acknowledged these."""
-    await connection.execute(
-        """
-        update customs_outbox o set published_at = clock_timestamp()
-        from unnest($1::text[], $2::bigint[]) as n (to_cell, sequence)
-        where o.to_cell = n.to_cell and o.sequence = n.sequence and o.closed_at is null
-        """,
-        [one.to_cell for one in published], [one.sequence for one in published],
-    )
-
-
-async def roll_at(connection: Connection, spec: CellSpec, to_cell: str, sequence: int) -> bytes | None:
-    """The corridor's rolling hash at one exported sequence."""
-    value: bytes | None = await connection.fetchval(
-        "select roll from customs_outbox where compliance_region = $1 and to_cell = $2 and sequence = $3",
-        spec.region, to_cell, sequence,
-    )
-    return value
-
-
-async def close_outbox(connection: Connection, spec: CellSpec, to_cell: str, through: int, receipt: bytes) -> int:
-    """Close the corridor's rows up to `through` and delete their envelopes; keep the receipt. The number of rows closed."""
-    closed = await connection.fetch(
-        """
-        update customs_outbox set envelope = null, closed_at = clock_timestamp()
-        where compliance_region = $1 and to_cell = $2 and sequence <= $3 and closed_at is null returning sequence
-        """,
-        spec.region, to_cell, through,
-    )
-    await connection.execute(
-        """
-        update customs_corridors set receipted_sequence = $3, receipt = $4
-        where compliance_region = $1 and peer = $2 and receipted_sequence < $3
-        """,
-        spec.region, to_cell, through, receipt,
-    )
-    return len(closed)
-
-
 async def take_receipts_due(connection: Connection, spec: CellSpec) -> list[tuple[str, int, bytes]]:
-    """Peers that are owed a receipt, with how far (sequence, roll); owed no longer once the transaction commits."""
+    """Peers that are owed a receipt, with how far (sequence, roll); owed no longer once the transaction
+    commits.
+    """
     rows = await connection.fetch(
         """
         with due as (
-            select peer from customs_corridors where compliance_region = $1 and receipt_due order by peer for update
+            select peer from customs_corridors where compliance_region = $1 and receipt_due order by peer for
+            update
         )
         update customs_corridors c set receipt_due = false from due
         where c.compliance_region = $1 and c.peer = due.peer

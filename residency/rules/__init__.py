@@ -1,6 +1,7 @@
 """The law as data: one TOML file per jurisdiction, and the published allow-list. This file only reads them.
 
-A new jurisdiction is a new file `<region>.toml`; nothing else changes. A file that does not hold together refuses to load.
+A new jurisdiction is a new file `<region>.toml`; nothing else changes. A file that does not hold together
+refuses to load.
 """
 
 import tomllib
@@ -27,7 +28,9 @@ class _Data(BaseModel):
 
 
 class Tier(_Data):
-    """Which sealed fields one side asks for: all of `required`, one whole group of `one_of`, and `optional` where known."""
+    """Which sealed fields one side asks for: all of `required`, one whole group of `one_of`, and `optional`
+    where known.
+    """
 
     required: tuple[str, ...]
     one_of: tuple[tuple[str, ...], ...] = ()
@@ -50,7 +53,9 @@ class Side(_Data):
 
 
 class TravelRule(_Data):
-    """`reduced_up_to_minor`: per currency, the amount (inclusive, minor units) up to which the reduced tier is enough."""
+    """`reduced_up_to_minor`: per currency, the amount (inclusive, minor units) up to which the reduced tier
+    is enough.
+    """
 
     source: str
     payee_source: str
@@ -102,7 +107,9 @@ def all_rules() -> dict[str, JurisdictionRules]:
         except (ValidationError, tomllib.TOMLDecodeError) as error:
             raise RulesInvalid(f"{path.name}: {error}") from error
         if path.stem != rules.region.lower():
-            raise RulesInvalid(f"{path.name} states the rules of {rules.region}; name it {rules.region.lower()}.toml.")
+            raise RulesInvalid(
+                f"{path.name} states the rules of {rules.region}; name it {rules.region.lower()}.toml."
+            )
         _check_names(rules)
         found[rules.region] = rules
     return found
@@ -112,7 +119,9 @@ def _check_names(rules: JurisdictionRules) -> None:
     known = allow_list(ALLOW_LIST_VERSION)
     for side in (rules.travel_rule.sending, rules.travel_rule.receiving):
         if strangers := (side.full.names | side.reduced.names) - known:
-            raise RulesInvalid(f"{rules.region} names fields that are not on the allow-list: {sorted(strangers)}.")
+            raise RulesInvalid(
+                f"{rules.region} names fields that are not on the allow-list: {sorted(strangers)}."
+            )
 
 
 def rules_of(region: str) -> JurisdictionRules:

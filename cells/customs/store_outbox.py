@@ -1,0 +1,148 @@
+"""The outbox of envelopes (migration 0020). SQL only, inside the caller's transaction.
+
+Invariant: a row keeps its envelope until the destination's signed receipt closes it, whatever the broker says
+or loses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cells.backends.postgres import Connection
+from cells.spec import CellSpec
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An envelope to put in the outbox; `roll` is the corridor's rolling hash with it."""
+
+    to_cell: str
+    sequence: int
+    kind: str
+    transfer_id: str
+    subject: str
+    message_id: str
+    envelope: bytes
+    roll: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """An envelope to publish: `message_id` goes into Nats-Msg-Id and is the same at every attempt."""
+
+    to_cell: str
+    sequence: int
+    kind: str
+    transfer_id: str
+    subject: str
+    message_id: str
+    envelope: bytes
+
+
+async def fill_outbox(
+    connection: Connection, spec: CellSpec, rows: Sequence[OutboxRow], at: datetime
+) -> None:
+    await connection.execute(
+        """
+        insert into customs_outbox (compliance_region, to_cell, sequence, kind, transfer_id, subject,
+        message_id,
+            envelope, roll, exported_at)
+        select $1, n.*, $10 from unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+        $7::text[],
+            $8::bytea[], $9::bytea[]) as n
+        """,
+        spec.region,
+        [row.to_cell for row in rows],
+        [row.sequence for row in rows],
+        [row.kind for row in rows],
+        [row.transfer_id for row in rows],
+        [row.subject for row in rows],
+        [row.message_id for row in rows],
+        [row.envelope for row in rows],
+        [row.roll for row in rows],
+        at,
+    )
+
+
+_PUBLICATION = "to_cell, sequence, kind, transfer_id, subject, message_id, envelope"
+
+
+async def unpublished(connection: Connection, limit: int) -> list[Publication]:
+    """Envelopes not yet given to the broker, each corridor in its order."""
+    rows = await connection.fetch(
+        f"""
+        select {_PUBLICATION} from customs_outbox
+        where published_at is null and closed_at is null order by to_cell, sequence limit $1
+        """,
+        limit,
+    )
+    return [Publication(**dict(row)) for row in rows]
+
+
+async def overdue(connection: Connection, age: timedelta, limit: int = 1_000) -> list[Publication]:
+    """Envelopes published longer than `age` ago and not receipted: publish them again (a wiped broker has
+    lost them).
+
+    `age` must exceed the broker's deduplication window, or it drops the repetition.
+    """
+    rows = await connection.fetch(
+        f"""
+        select {_PUBLICATION} from customs_outbox where closed_at is null and published_at < clock_timestamp()
+        - $1::interval order by to_cell, sequence limit $2
+        """,
+        age,
+        limit,
+    )
+    return [Publication(**dict(row)) for row in rows]
+
+
+async def mark_published(connection: Connection, published: Sequence[Publication]) -> None:
+    """The broker has acknowledged these."""
+    await connection.execute(
+        """
+        update customs_outbox o set published_at = clock_timestamp()
+        from unnest($1::text[], $2::bigint[]) as n (to_cell, sequence)
+        where o.to_cell = n.to_cell and o.sequence = n.sequence and o.closed_at is null
+        """,
+        [one.to_cell for one in published],
+        [one.sequence for one in published],
+    )
+
+
+async def roll_at(connection: Connection, spec: CellSpec, to_cell: str, sequence: int) -> bytes | None:
+    """The corridor's rolling hash at one exported sequence."""
+    value: bytes | None = await connection.fetchval(
+        "select roll from customs_outbox where compliance_region = $1 and to_cell = $2 and sequence = $3",
+        spec.region,
+        to_cell,
+        sequence,
+    )
+    return value
+
+
+async def close_outbox(
+    connection: Connection, spec: CellSpec, to_cell: str, through: int, receipt: bytes
+) -> int:
+    """Close the corridor's rows up to `through` and delete their envelopes; keep the receipt. The number of
+    rows closed.
+    """
+    closed = await connection.fetch(
+        """
+        update customs_outbox set envelope = null, closed_at = clock_timestamp() where compliance_region = $1
+        and to_cell = $2 and sequence <= $3 and closed_at is null returning sequence
+        """,
+        spec.region,
+        to_cell,
+        through,
+    )
+    await connection.execute(
+        """
+        update customs_corridors set receipted_sequence = $3, receipt = $4
+        where compliance_region = $1 and peer = $2 and receipted_sequence < $3
+        """,
+        spec.region,
+        to_cell,
+        through,
+        receipt,
+    )
+    return len(closed)
