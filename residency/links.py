@@ -1,8 +1,8 @@
 """The names of a link: which subjects, streams and consumer one corridor between two cells uses.
 
-A corridor is one direction between two cells. Everything that crosses a border on NATS has one of the three
-subjects named here, so the brokers' permissions (infra), the streams (cells.backends.nats) and the doors
-(router.links) cannot disagree. Names are append-only: servers in other jurisdictions hold them.
+A corridor is one direction between two cells. Everything that crosses a border on NATS has one of the two
+subjects named here, `delivery` and `acks`, so the brokers' permissions (infra) and the streams (cells.backends.nats)
+cannot disagree. Names are append-only: servers in other jurisdictions hold them.
 
 Cells appear under their compact names (`eu1`), since a dash is awkward in a stream name and a dot parts subjects.
 """
@@ -35,18 +35,13 @@ class Corridor:
         return f"fx.{self.origin}.{self.destination}.{event}"
 
     @property
-    def out_stream(self) -> str:
+    def stream(self) -> str:
         """In the origin's JetStream: one stream per destination, so that no cell sees another's traffic."""
         return f"FX_OUT_{self.destination}"
 
     @property
-    def in_stream(self) -> str:
-        """In the destination's JetStream: one stream per origin."""
-        return f"FX_IN_{self.origin}"
-
-    @property
     def consumer(self) -> str:
-        """The origin's durable push consumer on `out_stream`; it holds the origin's name because `flow` does."""
+        """The origin's durable push consumer on `stream`; it names the origin so that `acks` tells corridors apart."""
         return f"LINK_{self.origin}_{self.destination}"
 
     @property
@@ -55,24 +50,9 @@ class Corridor:
         return f"link.{self.origin}.{self.destination}.delivery"
 
     @property
-    def api(self) -> str:
-        """What the destination's source names as the origin's JetStream API."""
-        return f"link.{self.origin}.{self.destination}.api"
-
-    @property
-    def rewind(self) -> str:
-        """Crosses destination → origin: the one JetStream request that sourcing needs."""
-        return f"{self.api}.CONSUMER.RESET.{self.out_stream}.{self.consumer}"
-
-    @property
-    def rewind_at_origin(self) -> str:
-        """What `rewind` becomes inside the origin's own account."""
-        return f"$JS.API.CONSUMER.RESET.{self.out_stream}.{self.consumer}"
-
-    @property
-    def flow(self) -> str:
-        """Crosses destination → origin: flow control, which also says how far the copy is on disk."""
-        return f"$JS.FC.{self.out_stream}.{self.consumer}.*"
+    def acks(self) -> str:
+        """Crosses destination → origin: which messages arrived."""
+        return f"$JS.ACK.{self.stream}.{self.consumer}.>"
 
 
 def outgoing(me: str, peers: Iterable[str]) -> tuple[Corridor, ...]:

@@ -1,23 +1,22 @@
 """The cell's own NATS: streams of the links, publishing, fetching. The only file that imports the driver.
 
 JetStream is transport, not record. The outbox row is closed by the destination's signed receipt and the inbox row
-is what admits, so everything here may be lost, repeated or late:
+is what admits, so everything here may be lost, repeated, out of order or late:
 
-- `FX_OUT_<to>`, one per destination, keeps messages by *limits*: a peer's flow control says how far its copy is,
-  and deletes nothing. Sealed copies go with `purge_through` on receipt, and after `KEPT_S` in any case; what was not
+- `FX_OUT_<to>`, one per destination, keeps messages by *limits*: what the peer acknowledges is not sent again, and
+  deletes nothing. Sealed copies go with `purge_through` on receipt, and after `KEPT_S` in any case; what was not
   received by then is published again from the outbox. Full means refused (`discard: new`), never silently dropped.
-- `FX_IN_<from>`, one per origin, sources that origin's stream and is a *work queue*: an ack, sent after the inbox
-  row is committed, deletes the copy. One per origin because peers are not friends: one that floods fills its own
-  stream, a source that must start afresh leaves the others alone, and admission is in order per corridor anyway.
-- The origin creates the consumer through which its stream is sourced (infra/local/nats.py says why), so a peer can
-  ask for nothing but its own messages. That is durable sourcing, of NATS 2.14.
+- The origin's own push consumer delivers over the link straight to the destination's worker, which holds an `Inbox`
+  per origin and acks after the inbox row is committed. While nobody listens (worker, link or transit down) nothing is
+  delivered and all waits; when somebody listens again it flows at once. What was under way when a link broke comes
+  again after `ACK_WAIT_S`. Nothing is stored at the destination, and no part of the JetStream API crosses a border
+  (infra/local/nats.py says why that beats sourcing the stream).
 
-A message id is deduplicated for `DUPLICATE_WINDOW_S` only, in both streams. Whoever publishes an unreceipted message
-again uses a new id or waits longer than that; the inbox row is what makes a repetition harmless.
+A message id is deduplicated for `DUPLICATE_WINDOW_S` only. Whoever publishes an unreceipted message again uses a new
+id or waits longer than that; the inbox row is what makes a repetition harmless.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -33,24 +32,20 @@ from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
     DiscardPolicy,
-    ExternalStream,
     PubAck,
     RetentionPolicy,
     StorageType,
     StreamConfig,
-    StreamConsumerSource,
-    StreamSource,
 )
 
 from residency.errors import KovraError
-from residency.links import MESSAGE_MAX_BYTES, STREAM_MAX_BYTES, Corridor, incoming, outgoing
+from residency.links import MESSAGE_MAX_BYTES, STREAM_MAX_BYTES, Corridor, outgoing
 
 KEPT_S = 24 * 3600
 DUPLICATE_WINDOW_S = 30
-ADMISSION = "admission"
-ACK_WAIT_S = 30.0
-UNACKED_MAX = 4096
-PULL_EXPIRES_S = 10.0
+ACK_WAIT_S = 10
+UNACKED_MAX = 1024
+HEARTBEAT_S = 2
 
 log = logging.getLogger("kovra.bus")
 
@@ -89,14 +84,12 @@ class Outgoing(NamedTuple):
 
 
 class LinkState(NamedTuple):
-    """What comes from one origin: messages not sourced yet, as far as known, and how long it has been silent.
+    """An outgoing corridor: is the destination listening, what waits for it, what was sent and not acked yet."""
 
-    A live link is heard every second; `silent_s` is None when it was never heard.
-    """
-
-    origin: str
+    corridor: Corridor
+    listening: bool
     waiting: int
-    silent_s: float | None
+    unacked: int
 
 
 @contextmanager
@@ -135,66 +128,43 @@ class Arrived:
 
 
 class Inbox:
-    """What one origin sends us, pulled in batches. Use from one task; build it with `Bus.inbox`."""
+    """What one origin sends us, in batches. Use from one task; build it with `Bus.inbox`."""
 
-    def __init__(self, client: Client, corridor: Corridor) -> None:
-        self._client = client
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{corridor.in_stream}.{ADMISSION}"
+    def __init__(self) -> None:
+        # Bounded by the origin, which sends no more than UNACKED_MAX ahead of the acks.
         self._arrived: asyncio.Queue[Msg] = asyncio.Queue()
-        self._reply = client.new_inbox()
-        self._asked = 0
-        self._asked_until = 0.0
+        self._heard_at: float | None = None
+
+    @property
+    def silent_s(self) -> float | None:
+        """How long ago the origin's broker was last heard; a live link is heard every HEARTBEAT_S. None: never."""
+        return None if self._heard_at is None else time.monotonic() - self._heard_at
 
     async def fetch(self, batch: int, timeout_s: float) -> list[Arrived]:
         """At least one message as soon as there is one, at most `batch`; none after `timeout_s`.
 
-        The batch is what has gathered: nothing waits for more to come. Raises BusUnavailable.
+        The batch is what has gathered: nothing waits for more to come. In order of arrival, which a redelivery upsets.
         """
-        # The driver's own fetch waits out its timeout once the first of several messages has come.
-        deadline = time.monotonic() + timeout_s
-        messages: list[Arrived] = []
-        with _translated("fetch"):
-            while not messages:
-                await self._ask(batch)
-                until = min(deadline, self._asked_until)
-                try:
-                    async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                        self._take(await self._arrived.get(), messages)
-                except TimeoutError:
-                    if time.monotonic() >= deadline:
-                        return messages
-                while len(messages) < batch and not self._arrived.empty():
-                    self._take(self._arrived.get_nowait(), messages)
+        try:
+            async with asyncio.timeout(timeout_s):
+                messages = [_arrived(await self._arrived.get())]
+        except TimeoutError:
+            return []
+        while len(messages) < batch and not self._arrived.empty():
+            messages.append(_arrived(self._arrived.get_nowait()))
         return messages
 
-    async def start(self) -> None:
-        await self._client.subscribe(self._reply, cb=self._arrived.put)
+    async def receive(self, message: Msg) -> None:
+        """The subscription's callback."""
+        self._heard_at = time.monotonic()
+        if "Status" not in (message.headers or {}):  # else a heartbeat
+            self._arrived.put_nowait(message)
 
-    async def _ask(self, batch: int) -> None:
-        """Leave one request standing at the server. It is lost with a connection, hence the expiry of our own."""
-        if not self._arrived.empty() or (self._asked > 0 and time.monotonic() < self._asked_until):
-            return
-        self._asked, self._asked_until = batch, time.monotonic() + PULL_EXPIRES_S
-        request = {"batch": batch, "expires": int(PULL_EXPIRES_S * 1e9)}
-        await self._client.publish(self._next, json.dumps(request).encode(), self._reply)
 
-    def _take(self, message: Msg, into: list[Arrived]) -> None:
-        headers = message.headers or {}
-        if "Status" in headers:  # the standing request ended without (more) messages
-            self._asked = 0
-            return
-        self._asked -= 1
-        meta = message.metadata
-        into.append(
-            Arrived(
-                message.subject,
-                headers.get("Nats-Msg-Id", ""),
-                message.data,
-                meta.sequence.stream,
-                meta.num_delivered,
-                message,
-            )
-        )
+def _arrived(message: Msg) -> Arrived:
+    meta = message.metadata
+    message_id = (message.headers or {}).get("Nats-Msg-Id", "")
+    return Arrived(message.subject, message_id, message.data, meta.sequence.stream, meta.num_delivered, message)
 
 
 class Bus:
@@ -207,16 +177,13 @@ class Bus:
     async def ensure_streams(self, me: str, peers: Sequence[str]) -> None:
         """Create or amend every stream and consumer of `me` (compact name) towards `peers`. Idempotent.
 
-        Call it at start, and again whenever a publish or fetch says BusUnavailable for long: a wiped store
-        comes back this way. Raises BusUnavailable.
+        Call it at start, and again when publishing answers None for a whole batch: a wiped store comes back this
+        way. Raises BusUnavailable.
         """
         with _translated("ensure streams"):
             for corridor in outgoing(me, peers):
-                await self._ensure_stream(_out_stream(corridor))
-                await self._js.add_consumer(corridor.out_stream, _link_consumer(corridor))
-            for corridor in incoming(me, peers):
-                await self._ensure_stream(_in_stream(corridor))
-                await self._js.add_consumer(corridor.in_stream, _admission_consumer())
+                await self._ensure_stream(_stream(corridor))
+                await self._js.add_consumer(corridor.stream, _consumer(corridor))
 
     async def _ensure_stream(self, config: StreamConfig) -> None:
         try:
@@ -249,10 +216,11 @@ class Bus:
         return sequences + [None] * (len(messages) - len(sequences))
 
     async def inbox(self, corridor: Corridor) -> Inbox:
-        """The messages of one incoming corridor. Raises BusUnavailable."""
-        inbox = Inbox(self._client, corridor)
+        """Listen to one incoming corridor, as long as the bus lives. Raises BusUnavailable."""
+        inbox = Inbox()
         with _translated("open inbox"):
-            await inbox.start()
+            await self._client.subscribe(corridor.delivery, cb=inbox.receive)
+            await self._client.flush()
         return inbox
 
     async def purge_through(self, corridor: Corridor, sequence: int) -> None:
@@ -261,18 +229,17 @@ class Bus:
         For when the destination's receipt covers them. Raises BusUnavailable.
         """
         with _translated("purge"):
-            await self._js.purge_stream(corridor.out_stream, seq=sequence + 1)
+            await self._js.purge_stream(corridor.stream, seq=sequence + 1)
 
     async def links(self, me: str, peers: Sequence[str]) -> list[LinkState]:
-        """How each incoming link is. Raises BusUnavailable."""
+        """How each outgoing corridor stands. Raises BusUnavailable."""
         states = []
         with _translated("ask for links"):
-            for corridor in incoming(me, peers):
-                info = await self._js.stream_info(corridor.in_stream)
-                assert info.sources, "an incoming stream has its one source"
-                source = info.sources[0]
-                heard = source.active is not None and source.active >= 0
-                states.append(LinkState(corridor.origin, source.lag or 0, (source.active or 0) / 1e9 if heard else None))
+            for corridor in outgoing(me, peers):
+                info = await self._js.consumer_info(corridor.stream, corridor.consumer)
+                states.append(
+                    LinkState(corridor, bool(info.push_bound), info.num_pending or 0, info.num_ack_pending or 0)
+                )
         return states
 
     @property
@@ -322,9 +289,9 @@ def _acknowledged(future: "asyncio.Future[PubAck]") -> int | None:
     return None if future.cancelled() or future.exception() else future.result().seq
 
 
-def _out_stream(corridor: Corridor) -> StreamConfig:
+def _stream(corridor: Corridor) -> StreamConfig:
     return StreamConfig(
-        name=corridor.out_stream,
+        name=corridor.stream,
         subjects=[corridor.messages],
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
@@ -336,43 +303,13 @@ def _out_stream(corridor: Corridor) -> StreamConfig:
     )
 
 
-def _link_consumer(corridor: Corridor) -> ConsumerConfig:
-    """ADR-60: push, flow controlled, acked by flow control; a heartbeat of 1 s is what the server insists on."""
+def _consumer(corridor: Corridor) -> ConsumerConfig:
     return ConsumerConfig(
         name=corridor.consumer,
         durable_name=corridor.consumer,
         deliver_subject=corridor.delivery,
-        ack_policy=AckPolicy.FLOW_CONTROL,
-        flow_control=True,
-        idle_heartbeat=1,
-        max_ack_pending=UNACKED_MAX,
-    )
-
-
-def _in_stream(corridor: Corridor) -> StreamConfig:
-    source = StreamSource(
-        name=corridor.out_stream,
-        external=ExternalStream(api=corridor.api, deliver=""),
-        consumer=StreamConsumerSource(name=corridor.consumer, deliver_subject=corridor.delivery),
-    )
-    return StreamConfig(
-        name=corridor.in_stream,
-        sources=[source],
-        retention=RetentionPolicy.WORK_QUEUE,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW,
-        max_age=KEPT_S,
-        max_bytes=STREAM_MAX_BYTES,
-        max_msg_size=MESSAGE_MAX_BYTES,
-        duplicate_window=DUPLICATE_WINDOW_S,
-    )
-
-
-def _admission_consumer() -> ConsumerConfig:
-    return ConsumerConfig(
-        name=ADMISSION,
-        durable_name=ADMISSION,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT_S,
         max_ack_pending=UNACKED_MAX,
+        idle_heartbeat=HEARTBEAT_S,
     )

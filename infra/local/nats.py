@@ -2,19 +2,23 @@
 
 Each cell's server has two accounts. CELL is the cell's own: its workers and its JetStream live there. LINK is all
 that the leaf connection to the transit is bound to, and holds nothing. Between the two stand explicit exports and
-imports: a whitelist of three subjects per corridor (residency/links.py). What is not on it has no way out and no
+imports: a whitelist of two subjects per corridor (residency/links.py). What is not on it has no way out and no
 way in, **whatever the transit does or is**: of CELL, a peer, or a transit turned against us, can
 
-- receive what the origin's own consumer pushes on `delivery` (only messages of the stream for that destination),
-- ask that one consumer to start again (`rewind`), and tell it how far the copy is (`flow`),
+- receive on `delivery` what the origin's own consumer pushes there (the stream for that destination, no other),
+- say on `acks` that it has them (streams keep messages by limits: an ack deletes nothing),
 - push messages at us on the `delivery` of our incoming corridors, where admission checks their signatures.
 
-It is why sourcing uses a consumer which the *origin* creates (NATS 2.14, ADR-60) and not the older form, in which
-the destination creates it: CONSUMER.CREATE lets the asker choose where the origin's server delivers, and so
-publish in the origin's own account, under another cell's name for instance. Neither STREAM.* nor MSG.GET, PURGE,
-DELETE, nor a list of anything is exported, and streams keep messages by limits, so a peer's flow control deletes none.
+No part of the JetStream API crosses, which is why the destination does not *source* the origin's stream. Weighed:
+- Sourcing by a consumer that the destination creates needs CONSUMER.CREATE, and that lets the asker choose where
+  the origin's server delivers: to any subject of the origin's account, the JetStream API's own among them.
+- Sourcing by a durable consumer of the origin's (NATS 2.14, ADR-60) needs only CONSUMER.RESET; but after a link was
+  away, 2 of 18 trials on 2.15.1 lost what was waiting: a reset answered while the consumer delivers makes the source
+  believe it has those messages, and acknowledge them.
+A second copy at the destination would buy nothing: the inbox row is the record, and the origin keeps its copy until
+the receipt. So the origin's consumer pushes straight to the destination's worker, and one disk write per message is saved.
 
-The transit repeats the rule from its side: an account per cell, the same three subjects exported to exactly the
+The transit repeats the rule from its side: an account per cell, the same two subjects exported to exactly the
 cell they are meant for, and users who may be leaf nodes only, publish only in their own name and subscribe only to
 what is addressed to them. So a peer's stolen key opens that peer's corridors and no others.
 
@@ -23,7 +27,7 @@ In production the same functions feed the Helm values; TLS belongs in `leafnodes
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,28 +46,17 @@ CELL, LINK = "CELL", "LINK"
 Statement = dict[str, Any]
 
 
-def _exports(corridor: Corridor, to: str, rewind: str = "rewind") -> list[Statement]:
-    """A corridor's three subjects, given by the account nearer the origin to the one nearer the destination."""
-    return [
-        {"stream": corridor.delivery, "accounts": [to]},
-        {"service": getattr(corridor, rewind), "accounts": [to]},
-        {"service": corridor.flow, "accounts": [to]},
-    ]
+def _exports(corridor: Corridor, to: str) -> list[Statement]:
+    """A corridor's two subjects, given by the account nearer the origin to the one nearer the destination."""
+    return [{"stream": corridor.delivery, "accounts": [to]}, {"service": corridor.acks, "accounts": [to]}]
 
 
-def _imports(corridor: Corridor, of: str, rewind: str = "rewind") -> list[Statement]:
-    """The same three, taken by the account nearer the destination."""
+def _imports(corridor: Corridor, of: str) -> list[Statement]:
+    """The same two, taken by the account nearer the destination."""
     return [
         {"stream": {"account": of, "subject": corridor.delivery}},
-        {"service": {"account": of, "subject": getattr(corridor, rewind)}, "to": corridor.rewind},
-        {"service": {"account": of, "subject": corridor.flow}},
+        {"service": {"account": of, "subject": corridor.acks}},
     ]
-
-
-def _each(
-    make: Callable[..., list[Statement]], corridors: Sequence[Corridor], account: str, **names: str
-) -> list[Statement]:
-    return [statement for corridor in corridors for statement in make(corridor, account, **names)]
 
 
 def cell_config(
@@ -86,10 +79,10 @@ def cell_config(
     ours, theirs = outgoing(cell, peers), incoming(cell, peers)
     worker = {
         "nkey": worker_key,
-        # The delivery subjects are for the consumers alone: a worker can send nothing over the link by hand.
+        # Publishing on a delivery subject is for the consumers alone: a worker sends nothing over a link by hand.
         "permissions": {
-            "publish": ["$JS.API.>", "$JS.ACK.>", *(corridor.messages for corridor in ours)],
-            "subscribe": ["_INBOX.>"],
+            "publish": ["$JS.API.>", *(one.messages for one in ours), *(one.acks for one in theirs)],
+            "subscribe": ["_INBOX.>", *(one.delivery for one in theirs)],
         },
     }
     return _render({
@@ -104,18 +97,19 @@ def cell_config(
             # Without it JetStream flushes every two minutes, and a power cut loses what it acknowledged.
             "sync_interval": "always",
             "max_memory_store": 0,
+            # Twice, because amending a stream reserves it anew beside what it has.
             "max_file_store": 2 * len(peers) * STREAM_MAX_BYTES + STORE_SLACK_BYTES,
         },
         "accounts": {
             CELL: {
                 "jetstream": "enabled",
                 "users": [worker],
-                "exports": _each(_exports, ours, LINK, rewind="rewind_at_origin"),
-                "imports": _each(_imports, theirs, LINK),
+                "exports": [one for corridor in ours for one in _exports(corridor, LINK)],
+                "imports": [one for corridor in theirs for one in _imports(corridor, LINK)],
             },
             LINK: {
-                "exports": _each(_exports, theirs, CELL),
-                "imports": _each(_imports, ours, CELL, rewind="rewind_at_origin"),
+                "exports": [one for corridor in theirs for one in _exports(corridor, CELL)],
+                "imports": [one for corridor in ours for one in _imports(corridor, CELL)],
             },
         },
         "leafnodes": {
@@ -142,7 +136,7 @@ def transit_config(
                 "allowed_connection_types": ["LEAFNODE"],
                 "permissions": _leaf_permissions(ours, theirs),
             }],
-            "exports": [export for one in ours for export in _exports(one, _account(one.destination))],
+            "exports": [one for corridor in ours for one in _exports(corridor, _account(corridor.destination))],
             "imports": [one for corridor in theirs for one in _imports(corridor, _account(corridor.origin))],
         }
     return _render({
@@ -157,18 +151,10 @@ def transit_config(
 
 
 def _leaf_permissions(ours: Sequence[Corridor], theirs: Sequence[Corridor]) -> Statement:
-    """What one cell may say and hear at the transit. `_R_` carries the answers to `rewind`, within its account."""
+    """What one cell may say and hear at the transit."""
     return {
-        "publish": [
-            *(corridor.delivery for corridor in ours),
-            *(subject for corridor in theirs for subject in (corridor.rewind, corridor.flow)),
-            "_R_.>",
-        ],
-        "subscribe": [
-            *(corridor.delivery for corridor in theirs),
-            *(subject for corridor in ours for subject in (corridor.rewind, corridor.flow)),
-            "_R_.>",
-        ],
+        "publish": [*(one.delivery for one in ours), *(one.acks for one in theirs)],
+        "subscribe": [*(one.delivery for one in theirs), *(one.acks for one in ours)],
     }
 
 
