@@ -20,6 +20,7 @@ from typing import Any
 
 from actors.hosted import Hosted, pack, unpack
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
+from cells.spec import CellSpec
 
 NAMESPACE = "kovra"
 _HEAD_PROBE_S = 1.0
@@ -36,6 +37,11 @@ class RayConnection:
     token_path: Path
     namespace: str = NAMESPACE
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, spec: CellSpec) -> "RayConnection":
+        """The cell's own cluster, whose nodes are started with KOVRA_HOME and a path to this code in their environment."""
+        return cls(address=spec.settings.ray.address, token_path=spec.settings.ray.token_path)
 
 
 class OnRay:
@@ -218,6 +224,9 @@ def _connect(connection: RayConnection) -> tuple[ModuleType, bool]:
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(connection.token_path)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if connection.address.startswith("127."):
+        # A head on the loopback address was told so by this switch, and its drivers must agree with it.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
     import ray.util
 

@@ -27,7 +27,6 @@ from cells.rails.rail import (
     Outcome,
     Payout,
     RailUnavailable,
-    Refused,
     end_to_end_id,
     outcome_after,
 )
