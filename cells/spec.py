@@ -38,11 +38,10 @@ class PostgresSettings(_Settings):
 
 
 class NatsSettings(_Settings):
-    """`url` of the cell's own server; the credentials of its local account."""
+    """`url` of the cell's own server, and the nkey seed of the cell's worker there."""
 
     url: str
-    user: str
-    password: str
+    seed: str
 
 
 class RaySettings(_Settings):

@@ -23,7 +23,7 @@ from infra.local import postgres, redis
 from infra.local.binaries import postgres_install
 from infra.local.child import clean_environment, start
 from infra.local.home import ensure_directory
-from infra.local.reach import own_directory, reachable_install, server_user
+from infra.local.reach import reachable_install, server_user
 from migrations.apply import apply, create_database
 
 _HURRIED = {**postgres.SETTINGS, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}

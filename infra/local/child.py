@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ def _die_with_parent(death_signal: signal.Signals, parent: int) -> Callable[[], 
     number = int(death_signal)
 
     def before_exec() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if sys.platform == "linux":
+            _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:  # it died between fork and prctl
             os._exit(1)
 
@@ -85,7 +87,7 @@ def start(
             user=user.uid if user else None,
             group=user.gid if user else None,
             extra_groups=[] if user else None,
-            preexec_fn=_die_with_parent(signal.SIGKILL, os.getpid()),
+            preexec_fn=_die_with_parent(signal.SIGKILL, os.getpid()),  # noqa: PLW1509 - two system calls, no lock
         )
 
 

@@ -98,14 +98,14 @@ class Home:
 def ensure_directory(path: Path, mode: int) -> Path:
     """Create `path` with exactly `mode` (whatever the umask); an existing one is left as it is."""
     if not path.exists():
-        ensure_directory(path.parent, 0o755) if not path.parent.exists() else None
+        ensure_directory(path.parent, 0o755)
         path.mkdir(mode=0o700)
         path.chmod(mode)
     return path
 
 
-def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write whole or not at all (rename), with the mode from the first byte on, and durable."""
+def write_file(path: Path, content: str | bytes, mode: int = 0o644, *, durable: bool = True) -> None:
+    """Write whole or not at all (rename), never readable by more than `mode` allows, and on disk if `durable`."""
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -113,7 +113,8 @@ def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
         file.write(data)
         os.fchmod(file.fileno(), mode)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.rename(path)
 
 

@@ -17,7 +17,8 @@ class Part:
     """One process: how to start it, how to know that it serves, how to end it.
 
     `prepare` runs before every start and `complete` after every time it became ready (before the parts that
-    need it start); both must be idempotent. `healthy` answers within the caller's deadline or counts as False.
+    need it start); both must be idempotent. `death_signal` is what the
+    kernel sends it when the supervisor is gone: SIGTERM for what runs under keeper.py. `healthy` answers within the caller's deadline or counts as False.
     """
 
     cell: str

@@ -1,0 +1,37 @@
+"""The background supervisor: `python -m infra.local HOME`. People use `kovra up --detach`."""
+
+import argparse
+import asyncio
+import sys
+
+from infra.local.errors import LocalError
+from infra.local.record import StackStatus
+from infra.local.stack import Stack
+from infra.local.supervisor import Event
+
+
+def _say(event: Event) -> None:
+    seconds = f" in {event.seconds:.1f} s" if event.seconds else ""
+    detail = f": {event.detail}" if event.detail else ""
+    print(f"{event.part} {event.state}{seconds}{detail}", flush=True)
+
+
+def _ready(status: StackStatus) -> None:
+    print(f"all {len(status.parts)} parts are ready; the router is {status.router_url}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("home")
+    parser.add_argument("--servers-only", action="store_true", help="without our own processes")
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(Stack(arguments.home, servers_only=arguments.servers_only).run(_say, _ready))
+    except LocalError as error:
+        print(f"{error.title}: {error.detail}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

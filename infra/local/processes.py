@@ -1,0 +1,56 @@
+"""Our own processes as parts: a cell's API and host, its scheme simulator, the router.
+
+Each is `python -m <module>` with KOVRA_HOME in its environment, and says by GET /healthz on its port when it serves.
+"""
+
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+from infra.local.child import clean_environment
+from infra.local.home import SHARED, Home
+from infra.local.part import Part
+from infra.local.probes import answers_http
+from infra.local.ray import REPOSITORY, client_environment, kept
+
+API_MODULE = "router.api"
+HOST_MODULE = "actors.host"
+EDGE_MODULE = "router.edge"
+SCHEMES_MODULE = "infra.schemes"
+
+
+def _python(
+    home: Home, cell: str, name: str, module: str, port: int, needs: tuple[str, ...], *arguments: str, token: Path | None
+) -> Part:
+    environment = clean_environment(KOVRA_HOME=str(home.root), PYTHONUNBUFFERED="1", PYTHONPATH=str(REPOSITORY))
+    if token is not None:
+        environment |= client_environment(token)
+    return Part(
+        cell=cell,
+        name=name,
+        # Kept: an API has worker processes, which must not outlive it.
+        command=kept(sys.executable, "-m", module, *arguments),
+        environment=environment,
+        healthy=partial(answers_http, port),
+        needs=needs,
+        port=port,
+        cwd=REPOSITORY,
+        death_signal=signal.SIGTERM,
+    )
+
+
+def cell_parts(home: Home, cell: str, ports: dict[str, int], servers: tuple[str, ...], token: Path) -> list[Part]:
+    """One cell's host (actors and workers), API and scheme simulator. `ports` by part name; `servers` are part keys."""
+    arguments = ("--cell", cell)
+    return [
+        _python(home, cell, "schemes", SCHEMES_MODULE, ports["schemes"], (), *arguments, token=None),
+        _python(home, cell, "host", HOST_MODULE, ports["host"], servers, *arguments, token=token),
+        _python(home, cell, "api", API_MODULE, ports["api"], servers, *arguments, token=token),
+    ]
+
+
+def router_part(home: Home, port: int) -> Part:
+    """The global router. It needs no cell to be up: it answers for those that are."""
+    arguments = ("--host", "127.0.0.1", "--port", str(port))
+    return _python(home, SHARED, "router", EDGE_MODULE, port, (), *arguments, token=None)

@@ -1,0 +1,243 @@
+"""Starts parts in the order of their needs, keeps them running, reports what happens, stops them in reverse.
+
+Knows nothing of what the parts are (part.py). Invariants: a part is started only when all it needs is ready; one
+that ends unasked is reported and started again, with growing pauses; after `stop` no process of any part is left.
+A part that answers its health check no more is reported, and not killed: under load, slow is not dead.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from infra.local.child import spawn
+from infra.local.errors import LocalError
+from infra.local.home import Home
+from infra.local.part import Part
+
+_POLL_S = 0.05
+_CHECK_EVERY_S = 5.0
+_CHECK_TIMEOUT_S = 3.0
+_BACKOFF_FIRST_S = 0.25
+_BACKOFF_MAX_S = 15.0
+_STABLE_AFTER_S = 30.0
+_ATTEMPTS_AT_START = 3
+
+
+class State(StrEnum):
+    """Where a part is in its life."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    UNHEALTHY = "unhealthy"
+    DIED = "died"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened to a part. `seconds` is how long the step took, `detail` is for people."""
+
+    part: str
+    state: State
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Running:
+    """A part and what the supervisor knows of it."""
+
+    part: Part
+    log: Path
+    state: State = State.WAITING
+    detail: str = ""
+    process: asyncio.subprocess.Process | None = None
+    started_at: float | None = None
+    ready_after_s: float | None = None
+    restarts: int = 0
+    failures: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    tender: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+
+class PartFailed(LocalError):
+    """A part did not come up; the detail names it, the reason, and its log."""
+
+    code = "part-failed"
+    title = "A part of the stack did not come up"
+
+
+class Supervisor:
+    """The parts of one stack. Use from the main thread: the kernel ties the children's lives to it."""
+
+    def __init__(self, home: Home, parts: Sequence[Part], report: Callable[[Event], None]) -> None:
+        self._home = home
+        self._report = report
+        self.parts = {part.key: Running(part, home.log(part.cell, part.name)) for part in parts}
+        missing = {need for part in parts for need in part.needs} - set(self.parts)
+        assert not missing, f"parts need what is not there: {missing}"
+        self._failed: asyncio.Future[None] | None = None
+        self._starting_up = True
+
+    async def start(self) -> None:
+        """Start everything; returns when all are ready. Raises PartFailed, having stopped what had started."""
+        self._failed = asyncio.get_running_loop().create_future()
+        for running in self.parts.values():
+            running.tender = asyncio.create_task(self._tend(running), name=running.part.key)
+        all_ready = asyncio.ensure_future(self._all_ready())
+        try:
+            await asyncio.wait({all_ready, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
+        except BaseException:
+            await self.stop()
+            raise
+        finally:
+            all_ready.cancel()
+        self._starting_up = False
+
+    async def _all_ready(self) -> None:
+        for running in self.parts.values():
+            await running.ready.wait()
+
+    async def stop(self) -> None:
+        """Stop everything, what is needed last. Safe to call twice; a cancelled call goes on to the end."""
+        await asyncio.shield(asyncio.gather(*(self._stop(running) for running in self.parts.values())))
+
+    async def _tend(self, running: Running) -> None:
+        """The life of one part: start it, watch it, start it again."""
+        await asyncio.gather(*(self.parts[need].ready.wait() for need in running.part.needs))
+        while True:
+            began = time.monotonic()
+            try:
+                await self._bring_up(running)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the part is not up, and is tried again
+                await self._end(running)
+                reason = str(error) or type(error).__name__
+                running.failures += 1
+                self._note(running, State.DIED, f"did not start: {reason}; see {running.log}")
+                if self._starting_up and running.failures >= _ATTEMPTS_AT_START:
+                    self._give_up(running, reason)
+                    return
+            else:
+                detail = await self._watch(running)
+                running.ready.clear()
+                # What it left of its process group goes too, or the next start finds the port taken.
+                await self._end(running)
+                if time.monotonic() - began > _STABLE_AFTER_S:
+                    running.failures = 0
+                running.failures += 1
+                running.restarts += 1
+                self._note(running, State.DIED, f"{detail}; starting it again")
+            await asyncio.sleep(min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** (running.failures - 1)))
+
+    def _give_up(self, running: Running, reason: str) -> None:
+        assert self._failed is not None
+        if not self._failed.done():
+            self._failed.set_exception(PartFailed(f"{running.part.key} did not start: {reason}; see {running.log}"))
+
+    async def _bring_up(self, running: Running) -> None:
+        part, began = running.part, time.monotonic()
+        self._note(running, State.STARTING)
+        await part.prepare()
+        running.process = await spawn(
+            part.command,
+            log=running.log,
+            environment=part.environment,
+            user=part.user,
+            death_signal=part.death_signal,
+            cwd=part.cwd,
+        )
+        running.started_at = time.time()
+        async with asyncio.timeout(part.start_timeout_s):
+            while not await _answers(part):
+                if running.process.returncode is not None:
+                    raise PartFailed(f"it ended with status {running.process.returncode}{_last_line(running.log)}")
+                await asyncio.sleep(_POLL_S)
+            await part.complete()
+        running.ready_after_s = time.monotonic() - began
+        running.ready.set()
+        self._note(running, State.READY, part.note, running.ready_after_s)
+
+    async def _watch(self, running: Running) -> str:
+        """Until the process ends; returns how it ended."""
+        assert running.process is not None
+        ended = asyncio.create_task(running.process.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait([ended], timeout=_CHECK_EVERY_S)
+                if done:
+                    return _how_it_ended(ended.result())
+                well = await _answers(running.part)
+                if well and running.state is State.UNHEALTHY:
+                    self._note(running, State.READY, "answers again")
+                elif not well and running.state is State.READY and running.process.returncode is None:
+                    self._note(running, State.UNHEALTHY, "runs, but does not answer its health check")
+        finally:
+            ended.cancel()
+
+    async def _stop(self, running: Running) -> None:
+        dependents = [other for other in self.parts.values() if running.part.key in other.part.needs]
+        await asyncio.gather(*(other.gone.wait() for other in dependents))
+        if running.gone.is_set():
+            return
+        if running.tender is not None:
+            running.tender.cancel()
+            await asyncio.wait([running.tender])
+        await self._end(running)
+        running.ready.clear()
+        running.gone.set()
+        self._note(running, State.STOPPED)
+
+    async def _end(self, running: Running) -> None:
+        """End the process (politely, then not), and whatever is left of its group."""
+        process = running.process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.send_signal(running.part.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), running.part.stop_timeout_s)
+            except TimeoutError:
+                pass
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # nobody is left, as it should be
+        await process.wait()
+
+    def _note(self, running: Running, state: State, detail: str = "", seconds: float = 0.0) -> None:
+        running.state, running.detail = state, detail
+        self._report(Event(running.part.key, state, detail, seconds))
+
+
+async def _answers(part: Part) -> bool:
+    try:
+        return await asyncio.wait_for(part.healthy(), _CHECK_TIMEOUT_S)
+    except TimeoutError:
+        return False
+
+
+def _how_it_ended(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was killed by {signal.Signals(-status).name}"
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log, for a message; servers' logs hold no personal data (see postgres.py)."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 2000))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return f" ({lines[-1].strip()[:300]})" if lines else ""
