@@ -1,0 +1,52 @@
+"""Answers as they are kept and given again: a status and a body, or a problem."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from residency.errors import KovraError
+
+
+class IdempotencyConflict(KovraError):
+    code = "idempotency-key-reused"
+    status = 422
+    title = "This Idempotency-Key was used with another request body; use a new key for a new request"
+
+
+class RequestInFlight(KovraError):
+    code = "request-in-flight"
+    status = 409
+    retryable = True
+    title = "The first request with this Idempotency-Key has not been answered yet; ask again in a moment"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API answers. `replayed`: given before, under the same key. A problem's `body` is the error's own members."""
+
+    status: int
+    body: Mapping[str, Any]
+    replayed: bool = False
+    problem: bool = False
+
+
+def answer_of_error(error: KovraError) -> Answer:
+    """An expected failure as an answer that can be kept."""
+    body = {
+        "code": error.code,
+        "title": error.title,
+        "status": error.status,
+        "retryable": error.retryable,
+        "detail": error.detail,
+        "pointer": error.pointer,
+        "extra": error.extra,
+    }
+    return Answer(error.status, body, problem=True)
+
+
+def to_stored(answer: Answer) -> dict[str, Any]:
+    return {"status": answer.status, "body": dict(answer.body), "problem": answer.problem}
+
+
+def from_stored(stored: Mapping[str, Any]) -> Answer:
+    return Answer(stored["status"], stored["body"], replayed=True, problem=stored["problem"])

@@ -1,0 +1,108 @@
+"""The table idempotency_keys. Multi-row statements inside the caller's transaction; nothing commits here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cells.backends.postgres import Connection
+from cells.idempotency.answer import Answer, from_stored, to_stored
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request under a key. `resource_id` is what it will make, if it is the first."""
+
+    tenant_id: str
+    operation: str
+    key: str
+    request_sha256: bytes
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What became of a claim. `resource_id`: what the first request with the key makes or made; `answer`: once it was given."""
+
+    first: bool
+    same_request: bool
+    resource_id: str
+    answer: Answer | None
+
+
+async def claim(connection: Connection, region: str, claims: Sequence[Claim]) -> list[Claimed]:
+    """Claim keys for what this transaction does, in order. Of two claims of one key the first wins, across transactions too:
+    a claim waits for another transaction that holds the key, and then sees what it decided."""
+    if not claims:
+        return []
+    new = await connection.fetch(
+        """
+        insert into idempotency_keys (compliance_region, tenant_id, operation, key, request_sha256, resource_id)
+        select $1, n.tenant_id, n.operation, n.key, n.request_sha256, n.resource_id
+        from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[])
+            with ordinality as n (tenant_id, operation, key, request_sha256, resource_id, place)
+        order by n.tenant_id, n.operation, n.key, n.place
+        on conflict do nothing
+        returning resource_id
+        """,
+        region,
+        [one.tenant_id for one in claims],
+        [one.operation for one in claims],
+        [one.key for one in claims],
+        [one.request_sha256 for one in claims],
+        [one.resource_id for one in claims],
+    )
+    firsts = {row["resource_id"] for row in new}
+    others = [one for one in claims if one.resource_id not in firsts]
+    found = await _find(connection, region, others)
+    return [
+        Claimed(True, True, one.resource_id, None)
+        if one.resource_id in firsts
+        else found[one.tenant_id, one.operation, one.key].seen_by(one)
+        for one in claims
+    ]
+
+
+async def give(connection: Connection, region: str, answers: Mapping[str, Answer]) -> None:
+    """Keep answers, by the resource that the request made; an answer that stands already is not changed."""
+    if not answers:
+        return
+    await connection.execute(
+        """
+        update idempotency_keys k set answer = n.answer
+        from unnest($2::text[], $3::jsonb[]) as n (resource_id, answer)
+        where k.compliance_region = $1 and k.resource_id = n.resource_id and k.answer is null
+        """,
+        region, list(answers), [to_stored(answer) for answer in answers.values()],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    request_sha256: bytes
+    resource_id: str
+    answer: Answer | None
+
+    def seen_by(self, one: Claim) -> Claimed:
+        return Claimed(False, self.request_sha256 == one.request_sha256, self.resource_id, self.answer)
+
+
+async def _find(connection: Connection, region: str, claims: Sequence[Claim]) -> dict[tuple[str, str, str], _Row]:
+    if not claims:
+        return {}
+    rows = await connection.fetch(
+        """
+        select k.tenant_id, k.operation, k.key, k.request_sha256, k.resource_id, k.answer
+        from idempotency_keys k
+        join unnest($2::text[], $3::text[], $4::text[]) as n (tenant_id, operation, key) using (tenant_id, operation, key)
+        where k.compliance_region = $1
+        """,
+        region,
+        [one.tenant_id for one in claims],
+        [one.operation for one in claims],
+        [one.key for one in claims],
+    )
+    return {
+        (row["tenant_id"], row["operation"], row["key"]): _Row(
+            row["request_sha256"], row["resource_id"], from_stored(row["answer"]) if row["answer"] else None
+        )
+        for row in rows
+    }

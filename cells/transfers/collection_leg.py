@@ -1,0 +1,77 @@
+"""Money that arrives: C1 pending, then C1 posted with C2 to the wallet, both chains in one ledger request.
+
+The rail gateway has written the collection's row and matched its wallet; the wallet's actor journals the postings, asks the ledger and
+closes the row. Repeating any of it changes nothing: the ids follow from the collection's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cells.backends.postgres import Connection
+from cells.kit.money import CURRENCIES
+from cells.ledger.chain import Chain
+from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
+from cells.ledger.submit import ChainResult
+from cells.rails import store as rails
+from cells.transfers import notices, store
+from cells.transfers.store import Planned
+from residency.ids import number
+
+EFFECT = "collect"
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """The body of the command `deposit`. `amount` in minor units of `currency`."""
+
+    collection_id: str
+    tenant_id: str
+    wallet_id: str
+    rail: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DepositOwed:
+    """A journaled deposit, and the two chains that the ledger has yet to be asked for."""
+
+    deposit: Deposit
+    chains: tuple[Chain, Chain]
+
+
+async def journal(
+    connection: Connection, region: str, deposits: Sequence[Deposit], wallet_accounts: Mapping[str, int]
+) -> list[DepositOwed]:
+    """Plan the postings of deposits. `wallet_accounts`: W by wallet id."""
+    owed = [DepositOwed(one, _chains(one, wallet_accounts[one.wallet_id])) for one in deposits]
+    planned = [
+        Planned(one.deposit.collection_id, one.deposit.tenant_id, EFFECT, 1, [*one.chains[0], *one.chains[1]])
+        for one in owed
+    ]
+    await store.plan_postings(connection, region, planned)
+    return owed
+
+
+async def close(
+    connection: Connection, region: str, owed: Sequence[DepositOwed], results: Sequence[ChainResult]
+) -> None:
+    """The ledger has spoken: credited collections are closed and their tenants told. `results`: two for each deposit."""
+    credited = [
+        one.deposit
+        for place, one in enumerate(owed)
+        if results[2 * place].applied and results[2 * place + 1].applied
+    ]
+    if not credited:
+        return
+    closed = await rails.mark_credited(connection, region, [one.collection_id for one in credited])
+    await notices.write_credits(connection, region, [one for one in credited if one.collection_id in closed])
+
+
+def _chains(deposit: Deposit, wallet_account: int) -> tuple[Chain, Chain]:
+    payment, ledger = number(deposit.collection_id), CURRENCIES[deposit.currency].number
+    accounts = CollectionAccounts.of(deposit.rail, ledger)
+    return (
+        collection_hold(payment, accounts, deposit.amount, ledger),
+        collection_accept(payment, accounts, wallet_account, deposit.amount, ledger),
+    )

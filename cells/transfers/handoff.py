@@ -1,0 +1,164 @@
+"""Across the border: what leaves (the exporter's batch) and what the instructed cell answers. Each is one transaction.
+
+`export_due` is the only place where INSTRUCT and EXPORT are told, so that the transition, the customs entry and the outbox row are
+one commit: a cancel that came first leaves nothing to export, and one that comes later is too late.
+`admit_answers` keeps the destination's word on the row of the origin leg; the wallet's actor then acts upon it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cells.backends.postgres import Connection
+from cells.backends.vault import Vault
+from cells.compliance.checker import Verdict
+from cells.customs.admit import Admitted
+from cells.customs.export import Exported, Outbound, export
+from cells.parties.payers import Payers
+from cells.spec import CellSpec
+from cells.tenants import store as tenants
+from cells.transfers import personal, store
+from cells.transfers.machine import Event, Leg, State
+from cells.transfers.step import take
+from cells.transfers.transfer import Told, Transfer
+from residency.keys import CellKeys
+from residency.messages import Attestation, Instructed, Rejected, Settled
+from residency.travel_rule import SealedParties
+
+EXPORT_BATCH = 500
+_ROOM = "border"
+# ISO 20022 ExternalStatusReason1Code, where nobody gave a better one: not specified, reason narrative.
+REASON_UNSPECIFIED = "MS03"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the exporter needs of its cell."""
+
+    spec: CellSpec
+    keys: CellKeys
+    vault: Vault
+    payers: Payers
+
+
+async def export_due(connection: Connection, gate: Gate) -> list[Exported]:
+    """Export what waits, oldest first, in one transaction of the caller's; what was exported."""
+    region = gate.spec.region
+    due = await store.due_for_export(connection, region, EXPORT_BATCH)
+    if not due:
+        return []
+    told = [Told(one.transfer_id, Event.INSTRUCT if one.leg is Leg.ORIGIN else Event.EXPORT) for one in due]
+    step = await take(connection, region, told, room=_ROOM)
+    assert not step.refused and len(step.export) == len(due), "what is due for export can be exported"
+    parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
+    verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
+    at = datetime.now(UTC)
+    outbound = [_outbound(gate, one, parties, verdicts, at) for one in due]
+    exported = await export(connection, gate.spec, gate.keys, gate.spec.directory, outbound, at=at)
+    hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
+    await store.keep_instruction_hashes(connection, region, hashes)
+    return exported
+
+
+async def admit_answers(connection: Connection, region: str, admitted: Sequence[Admitted]) -> list[Transfer]:
+    """Keep what instructed cells answered; the origin legs to act upon. Answers with a fault have no effect.
+
+    The admission gate has checked that each comes from the cell that was instructed, and names the instruction's hash.
+    """
+    answers: dict[str, dict[str, Any]] = {}
+    for one in admitted:
+        if one.faults:
+            continue
+        match one.opened.message:
+            case Settled() as settled:
+                answers[settled.transfer_id] = {
+                    "event": str(Event.SETTLED),
+                    "scheme_reference": settled.scheme_reference,
+                    "at": settled.settled_at.isoformat(),
+                }
+            case Rejected() as rejected:
+                event = Event.RAIL_REJECTED if rejected.stage == "rail" else Event.DESTINATION_REJECTED
+                answers[rejected.transfer_id] = {
+                    "event": str(event),
+                    "reason_code": rejected.reason_code,
+                    "at": rejected.rejected_at.isoformat(),
+                }
+    if not answers:
+        return []
+    await store.keep_answers(connection, region, answers)
+    transfers = await store.read(connection, region, list(answers))
+    return [one for one in transfers.values() if one.leg is Leg.ORIGIN]
+
+
+async def receipted(connection: Connection, region: str, peer: str, through: int) -> list[str]:
+    """A peer's receipt covers its corridor up to `through`: instructions in it are with the peer now. Ids that moved on."""
+    covered = await store.instructed_through(connection, region, peer, through)
+    step = await take(connection, region, [Told(one, Event.RECEIPTED) for one in covered], room=_ROOM)
+    return [one.transfer_id for one in step.now.values() if one.state is State.PENDING_RAIL]
+
+
+async def _parties(connection: Connection, gate: Gate, transfers: Sequence[Transfer]) -> dict[str, SealedParties]:
+    if not transfers:
+        return {}
+    wallets = await tenants.find_wallets(connection, gate.spec.region, sorted({one.wallet_id for one in transfers}))
+    numbers = {wallet_id: wallet.account_number for wallet_id, wallet in wallets.items()}
+    return await personal.parties_to_seal(connection, gate.vault, transfers, numbers)
+
+
+async def _verdicts(connection: Connection, gate: Gate, transfers: Sequence[Transfer]) -> dict[str, Verdict]:
+    """Today's verdict on each payer, by payer id. A payer deleted since acceptance keeps the last one it had."""
+    payers = {(one.tenant_id, one.payer_id or "") for one in transfers}
+    found = await gate.payers.last_verdicts(connection, [payer_id for _, payer_id in payers])
+    return found
+
+
+def _outbound(
+    gate: Gate, transfer: Transfer, parties: dict[str, SealedParties], verdicts: dict[str, Verdict], at: datetime
+) -> Outbound:
+    if transfer.leg is Leg.ORIGIN:
+        message = _instructed(transfer, verdicts[transfer.payer_id or ""], at)
+        return Outbound(transfer.destination_cell, message, parties[transfer.transfer_id])
+    assert transfer.instruction_sha256 is not None, "a destination leg was admitted under an instruction"
+    instruction_hash = transfer.instruction_sha256.hex()
+    if transfer.state is State.SETTLED:
+        settled = Settled(
+            transfer_id=transfer.transfer_id,
+            instruction_hash=instruction_hash,
+            currency=transfer.target_currency,
+            amount_minor=transfer.target_amount,
+            rail=transfer.rail,
+            scheme_reference=transfer.scheme_reference or "",
+            settled_at=at,
+        )
+        return Outbound(transfer.origin_cell, settled)
+    rejected = Rejected(
+        transfer_id=transfer.transfer_id,
+        instruction_hash=instruction_hash,
+        stage="destination" if transfer.state is State.DESTINATION_REJECTED else "rail",
+        reason_code=transfer.reason_code or REASON_UNSPECIFIED,
+        rejected_at=at,
+    )
+    return Outbound(transfer.origin_cell, rejected)
+
+
+def _instructed(transfer: Transfer, verdict: Verdict, at: datetime) -> Instructed:
+    attestation = verdict.attestation
+    return Instructed(
+        transfer_id=transfer.transfer_id,
+        tenant_id=transfer.tenant_id,
+        recipient_id=transfer.recipient_id,
+        origin_cell=transfer.origin_cell,
+        destination_cell=transfer.destination_cell,
+        currency=transfer.target_currency,
+        amount_minor=transfer.target_amount,
+        fee_minor=transfer.recipient_fee,
+        source_currency=transfer.source_currency,
+        rail=transfer.rail,
+        screening=Attestation(
+            lists=dict(attestation.lists),
+            result="clear" if transfer.screening == "clear" else "reviewed",
+            at=attestation.at,
+        ),
+        instructed_at=at,
+    )

@@ -1,0 +1,275 @@
+"""Acceptance: from a partner's wish to a journaled intent, for a whole batch in one transaction.
+
+The intent commit claims the idempotency key, reserves the limits, takes the quote (single use, expiry by the database's clock), keeps
+the screening verdict and journals the posting ids. Whatever it refuses, it refuses with nothing moved; the refusal is the answer
+that is kept under the key.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cells.backends.postgres import Connection
+from cells.backends.vault import Vault
+from cells.compliance.checker import Block, Clear, Verdict
+from cells.fx.quotes import Quote, QuoteUse, UnknownQuote
+from cells.fx.store import find_quotes, use_quotes
+from cells.idempotency import store as idempotency
+from cells.idempotency.answer import Answer, IdempotencyConflict, answer_of_error
+from cells.idempotency.store import Claim, Claimed
+from cells.limits.store import Release, Reservation, release, reserve
+from cells.parties.models import PayerDetails
+from cells.parties.payers import Payers, open_payers
+from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
+from cells.tenants.tenant import Wallet
+from cells.tenants.tiers import tier
+from cells.transfers import personal, store
+from cells.transfers.machine import Leg, State
+from cells.transfers.transfer import ScreeningResult, Transfer
+from residency.directory import CellEntry, Directory
+from residency.errors import KovraError
+from residency.travel_rule import TravelRuleIncomplete
+
+OPERATION = "transfers.create"
+# How long a case for review holds the funds and keeps the rate before the money goes back.
+REVIEW_LIFETIME = timedelta(hours=24)
+
+
+class QuoteMismatch(KovraError):
+    code = "quote-mismatch"
+    status = 422
+    title = "The quote, the wallet and the recipient do not belong together"
+
+
+class WalletNotOpen(KovraError):
+    code = "wallet-not-open"
+    status = 409
+    title = "The wallet is frozen or closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
+
+    `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory.
+    """
+
+    transfer_id: str
+    tenant_id: str
+    quote_id: str
+    recipient_id: str
+    payer_id: str
+    idempotency_key: str
+    request_sha256: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    remittance: personal.SealedRemittance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the intent commit made of one acceptance: an answer at once, or a transfer (new, or `found` in flight) to go on with."""
+
+    answer: Answer | None = None
+    transfer: Transfer | None = None
+    found: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The paying side of one cell."""
+
+    entry: CellEntry
+    directory: Directory
+    vault: Vault
+    payers: Payers
+    tokens: TokenVerifier
+
+    async def intend(
+        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]
+    ) -> list[Intent]:
+        """Decide and journal a batch of acceptances, in order, inside the caller's transaction."""
+        region = self.entry.region
+        claims = [
+            Claim(one.tenant_id, OPERATION, one.idempotency_key, one.request_sha256, one.transfer_id) for one, _ in asked
+        ]
+        claimed = await idempotency.claim(connection, region, claims)
+        intents: list[Intent | None] = [_seen(one) for one in claimed]
+        fresh = [index for index, intent in enumerate(intents) if intent is None]
+        decided = await self._decide(connection, [asked[index] for index in fresh])
+        refusals: dict[str, Answer] = {}
+        for index, verdict in zip(fresh, decided, strict=True):
+            if isinstance(verdict, KovraError):
+                refusals[asked[index][0].transfer_id] = answer = answer_of_error(verdict)
+                intents[index] = Intent(answer=answer)
+            else:
+                intents[index] = Intent(transfer=verdict)
+        await idempotency.give(connection, region, refusals)
+        transfers = [intent.transfer for intent in intents if intent is not None and intent.transfer is not None]
+        await store.insert(connection, region, transfers, "accepted", "wallet")
+        ids = {one.transfer_id for one in transfers}
+        await personal.keep_remittances(
+            connection, region,
+            [(one.tenant_id, one.transfer_id, one.remittance) for one, _ in asked if one.transfer_id in ids and one.remittance],
+        )  # fmt: skip
+        return [intent for intent in intents if intent is not None]
+
+    async def _decide(
+        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]
+    ) -> list[Transfer | KovraError]:
+        """For each, the transfer to make or why not. Reads first; then limits, then the quotes of those that stand."""
+        if not asked:
+            return []
+        region = self.entry.region
+        quotes = await find_quotes(connection, region, [one.quote_id for one, _ in asked])
+        standing = await self.payers.standing(connection, [(one.tenant_id, one.payer_id) for one, _ in asked])
+        tokens = self.tokens.verify([
+            TokenCheck(one.recipient_id, one.tenant_id, quotes[one.quote_id].target_currency if one.quote_id in quotes else None)
+            for one, _ in asked
+        ])  # fmt: skip
+        results: list[Transfer | KovraError] = [
+            self._draft(one, wallet, quotes.get(one.quote_id), token, standing[one.payer_id])
+            for (one, wallet), token in zip(asked, tokens, strict=True)
+        ]
+        wallets = [wallet for _, wallet in asked]
+        results = _refuse(results, await self._lacking(connection, results, wallets))
+        results = _refuse(results, await self._reserve(connection, results, wallets))
+        uses = [
+            QuoteUse(one.transfer_id, one.tenant_id, one.quote_id or "") for one in results if isinstance(one, Transfer)
+        ]
+        used = await use_quotes(connection, region, uses) if uses else {}
+        lost = {key: value for key, value in used.items() if isinstance(value, KovraError)}
+        await self._give_back(connection, [one for one in results if isinstance(one, Transfer) and one.transfer_id in lost])
+        return _refuse(results, lost)
+
+    def _draft(
+        self,
+        asked: Acceptance,
+        wallet: Wallet,
+        quote: Quote | None,
+        token: RecipientToken | KovraError,
+        verdict: Verdict | KovraError,
+    ) -> Transfer | KovraError:
+        refusal = _first_fault(asked, wallet, quote, token, verdict)
+        if refusal is not None:
+            return refusal
+        assert quote is not None and isinstance(token, RecipientToken) and not isinstance(verdict, KovraError)
+        in_region = token.cell == self.entry.name
+        result = _screening(verdict)
+        return Transfer(
+            transfer_id=asked.transfer_id,
+            tenant_id=asked.tenant_id,
+            leg=Leg.IN_REGION if in_region else Leg.ORIGIN,
+            state=State.CREATED,
+            version=1,
+            wallet_id=wallet.wallet_id,
+            origin_cell=self.entry.name,
+            destination_cell=token.cell,
+            quote_id=quote.quote_id,
+            recipient_id=asked.recipient_id,
+            payer_id=asked.payer_id,
+            source_currency=quote.source_currency,
+            target_currency=quote.target_currency,
+            principal=quote.principal_minor,
+            margin=quote.margin_minor,
+            fee=quote.fee_minor,
+            target_amount=quote.target_minor,
+            recipient_fee=0,
+            rail=quote.rail,
+            screening=result,
+            review_until=None if result == "clear" else datetime.now(UTC) + REVIEW_LIFETIME,
+            metadata=asked.metadata,
+            created_at=datetime.now(UTC),
+        )
+
+    async def _lacking(
+        self, connection: Connection, results: Sequence[Transfer | KovraError], wallets: Sequence[Wallet]
+    ) -> dict[str, KovraError]:
+        """Transfers across a border whose payer lacks what the law makes travel: said now, not after the funds are held."""
+        crossing = [
+            (one, wallet)
+            for one, wallet in zip(results, wallets, strict=True)
+            if isinstance(one, Transfer) and one.leg is Leg.ORIGIN
+        ]
+        if not crossing:
+            return {}
+        payers = await open_payers(connection, self.vault, sorted({one.payer_id or "" for one, _ in crossing}))
+        lacking: dict[str, KovraError] = {}
+        for one, wallet in crossing:
+            if (error := self._lack(one, payers.get(one.payer_id or ""), wallet.account_number)) is not None:
+                lacking[one.transfer_id] = error
+        return lacking
+
+    def _lack(self, transfer: Transfer, payer: PayerDetails | None, account_number: str) -> KovraError | None:
+        assert payer is not None, "a payer in good standing has details in the vault"
+        try:
+            personal.check_travel_rule(self.directory, transfer, payer, account_number)
+        except TravelRuleIncomplete as error:
+            return TravelRuleIncomplete(error.detail, pointer="/payer_id", **error.extra)
+        return None
+
+    async def _reserve(
+        self, connection: Connection, results: Sequence[Transfer | KovraError], wallets: Sequence[Wallet]
+    ) -> dict[str, KovraError]:
+        drafts = [(one, wallet) for one, wallet in zip(results, wallets, strict=True) if isinstance(one, Transfer)]
+        if not drafts:
+            return {}
+        limits = {
+            (one.tenant_id, one.source_currency): tier(wallet.tier).limits[one.source_currency] for one, wallet in drafts
+        }
+        wanted = [
+            Reservation(one.transfer_id, one.tenant_id, one.source_currency, one.source_total) for one, _ in drafts
+        ]
+        verdicts = await reserve(connection, self.entry.region, wanted, limits)
+        return {transfer_id: verdict for transfer_id, verdict in verdicts.items() if verdict is not None}
+
+    async def _give_back(self, connection: Connection, transfers: Sequence[Transfer]) -> None:
+        """A quote was lost to another transfer in between: what was reserved in this very transaction goes back."""
+        if transfers:
+            now = await store.transaction_time(connection)
+            gone = [Release(one.tenant_id, one.source_currency, one.source_total, now) for one in transfers]
+            await release(connection, self.entry.region, gone)
+
+
+def _seen(claimed: Claimed) -> Intent | None:
+    """What a claimed key means before anything is decided: None for a first request."""
+    if claimed.first:
+        return None
+    if not claimed.same_request:
+        return Intent(answer=answer_of_error(IdempotencyConflict()))
+    if claimed.answer is not None:
+        return Intent(answer=claimed.answer)
+    return Intent(found=claimed.resource_id)
+
+
+def _first_fault(
+    asked: Acceptance,
+    wallet: Wallet,
+    quote: Quote | None,
+    token: RecipientToken | KovraError,
+    verdict: Verdict | KovraError,
+) -> KovraError | None:
+    if quote is None or quote.tenant_id != asked.tenant_id:
+        return UnknownQuote(pointer="/quote_id")
+    if quote.source_currency != wallet.currency or wallet.tenant_id != asked.tenant_id:
+        return QuoteMismatch("The quote is for another wallet.", pointer="/quote_id")
+    if wallet.state != "open":
+        return WalletNotOpen()
+    if isinstance(token, KovraError):
+        return token
+    if isinstance(verdict, KovraError):
+        return verdict
+    return None
+
+
+def _screening(verdict: Verdict) -> ScreeningResult:
+    if isinstance(verdict, Clear):
+        return "clear"
+    return "block" if isinstance(verdict, Block) else "review"
+
+
+def _refuse(
+    results: Sequence[Transfer | KovraError], refusals: Mapping[str, KovraError]
+) -> list[Transfer | KovraError]:
+    return [
+        refusals.get(one.transfer_id, one) if isinstance(one, Transfer) else one for one in results
+    ]

@@ -1,0 +1,126 @@
+"""The personal side of a transfer: what the law makes travel with it, and the payer's free text. It lives in the vault, by transfer id.
+
+At the origin the vault keeps the remittance text; at the destination all that came in the sealed part. Nothing of it is ever
+in the journal, in an actor's memory beyond one batch, or in a log.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cells.backends.postgres import Connection
+from cells.backends.vault import Sealed, SubjectRef, Vault
+from cells.parties import store_subjects
+from cells.parties.models import Address as PostalAddress
+from cells.parties.models import PayerDetails
+from cells.parties.payers import open_payers
+from cells.parties.store_subjects import SealedSubject
+from cells.rails.rail import Account, Party
+from cells.transfers.transfer import Transfer
+from residency.directory import Directory
+from residency.travel_rule import Address, BirthPlace, SealedParties, SealedPayer, demand, select
+
+KIND = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRemittance:
+    """Free text, sealed under the transfer's own data key by whoever took the request."""
+
+    sealed: Sealed = field(repr=False)
+
+
+def seal_remittance(vault: Vault, tenant_id: str, transfer_id: str, text: str) -> SealedRemittance:
+    [sealed] = vault.seal([(SubjectRef(tenant_id, transfer_id, KIND), text.encode())])
+    return SealedRemittance(sealed)
+
+
+async def keep_remittances(
+    connection: Connection, region: str, items: Sequence[tuple[str, str, SealedRemittance]]
+) -> None:
+    """Put `(tenant id, transfer id, remittance)` into the vault."""
+    if items:
+        subjects = [SealedSubject(SubjectRef(tenant, one, KIND), text.sealed) for tenant, one, text in items]
+        await store_subjects.insert_sealed(connection, region, subjects)
+
+
+async def keep_parties(
+    connection: Connection, vault: Vault, items: Sequence[tuple[str, str, SealedParties]]
+) -> None:
+    """At the destination: put what came sealed, as `(tenant id, transfer id, parties)`, into this region's vault."""
+    if items:
+        refs = [SubjectRef(tenant, one, KIND) for tenant, one, _ in items]
+        data = [parties.model_dump_json(exclude_none=True).encode() for _, _, parties in items]
+        sealed = vault.seal(list(zip(refs, data, strict=True)))
+        records = [SealedSubject(ref, one) for ref, one in zip(refs, sealed, strict=True)]
+        await store_subjects.insert_sealed(connection, vault.region, records)
+
+
+async def open_parties(connection: Connection, vault: Vault, transfer_ids: Sequence[str]) -> dict[str, SealedParties]:
+    """At the destination: what came sealed, by transfer id. Raises VaultUnreadable."""
+    opened = await store_subjects.open_subjects(connection, vault, transfer_ids)
+    return {one: SealedParties.model_validate_json(data) for one, (_, data) in opened.items()}
+
+
+async def open_remittances(connection: Connection, vault: Vault, transfer_ids: Sequence[str]) -> dict[str, str]:
+    """At the origin: the free text by transfer id, for those that have one. Raises VaultUnreadable."""
+    opened = await store_subjects.open_subjects(connection, vault, transfer_ids)
+    return {one: data.decode() for one, (_, data) in opened.items()}
+
+
+async def parties_to_seal(
+    connection: Connection, vault: Vault, transfers: Sequence[Transfer], account_numbers: Mapping[str, str]
+) -> dict[str, SealedParties]:
+    """All that is on file of each transfer's payer, for the export gate to take from it what the law names.
+    `account_numbers`: by wallet id. Raises VaultUnreadable."""
+    payers = await open_payers(connection, vault, sorted({one.payer_id for one in transfers if one.payer_id}))
+    texts = await open_remittances(connection, vault, [one.transfer_id for one in transfers])
+    return {
+        one.transfer_id: SealedParties(
+            payer=_sealed_payer(payers[one.payer_id or ""], account_numbers[one.wallet_id]),
+            remittance=texts.get(one.transfer_id),
+        )
+        for one in transfers
+    }
+
+
+def check_travel_rule(directory: Directory, transfer: Transfer, payer: PayerDetails, account_number: str) -> None:
+    """Whether the payer's data is enough for `transfer` to cross. Pure. Raises TravelRuleIncomplete."""
+    parties = SealedParties(payer=_sealed_payer(payer, account_number))
+    wanted = demand(
+        directory.cell(transfer.origin_cell).region,
+        directory.cell(transfer.destination_cell).region,
+        transfer.target_currency,
+        transfer.target_amount,
+    )
+    select(parties, wanted)
+
+
+def debtor_of(parties: SealedParties) -> Party:
+    """The rails' debtor of a payment that came across a border."""
+    home = parties.payer.address
+    account = Account("iban", parties.payer.account_number)
+    if home is None:
+        return Party(parties.payer.name, account)
+    return Party(parties.payer.name, account, home.country, home.town, " ".join(home.lines), home.postcode or "")
+
+
+def _sealed_payer(payer: PayerDetails, account_number: str) -> SealedPayer:
+    birth_place = None
+    if payer.place_of_birth and payer.country_of_birth:
+        birth_place = BirthPlace(town=payer.place_of_birth, country=payer.country_of_birth)
+    return SealedPayer(
+        name=payer.name,
+        account_number=account_number,
+        address=_address(payer.address) if payer.address else None,
+        document_number=payer.document.number if payer.document else None,
+        customer_number=payer.customer_number,
+        birth_date=payer.date_of_birth,
+        birth_place=birth_place,
+        lei=payer.lei,
+    )
+
+
+def _address(home: PostalAddress) -> Address:
+    line = " ".join(part for part in (home.street, home.building_number) if part) or home.town
+    lines = (line[:70],) if home.sub_division is None else (line[:70], home.sub_division)
+    return Address(lines=lines, town=home.town, postcode=home.post_code, country=home.country)

@@ -1,0 +1,305 @@
+"""What a wallet actor does with a batch of commands: journal, ask the ledger once, journal what it said.
+
+    one transaction    fence the epochs; intents, events and deposits; every posting planned
+    one ledger request every chain that the transaction planned
+    one transaction    what the ledger said: the next transition of each transfer, and the answers kept for the partners
+
+A batch goes round again only where an answer leads to another chain (a sanctioned payment is held, then frozen). The ledger's
+silence is LedgerUnknown: the batch ends unknown, the journal knows what was planned, and the same ids are asked again later.
+
+`Saga` is the WalletHandler that actors/wallet.py hosts; it holds no truth, only the wallets' facts while they are active.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cells.backends.postgres import Connection, Pool, transaction
+from cells.idempotency import store as idempotency
+from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
+from cells.kit.command import Command, Reply, StaleEpoch
+from cells.kit.money import CURRENCIES
+from cells.ledger import chart
+from cells.ledger.chain import Chain
+from cells.ledger.entry import PostingResult
+from cells.ledger.ledger import Ledger
+from cells.ledger.submit import ChainResult, submit_chains
+from cells.tenants import store as tenants
+from cells.tenants.tenant import Wallet
+from cells.transfers import collection_leg, store, wallet_view
+from cells.transfers.collection_leg import DepositOwed
+from cells.transfers.machine import Effect, Event, Leg, State
+from cells.transfers.origin_leg import Acceptance, Intent, Origin
+from cells.transfers.recovery import need_of
+from cells.transfers.step import Owed, Step, journal, take
+from cells.transfers.transfer import (
+    Books,
+    Contradiction,
+    InsufficientFunds,
+    Told,
+    TooLateToCancel,
+    Transfer,
+    TransferNotFound,
+    resource,
+)
+from residency.directory import CellEntry
+from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.saga")
+_ROOM = "wallet"
+
+# Hands transfers to the rail actor of their rail; it has taken them when this returns.
+Submit = Callable[[str, Sequence[str]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The state of one batch on its way through `run`."""
+
+    batch: Sequence[Command]
+    replies: list[Reply]
+    # By place in the batch: the transfer that a command is answered with, and the event that a command told.
+    answering: dict[int, str] = field(default_factory=dict)
+    told: dict[int, Told] = field(default_factory=dict)
+    step: Step = field(default_factory=Step)
+    deposits: list[DepositOwed] = field(default_factory=list)
+    submit: dict[str, Transfer] = field(default_factory=dict)
+
+
+class Saga:
+    """One hosting actor's hand on the journal and the ledger of its cell."""
+
+    def __init__(
+        self, entry: CellEntry, cell_numbers: Mapping[str, int], pool: Pool, ledger: Ledger, origin: Origin, host: str,
+        submit: Submit,
+    ) -> None:  # fmt: skip
+        self._entry = entry
+        self._numbers = cell_numbers
+        self._pool = pool
+        self._ledger = ledger
+        self._origin = origin
+        self._host = host
+        self._submit = submit
+        self._wallets: dict[str, Wallet] = {}
+        self._handing: set[asyncio.Task[None]] = set()
+
+    async def activate(self, wallet_ids: Sequence[str]) -> Mapping[str, int]:
+        """See WalletHandler: raises the epochs, opens the ledger accounts, remembers the wallets' facts."""
+        region = self._entry.region
+        async with transaction(self._pool) as connection:
+            found = await tenants.find_wallets(connection, region, wallet_ids)
+            epochs = await tenants.bump_epoch(connection, region, list(found), self._host)
+        opened = await self._ledger.create_accounts([chart.opening(_account(one)) for one in found.values()])
+        for wallet, result in zip(found.values(), opened, strict=True):
+            assert result.name in ("CREATED", "EXISTS"), f"the ledger refused to open {wallet.wallet_id}: {result.name}"
+        self._wallets |= found
+        return epochs
+
+    async def passivate(self, wallet_ids: Sequence[str]) -> None:
+        for wallet_id in wallet_ids:
+            self._wallets.pop(wallet_id, None)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._handing)
+        await self._ledger.close()
+        await self._pool.close()
+
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+        """See WalletHandler. Raises StoreUnavailable and LedgerUnknown: then nothing is known of the batch."""
+        turn = _Turn(batch, [None] * len(batch))
+        writing = [index for index, command in enumerate(batch) if command.name not in _READERS]
+        await self._read(turn, [index for index in range(len(batch)) if index not in set(writing)])
+        if writing:
+            async with transaction(self._pool) as connection:
+                live = await self._fence(connection, turn, writing, epochs)
+                await self._journal(connection, turn, live)
+            while turn.step.owed or turn.deposits:
+                await self._settle(turn)
+            self._answer(turn)
+        self._hand_over(turn.submit.values())
+        return turn.replies
+
+    async def _fence(
+        self, connection: Connection, turn: _Turn, writing: Sequence[int], epochs: Mapping[str, int]
+    ) -> list[int]:
+        """The commands whose wallet this copy still writes for; the epochs stay locked until the commit."""
+        current = await tenants.lock_epochs(connection, self._entry.region, sorted(epochs))
+        live: list[int] = []
+        for index in writing:
+            wallet_id = turn.batch[index].wallet_id
+            if current.get(wallet_id) == epochs[wallet_id]:
+                live.append(index)
+            else:
+                turn.replies[index] = StaleEpoch()
+        return live
+
+    async def _journal(self, connection: Connection, turn: _Turn, live: Sequence[int]) -> None:
+        """Everything the batch asks, made durable with all its postings, in one transaction."""
+        region = self._entry.region
+        bodies: dict[str, dict[int, Any]] = {}
+        for index in live:
+            bodies.setdefault(turn.batch[index].name, {})[index] = turn.batch[index].body
+        turn.told = bodies.get("tell", {})
+        cancels = bodies.get("cancel", {})
+        turn.answering |= cancels
+        intents = await self._intend(connection, turn, bodies.get("accept", {}))
+        needs = await self._needs(connection, [*bodies.get("resume", {}).values(), *_found(intents)])
+        told = [*turn.told.values(), *(Told(one, Event.CANCEL) for one in cancels.values()), *needs.told]
+        turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
+        turn.step.now = needs.now | {one.transfer.transfer_id: one.transfer for one in intents if one.transfer} | turn.step.now
+        new = [self._owed(one.transfer, Effect.HOLD) for one in intents if one.transfer] + needs.owed
+        await journal(connection, region, new)
+        turn.step.owed += new
+        turn.submit |= {one.transfer_id: one for one in (*needs.submit, *turn.step.submit)}
+        turn.deposits = await collection_leg.journal(
+            connection, region, list(bodies.get("deposit", {}).values()),
+            {wallet_id: _account(wallet) for wallet_id, wallet in self._wallets.items()},
+        )  # fmt: skip
+
+    async def _intend(self, connection: Connection, turn: _Turn, asked: Mapping[int, Acceptance]) -> list[Intent]:
+        intents = await self._origin.intend(
+            connection, [(body, self._wallets[turn.batch[index].wallet_id]) for index, body in asked.items()]
+        )
+        for index, intent in zip(asked, intents, strict=True):
+            if intent.answer is not None:
+                turn.replies[index] = intent.answer
+            else:
+                turn.answering[index] = intent.transfer.transfer_id if intent.transfer else intent.found or ""
+        return intents
+
+    async def _needs(self, connection: Connection, transfer_ids: Sequence[str]) -> Step:
+        """Take transfers up where they stand: their chains again, the event they wait for, or the rail. See recovery.py."""
+        step = Step()
+        if transfer_ids:
+            step.now = await store.load(connection, self._entry.region, sorted(set(transfer_ids)))
+        for transfer in step.now.values():
+            need = need_of(transfer, datetime.now(UTC))
+            if need.effect is not None:
+                step.owed.append(self._owed(transfer, need.effect))
+            elif need.told is not None:
+                step.told.append(need.told)
+            elif need.submit:
+                step.submit.append(transfer)
+        return step
+
+    async def _settle(self, turn: _Turn) -> None:
+        """Ask the ledger for every chain that is owed, and journal what it said. The one ledger request of a round."""
+        owed, deposits = turn.step.owed, turn.deposits
+        chains = [one.chain for one in owed] + [chain for one in deposits for chain in one.chains]
+        results = await submit_chains(self._ledger, chains)
+        told = [told for one, result in zip(owed, results, strict=False) for told in _said(one, result)]
+        closed = [
+            (chain, PostingResult.CREATED if result.applied else result.reason)
+            for chain, result in zip(chains, results, strict=True)
+        ]
+        before, region = turn.step, self._entry.region
+        async with transaction(self._pool) as connection:
+            await store.close_postings(connection, region, closed)
+            turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
+            await collection_leg.close(connection, region, deposits, results[len(owed) :])
+            await idempotency.give(connection, region, _answers(owed, turn.step.now))
+        turn.step.now = before.now | turn.step.now
+        turn.step.refused = [*before.refused, *turn.step.refused]
+        turn.submit |= {one.transfer_id: one for one in turn.step.submit}
+        turn.deposits = []
+
+    def _answer(self, turn: _Turn) -> None:
+        refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}
+        for index, transfer_id in turn.answering.items():
+            turn.replies[index] = _reply(turn.batch[index].name, turn.step.now.get(transfer_id), refused)
+        for index, told in turn.told.items():
+            if told.transfer_id not in turn.step.now:
+                turn.replies[index] = TransferNotFound()
+            elif (transfer := refused.get((told.transfer_id, told.event))) is not None:
+                _log.error("%s cannot take %s in %s", transfer.transfer_id, told.event, transfer.state)
+                turn.replies[index] = Contradiction(f"{transfer.state} cannot take {told.event}.")
+
+    async def _read(self, turn: _Turn, indices: Sequence[int]) -> None:
+        """Balances and statements: the ledger's own figures, no journal."""
+        for index in indices:
+            command = turn.batch[index]
+            wallet = self._wallets[command.wallet_id]
+            turn.replies[index] = await _READERS[command.name](self._ledger, _account(wallet), command.body)
+
+    def _chain(self, transfer: Transfer, effect: Effect) -> Chain:
+        return Books(_account(self._wallets[transfer.wallet_id]), self._numbers).chain(transfer, effect)
+
+    def _owed(self, transfer: Transfer, effect: Effect) -> Owed:
+        return Owed(transfer, effect, self._chain(transfer, effect))
+
+    def _hand_over(self, transfers: Iterable[Transfer]) -> None:
+        """To the rails, without holding up the next batch. What does not arrive there is found by the sweep."""
+        for rail, transfer_ids in _by_rail(transfers).items():
+            task = asyncio.create_task(self._submit_quietly(rail, transfer_ids))
+            self._handing.add(task)
+            task.add_done_callback(self._handing.discard)
+
+    async def _submit_quietly(self, rail: str, transfer_ids: Sequence[str]) -> None:
+        try:
+            await self._submit(rail, transfer_ids)
+        except KovraError as error:
+            _log.warning("%d transfers are not with %s yet: %s", len(transfer_ids), rail, error.code)
+
+
+def _account(wallet: Wallet) -> int:
+    """W of a wallet. A peer's wallet has none of its own: its chains run on REGIONAL_SETTLEMENT."""
+    return chart.wallet(wallet.owner_number, CURRENCIES[wallet.currency].number, wallet.qualifier)
+
+
+def _said(owed: Owed, result: ChainResult) -> list[Told]:
+    """The event that the ledger's word on a chain means. A refusal that cannot be is a bug, and is not papered over."""
+    transfer_id = owed.transfer.transfer_id
+    if result.applied:
+        match owed.effect:
+            case Effect.HOLD:
+                clear = owed.transfer.screening == "clear"
+                return [Told(transfer_id, Event.HELD if clear else Event.HELD_FOR_REVIEW)]
+            case Effect.POST:
+                return [Told(transfer_id, Event.POSTED)]
+            case Effect.VOID:
+                return [Told(transfer_id, Event.VOIDED)]
+            case Effect.FREEZE:
+                return [Told(transfer_id, Event.FROZEN)]
+    if owed.effect is Effect.HOLD and (result.lacks_funds or result.burnt):
+        return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"})]
+    _log.critical("the ledger refused %s of %s: %s", owed.effect, transfer_id, result.reason.name)
+    return []
+
+
+def _accepted(transfer: Transfer) -> Answer:
+    if transfer.state is State.REJECTED:
+        return answer_of_error(InsufficientFunds(transfer_id=transfer.transfer_id))
+    return Answer(202, resource(transfer))
+
+
+def _answers(owed: Sequence[Owed], now: Mapping[str, Transfer]) -> dict[str, Answer]:
+    """The answers to keep for partners' transfers whose hold has just been decided, by transfer id."""
+    decided = (now.get(one.transfer.transfer_id) for one in owed if one.effect is Effect.HOLD)
+    return {one.transfer_id: _accepted(one) for one in decided if one is not None and one.leg is not Leg.DESTINATION}
+
+
+def _reply(name: str, transfer: Transfer | None, refused: Mapping[tuple[str, Event], Transfer]) -> Reply:
+    if transfer is None:
+        return TransferNotFound()
+    if name == "accept":
+        return RequestInFlight() if transfer.state is State.CREATED else _accepted(transfer)
+    if (transfer.transfer_id, Event.CANCEL) in refused:
+        return TooLateToCancel()
+    return Answer(200, resource(transfer))
+
+
+def _found(intents: Sequence[Intent]) -> list[str]:
+    return [intent.found for intent in intents if intent.found is not None]
+
+
+def _by_rail(transfers: Iterable[Transfer]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for transfer in transfers:
+        grouped.setdefault(transfer.rail, []).append(transfer.transfer_id)
+    return grouped
+
+
+_READERS = {"balance": wallet_view.balance, "statement": wallet_view.statement}

@@ -1,0 +1,276 @@
+"""The journal's tables: transfers, postings, timeline. Multi-row statements inside the caller's transaction; nothing commits here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cells.backends.postgres import Connection, Record
+from cells.ledger.entry import Posting, PostingResult
+from cells.transfers.machine import FINAL, Effect, Leg, State
+from cells.transfers.transfer import Transfer
+
+_COLUMNS = ", ".join(field.name for field in fields(Transfer))
+_AT_REST = [str(state) for state in FINAL]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of one transfer: as loaded, as it shall be, the event that did it and the room that told it."""
+
+    before: Transfer
+    now: Transfer
+    event: str
+    room: str
+
+
+async def load(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, Transfer]:
+    """The legs by id, locked for this transaction; taken in one order, so that two batches cannot deadlock."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from transfers where compliance_region = $1 and transfer_id = any ($2::text[])"
+        " order by transfer_id for update",
+        region, transfer_ids,
+    )  # fmt: skip
+    return {row["transfer_id"]: _transfer(row) for row in rows}
+
+
+async def read(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, Transfer]:
+    """The legs by id, as they are, without a lock."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from transfers where compliance_region = $1 and transfer_id = any ($2::text[])",
+        region, transfer_ids,
+    )  # fmt: skip
+    return {row["transfer_id"]: _transfer(row) for row in rows}
+
+
+async def list_page(
+    connection: Connection, region: str, tenant_id: str, *, before_id: str | None, limit: int
+) -> list[Transfer]:
+    """A tenant's own transfers, newest first, before an id. Destination legs belong to the paying cell's list, not here."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from transfers where compliance_region = $1 and tenant_id = $2 and leg <> 'destination'"
+        " and ($3::text is null or transfer_id < $3) order by transfer_id desc limit $4",
+        region, tenant_id, before_id, limit,
+    )  # fmt: skip
+    return [_transfer(row) for row in rows]
+
+
+async def due_for_export(connection: Connection, region: str, limit: int) -> list[Transfer]:
+    """Legs that wait for the exporter, oldest first, locked; those that somebody else holds are left for the next round."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from transfers where compliance_region = $1 and export_due is not null"
+        " order by transfer_id limit $2 for update skip locked",
+        region, limit,
+    )  # fmt: skip
+    return [_transfer(row) for row in rows]
+
+
+async def moving(
+    connection: Connection, region: str, *, older_than: timedelta, after: str, limit: int
+) -> list[Transfer]:
+    """Legs not at rest that nothing has touched for a while, by id: what the sweep takes up."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from transfers
+        where compliance_region = $1 and state <> all ($2::text[]) and updated_at < now() - $3::interval and transfer_id > $4
+        order by transfer_id limit $5
+        """,
+        region, _AT_REST, older_than, after, limit,
+    )  # fmt: skip
+    return [_transfer(row) for row in rows]
+
+
+async def insert(connection: Connection, region: str, transfers: Sequence[Transfer], event: str, room: str) -> None:
+    """New legs, with the first line of their timeline."""
+    if not transfers:
+        return
+    names = [field.name for field in fields(Transfer) if field.name not in ("created_at", "updated_at")]
+    rows = [[getattr(transfer, name) for name in names] for transfer in transfers]
+    await connection.executemany(
+        f"insert into transfers (compliance_region, {', '.join(names)})"
+        f" values ($1, {', '.join(f'${place + 2}' for place in range(len(names)))})",
+        [[region, *(str(value) if isinstance(value, Leg | State) else value for value in row)] for row in rows],
+    )
+    await _append_timeline(
+        connection, region, [(one.transfer_id, one.tenant_id, one.version, event, str(one.state), room) for one in transfers]
+    )
+
+
+_FACT_COLUMNS = ("attempt", "in_doubt", "export_due", "instruction_sha256", "answer", "reason_code", "scheme_reference")
+
+
+async def advance(connection: Connection, region: str, transitions: Sequence[Transition]) -> set[str]:
+    """Carry out transitions, each on the version it was decided on. The ids that were still at that version."""
+    if not transitions:
+        return set()
+    rows = await connection.fetch(
+        """
+        update transfers t set state = n.state, version = t.version + 1, attempt = n.attempt, in_doubt = n.in_doubt,
+            export_due = n.export_due, instruction_sha256 = n.instruction_sha256, answer = n.answer,
+            reason_code = n.reason_code, scheme_reference = n.scheme_reference, updated_at = clock_timestamp()
+        from unnest($2::text[], $3::integer[], $4::text[], $5::integer[], $6::boolean[], $7::text[], $8::bytea[],
+            $9::jsonb[], $10::text[], $11::text[])
+            as n (transfer_id, version, state, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code,
+                scheme_reference)
+        where t.compliance_region = $1 and t.transfer_id = n.transfer_id and t.version = n.version
+        returning t.transfer_id
+        """,
+        region,
+        [one.before.transfer_id for one in transitions],
+        [one.before.version for one in transitions],
+        [str(one.now.state) for one in transitions],
+        *([getattr(one.now, name) for one in transitions] for name in _FACT_COLUMNS),
+    )
+    done = {row["transfer_id"] for row in rows}
+    await _append_timeline(
+        connection,
+        region,
+        [
+            (one.now.transfer_id, one.now.tenant_id, one.now.version, one.event, str(one.now.state), one.room)
+            for one in transitions
+            if one.before.transfer_id in done
+        ],
+    )
+    return done
+
+
+async def keep_answers(connection: Connection, region: str, answers: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Note what the instructed cell said of each origin leg; the first word stands. The ids that had none before."""
+    rows = await connection.fetch(
+        """
+        update transfers t set answer = n.answer, updated_at = clock_timestamp()
+        from unnest($2::text[], $3::jsonb[]) as n (transfer_id, answer)
+        where t.compliance_region = $1 and t.transfer_id = n.transfer_id and t.answer is null
+        returning t.transfer_id
+        """,
+        region, list(answers), list(answers.values()),
+    )  # fmt: skip
+    return {row["transfer_id"] for row in rows}
+
+
+async def keep_instruction_hashes(connection: Connection, region: str, hashes: Mapping[str, bytes]) -> None:
+    """SHA-256 of the envelope that instructed each origin leg: what every reply to it must name."""
+    await connection.execute(
+        """
+        update transfers t set instruction_sha256 = n.sha256
+        from unnest($2::text[], $3::bytea[]) as n (transfer_id, sha256)
+        where t.compliance_region = $1 and t.transfer_id = n.transfer_id
+        """,
+        region, list(hashes), list(hashes.values()),
+    )  # fmt: skip
+
+
+async def instructed_through(connection: Connection, region: str, peer: str, through: int) -> list[str]:
+    """Origin legs in INSTRUCTED whose instruction lies in the corridor to `peer` at or below sequence `through`."""
+    rows = await connection.fetch(
+        """
+        select t.transfer_id from transfers t
+        join customs_outbox o on o.compliance_region = t.compliance_region and o.transfer_id = t.transfer_id
+        where t.compliance_region = $1 and t.leg = 'origin' and t.state = 'INSTRUCTED' and t.destination_cell = $2
+          and o.to_cell = $2 and o.kind = 'instructed' and o.sequence <= $3
+        """,
+        region, peer, through,
+    )  # fmt: skip
+    return [row["transfer_id"] for row in rows]
+
+
+async def mark_in_doubt(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
+    """Show that the rail has not answered; a mark beside PENDING_RAIL, not a transition."""
+    await connection.execute(
+        "update transfers set in_doubt = true where compliance_region = $1 and transfer_id = any ($2::text[])"
+        " and state = 'PENDING_RAIL'",
+        region, transfer_ids,
+    )  # fmt: skip
+
+
+async def transaction_time(connection: Connection) -> datetime:
+    """The database's now(): the one instant of this transaction."""
+    at: datetime = await connection.fetchval("select now()")
+    return at
+
+
+async def wake(connection: Connection, channel: str) -> None:
+    """Tell whoever listens on `channel`, once this transaction commits."""
+    await connection.execute("select pg_notify($1, '')", channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A chain in the journal: the postings of one effect of one payment, in order, before the ledger is asked."""
+
+    payment_id: str
+    tenant_id: str
+    effect: Effect | str
+    attempt: int
+    chain: Sequence[Posting]
+
+
+async def plan_postings(connection: Connection, region: str, planned: Sequence[Planned]) -> None:
+    """Journal chains. One that is journaled already (the same ids) stays as it is."""
+    rows = [(one, place, posting) for one in planned for place, posting in enumerate(one.chain)]
+    await connection.execute(
+        """
+        insert into postings (compliance_region, posting_id, tenant_id, payment_id, effect, attempt, place, debit_account,
+            credit_account, amount, ledger, code, flags, pending_id, mark)
+        select $1, * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::smallint[], $8::uuid[],
+            $9::uuid[], $10::numeric[], $11::integer[], $12::integer[], $13::integer[], $14::uuid[], $15::bigint[])
+        on conflict do nothing
+        """,
+        region,
+        [UUID(int=posting.id) for _, _, posting in rows],
+        [one.tenant_id for one, _, _ in rows],
+        [one.payment_id for one, _, _ in rows],
+        [str(one.effect) for one, _, _ in rows],
+        [one.attempt for one, _, _ in rows],
+        [place for _, place, _ in rows],
+        [UUID(int=posting.debit_account_id) for _, _, posting in rows],
+        [UUID(int=posting.credit_account_id) for _, _, posting in rows],
+        [posting.amount for _, _, posting in rows],
+        [posting.ledger for _, _, posting in rows],
+        [posting.code for _, _, posting in rows],
+        [posting.flags for _, _, posting in rows],
+        [UUID(int=posting.pending_id) if posting.pending_id else None for _, _, posting in rows],
+        [posting.user_data_64 for _, _, posting in rows],
+    )
+
+
+async def close_postings(
+    connection: Connection, region: str, results: Sequence[tuple[Sequence[Posting], PostingResult]]
+) -> None:
+    """Write down the ledger's word on whole chains: applied, or failed with the code that broke it."""
+    rows = [(posting.id, result) for chain, result in results for posting in chain]
+    await connection.execute(
+        """
+        update postings p set state = n.state, result = n.result
+        from unnest($2::uuid[], $3::text[], $4::integer[]) as n (posting_id, state, result)
+        where p.compliance_region = $1 and p.posting_id = n.posting_id
+        """,
+        region,
+        [UUID(int=posting_id) for posting_id, _ in rows],
+        ["applied" if result is PostingResult.CREATED else "failed" for _, result in rows],
+        [None if result is PostingResult.CREATED else int(result) for _, result in rows],
+    )
+
+
+async def timeline(connection: Connection, region: str, transfer_id: str) -> list[Record]:
+    """What happened to a leg, in order: version, event, state, room, at."""
+    rows: list[Record] = await connection.fetch(
+        "select version, event, state, room, at from timeline where compliance_region = $1 and transfer_id = $2"
+        " order by version",
+        region, transfer_id,
+    )  # fmt: skip
+    return rows
+
+
+async def _append_timeline(connection: Connection, region: str, lines: Sequence[tuple[Any, ...]]) -> None:
+    columns = list(zip(*lines, strict=True)) if lines else [[]] * 6
+    await connection.execute(
+        "insert into timeline (compliance_region, transfer_id, tenant_id, version, event, state, room)"
+        " select $1, * from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[])",
+        region, *(list(column) for column in columns),
+    )  # fmt: skip
+
+
+def _transfer(row: Record) -> Transfer:
+    return Transfer(**{**row, "leg": Leg(row["leg"]), "state": State(row["state"])})

@@ -1,0 +1,210 @@
+"""One leg of one payment, as the journal keeps it, and the ledger chains it makes. Pure data and pure functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from cells.kit.money import CURRENCIES, format_amount
+from cells.ledger import chains
+from cells.ledger.chains import Chain, CrossBorderTerms, DestinationAccounts, InRegionAccounts, OriginAccounts
+from cells.transfers.machine import Effect, Event, Leg, State, public
+from residency.errors import KovraError
+from residency.ids import number
+
+ScreeningResult = Literal["clear", "review", "block"]
+ExportKind = Literal["instructed", "settled", "rejected"]
+PEER_TENANT_PREFIX = "cell:"
+
+
+class TransferNotFound(KovraError):
+    code = "transfer-not-found"
+    status = 404
+    title = "There is no such transfer"
+
+
+class Contradiction(KovraError):
+    """Two words that cannot both be true of one payment: somebody must look."""
+
+    code = "contradiction"
+    status = 409
+    title = "The payment cannot take this word in its state"
+
+
+class InsufficientFunds(KovraError):
+    code = "insufficient-funds"
+    status = 422
+    title = "The wallet does not hold enough for this payment"
+
+
+class TooLateToCancel(KovraError):
+    code = "too-late-to-cancel"
+    status = 409
+    title = "The payment has been instructed and can no longer be cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A row of `transfers`. Amounts in minor units: principal, margin and fee of the source currency, the rest of the target."""
+
+    transfer_id: str
+    tenant_id: str
+    leg: Leg
+    state: State
+    version: int
+    wallet_id: str
+    origin_cell: str
+    destination_cell: str
+    quote_id: str | None
+    recipient_id: str
+    payer_id: str | None
+    source_currency: str
+    target_currency: str
+    principal: int
+    margin: int
+    fee: int
+    target_amount: int
+    recipient_fee: int
+    rail: str
+    screening: ScreeningResult
+    review_until: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 1
+    in_doubt: bool = False
+    export_due: ExportKind | None = None
+    instruction_sha256: bytes | None = None
+    answer: Mapping[str, Any] | None = None
+    reason_code: str | None = None
+    scheme_reference: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def source_total(self) -> int:
+        """What leaves the wallet, fee included."""
+        return self.principal + self.margin + self.fee
+
+    @property
+    def payout_amount(self) -> int:
+        """What reaches the recipient's account."""
+        return self.target_amount - self.recipient_fee
+
+    @property
+    def terms(self) -> CrossBorderTerms:
+        return CrossBorderTerms(
+            principal=self.principal,
+            margin=self.margin,
+            fee=self.fee,
+            target_amount=self.target_amount,
+            source_ledger=CURRENCIES[self.source_currency].number,
+            target_ledger=CURRENCIES[self.target_currency].number,
+        )
+
+
+class Told(NamedTuple):
+    """An event told of a transfer; `facts` are the columns that it brings with it, such as a reason code."""
+
+    transfer_id: str
+    event: Event
+    facts: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Which ledger accounts a transfer touches: the wallet's own, and the numbers of the cells at both ends."""
+
+    wallet_account: int
+    cell_numbers: Mapping[str, int]
+
+    def chain(self, transfer: Transfer, effect: Effect) -> Chain:
+        """The chain of postings that `effect` means for `transfer`, with the ids of its current attempt."""
+        payment = number(transfer.transfer_id)
+        match transfer.leg:
+            case Leg.ORIGIN:
+                return self._origin(payment, transfer, effect)
+            case Leg.DESTINATION:
+                return self._destination(payment, transfer, effect)
+            case Leg.IN_REGION:
+                return self._in_region(payment, transfer, effect)
+
+    def _origin(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
+        terms = transfer.terms
+        accounts = OriginAccounts.of(self.wallet_account, self.cell_numbers[transfer.destination_cell], terms)
+        match effect:
+            case Effect.HOLD:
+                return chains.cross_border_hold(payment, accounts, terms, attempt=transfer.attempt)
+            case Effect.POST:
+                return chains.cross_border_post(payment, accounts, terms, hold_attempt=transfer.attempt)
+            case Effect.VOID:
+                return chains.cross_border_void(payment, accounts, terms, hold_attempt=transfer.attempt)
+            case Effect.FREEZE:
+                return chains.cross_border_freeze(payment, accounts, terms, hold_attempt=transfer.attempt)
+        raise AssertionError(effect)
+
+    def _destination(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
+        ledger = CURRENCIES[transfer.target_currency].number
+        accounts = DestinationAccounts.of(self.cell_numbers[transfer.origin_cell], transfer.rail, ledger)
+        amount, fee, attempt = transfer.target_amount, transfer.recipient_fee, transfer.attempt
+        match effect:
+            case Effect.HOLD:
+                return chains.destination_hold(payment, accounts, amount, ledger, recipient_fee=fee, attempt=attempt)
+            case Effect.POST:
+                return chains.destination_post(
+                    payment, accounts, amount, ledger, recipient_fee=fee, hold_attempt=attempt
+                )
+            case Effect.VOID:
+                return chains.destination_void(
+                    payment, accounts, amount, ledger, recipient_fee=fee, hold_attempt=attempt
+                )
+        raise AssertionError(effect)
+
+    def _in_region(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
+        ledger = CURRENCIES[transfer.source_currency].number
+        accounts = InRegionAccounts.of(self.wallet_account, transfer.rail, ledger)
+        net, fee, attempt = transfer.principal, transfer.fee, transfer.attempt
+        match effect:
+            case Effect.HOLD:
+                return chains.in_region_hold(payment, accounts, net, fee, ledger, attempt=attempt)
+            case Effect.POST:
+                return chains.in_region_post(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+            case Effect.VOID:
+                return chains.in_region_void(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+            case Effect.FREEZE:
+                return chains.in_region_freeze(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+        raise AssertionError(effect)
+
+
+def resource(transfer: Transfer) -> dict[str, Any]:
+    """A transfer as the API and its first answer show it. No personal data, no internal moment."""
+    source, target = transfer.source_currency, transfer.target_currency
+    return {
+        "id": transfer.transfer_id,
+        "status": str(public(transfer.state)),
+        "quote_id": transfer.quote_id,
+        "recipient_id": transfer.recipient_id,
+        "payer_id": transfer.payer_id,
+        "source_wallet_id": transfer.wallet_id,
+        "source": {"value": format_amount(transfer.source_total, source), "currency": source},
+        "fee": {"value": format_amount(transfer.fee, source), "currency": source},
+        "margin": {"value": format_amount(transfer.margin, source), "currency": source},
+        "target": {"value": format_amount(transfer.payout_amount, target), "currency": target},
+        "rail": transfer.rail,
+        "in_doubt": transfer.in_doubt,
+        "reason_code": transfer.reason_code,
+        "scheme_reference": transfer.scheme_reference,
+        "metadata": dict(transfer.metadata),
+        "created_at": _stamp(transfer.created_at),
+        "updated_at": _stamp(transfer.updated_at),
+    }
+
+
+def by_wallet(transfers: Sequence[Transfer]) -> dict[str, list[Transfer]]:
+    """Transfers grouped by the wallet whose actor moves them."""
+    grouped: dict[str, list[Transfer]] = {}
+    for transfer in transfers:
+        grouped.setdefault(transfer.wallet_id, []).append(transfer)
+    return grouped
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None
