@@ -14,6 +14,8 @@ class Screened(NamedTuple):
 
 
 async def insert(connection: Connection, region: str, items: Sequence[Screened]) -> None:
+    if not items:
+        return
     hits: list[Hit | None] = [None if isinstance(one.verdict, Clear) else one.verdict.hit for one in items]
     await connection.execute(
         """

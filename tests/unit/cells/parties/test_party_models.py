@@ -1,0 +1,98 @@
+"""What is asked of a recipient or a payer: every field classed, bad input refused without repeating it."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from cells.parties import models
+from cells.parties.models import BankAccount, PayerNew, Recipient, RecipientDetails, RecipientNew
+from cells.parties.travel import missing_fields, sealed_parties
+from residency.classes import Personal, classify, nested_models
+from residency.travel_rule import crossed_fields, demand, select
+
+ALL_MODELS = [
+    one for one in vars(models).values() if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
+]
+
+
+def a_payer(**fields: object) -> PayerNew:
+    return PayerNew.model_validate({"name": "Annika Lindqvist", **fields})
+
+
+@pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.__name__)
+def test_every_field_is_classed(model: type[BaseModel]) -> None:
+    assert None not in classify(model).values(), classify(model)
+    for nested in nested_models(model):
+        assert None not in classify(nested).values()
+
+
+def test_what_is_personal_is_marked_so() -> None:
+    assert {name for name, mark in classify(Recipient).items() if mark is Personal} == {"details"}
+    assert {name for name, mark in classify(RecipientDetails).items() if mark is not Personal} == {"kind"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": ""},
+        {"name": "   "},
+        {"name": "12345"},
+        {"name": "A" * 141},
+        {"name": "Anna\x00Lind"},
+        {"name": "Anna\u202eLind"},
+        {"date_of_birth": "1899-12-31"},
+        {"date_of_birth": "2999-01-01"},
+        {"date_of_birth": "1990-02-30"},
+        {"address": {"town": "Wien", "country": "Austria"}},
+        {"document": {"type": "library_card", "number": "1", "country": "AT"}},
+        {"lei": "5493001KJTIIGC8Y1R12"},
+        {"kind": "business", "lei": "5493001KJTIIGC8Y1R13"},
+        {"kind": "business", "date_of_birth": "1990-01-01"},
+        {"nickname": "Anni"},
+    ],
+    ids=str,
+)
+def test_bad_input_is_refused_and_not_repeated(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        a_payer(**fields)
+    assert "input_value" not in str(refused.value)
+
+
+def test_names_are_tidied_and_kept_in_their_own_script() -> None:
+    assert a_payer(name="  Орлан   Тест ").name == "Орлан Тест"
+    assert a_payer(name="Zoe\u0308 Müller").name == "Zoë Müller"
+
+
+def test_a_business_may_give_its_lei() -> None:
+    assert a_payer(kind="business", lei="5493001KJTIIGC8Y1R12").lei == "5493001KJTIIGC8Y1R12"
+
+
+def test_a_recipient_needs_an_account() -> None:
+    with pytest.raises(ValidationError):
+        RecipientNew.model_validate({"currency": "IDR", "name": "Budi"})
+    assert RecipientNew(currency="IDR", name="Budi", account=BankAccount(bank_code="014", account_number="1")).kind == "person"
+
+
+def test_the_law_of_the_corridor_says_what_is_missing() -> None:
+    full = demand("EU", "ID", "IDR", 10_000_000_000)
+    birth = {"date_of_birth": "1988-03-14", "place_of_birth": "Graz", "country_of_birth": "AT"}
+    address = {"street": "Hauptallee", "town": "Wien", "country": "AT"}
+    document = {"type": "passport", "number": "U1234567", "country": "AT"}
+    assert missing_fields(
+        [
+            (a_payer(), full),
+            (a_payer(**birth), full),
+            (a_payer(address=address, document=document, customer_number="C-1"), full),
+        ]
+    ) == [("payer.address", "payer.customer_number", "payer.document_number"), (), ()]
+
+
+def test_only_what_the_law_asks_for_is_left_to_cross() -> None:
+    payer = a_payer(
+        customer_number="C-1", date_of_birth="1988-03-14", place_of_birth="Graz", country_of_birth="AT",
+        address={"street": "Hauptallee", "building_number": "12", "town": "Wien", "country": "AT"},
+    )
+    sealed = select(sealed_parties(payer, "AT611904300234573201", "invoice 7"), demand("EU", "ID", "IDR", 10_000_000_000))
+    assert sealed.payer.account_number == "AT611904300234573201"
+    assert "payer.birth_date" in crossed_fields(sealed)
+    assert "payer.document_number" not in crossed_fields(sealed)
+    assert sealed.remittance == "invoice 7"
