@@ -4,7 +4,7 @@
     settled      destination → origin   the rail said yes, finally
     rejected     destination → origin   the destination or the rail said no, finally
     returned     destination → origin   money came back after settlement, whole or in part
-    receipt      either way             all up to this sequence was admitted; itself neither numbered nor receipted
+    receipt      either way             all up to this sequence was admitted; itself not receipted
 
 A reply names the instruction by SHA-256 of its envelope, so that it answers those bytes and no others.
 """

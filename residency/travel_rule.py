@@ -159,9 +159,8 @@ def select(parties: SealedParties, wanted: Demand) -> SealedParties:
     for tier in (wanted.sending, wanted.receiving):
         keep |= {*tier.required, *tier.optional}
         whole = [set(group) for group in tier.one_of if set(group) <= present]
-        # The alternative that adds least to what crosses anyway; of equals, the one its jurisdiction lists
-        # first.
-        keep |= min(whole, key=lambda group: len(group - keep), default=set())
+        # An alternative that crosses anyway adds nothing; otherwise the first that its jurisdiction lists.
+        keep |= min(whole, key=lambda group: not group <= keep, default=set())
     payer = parties.payer.model_copy(
         update={name: None for name in SealedPayer.model_fields if f"payer.{name}" not in keep}
     )

@@ -33,7 +33,8 @@ async def lock_head(connection: Connection, spec: CellSpec) -> Head:
     if row is None:
         await connection.execute(
             """
-            insert into customs_head (compliance_region, position, hash) values ($1, 0, $2) on conflict do nothing
+            insert into customs_head (compliance_region, position, hash) values ($1, 0, $2)
+            on conflict do nothing
             """,
             spec.region,
             genesis(chain_name(spec.name)).hash,

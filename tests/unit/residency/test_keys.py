@@ -1,0 +1,90 @@
+"""Reading a cell's private keys: named by kid, private to their owner, matching the directory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from residency.directory import Directory
+from residency.keys import CellKeys, KeysInvalid, kid_for, load_keys
+from tests.border import NOW, make_keys, make_world
+
+
+def write(home: Path, keys: CellKeys) -> Path:
+    folder = home / keys.cell / "keys"
+    folder.mkdir(parents=True)
+    for use, held in (("signing", keys.signing), ("sealing", keys.sealing)):
+        for kid, key in held.items():
+            pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            (folder / f"{use}-{kid}.pem").write_bytes(pem)
+    for kid, kek in keys.keks.items():
+        (folder / f"kek-{kid}.bin").write_bytes(kek)
+    for path in folder.iterdir():
+        path.chmod(0o600)
+    return folder
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    world = make_world()
+    write(tmp_path, world.keys["eu-1"])
+    loaded = load_keys(tmp_path, "eu-1", world.directory)
+    assert loaded.keks == world.keys["eu-1"].keks
+    kid, key = loaded.signer(world.directory, NOW)
+    assert kid == kid_for("eu-1", "signing", NOW)
+    assert key.sign(b"x") == world.keys["eu-1"].signing[kid].sign(b"x")
+
+
+def test_the_newest_kek_is_current_also_past_nine_of_a_day() -> None:
+    keks = {kid_for("eu-1", "kek", NOW, number): bytes([number]) * 32 for number in (2, 10, 9)}
+    assert replace(make_keys("eu-1"), keks=keks).current_kek() == (
+        kid_for("eu-1", "kek", NOW, 10),
+        bytes([10]) * 32,
+    )
+
+
+def test_keys_never_show(tmp_path: Path) -> None:
+    keys = make_keys("eu-1")
+    assert next(iter(keys.keks.values())).hex() not in repr(keys)
+    assert "kek" not in repr(keys)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda folder: next(folder.glob("kek-*")).chmod(0o640), "0600"),
+        (lambda folder: next(folder.glob("kek-*")).write_bytes(b"short"), "32 bytes"),
+        (lambda folder: next(folder.glob("signing-*")).write_bytes(b"no key"), "PEM"),
+        (lambda folder: next(folder.glob("sealing-*")).unlink(), "must hold"),
+        (
+            lambda folder: next(folder.glob("signing-*")).write_bytes(
+                next(folder.glob("sealing-*")).read_bytes()
+            ),
+            "Ed25519",
+        ),
+        (
+            lambda folder: next(folder.glob("signing-*")).rename(
+                folder / "signing-uk1-signing-20261120-1.pem"
+            ),
+            "not named",
+        ),
+    ],
+)
+def test_bad_key_files_are_named(tmp_path: Path, spoil: Callable[[Path], object], why: str) -> None:
+    folder = write(tmp_path, make_keys("eu-1"))
+    spoil(folder)
+    with pytest.raises(KeysInvalid, match=why):
+        load_keys(tmp_path, "eu-1")
+
+
+def test_a_directory_that_publishes_another_key_is_found_at_boot(tmp_path: Path) -> None:
+    write(tmp_path, make_keys("eu-1"))
+    with pytest.raises(KeysInvalid, match="another public key"):
+        load_keys(tmp_path, "eu-1", make_world().directory)
+
+
+def test_a_key_the_directory_calls_current_must_be_held() -> None:
+    directory: Directory = make_world().directory
+    with pytest.raises(KeysInvalid, match="no private key"):
+        make_keys("eu-1", number=2).signer(directory, NOW)
