@@ -6,6 +6,7 @@ that ends. Postgres differs from the stack's in one thing: it does not wait for 
 
 import asyncio
 import itertools
+import random
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any
 
 import asyncpg
 
-from infra.local import postgres, redis
+from infra.local import ports, postgres, redis
 from infra.local.binaries import postgres_install
 from infra.local.child import clean_environment, start
 from infra.local.home import ensure_directory
@@ -167,3 +168,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def free_port_base() -> int:
+    """The start of a block of ports that is free just now, for KOVRA_PORT_BASE; random, so that tests do not race."""
+    while True:
+        base = random.randrange(10_000, 31_000, 100)
+        if all(ports.is_free(base + offset) for offset in range(60)):
+            return base

@@ -5,6 +5,7 @@ is told who has.
 """
 
 import asyncio
+import logging
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ class Stack:
         self.home.create()
         written = record.Record.take(self.home)
         try:
+            _migrations_to(self.home.logs / "migrations.log")
             await record.sweep(self.home)
             directory = load_directory()
             chosen = ports.allocate(self.home, port_keys(directory))
@@ -154,6 +156,13 @@ class Stack:
             raise record.AlreadyRunning(f"process {pid} runs the stack in {self.home.root}; stop it first")
         await record.sweep(self.home)
         self.home.clean()
+
+
+def _migrations_to(log: Path) -> None:
+    """The runner tells every file it applies as a warning: to a log, not over the caller's screen."""
+    logger = logging.getLogger("migrations")
+    logger.handlers = [logging.FileHandler(log)]
+    logger.propagate = False
 
 
 def _in_background(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:

@@ -1,0 +1,161 @@
+"""The supervisor with a few real servers: order, restart, reports, refusal, and nothing left behind."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.local import redis
+from infra.local.child import clean_environment, spawn
+from infra.local.home import Home
+from infra.local.part import Part
+from infra.local.ray import kept
+from infra.local.supervisor import Event, PartFailed, State, Supervisor
+from tests import servers
+
+
+async def until(check: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+    """Wait until `check` holds, looking often."""
+    deadline = time.monotonic() + timeout_s
+    while not check():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; a zombie, which nobody collected yet, does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    directory = servers.scratch_directory()
+    made = Home(directory / "h")
+    made.create()
+    yield made
+    made.clean()
+    shutil.rmtree(directory)
+
+
+def redis_part(home: Home, name: str, *needs: str) -> Part:
+    server = redis.RedisServer(home.root / name, home.root / f"{name}-secret", servers.free_port())
+    return replace(redis.part(server, "xx-1"), name=name, needs=tuple(f"xx-1/{need}" for need in needs))
+
+
+@pytest.fixture
+async def supervised(home: Home) -> AsyncIterator[Callable[..., tuple[Supervisor, list[Event]]]]:
+    made: list[Supervisor] = []
+
+    def make(*parts: Part) -> tuple[Supervisor, list[Event]]:
+        events: list[Event] = []
+        made.append(Supervisor(home, parts, events.append))
+        return made[-1], events
+
+    yield make
+    for supervisor in made:
+        await supervisor.stop()
+
+
+Make = Callable[..., tuple[Supervisor, list[Event]]]
+
+
+async def test_parts_start_after_what_they_need_and_stop_before_it(home: Home, supervised: Make) -> None:
+    supervisor, events = supervised(redis_part(home, "last", "middle"), redis_part(home, "middle", "first"), redis_part(home, "first"))
+    await supervisor.start()
+    await supervisor.stop()
+    told = [(event.part.removeprefix("xx-1/"), event.state) for event in events]
+    assert told == [
+        (name, state) for name in ("first", "middle", "last") for state in (State.STARTING, State.READY)
+    ] + [(name, State.STOPPED) for name in ("last", "middle", "first")]
+
+
+async def test_a_killed_part_is_reported_and_started_again(home: Home, supervised: Make) -> None:
+    supervisor, events = supervised(redis_part(home, "one"))
+    await supervisor.start()
+    running = supervisor.parts["xx-1/one"]
+    first = running.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: running.restarts == 1 and running.state is State.READY, "started again")
+    assert running.pid not in (None, first)
+    died = next(event for event in events if event.state is State.DIED)
+    assert "SIGKILL" in died.detail
+
+
+async def test_a_part_that_stops_answering_is_reported_and_not_killed(
+    home: Home, supervised: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.supervisor._CHECK_EVERY_S", 0.05)
+    monkeypatch.setattr("infra.local.supervisor._CHECK_TIMEOUT_S", 0.2)
+    supervisor, _ = supervised(redis_part(home, "one"))
+    await supervisor.start()
+    running = supervisor.parts["xx-1/one"]
+    pid = running.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    await until(lambda: running.state is State.UNHEALTHY, "reported")
+    os.kill(pid, signal.SIGCONT)
+    await until(lambda: running.state is State.READY, "answers again")
+    assert running.pid == pid and running.restarts == 0
+
+
+async def test_a_part_that_cannot_start_fails_the_start_with_its_last_words(home: Home, supervised: Make) -> None:
+    broken = replace(
+        redis_part(home, "broken"), command=(sys.executable, "-c", "import sys; sys.exit('the disk is full')")
+    )
+    supervisor, _ = supervised(redis_part(home, "fine"), broken)
+    with pytest.raises(PartFailed, match=r"xx-1/broken .*the disk is full"):
+        await supervisor.start()
+    assert supervisor.parts["xx-1/fine"].pid is None
+
+
+async def test_a_part_deaf_to_the_request_to_stop_is_killed(home: Home, supervised: Make) -> None:
+    supervisor, _ = supervised(replace(redis_part(home, "one"), stop_timeout_s=0.1))
+    await supervisor.start()
+    pid = supervisor.parts["xx-1/one"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    await supervisor.stop()
+    assert not lives(pid)
+
+
+ORPHANS = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+print(child.pid, flush=True)
+{then}
+"""
+
+
+async def _orphan_of(log: Path) -> int:
+    await until(lambda: log.exists() and log.read_text().strip(), "the child told its pid")
+    return int(log.read_text().split()[0])
+
+
+@pytest.mark.parametrize(("then", "status"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137)])
+async def test_a_keeper_ends_what_its_command_abandoned(tmp_path: Path, then: str, status: int) -> None:
+    command = kept(sys.executable, "-c", ORPHANS.format(then=then))
+    keeper = await spawn(command, log=tmp_path / "log", environment=clean_environment())
+    orphan = await _orphan_of(tmp_path / "log")
+    assert await asyncio.wait_for(keeper.wait(), 20) == status
+    assert not lives(orphan)
+
+
+async def test_a_keeper_passes_the_request_to_stop_on_and_leaves_nobody(tmp_path: Path) -> None:
+    command = kept(sys.executable, "-c", ORPHANS.format(then="time.sleep(600)"))
+    keeper = await spawn(command, log=tmp_path / "log", environment=clean_environment())
+    orphan = await _orphan_of(tmp_path / "log")
+    keeper.terminate()
+    assert await asyncio.wait_for(keeper.wait(), 20) == 128 + signal.SIGTERM
+    assert not lives(orphan)
