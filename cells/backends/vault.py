@@ -1,11 +1,14 @@
-"""The vault's cryptography: personal data sealed with one data key per subject, each wrapped by the region's key.
+"""The vault's cryptography: personal data sealed with one data key per subject, each wrapped by the region's
+key.
 
-Both layers are AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces. The associated data binds each ciphertext to its region,
-tenant, subject and kind, so that one moved to another row does not open. Destroying a wrapped key is erasure: what it
-sealed is noise from then on, and rows and chains that name the subject stay whole.
+Both layers are AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces. The associated data binds each
+ciphertext to its region, tenant, subject and kind, so that one moved to another row does not open. Destroying
+a wrapped key is erasure: what it sealed is noise from then on, and rows and chains that name the subject stay
+whole.
 
-The region's keys come as `{kid: 32 bytes}` with the current kid; they rotate every 90 days. An old kid stays in the mapping until
-`rewrap` has moved every subject off it, and then goes: with it goes what backups still held under it.
+The region's keys come as `{kid: 32 bytes}` with the current kid; they rotate every 90 days. An old kid stays
+in the mapping until `rewrap` has moved every subject off it, and then goes: with it goes what backups still
+held under it.
 
 Pure: bytes in, bytes out, batch-first. The tables are cells/parties/store_subjects.py.
 """
@@ -24,7 +27,8 @@ NONCE_BYTES = 12
 
 
 class VaultUnreadable(KovraError):
-    """A sealed record that does not open: altered, moved, or sealed under a key that this cell no longer has."""
+    """A sealed record that does not open: altered, moved, or sealed under a key that this cell no longer
+    has."""
 
     code = "vault-unreadable"
     status = 500
@@ -92,12 +96,16 @@ class Vault:
     def _wrap(self, subject: SubjectRef, data_key: bytes) -> WrappedKey:
         kid = self.current_kid
         nonce = os.urandom(NONCE_BYTES)
-        return WrappedKey(kid, nonce + self._keys[kid].encrypt(nonce, data_key, self._bound(f"key|{kid}", subject)))
+        return WrappedKey(
+            kid, nonce + self._keys[kid].encrypt(nonce, data_key, self._bound(f"key|{kid}", subject))
+        )
 
     def _unwrap(self, subject: SubjectRef, key: WrappedKey) -> bytes:
         region_key = self._keys.get(key.kid)
         if region_key is None:
-            raise VaultUnreadable(f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it.")
+            raise VaultUnreadable(
+                f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it."
+            )
         nonce, wrapped = key.wrapped[:NONCE_BYTES], key.wrapped[NONCE_BYTES:]
         try:
             return region_key.decrypt(nonce, wrapped, self._bound(f"key|{key.kid}", subject))
@@ -105,5 +113,6 @@ class Vault:
             raise VaultUnreadable(f"The key of {subject.subject_id} was altered or moved.") from None
 
     def _bound(self, layer: str, subject: SubjectRef) -> bytes:
-        # Ids, regions and kinds hold no `|`; kids come first and are the cell's own, so no two inputs read alike.
-        return f"kovra-vault-v1|{layer}|{self.region}|{subject.tenant_id}|{subject.subject_id}|{subject.kind}".encode()
+        # Ids, regions and kinds hold no `|`; kids come first and are the cell's own, so no two inputs read
+        # alike.
+        return "|".join(("kovra-vault-v1", layer, self.region, *subject)).encode()

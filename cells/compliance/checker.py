@@ -38,7 +38,8 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The entry that was met, for the compliance officer alone. `score` is 0 to 100. Absent from a verdict read back."""
+    """The entry that was met, for the compliance officer alone. `score` is 0 to 100. Absent from a verdict
+    read back."""
 
     list: str
     reference: str
@@ -55,8 +56,9 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A person must look. `reason` is a code: `possible-match`, `weak-alias`, `other-kind`, `other-birth-date`, or
-    `screening-unavailable`, for which looking does not help: it is screened again when it is next asked for."""
+    """A person must look. `reason` is a code: `possible-match`, `weak-alias`, `other-kind`,
+    `other-birth-date`, or `screening-unavailable`, for which looking does not help: it is screened again when
+    it is next asked for."""
 
     attestation: Attestation
     reason: str
@@ -91,7 +93,8 @@ class ComplianceChecker(Protocol):
 async def check_within(
     checker: ComplianceChecker, subjects: Sequence[Subject], deadline_s: float = DEADLINE_S
 ) -> list[Verdict]:
-    """One verdict for each subject, in order; Review for all of them if the checker is late, fails or answers short."""
+    """One verdict for each subject, in order; Review for all of them if the checker is late, fails or answers
+    short."""
     if not subjects:
         return []
     try:
@@ -100,8 +103,8 @@ async def check_within(
         if len(verdicts) == len(subjects):
             return verdicts
         _log.error("screening answered %d of %d subjects: all go to review", len(verdicts), len(subjects))
-    # A checker is foreign code on the path of money: whatever it throws, the answer is review. The type alone is
-    # logged, because a vendor's message may quote the name.
+    # A checker is foreign code on the path of money: whatever it throws, the answer is review. The type alone
+    # is logged, because a vendor's message may quote the name.
     except Exception as error:  # noqa: BLE001 - see above
         _log.error("screening failed with %s: %d subjects go to review", type(error).__name__, len(subjects))
     return [Review(Attestation({}, "review", datetime.now(UTC)), UNAVAILABLE) for _ in subjects]

@@ -1,8 +1,8 @@
 """Finds the listed names that a name might be, without comparing it to all of them. Pure.
 
-Symmetric deletion: two words within an edit or two share a word that comes from each by leaving letters out. Each distinct word of
-the lists is stored under all such shortenings, so that a search is a few dozen look-ups however long the lists are, and a
-name that is nothing like any listed one costs microseconds.
+Symmetric deletion: two words within an edit or two share a word that comes from each by leaving letters out.
+Each distinct word of the lists is stored under all such shortenings, so that a search is a few dozen look-ups
+however long the lists are, and a name that is nothing like any listed one costs microseconds.
 """
 
 from collections import defaultdict
@@ -54,14 +54,17 @@ class NameIndex:
             self._wholes.add("".join(name.folded), position)
 
     def candidates(self, name: NameForm) -> list[int]:
-        """In order, listed names that share two words with this one (or its or their only word), or run together to the same."""
+        """In order, listed names that share two words with this one (or its or their only word), or run
+        together to the same."""
         words = set(name.folded)
         shared: dict[int, int] = defaultdict(int)
         for word in words:
             for position in self._words.like(word):
                 shared[position] += 1
         needed = min(2, len(words))
-        found = {position for position, count in shared.items() if count >= min(needed, self._counts[position])}
+        found = {
+            position for position, count in shared.items() if count >= min(needed, self._counts[position])
+        }
         return sorted(found | self._wholes.like("".join(name.folded)))
 
 

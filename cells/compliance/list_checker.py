@@ -1,7 +1,7 @@
 """Screening against lists in memory: the implementation of the port that every cell can run by itself.
 
-Every subject is held against every list there is, not only its own region's: a name on one jurisdiction's list concerns the
-corridors to it, and at registration no corridor is known yet.
+Every subject is held against every list there is, not only its own region's: a name on one jurisdiction's
+list concerns the corridors to it, and at registration no corridor is known yet.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from cells.compliance.lists import Entry, SanctionsList, load_lists
 from cells.compliance.names import NameForm
 from cells.compliance.rules import Rules, load_rules
 
-# How many names are screened before the event loop, and with it the deadline, gets its turn: about a millisecond.
+# How many names are screened before the event loop, and with it the deadline, gets its turn: about a
+# millisecond.
 _SLICE = 32
 
 
@@ -54,11 +55,14 @@ class ListChecker:
         blocks, score, reason, entry = worst
         hit = Hit(entry.list, entry.reference, score)
         if blocks:
-            return Block(Attestation(self._versions, "block", now), entry.list, self._versions[entry.list], hit)
+            return Block(
+                Attestation(self._versions, "block", now), entry.list, self._versions[entry.list], hit
+            )
         return Review(Attestation(self._versions, "review", now), reason, hit)
 
     def _judge(self, subject: Subject, name: NameForm, position: int) -> tuple[bool, int, str, Entry] | None:
-        """Whether this entry blocks, how alike the names are, the reason for review, and the entry; None if unlike."""
+        """Whether this entry blocks, how alike the names are, the reason for review, and the entry; None if
+        unlike."""
         entry, listed = self._entries[position], self._names[position]
         cutoff = self._rules.review_score
         plain = max(
@@ -98,6 +102,7 @@ def _sound(name: NameForm) -> str:
 
 
 def _contains(name: NameForm, listed: NameForm) -> bool:
-    """A listed name of two words or more is all in this one, or a name of three words or more is all in a listed one."""
+    """A listed name of two words or more is all in this one, or a name of three words or more is all in a
+    listed one."""
     these, those = set(name.folded), set(listed.folded)
     return (len(those) >= 2 and those <= these) or (len(these) >= 3 and these <= those)

@@ -1,7 +1,8 @@
 """Reads the sanctions lists under data/, each in its publisher's own shape, into one form.
 
-A new list is a file, a row in lists.toml, and a reader here if its shape is new. The version that attestations carry is the
-declared date and the first twelve digits of the file's SHA-256, so that no edit goes unnoticed.
+A new list is a file, a row in lists.toml, and a reader here if its shape is new. The version that
+attestations carry is the declared date and the first twelve digits of the file's SHA-256, so that no edit
+goes unnoticed.
 """
 
 import csv
@@ -79,7 +80,8 @@ def _load(data: Path, declared: _Declared) -> SanctionsList:
 
 
 def _read_eu(name: str, text: str) -> Iterator[Entry]:
-    """The EU consolidated list of financial sanctions (FSF, CSV 1.1): `;`, one row per name or birth date of an entity."""
+    """The EU consolidated list of financial sanctions (FSF, CSV 1.1): `;`, one row per name or birth date of
+    an entity."""
     rows = list(csv.DictReader(io.StringIO(text), delimiter=";"))
     years: dict[str, set[int]] = {}
     for row in rows:
@@ -97,7 +99,8 @@ def _read_eu(name: str, text: str) -> Iterator[Entry]:
 
 
 def _read_uk(name: str, text: str) -> Iterator[Entry]:
-    """The UK Sanctions List (CSV; since January 2026 the one list, in place of OFSI's): a report line, then one row per name."""
+    """The UK Sanctions List (CSV; since January 2026 the one list, in place of OFSI's): a report line, then
+    one row per name."""
     _, _, table = text.partition("\n")
     for row in csv.DictReader(io.StringIO(table)):
         # Name 6 is the family name or the entity's whole name; 1 to 5 come before it.
@@ -122,7 +125,8 @@ def _read_uk(name: str, text: str) -> Iterator[Entry]:
 
 
 def _read_id(name: str, text: str) -> Iterator[Entry]:
-    """Indonesia's DTTOT (PPATK; published as a sheet): one row per party, its names parted by the word "alias"."""
+    """Indonesia's DTTOT (PPATK; published as a sheet): one row per party, its names parted by the word
+    "alias"."""
     for row in csv.DictReader(io.StringIO(text)):
         for written in re.split(r"\s+alias\s+", row["Nama"], flags=re.IGNORECASE):
             yield Entry(
@@ -130,7 +134,8 @@ def _read_id(name: str, text: str) -> Iterator[Entry]:
                 row["Kode Densus"],
                 written,
                 "person" if row["Terduga"] == "Orang" else "business",
-                # DTTOT does not grade its aliases; a single word, a nom de guerre as a rule, is treated as weak.
+                # DTTOT does not grade its aliases; a single word, a nom de guerre as a rule, is treated as
+                # weak.
                 row["Terduga"] == "Orang" and len(written.split()) == 1,
                 frozenset(_years(row["Tgl Lahir"])),
             )

@@ -1,8 +1,8 @@
 """Names as lists and banks write them, brought to one form for comparing. Pure.
 
-Transliterated to ASCII (anyascii), lower case, punctuation gone, titles and legal forms dropped unless nothing else is
-left. `folded` goes one step further, to spellings that sound alike, and is only ever used to find and to
-review, never to block.
+Transliterated to ASCII (anyascii), lower case, punctuation gone, titles and legal forms dropped unless
+nothing else is left. `folded` goes one step further, to spellings that sound alike, and is only ever used to
+find and to review, never to block.
 """
 
 import re
@@ -11,15 +11,24 @@ from functools import cached_property
 from anyascii import anyascii
 
 # Titles and forms of company in the languages of our corridors: they say nothing about who it is.
-_NOISE = frozenset((
-    "mr", "mrs", "ms", "miss", "dr", "prof", "sir", "haji", "hj", "bapak", "ibu", "pak", "bu", "herr",
-    "frau", "ltd", "limited", "llc", "llp", "plc", "inc", "corp", "co", "company", "gmbh", "ag", "kg",
-    "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "oy", "ab", "as", "aps", "pt", "tbk", "cv", "ud",
-    "fa",
-))
+_NOISE_WORDS = """
+mr mrs ms miss dr prof sir haji hj bapak ibu pak bu herr frau ltd limited llc llp plc inc corp co company gmbh ag kg
+sa sas sarl srl spa bv nv oy ab as aps pt tbk cv ud fa
+"""
+_NOISE = frozenset(_NOISE_WORDS.split())
 # Older Indonesian spelling and common transliterations: Soekarno, Djoko, Tjahja; Youssef, Khalid.
-_FOLDS = (("oe", "u"), ("ou", "u"), ("dj", "j"), ("tj", "c"), ("nj", "ny"), ("sj", "sy"), ("ph", "f"), ("kh", "h"))
-_SAME = {name: "muhammad" for name in ("mohammad", "mohammed", "mohamed", "mohamad", "muhamad", "muhamed", "mochammad", "mochamad")}
+_FOLDS = (
+    ("oe", "u"),
+    ("ou", "u"),
+    ("dj", "j"),
+    ("tj", "c"),
+    ("nj", "ny"),
+    ("sj", "sy"),
+    ("ph", "f"),
+    ("kh", "h"),
+)
+_MUHAMMADS = ("mohammad", "mohammed", "mohamed", "mohamad", "muhamad", "muhamed", "mochammad", "mochamad")
+_SAME = dict.fromkeys(_MUHAMMADS, "muhammad")
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _QUOTES = re.compile(r"['`’]")
 _REPEATED = re.compile(r"(.)\1+")

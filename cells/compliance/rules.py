@@ -14,7 +14,8 @@ LARGE_AMOUNT = "large-amount"
 
 
 class Rules(BaseModel):
-    """`block_score` and `review_score` are similarities of 0 to 100; `review_amount_minor` is per currency."""
+    """`block_score` and `review_score` are similarities of 0 to 100; `review_amount_minor` is per
+    currency."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     block_score: Score
@@ -25,7 +26,9 @@ class Rules(BaseModel):
     def review_reasons(self, payments: Sequence[tuple[str, int]]) -> list[str | None]:
         """For each `(currency, amount in minor units)`, why a person must look at it, or None."""
         return [
-            LARGE_AMOUNT if currency in self.review_amount_minor and amount >= self.review_amount_minor[currency] else None
+            LARGE_AMOUNT
+            if currency in self.review_amount_minor and amount >= self.review_amount_minor[currency]
+            else None
             for currency, amount in payments
         ]
 

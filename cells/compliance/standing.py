@@ -1,7 +1,8 @@
 """Where each party stands: screened once when it is registered, and again when a list has changed.
 
-On the path of a payment this is one read of the stored verdicts; names are opened and checked anew only for those
-whose verdict rests on a list version that is no longer the current one, or on no list at all (the checker was late).
+On the path of a payment this is one read of the stored verdicts; names are opened and checked anew only for
+those whose verdict rests on a list version that is no longer the current one, or on no list at all (the
+checker was late).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,10 +10,20 @@ from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.compliance import store
-from cells.compliance.checker import DEADLINE_S, Attestation, Clear, ComplianceChecker, Review, Subject, Verdict, check_within
+from cells.compliance.checker import (
+    DEADLINE_S,
+    Attestation,
+    Clear,
+    ComplianceChecker,
+    Review,
+    Subject,
+    Verdict,
+    check_within,
+)
 from cells.compliance.store import Screened
 
-# Reads names from the vault: `(connection, subject ids)` → the tenant and the subject of each that is not erased.
+# Reads names from the vault: `(connection, subject ids)` → the tenant and the subject of each that is not
+# erased.
 NameReader = Callable[[Connection, Sequence[str]], Awaitable[dict[str, tuple[str, Subject]]]]
 
 
@@ -40,10 +51,13 @@ class Standing:
         await store.insert(connection, self._region, screened)
 
     async def standing(self, connection: Connection, subject_ids: Sequence[str]) -> dict[str, Verdict]:
-        """The verdict on each subject under today's lists; one that is unknown, or erased since, is absent."""
+        """The verdict on each subject under today's lists; one that is unknown, or erased since, is
+        absent."""
         verdicts = await store.latest(connection, self._region, subject_ids)
         current = dict(self._checker.versions())
-        stale = [one for one in subject_ids if one not in verdicts or verdicts[one].attestation.lists != current]
+        stale = [
+            one for one in subject_ids if one not in verdicts or verdicts[one].attestation.lists != current
+        ]
         if stale:
             for old in stale:
                 verdicts.pop(old, None)
@@ -55,7 +69,8 @@ class Standing:
     ) -> list[str]:
         """An officer finds that these `(tenant id, subject id)` are not the listed party; the ids released.
 
-        Only a review can be released, never a block, and it holds for the list versions that it was made under.
+        Only a review can be released, never a block, and it holds for the list versions that it was made
+        under.
         """
         verdicts = await self.standing(connection, [subject_id for _, subject_id in subjects])
         attestation = Attestation(self._checker.versions(), "reviewed", datetime.now(UTC))
@@ -74,7 +89,8 @@ class Standing:
             Screened(tenant_id, subject.subject_id, verdict)
             for (tenant_id, subject), verdict in zip(named.values(), verdicts, strict=True)
         ]
-        # A check that did not happen is no record; were it stored, an outage would write a row for each payment.
+        # A check that did not happen is no record; were it stored, an outage would write a row for each
+        # payment.
         happened = [one for one in screened if one.verdict.attestation.lists]
         await store.insert(connection, self._region, happened)
         return {one.subject_id: one.verdict for one in screened}

@@ -21,8 +21,8 @@ async def insert(connection: Connection, region: str, items: Sequence[Screened])
         """
         INSERT INTO screenings (compliance_region, tenant_id, subject_id, checked_at, result, reason, lists,
                                 entry_list, entry_reference, score)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::jsonb[],
-                                 $8::text[], $9::text[], $10::int[])
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                                 $7::jsonb[], $8::text[], $9::text[], $10::int[])
         """,
         region,
         [one.tenant_id for one in items],

@@ -8,7 +8,8 @@ _COUNTRY = {"uk": "GB", "id": "ID"}
 
 
 def checked_account(request: RecipientNew) -> tuple[Account, BankAccount, str]:
-    """The account for the rails, the canonical form for the vault, and the country of the bank (ISO 3166-1 alpha-2).
+    """The account for the rails, the canonical form for the vault, and the country of the bank (ISO 3166-1
+    alpha-2).
 
     Raises IbanInvalid, AccountInvalid, NoRailForCurrency.
     """

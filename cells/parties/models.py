@@ -1,7 +1,7 @@
 """What a partner tells about a recipient or a payer, every field classed.
 
-`…New` is the request, `…Details` the part that only the vault keeps, and `Recipient` and `Payer` the resource that is
-shown to the tenant who created it, inside its region.
+`…New` is the request, `…Details` the part that only the vault keeps, and `Recipient` and `Payer` the resource
+that is shown to the tenant who created it, inside its region.
 """
 
 import re
@@ -38,9 +38,15 @@ def _past(day: date) -> date:
 
 
 # ISO 20022 lengths: names Max140Text, address lines Max70Text, places Max35Text, codes Max35Text.
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35), AfterValidator(_printable)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)
+]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)
+]
+Word = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35), AfterValidator(_printable)
+]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Lei = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{18}[0-9]{2}$")]
@@ -53,7 +59,8 @@ class _Data(BaseModel):
 
 
 class Address(_Data):
-    """A postal address in the structured form of ISO 20022 (PostalAddress24); `country` is ISO 3166-1 alpha-2."""
+    """A postal address in the structured form of ISO 20022 (PostalAddress24); `country` is ISO 3166-1
+    alpha-2."""
 
     street: Annotated[Line | None, Personal] = None
     building_number: Annotated[Word | None, Personal] = None
@@ -64,8 +71,9 @@ class Address(_Data):
 
 
 class BankAccount(_Data):
-    """An account as its own country writes it: `iban` (EUR, SEK, DKK), `sort_code` with `account_number` (GBP), or
-    `bank_code` with `account_number` (IDR). Which of them, and the check digits, are the currency's affair."""
+    """An account as its own country writes it: `iban` (EUR, SEK, DKK), `sort_code` with `account_number`
+    (GBP), or `bank_code` with `account_number` (IDR). Which of them, and the check digits, are the currency's
+    affair."""
 
     iban: Annotated[Digits | None, Personal] = None
     bic: Annotated[Annotated[str, StringConstraints(max_length=11)] | None, Confidential] = None
@@ -109,7 +117,8 @@ class RecipientDetails(_Data):
 
 
 class Recipient(_Data):
-    """A registered recipient, as its tenant sees it in its own region. `id` is the signed token that pays it."""
+    """A registered recipient, as its tenant sees it in its own region. `id` is the signed token that pays
+    it."""
 
     id: Annotated[str, Public]
     kind: Annotated[PartyKind, Confidential]
@@ -157,7 +166,8 @@ class Payer(_Data):
 
 
 def _check_lei(lei: str | None, kind: PartyKind) -> None:
-    """ISO 17442: eighteen characters and two check digits, so that the whole, letters as 10 to 35, is 1 modulo 97."""
+    """ISO 17442: eighteen characters and two check digits, so that the whole, letters as 10 to 35, is 1
+    modulo 97."""
     if lei is None:
         return
     if kind != "business":

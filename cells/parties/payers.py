@@ -36,7 +36,9 @@ class Payers:
         self._vault = vault
         self._standing = standing
 
-    async def create(self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]) -> list[Payer]:
+    async def create(
+        self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]
+    ) -> list[Payer]:
         """Register each, in order. One who is on a sanctions list is registered too, as `blocked`."""
         if not requests:
             return []
@@ -55,15 +57,22 @@ class Payers:
         rows = await store.select_payers(connection, self._entry.region, payer_ids)
         return await self._views(connection, [row for row in rows if row.tenant_id == tenant_id])
 
-    async def page(self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50) -> list[Payer]:
+    async def page(
+        self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50
+    ) -> list[Payer]:
         """Up to `limit` of the tenant's payers, oldest first, after the id `after`."""
         rows = await store.page_payers(connection, self._entry.region, tenant_id, after, limit)
         return await self._views(connection, rows)
 
     async def delete(
-        self, connection: Connection, tenant_id: str, payer_ids: Sequence[str], kept_until: Mapping[str, datetime]
+        self,
+        connection: Connection,
+        tenant_id: str,
+        payer_ids: Sequence[str],
+        kept_until: Mapping[str, datetime],
     ) -> list[str]:
-        """Delete, and erase at once all but those a law makes us keep: `kept_until` by id. The ids deleted."""
+        """Delete, and erase at once all but those a law makes us keep: `kept_until` by id. The ids
+        deleted."""
         region = self._entry.region
         deleted = await store.mark_payers_deleted(connection, region, tenant_id, payer_ids)
         kept = [(payer_id, kept_until[payer_id]) for payer_id in deleted if payer_id in kept_until]
@@ -74,9 +83,12 @@ class Payers:
     async def standing(
         self, connection: Connection, payers: Sequence[tuple[str, str]]
     ) -> dict[str, Verdict | UnknownPayer]:
-        """The verdict today on each `(tenant id, payer id)`, by id; UnknownPayer if deleted, erased or another's."""
+        """The verdict today on each `(tenant id, payer id)`, by id; UnknownPayer if deleted, erased or
+        another's."""
         payer_ids = [payer_id for _, payer_id in payers]
-        rows = {row.payer_id: row for row in await store.select_payers(connection, self._entry.region, payer_ids)}
+        rows = {
+            row.payer_id: row for row in await store.select_payers(connection, self._entry.region, payer_ids)
+        }
         known = [
             payer_id
             for tenant_id, payer_id in payers
@@ -92,9 +104,12 @@ class Payers:
         return [_view(row, details.get(row.payer_id), verdicts.get(row.payer_id)) for row in rows]
 
 
-async def open_payers(connection: Connection, vault: Vault, payer_ids: Sequence[str]) -> dict[str, PayerDetails]:
-    """What the vault says of each payer, by id, to be sealed for a border or told to a rail; a payment that was
-    accepted is finished, so a payer deleted since is still opened while the law keeps the record. Raises VaultUnreadable."""
+async def open_payers(
+    connection: Connection, vault: Vault, payer_ids: Sequence[str]
+) -> dict[str, PayerDetails]:
+    """What the vault says of each payer, by id, to be sealed for a border or told to a rail; a payment that
+    was accepted is finished, so a payer deleted since is still opened while the law keeps the record. Raises
+    VaultUnreadable."""
     return await open_payer_details(connection, vault, payer_ids)
 
 

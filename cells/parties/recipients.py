@@ -1,7 +1,7 @@
 """Recipients: registered in the region of their bank account, screened there, and paid from there.
 
-Every function takes a sequence and a connection inside a transaction, and never commits. What the origin holds of a
-recipient is the token alone (cells/parties/token.py).
+Every function takes a sequence and a connection inside a transaction, and never commits. What the origin
+holds of a recipient is the token alone (cells/parties/token.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,8 @@ from residency.ids import mint
 
 
 class WrongRegion(KovraError):
-    """The account is in another region: its cell must be asked, and this one keeps nothing of what it was told."""
+    """The account is in another region: its cell must be asked, and this one keeps nothing of what it was
+    told."""
 
     code = "wrong-region"
     status = 421
@@ -38,7 +39,12 @@ class Recipients:
     """The recipients of one cell."""
 
     def __init__(
-        self, entry: CellEntry, directory: Directory, vault: Vault, standing: Standing, signing_key: Ed25519PrivateKey
+        self,
+        entry: CellEntry,
+        directory: Directory,
+        vault: Vault,
+        standing: Standing,
+        signing_key: Ed25519PrivateKey,
     ) -> None:
         assert vault.region == entry.region, "a cell opens its own region's vault only"
         self._entry = entry
@@ -50,9 +56,11 @@ class Recipients:
     async def create(
         self, connection: Connection, tenant_id: str, requests: Sequence[RecipientNew]
     ) -> list[Recipient | KovraError]:
-        """Register each; in order, the recipient or why it was refused: WrongRegion, or what checked_account raises.
+        """Register each; in order, the recipient or why it was refused: WrongRegion, or what checked_account
+        raises.
 
-        One who is on a sanctions list is registered too, as `blocked`: the cell must be able to show that it looked.
+        One who is on a sanctions list is registered too, as `blocked`: the cell must be able to show that it
+        looked.
         """
         answers: list[Recipient | KovraError] = []
         accepted: list[tuple[RecipientRow, RecipientDetails]] = []
@@ -65,35 +73,51 @@ class Recipients:
             accepted.append(prepared)
             answers.append(_view(*prepared, None))
         verdicts = await self._save(connection, tenant_id, accepted)
-        return [_with_status(answer, verdicts) if isinstance(answer, Recipient) else answer for answer in answers]
+        return [
+            _with_status(answer, verdicts) if isinstance(answer, Recipient) else answer for answer in answers
+        ]
 
     async def get(self, connection: Connection, tenant_id: str, row_ids: Sequence[str]) -> list[Recipient]:
-        """Those of `row_ids` (`rcp_id1_…` without currency and signature) that are this tenant's; deleted ones without details."""
+        """Those of `row_ids` (`rcp_id1_…` without currency and signature) that are this tenant's; deleted
+        ones without details."""
         rows = await store.select_recipients(connection, self._entry.region, row_ids)
         return await self._views(connection, [row for row in rows if row.tenant_id == tenant_id])
 
-    async def page(self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50) -> list[Recipient]:
+    async def page(
+        self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50
+    ) -> list[Recipient]:
         """Up to `limit` of the tenant's recipients, oldest first, after the row id `after`."""
         rows = await store.page_recipients(connection, self._entry.region, tenant_id, after, limit)
         return await self._views(connection, rows)
 
     async def delete(
-        self, connection: Connection, tenant_id: str, row_ids: Sequence[str], kept_until: Mapping[str, datetime]
+        self,
+        connection: Connection,
+        tenant_id: str,
+        row_ids: Sequence[str],
+        kept_until: Mapping[str, datetime],
     ) -> list[str]:
-        """Delete, and erase at once all but those a law makes us keep: `kept_until` by row id. The ids deleted."""
+        """Delete, and erase at once all but those a law makes us keep: `kept_until` by row id. The ids
+        deleted."""
         region = self._entry.region
         deleted = await store.mark_recipients_deleted(connection, region, tenant_id, row_ids)
         kept = [(row_id, kept_until[row_id]) for row_id in deleted if row_id in kept_until]
         await store_subjects.keep_until(connection, region, kept)
-        await store_subjects.erase(connection, region, [row_id for row_id in deleted if row_id not in kept_until])
+        await store_subjects.erase(
+            connection, region, [row_id for row_id in deleted if row_id not in kept_until]
+        )
         return deleted
 
     async def standing(
         self, connection: Connection, recipients: Sequence[tuple[str, str]]
     ) -> dict[str, Verdict | UnknownRecipient]:
-        """The verdict today on each `(tenant id, row id)`, by row id; UnknownRecipient if deleted, erased or another's."""
+        """The verdict today on each `(tenant id, row id)`, by row id; UnknownRecipient if deleted, erased or
+        another's."""
         row_ids = [row_id for _, row_id in recipients]
-        rows = {row.recipient_id: row for row in await store.select_recipients(connection, self._entry.region, row_ids)}
+        rows = {
+            row.recipient_id: row
+            for row in await store.select_recipients(connection, self._entry.region, row_ids)
+        }
         known = [
             row_id
             for tenant_id, row_id in recipients
@@ -106,13 +130,23 @@ class Recipients:
         if request.currency not in self._entry.currencies:
             region = self._directory.region_of_currency.get(request.currency)
             raise WrongRegion(
-                f"Accounts in {request.currency} are not held in {self._entry.region}.", pointer="/currency", region=region
+                f"Accounts in {request.currency} are not held in {self._entry.region}.",
+                pointer="/currency",
+                region=region,
             )
         account, canonical, country = checked_account(request)
         row_id = mint("rcp", self._entry.name)
         [token] = sign_tokens(self._signing_key, tenant_id, [(row_id, request.currency)])
         row = RecipientRow(
-            row_id, tenant_id, token, request.kind, request.currency, country, account.bank, datetime.now(UTC), None
+            row_id,
+            tenant_id,
+            token,
+            request.kind,
+            request.currency,
+            country,
+            account.bank,
+            datetime.now(UTC),
+            None,
         )
         details = RecipientDetails(
             kind=request.kind,
@@ -126,7 +160,8 @@ class Recipients:
     async def _save(
         self, connection: Connection, tenant_id: str, items: Sequence[tuple[RecipientRow, RecipientDetails]]
     ) -> dict[str, Verdict]:
-        """By token, the verdict on each. Screened before the first write, so that a slow list holds no lock."""
+        """By token, the verdict on each. Screened before the first write, so that a slow list holds no
+        lock."""
         subjects = [subject_of(row.recipient_id, details) for row, details in items]
         verdicts = await self._standing.screen(subjects)
         if items:
@@ -144,7 +179,8 @@ class Recipients:
 
 
 async def open_for_payout(connection: Connection, vault: Vault, row_ids: Sequence[str]) -> dict[str, Party]:
-    """The rails' creditor by row id; one that is unknown, deleted or erased is absent. Raises VaultUnreadable."""
+    """The rails' creditor by row id; one that is unknown, deleted or erased is absent. Raises
+    VaultUnreadable."""
     rows = await store.select_recipients(connection, vault.region, row_ids)
     payable = {row.recipient_id: row for row in rows if row.deleted_at is None}
     details = await open_recipient_details(connection, vault, list(payable))

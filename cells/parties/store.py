@@ -35,10 +35,10 @@ _PAYER = "payer_id, tenant_id, kind, created_at, deleted_at"
 async def insert_recipients(connection: Connection, region: str, rows: Sequence[RecipientRow]) -> None:
     await connection.execute(
         """
-        INSERT INTO recipients (compliance_region, recipient_id, tenant_id, token, kind, currency, country, bank,
-                                created_at)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                                 $9::timestamptz[])
+        INSERT INTO recipients (compliance_region, recipient_id, tenant_id, token, kind, currency, country,
+                                bank, created_at)
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                 $8::text[], $9::timestamptz[])
         """,
         region,
         [row.recipient_id for row in rows],
@@ -52,9 +52,14 @@ async def insert_recipients(connection: Connection, region: str, rows: Sequence[
     )
 
 
-async def select_recipients(connection: Connection, region: str, row_ids: Sequence[str]) -> list[RecipientRow]:
+async def select_recipients(
+    connection: Connection, region: str, row_ids: Sequence[str]
+) -> list[RecipientRow]:
     rows = await connection.fetch(
-        f"SELECT {_RECIPIENT} FROM recipients WHERE compliance_region = $1 AND recipient_id = ANY($2::text[])",
+        f"""
+        SELECT {_RECIPIENT} FROM recipients
+        WHERE compliance_region = $1 AND recipient_id = ANY($2::text[])
+        """,
         region,
         row_ids,
     )
@@ -64,7 +69,8 @@ async def select_recipients(connection: Connection, region: str, row_ids: Sequen
 async def page_recipients(
     connection: Connection, region: str, tenant_id: str, after: str, limit: int
 ) -> list[RecipientRow]:
-    """Up to `limit` recipients of a tenant that are not deleted, oldest first, after the row id `after` ("": all)."""
+    """Up to `limit` recipients of a tenant that are not deleted, oldest first, after the row id `after` ("":
+    all)."""
     rows = await connection.fetch(
         f"""
         SELECT {_RECIPIENT} FROM recipients
@@ -86,7 +92,8 @@ async def mark_recipients_deleted(
     rows = await connection.fetch(
         """
         UPDATE recipients SET deleted_at = now()
-        WHERE compliance_region = $1 AND tenant_id = $2 AND recipient_id = ANY($3::text[]) AND deleted_at IS NULL
+        WHERE compliance_region = $1 AND tenant_id = $2 AND recipient_id = ANY($3::text[])
+          AND deleted_at IS NULL
         RETURNING recipient_id
         """,
         region,
@@ -112,12 +119,16 @@ async def insert_payers(connection: Connection, region: str, rows: Sequence[Paye
 
 async def select_payers(connection: Connection, region: str, payer_ids: Sequence[str]) -> list[PayerRow]:
     rows = await connection.fetch(
-        f"SELECT {_PAYER} FROM payers WHERE compliance_region = $1 AND payer_id = ANY($2::text[])", region, payer_ids
+        f"SELECT {_PAYER} FROM payers WHERE compliance_region = $1 AND payer_id = ANY($2::text[])",
+        region,
+        payer_ids,
     )
     return [_payer(row) for row in rows]
 
 
-async def page_payers(connection: Connection, region: str, tenant_id: str, after: str, limit: int) -> list[PayerRow]:
+async def page_payers(
+    connection: Connection, region: str, tenant_id: str, after: str, limit: int
+) -> list[PayerRow]:
     """Up to `limit` payers of a tenant that are not deleted, oldest first, after the id `after` ("": all)."""
     rows = await connection.fetch(
         f"""

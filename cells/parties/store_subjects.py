@@ -1,4 +1,5 @@
-"""The vault's tables: wrapped keys in `subjects`, ciphertext in `sealed_records`. Multi-row statements; never commits."""
+"""The vault's tables: wrapped keys in `subjects`, ciphertext in `sealed_records`. Multi-row statements; never
+commits."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,8 +40,11 @@ async def insert_sealed(connection: Connection, region: str, items: Sequence[Sea
     )
 
 
-async def select_sealed(connection: Connection, region: str, subject_ids: Sequence[str]) -> list[SealedSubject]:
-    """The sealed records of those subjects that exist, are visible to the connection's role and are not erased."""
+async def select_sealed(
+    connection: Connection, region: str, subject_ids: Sequence[str]
+) -> list[SealedSubject]:
+    """The sealed records of those subjects that exist, are visible to the connection's role and are not
+    erased."""
     rows = await connection.fetch(
         """
         SELECT s.tenant_id, s.subject_id, s.kind, s.kek_kid, s.wrapped_key, r.nonce, r.ciphertext
@@ -62,10 +66,14 @@ async def select_sealed(connection: Connection, region: str, subject_ids: Sequen
 async def open_subjects(
     connection: Connection, vault: Vault, subject_ids: Sequence[str]
 ) -> dict[str, tuple[SubjectRef, bytes]]:
-    """What the vault says of each subject; one that is unknown, foreign or erased is absent. Raises VaultUnreadable."""
+    """What the vault says of each subject; one that is unknown, foreign or erased is absent. Raises
+    VaultUnreadable."""
     records = await select_sealed(connection, vault.region, subject_ids)
     opened = vault.open(records)
-    return {record.subject.subject_id: (record.subject, data) for record, data in zip(records, opened, strict=True)}
+    return {
+        record.subject.subject_id: (record.subject, data)
+        for record, data in zip(records, opened, strict=True)
+    }
 
 
 async def erase(connection: Connection, region: str, subject_ids: Sequence[str]) -> list[str]:
@@ -111,7 +119,8 @@ async def erase_due(connection: Connection, region: str, limit: int = 1000) -> l
 
 
 async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) -> int:
-    """Move up to `limit` data keys to the region's current key; how many were moved (0: the rotation is complete)."""
+    """Move up to `limit` data keys to the region's current key; how many were moved (0: the rotation is
+    complete)."""
     rows = await connection.fetch(
         """
         SELECT tenant_id, subject_id, kind, kek_kid, wrapped_key FROM subjects

@@ -1,11 +1,13 @@
 """A recipient's token: how a cell names a recipient of another region without knowing anything about it.
 
-`rcp_id1_<26>.<CUR>.<signature>`: the recipient's row key, the currency of its account, and an Ed25519 signature (base64url, no
-padding) by the issuing cell over `kovra-recipient-v1|<tenant_id>|<row key>|<CUR>`. The tenant is signed but not written, so
-a token works only in the hands of the tenant that it was issued to, and the paying cell checks that with no call.
+`rcp_id1_<26>.<CUR>.<signature>`: the recipient's row key, the currency of its account, and an Ed25519
+signature (base64url, no padding) by the issuing cell over `kovra-recipient-v1|<tenant_id>|<row key>|<CUR>`.
+The tenant is signed but not written, so a token works only in the hands of the tenant that it was issued to,
+and the paying cell checks that with no call.
 
-The row key tells when it was minted (uuidv7), so a signing key vouches for the tokens minted while it was valid, and
-rotating it ends none of them. A key that leaked is taken out of the directory, which ends all of its tokens.
+The row key tells when it was minted (uuidv7), so a signing key vouches for the tokens minted while it was
+valid, and rotating it ends none of them. A key that leaked is taken out of the directory, which ends all of
+its tokens.
 """
 
 import base64
@@ -23,16 +25,19 @@ from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
 from residency.ids import Identifier, MalformedId, parse
 
-# An Ed25519 verification costs some 100 microseconds, a cached one less than one; an entry takes about 400 bytes.
+# An Ed25519 verification costs some 100 microseconds, a cached one less than one; an entry takes about 400
+# bytes.
 CACHE_TOKENS_MAX = 50_000
 _SIGNATURE = re.compile(r"[A-Za-z0-9_-]{86}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-# The hosts of a cell do not share one clock: an id may be minted a moment before the key that signs it is valid.
+# The hosts of a cell do not share one clock: an id may be minted a moment before the key that signs it is
+# valid.
 _SKEW = timedelta(minutes=5)
 
 
 class UnknownRecipient(KovraError):
-    """Forged, altered, another tenant's, or of no cell we know: one answer, so that nothing can be learned from it."""
+    """Forged, altered, another tenant's, or of no cell we know: one answer, so that nothing can be learned
+    from it."""
 
     code = "unknown-recipient"
     status = 422
@@ -46,7 +51,8 @@ class WrongRecipientCurrency(KovraError):
 
 
 class RecipientToken(NamedTuple):
-    """A token in its parts. `row_id` is the key of the recipient's row in the issuing cell; `cell` has its dash."""
+    """A token in its parts. `row_id` is the key of the recipient's row in the issuing cell; `cell` has its
+    dash."""
 
     text: str
     row_id: str
@@ -87,7 +93,8 @@ class TokenVerifier:
         self._good: OrderedDict[tuple[str, str], RecipientToken] = OrderedDict()
 
     def verify(self, checks: Sequence[TokenCheck]) -> list[RecipientToken | KovraError]:
-        """For each check, in order, the token's parts, or UnknownRecipient or WrongRecipientCurrency as a value."""
+        """For each check, in order, the token's parts, or UnknownRecipient or WrongRecipientCurrency as a
+        value."""
         return [self._verify_one(check) for check in checks]
 
     def _verify_one(self, check: TokenCheck) -> RecipientToken | KovraError:
@@ -104,7 +111,9 @@ class TokenVerifier:
         else:
             self._good.move_to_end(key)
         if check.currency is not None and check.currency != token.currency:
-            return WrongRecipientCurrency(f"That recipient is paid in {token.currency}.", pointer="/recipient")
+            return WrongRecipientCurrency(
+                f"That recipient is paid in {token.currency}.", pointer="/recipient"
+            )
         return token
 
     def _verify_signature(self, check: TokenCheck) -> RecipientToken:
@@ -149,7 +158,7 @@ def _split(text: str) -> tuple[RecipientToken, Identifier, bytes]:
 
 def _unknown() -> UnknownRecipient:
     return UnknownRecipient(
-        "The recipient is not one of yours. Use the id exactly as it was given when the recipient was created.",
+        "The recipient is not one of yours. Use the id exactly as it was given at its creation.",
         pointer="/recipient",
     )
 

@@ -1,4 +1,5 @@
-"""From what the vault keeps of a payer to what the law may make travel (residency.travel_rule decides which of it does)."""
+"""From what the vault keeps of a payer to what the law may make travel (residency.travel_rule decides which
+of it does)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +11,9 @@ _LINE_MAX = 70
 _POSTCODE_MAX = 16
 
 
-def sealed_parties(details: PayerDetails, account_number: str, remittance: str | None = None) -> SealedParties:
+def sealed_parties(
+    details: PayerDetails, account_number: str, remittance: str | None = None
+) -> SealedParties:
     """All of a payer that the allow-list names; `select` trims it to what one payment needs.
 
     `account_number` is the number that the payer's payment is made from: the tenant's wallet.
@@ -31,12 +34,15 @@ def sealed_parties(details: PayerDetails, account_number: str, remittance: str |
 
 
 def missing_fields(payers: Sequence[tuple[PayerDetails, Demand]]) -> list[tuple[str, ...]]:
-    """For each payer and the demand of its payment, the fields that the law asks for and that are not on file; empty: none.
+    """For each payer and the demand of its payment, the fields that the law asks for and that are not on
+    file; empty: none.
 
     Names only, as in the allow-list (`payer.birth_date`), fit to be shown.
     """
     # The wallet's account number is always there; it is the cell's to give.
-    return [demand.missing(travel_rule.crossed_fields(sealed_parties(one, "wallet"))) for one, demand in payers]
+    return [
+        demand.missing(travel_rule.crossed_fields(sealed_parties(one, "wallet"))) for one, demand in payers
+    ]
 
 
 def _address(address: Address) -> travel_rule.Address | None:

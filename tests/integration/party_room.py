@@ -60,8 +60,10 @@ async def open_party_room(
         async with transaction(writer) as connection:
             await store.create_tenants(connection, entry.region, tenants)
         recipients = Recipients(entry, directory, vault, standing, key)
+        payers = Payers(entry, vault, standing)
+        tenant, stranger = tenants
         yield PartyRoom(
-            entry.region, directory, keks, vault, standing, recipients, Payers(entry, vault, standing), *tenants, api, writer
+            entry.region, directory, keks, vault, standing, recipients, payers, tenant, stranger, api, writer
         )
     finally:
         await api.close()
@@ -76,7 +78,9 @@ def directory_with_keys(keys: Mapping[str, Sequence[Ed25519PrivateKey]]) -> Dire
         name: entry.model_copy(
             update={
                 "keys": tuple(
-                    public_key(key, f"{entry.compact}-signing-20261101-{number}", start, start + timedelta(days=90))
+                    public_key(
+                        key, f"{entry.compact}-signing-20261101-{number}", start, start + timedelta(days=90)
+                    )
                     for number, key in enumerate(keys.get(name, ()), 1)
                 )
             }
@@ -96,7 +100,9 @@ def indonesian(name: str = "Budi Santoso Wibowo", number: str = "1234567890") ->
         currency="IDR",
         name=name,
         account=BankAccount(bank_code="014", account_number=number),
-        address=Address(street="Jalan Melati", building_number="7", town="Bandung", post_code="40115", country="ID"),
+        address=Address(
+            street="Jalan Melati", building_number="7", town="Bandung", post_code="40115", country="ID"
+        ),
     )
 
 

@@ -47,17 +47,30 @@ async def test_a_recipient_is_registered_shown_and_opened_for_its_rail(cell_data
             shown = await room.recipients.get(connection, room.tenant.tenant_id, [row_id(recipient)])
             assert shown == [recipient]
             assert await room.recipients.page(connection, room.tenant.tenant_id) == [recipient]
-            assert await room.recipients.page(connection, room.tenant.tenant_id, after=row_id(recipient)) == []
+            assert (
+                await room.recipients.page(connection, room.tenant.tenant_id, after=row_id(recipient)) == []
+            )
         async with transaction(room.writer) as connection:
             party = (await open_for_payout(connection, room.vault, [row_id(recipient)]))[row_id(recipient)]
         assert (party.name, party.account) == ("Budi Santoso Wibowo", Account("id", "1234567890", "014"))
-        assert (party.street, party.town, party.postcode, party.country) == ("Jalan Melati 7", "Bandung", "40115", "ID")
+        assert (party.street, party.town, party.postcode, party.country) == (
+            "Jalan Melati 7",
+            "Bandung",
+            "40115",
+            "ID",
+        )
 
 
 async def test_one_refused_recipient_does_not_stop_the_others(cell_database: Databases) -> None:
-    wrong_digit = RecipientNew(currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89370400440532013001"))
-    right = RecipientNew(currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89 3704 0044 0532 0130 00"))
-    no_form = RecipientNew(currency="EUR", name="Anna Lind", account=BankAccount(sort_code="040004", account_number="12345678"))
+    wrong_digit = RecipientNew(
+        currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89370400440532013001")
+    )
+    right = RecipientNew(
+        currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89 3704 0044 0532 0130 00")
+    )
+    no_form = RecipientNew(
+        currency="EUR", name="Anna Lind", account=BankAccount(sort_code="040004", account_number="12345678")
+    )
     async with open_party_room(cell_database("EU"), "eu-1") as room:
         answers = await create(room, wrong_digit, right, indonesian(), no_form)
         assert isinstance(answers[0], IbanInvalid)
@@ -75,7 +88,10 @@ async def test_the_token_of_a_new_recipient_pays_it_for_its_tenant_only(cell_dat
         token = made((await create(room, indonesian()))[0]).id
         verifier = TokenVerifier(room.directory)
         good, foreign = verifier.verify(
-            [TokenCheck(token, room.tenant.tenant_id, "IDR"), TokenCheck(token, room.stranger.tenant_id, "IDR")]
+            [
+                TokenCheck(token, room.tenant.tenant_id, "IDR"),
+                TokenCheck(token, room.stranger.tenant_id, "IDR"),
+            ]
         )
         assert not isinstance(good, KovraError)
         assert (good.cell, good.currency, good.row_id) == ("id-1", "IDR", token.partition(".")[0])
@@ -97,7 +113,9 @@ async def test_another_tenants_recipient_and_payer_are_unknown(cell_database: Da
             assert isinstance(verdicts[recipient], UnknownRecipient)
             payers = await room.payers.standing(connection, [(stranger, mine.id), (stranger, "pyr_none")])
             assert all(isinstance(verdict, UnknownPayer) for verdict in payers.values())
-            assert isinstance((await room.payers.standing(connection, [(room.tenant.tenant_id, mine.id)]))[mine.id], Clear)
+            assert isinstance(
+                (await room.payers.standing(connection, [(room.tenant.tenant_id, mine.id)]))[mine.id], Clear
+            )
 
 
 async def test_screening_decides_the_status_and_never_shows_the_entry(cell_database: Databases) -> None:
@@ -105,12 +123,18 @@ async def test_screening_decides_the_status_and_never_shows_the_entry(cell_datab
         names = ("Budi Santoso", "Kovra Sandbox Review", "Kovra Sandbox Blocked")
         recipients = [made(one) for one in await create(room, *(indonesian(name) for name in names))]
         assert [one.status for one in recipients] == ["active", "in_review", "blocked"]
-        assert not any("DTTOT" in one.model_dump_json() or "SYN" in one.model_dump_json() for one in recipients)
+        assert not any(
+            "DTTOT" in one.model_dump_json() or "SYN" in one.model_dump_json() for one in recipients
+        )
         ids = [row_id(one) for one in recipients]
         async with transaction(room.writer) as connection:
-            verdicts = await room.recipients.standing(connection, [(room.tenant.tenant_id, one) for one in ids])
+            verdicts = await room.recipients.standing(
+                connection, [(room.tenant.tenant_id, one) for one in ids]
+            )
             assert [type(verdicts[one]) for one in ids] == [Clear, Review, Block]
-            entries = await connection.fetch("SELECT entry_reference FROM screenings WHERE entry_reference IS NOT NULL")
+            entries = await connection.fetch(
+                "SELECT entry_reference FROM screenings WHERE entry_reference IS NOT NULL"
+            )
             assert len(entries) == 2
         async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
             shown = await room.recipients.get(connection, room.tenant.tenant_id, ids)
@@ -119,12 +143,16 @@ async def test_screening_decides_the_status_and_never_shows_the_entry(cell_datab
 
 async def test_a_deleted_recipient_is_erased_unless_the_law_keeps_it(cell_database: Databases) -> None:
     async with open_party_room(cell_database("ID"), "id-1") as room:
-        recipients = [made(one) for one in await create(room, indonesian("Budi Santoso"), indonesian("Siti Rahma"))]
+        recipients = [
+            made(one) for one in await create(room, indonesian("Budi Santoso"), indonesian("Siti Rahma"))
+        ]
         unused, used = (row_id(one) for one in recipients)
         tenant_id = room.tenant.tenant_id
         until = datetime.now(UTC) + timedelta(days=1826)
         async with tenant_transaction(room.api, tenant_id) as connection:
-            assert set(await room.recipients.delete(connection, tenant_id, [unused, used], {used: until})) == {unused, used}
+            assert set(
+                await room.recipients.delete(connection, tenant_id, [unused, used], {used: until})
+            ) == {unused, used}
             assert await room.recipients.delete(connection, tenant_id, [unused], {}) == []
         async with transaction(room.writer) as connection:
             assert set(await store_subjects.open_subjects(connection, room.vault, [unused, used])) == {used}
@@ -147,7 +175,12 @@ async def test_payers_are_opened_in_a_batch_for_sealing(cell_database: Databases
         assert [opened[one.id].name for one in payers] == ["Annika Lindqvist", "Matteo Ricciardi"]
         assert opened[payers[0].id].customer_number == "C-10077"
         party = payer_party(opened[payers[1].id], Account("iban", "DE89370400440532013000"))
-        assert (party.name, party.street, party.town, party.country) == ("Matteo Ricciardi", "Hauptallee 12", "Wien", "AT")
+        assert (party.name, party.street, party.town, party.country) == (
+            "Matteo Ricciardi",
+            "Hauptallee 12",
+            "Wien",
+            "AT",
+        )
 
 
 async def test_payers_and_recipients_are_not_taken_for_each_other(cell_database: Databases) -> None:

@@ -75,7 +75,8 @@ async def test_a_changed_list_screens_everyone_again_when_next_used(cell_databas
         assert verdicts[other].attestation.lists["eu-consolidated"] == "2026-12-01.0"
         assert checker.asked == 4
         assert {one: type(verdict) for one, verdict in (await standing(room, [listed, other])).items()} == {
-            listed: Block, other: Clear,
+            listed: Block,
+            other: Clear,
         }
         assert checker.asked == 4
         async with transaction(room.writer) as connection:

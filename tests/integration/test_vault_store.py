@@ -1,4 +1,5 @@
-"""Personal data on a real database: unreadable without the key, gone when erased, moved to a new key whole."""
+"""Personal data on a real database: unreadable without the key, gone when erased, moved to a new key
+whole."""
 
 from collections.abc import Callable
 
@@ -19,7 +20,9 @@ Databases = Callable[[str], CellDatabase]
 async def registered(room: PartyRoom, *names: str) -> list[str]:
     """The row ids of new recipients with these names."""
     async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
-        made = await room.recipients.create(connection, room.tenant.tenant_id, [indonesian(name) for name in names])
+        made = await room.recipients.create(
+            connection, room.tenant.tenant_id, [indonesian(name) for name in names]
+        )
     return [row_id_of(one) for one in made]
 
 
@@ -52,13 +55,17 @@ async def test_erasing_makes_unreadable_and_leaves_the_rows(cell_database: Datab
             assert set(await open_for_payout(connection, room.vault, [gone, kept])) == {kept}
             row = await connection.fetchrow(
                 "SELECT wrapped_key, kek_kid, erased_at, ciphertext FROM subjects JOIN sealed_records "
-                "USING (compliance_region, subject_id) WHERE subject_id = $1", gone,
+                "USING (compliance_region, subject_id) WHERE subject_id = $1",
+                gone,
             )
             assert row is not None
             assert (row["wrapped_key"], row["kek_kid"]) == (None, None)
             assert row["erased_at"] is not None
             assert row["ciphertext"]
-            assert await connection.fetchval("SELECT count(*) FROM recipients WHERE recipient_id = $1", gone) == 1
+            assert (
+                await connection.fetchval("SELECT count(*) FROM recipients WHERE recipient_id = $1", gone)
+                == 1
+            )
 
 
 async def test_a_new_region_key_takes_over_and_the_old_one_can_go(cell_database: Databases) -> None:
@@ -71,7 +78,11 @@ async def test_a_new_region_key_takes_over_and_the_old_one_can_go(cell_database:
             assert await store_subjects.rewrap_batch(connection, rotated, limit=2) == 0
             only_new = Vault(room.region, {KEK_NEW: room.keks[KEK_NEW]}, KEK_NEW)
             parties = await open_for_payout(connection, only_new, ids)
-            assert {party.name for party in parties.values()} == {"Budi Santoso", "Siti Rahmawati", "Wayan Sudarma"}
+            assert {party.name for party in parties.values()} == {
+                "Budi Santoso",
+                "Siti Rahmawati",
+                "Wayan Sudarma",
+            }
             only_old = Vault(room.region, {KEK_OLD: room.keks[KEK_OLD]}, KEK_OLD)
             with pytest.raises(VaultUnreadable):
                 await store_subjects.open_subjects(connection, only_old, ids)
@@ -82,8 +93,10 @@ async def test_a_sealed_record_moved_to_another_row_does_not_open(cell_database:
     async with open_party_room(database, "id-1") as room:
         mine, other = await registered(room, "Budi Santoso", "Siti Rahmawati")
         async with transaction(room.writer) as connection:
-            records = {one.subject.subject_id: one for one in await store_subjects.select_sealed(
-                connection, room.region, [mine, other])}
+            records = {
+                one.subject.subject_id: one
+                for one in await store_subjects.select_sealed(connection, room.region, [mine, other])
+            }
         with pytest.raises(VaultUnreadable, match=mine):
             room.vault.open([(records[mine].subject, records[other].sealed)])
 

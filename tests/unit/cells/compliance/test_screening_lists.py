@@ -16,7 +16,9 @@ CHECKER = open_list_checker()
 
 async def verdict_on(name: str, kind: str = "person", born: date | None = None) -> Verdict:
     assert kind in ("person", "business")
-    [verdict] = await CHECKER.check([Subject("pyr_1", "person" if kind == "person" else "business", name, born)])
+    [verdict] = await CHECKER.check(
+        [Subject("pyr_1", "person" if kind == "person" else "business", name, born)]
+    )
     return verdict
 
 
@@ -65,8 +67,22 @@ async def test_a_name_that_is_nearly_listed_is_reviewed(name: str, kind: str, re
 
 @pytest.mark.parametrize(
     "name",
-    ["Budi Santoso", "Muhammad Ali", "Anna Schmidt", "Suharto", "王小明", "Siti Nurhaliza", "Orlan", "Joko Widarto",
-     "Kovra Sandbox Partner", "Rizal Fikri", "X", "O'Neill", "Jean-Luc Picot", "!!!"],
+    [
+        "Budi Santoso",
+        "Muhammad Ali",
+        "Anna Schmidt",
+        "Suharto",
+        "王小明",
+        "Siti Nurhaliza",
+        "Orlan",
+        "Joko Widarto",
+        "Kovra Sandbox Partner",
+        "Rizal Fikri",
+        "X",
+        "O'Neill",
+        "Jean-Luc Picot",
+        "!!!",
+    ],
 )
 async def test_everyone_else_is_clear(name: str) -> None:
     assert isinstance(await verdict_on(name), Clear)
@@ -83,7 +99,9 @@ async def test_a_birth_date_that_does_not_fit_makes_a_block_a_review() -> None:
 async def test_every_entry_of_every_list_is_found_by_its_own_name() -> None:
     entries = [entry for one in load_lists() for entry in one.entries]
     assert len(entries) > 40
-    verdicts = await CHECKER.check([Subject(str(n), entry.kind, entry.name) for n, entry in enumerate(entries)])
+    verdicts = await CHECKER.check(
+        [Subject(str(n), entry.kind, entry.name) for n, entry in enumerate(entries)]
+    )
     for entry, verdict in zip(entries, verdicts, strict=True):
         assert isinstance(verdict, Review if entry.weak else Block), entry
 
@@ -137,7 +155,10 @@ def test_large_amounts_are_for_review() -> None:
     rules = load_rules()
     limit = rules.review_amount_minor["EUR"]
     assert rules.review_reasons([("EUR", limit - 1), ("EUR", limit), ("IDR", limit), ("XXX", limit)]) == [
-        None, LARGE_AMOUNT, None, None,
+        None,
+        LARGE_AMOUNT,
+        None,
+        None,
     ]
 
 
@@ -145,7 +166,11 @@ async def test_the_worst_match_decides() -> None:
     def entry(reference: str, name: str, weak: bool) -> Entry:
         return Entry("l", reference, name, "person", weak, frozenset())
 
-    entries = (entry("weak", "Orlan Vetroskin", True), entry("strong", "Orlan Vetroskin", False), entry("weak2", "Orlan Vetroskin", True))
+    entries = (
+        entry("weak", "Orlan Vetroskin", True),
+        entry("strong", "Orlan Vetroskin", False),
+        entry("weak2", "Orlan Vetroskin", True),
+    )
     [verdict] = await ListChecker([SanctionsList("l", "EU", "1", entries)], load_rules()).check(
         [Subject("pyr_1", "person", "Orlan Vetroskin")]
     )

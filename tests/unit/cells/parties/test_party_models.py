@@ -1,16 +1,21 @@
 """What is asked of a recipient or a payer: every field classed, bad input refused without repeating it."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from cells.parties import models
 from cells.parties.models import BankAccount, PayerNew, Recipient, RecipientDetails, RecipientNew
+from cells.parties.retention import kept_until
 from cells.parties.travel import missing_fields, sealed_parties
 from residency.classes import Personal, classify, nested_models
 from residency.travel_rule import crossed_fields, demand, select
 
 ALL_MODELS = [
-    one for one in vars(models).values() if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
+    one
+    for one in vars(models).values()
+    if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
 ]
 
 
@@ -69,7 +74,12 @@ def test_a_business_may_give_its_lei() -> None:
 def test_a_recipient_needs_an_account() -> None:
     with pytest.raises(ValidationError):
         RecipientNew.model_validate({"currency": "IDR", "name": "Budi"})
-    assert RecipientNew(currency="IDR", name="Budi", account=BankAccount(bank_code="014", account_number="1")).kind == "person"
+    assert (
+        RecipientNew(
+            currency="IDR", name="Budi", account=BankAccount(bank_code="014", account_number="1")
+        ).kind
+        == "person"
+    )
 
 
 def test_the_law_of_the_corridor_says_what_is_missing() -> None:
@@ -88,11 +98,21 @@ def test_the_law_of_the_corridor_says_what_is_missing() -> None:
 
 def test_only_what_the_law_asks_for_is_left_to_cross() -> None:
     payer = a_payer(
-        customer_number="C-1", date_of_birth="1988-03-14", place_of_birth="Graz", country_of_birth="AT",
+        customer_number="C-1",
+        date_of_birth="1988-03-14",
+        place_of_birth="Graz",
+        country_of_birth="AT",
         address={"street": "Hauptallee", "building_number": "12", "town": "Wien", "country": "AT"},
     )
-    sealed = select(sealed_parties(payer, "AT611904300234573201", "invoice 7"), demand("EU", "ID", "IDR", 10_000_000_000))
+    sealed = select(
+        sealed_parties(payer, "AT611904300234573201", "invoice 7"), demand("EU", "ID", "IDR", 10_000_000_000)
+    )
     assert sealed.payer.account_number == "AT611904300234573201"
     assert "payer.birth_date" in crossed_fields(sealed)
     assert "payer.document_number" not in crossed_fields(sealed)
     assert sealed.remittance == "invoice 7"
+
+
+def test_the_law_keeps_a_payers_record_for_five_years() -> None:
+    paid_at = datetime(2026, 11, 20, tzinfo=UTC)
+    assert kept_until("EU", {"pyr_1": paid_at}) == {"pyr_1": datetime(2031, 11, 20, tzinfo=UTC)}

@@ -41,19 +41,27 @@ def directory(**keys: tuple[PublicKey, ...]) -> Directory:
     """The declared cells, with the keys given under their compact names."""
     cells = load_directory().cells
     return Directory(
-        cells={name: cell.model_copy(update={"keys": keys.get(cell.compact, ())}) for name, cell in cells.items()}
+        cells={
+            name: cell.model_copy(update={"keys": keys.get(cell.compact, ())}) for name, cell in cells.items()
+        }
     )
 
 
-DIRECTORY = directory(id1=(published(KEY, "id1-signing-20261101-1"),), eu1=(published(EU_KEY, "eu1-signing-20261101-1"),))
+DIRECTORY = directory(
+    id1=(published(KEY, "id1-signing-20261101-1"),), eu1=(published(EU_KEY, "eu1-signing-20261101-1"),)
+)
 
 
-def signed(key: Ed25519PrivateKey = KEY, cell: str = "id-1", currency: str = "IDR", tenant: str = TENANT) -> str:
+def signed(
+    key: Ed25519PrivateKey = KEY, cell: str = "id-1", currency: str = "IDR", tenant: str = TENANT
+) -> str:
     [token] = sign_tokens(key, tenant, [(mint("rcp", cell), currency)])
     return token
 
 
-def verified(text: str, *, tenant: str = TENANT, currency: str | None = None, known: Directory = DIRECTORY) -> RecipientToken | KovraError:
+def verified(
+    text: str, *, tenant: str = TENANT, currency: str | None = None, known: Directory = DIRECTORY
+) -> RecipientToken | KovraError:
     [answer] = TokenVerifier(known).verify([TokenCheck(text, tenant, currency)])
     return answer
 
@@ -107,7 +115,10 @@ def test_no_single_character_can_be_changed(position: int, sign: str) -> None:
 
 def test_a_rotated_key_still_vouches_for_the_tokens_of_its_time() -> None:
     text = signed()
-    old, new = published(KEY, "id1-signing-20261101-1"), published(Ed25519PrivateKey.generate(), "id1-signing-20261120-2")
+    old, new = (
+        published(KEY, "id1-signing-20261101-1"),
+        published(Ed25519PrivateKey.generate(), "id1-signing-20261120-2"),
+    )
     assert isinstance(verified(text, known=directory(id1=(old, new))), RecipientToken)
 
 

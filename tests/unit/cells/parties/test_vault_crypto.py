@@ -9,7 +9,11 @@ from cells.backends.vault import Sealed, SubjectRef, Vault, VaultUnreadable, Wra
 KEYS = {"k1": os.urandom(32), "k2": os.urandom(32)}
 VAULT = Vault("ID", KEYS, "k1")
 SUBJECT = SubjectRef("ten_a", "rcp_a", "recipient")
-OTHERS = [SubjectRef("ten_b", "rcp_a", "recipient"), SubjectRef("ten_a", "rcp_b", "recipient"), SubjectRef("ten_a", "rcp_a", "payer")]
+OTHERS = [
+    SubjectRef("ten_b", "rcp_a", "recipient"),
+    SubjectRef("ten_a", "rcp_b", "recipient"),
+    SubjectRef("ten_a", "rcp_a", "payer"),
+]
 
 
 def seal(data: bytes = b"Budi Santoso") -> Sealed:
@@ -26,7 +30,12 @@ def test_a_batch_opens_in_its_order() -> None:
 
 def test_the_same_data_never_looks_the_same() -> None:
     one, other = seal(), seal()
-    assert len({one.nonce, other.nonce}) == len({one.ciphertext, other.ciphertext}) == len({one.key, other.key}) == 2
+    assert (
+        len({one.nonce, other.nonce})
+        == len({one.ciphertext, other.ciphertext})
+        == len({one.key, other.key})
+        == 2
+    )
     assert b"Budi" not in one.ciphertext
 
 
@@ -44,7 +53,9 @@ def test_a_record_is_bound_to_its_region() -> None:
 @pytest.mark.parametrize("part", ["nonce", "ciphertext", "wrapped"])
 def test_an_altered_record_does_not_open(part: str) -> None:
     sealed = seal()
-    flipped = {name: getattr(sealed, name) for name in ("nonce", "ciphertext")} | {"wrapped": sealed.key.wrapped}
+    flipped = {name: getattr(sealed, name) for name in ("nonce", "ciphertext")} | {
+        "wrapped": sealed.key.wrapped
+    }
     flipped[part] = bytes([flipped[part][0] ^ 1]) + flipped[part][1:]
     altered = Sealed(WrappedKey("k1", flipped["wrapped"]), flipped["nonce"], flipped["ciphertext"])
     with pytest.raises(VaultUnreadable) as refused:
