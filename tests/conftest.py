@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import servers
+from tests.schemes import RunningSchemes, start_schemes, stop_schemes
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +51,11 @@ def redis_server() -> Iterator[servers.RunningRedis]:
 def redis_url(redis_server: servers.RunningRedis) -> str:
     """Where this test process's Redis answers, password included."""
     return redis_server.server.url
+
+
+@pytest.fixture(scope="session")
+def schemes() -> Iterator[RunningSchemes]:
+    """The scheme simulator with every rail, one for this test process."""
+    running = start_schemes()
+    yield running
+    stop_schemes(running)

@@ -1,8 +1,8 @@
 """Account numbers as partners write them, checked before anything is registered. Pure.
 
-What is checked: an IBAN wholly (ISO 13616: country, length, structure, ISO 7064 check digits, and the bank code where the
-registry knows it, by schwifty); a UK sort code and account number, and an Indonesian bank code and account number, by form.
-Invariant: a failure never repeats the number.
+What is checked: an IBAN wholly (ISO 13616: country, length, structure, ISO 7064 check digits, and the bank
+code where the registry knows it, by schwifty); a UK sort code and account number, and an Indonesian bank code
+and account number, by form. Invariant: a failure never repeats the number.
 """
 
 import re
@@ -49,8 +49,9 @@ class NoRailForCurrency(KovraError):
 def parse_account(currency: str, given: Mapping[str, Any], pointer: str = "") -> Account:
     """The account in `given`, in the form that `currency` is paid to.
 
-    EUR, SEK, DKK: `iban` and, if wanted, `bic`. GBP: `sort_code`, `account_number`. IDR: `bank_code`, `account_number`.
-    Spaces and dashes are ignored. Raises IbanInvalid, AccountInvalid, NoRailForCurrency, with a pointer below `pointer`.
+    EUR, SEK, DKK: `iban` and, if wanted, `bic`. GBP: `sort_code`, `account_number`. IDR: `bank_code`,
+    `account_number`. Spaces and dashes are ignored. Raises IbanInvalid, AccountInvalid, NoRailForCurrency,
+    with a pointer below `pointer`.
     """
     match _FORM_OF_CURRENCY.get(currency):
         case "iban":
@@ -60,14 +61,19 @@ def parse_account(currency: str, given: Mapping[str, Any], pointer: str = "") ->
         case "id":
             return _digits("id", given, "bank_code", _BANK_CODE, _INDONESIAN_NUMBER, pointer)
         case _:
-            raise NoRailForCurrency(f"{currency} cannot be paid to a bank account from here.", pointer=pointer or None)
+            raise NoRailForCurrency(
+                f"{currency} cannot be paid to a bank account from here.", pointer=pointer or None
+            )
 
 
 def account_fields(account: Account) -> dict[str, str]:
     """The account as partners write it: what parse_account takes."""
     if account.form == "iban":
         return {"iban": account.number} | ({"bic": account.bank} if account.bank else {})
-    return {"sort_code" if account.form == "uk" else "bank_code": account.bank, "account_number": account.number}
+    return {
+        "sort_code" if account.form == "uk" else "bank_code": account.bank,
+        "account_number": account.number,
+    }
 
 
 def _iban(given: Mapping[str, Any], pointer: str) -> Account:
@@ -76,7 +82,9 @@ def _iban(given: Mapping[str, Any], pointer: str) -> Account:
     try:
         iban = IBAN(_text(given, "iban", pointer))
     except InvalidChecksumDigits:
-        raise IbanInvalid("The check digits do not fit the rest of the number; look for a mistyped digit.", pointer=at) from None
+        raise IbanInvalid(
+            "The check digits do not fit the rest of the number; look for a mistyped digit.", pointer=at
+        ) from None
     except InvalidLength:
         raise IbanInvalid("The number is too long or too short for its country.", pointer=at) from None
     except InvalidCountryCode:
@@ -92,7 +100,9 @@ def _bic(given: Mapping[str, Any], pointer: str) -> str:
     try:
         return str(BIC(_text(given, "bic", pointer)))
     except (SchwiftyException, ValueError):
-        raise AccountInvalid("That is not a BIC (ISO 9362): 8 or 11 characters.", pointer=f"{pointer}/bic") from None
+        raise AccountInvalid(
+            "That is not a BIC (ISO 9362): 8 or 11 characters.", pointer=f"{pointer}/bic"
+        ) from None
 
 
 def _bic_of(iban: IBAN) -> str:
@@ -102,7 +112,11 @@ def _bic_of(iban: IBAN) -> str:
 
 
 def _digits(
-    form: Any, given: Mapping[str, Any], bank_field: str, bank_form: re.Pattern[str], number_form: re.Pattern[str],
+    form: Any,
+    given: Mapping[str, Any],
+    bank_field: str,
+    bank_form: re.Pattern[str],
+    number_form: re.Pattern[str],
     pointer: str,
 ) -> Account:
     _only(given, {bank_field, "account_number"}, pointer)
@@ -110,7 +124,9 @@ def _digits(
     number = _text(given, "account_number", pointer)
     if bank_form.fullmatch(bank) is None:
         words = bank_field.replace("_", " ")
-        raise AccountInvalid(f"The {words} has {'six' if form == 'uk' else 'three'} digits.", pointer=f"{pointer}/{bank_field}")
+        raise AccountInvalid(
+            f"The {words} has {'six' if form == 'uk' else 'three'} digits.", pointer=f"{pointer}/{bank_field}"
+        )
     if number_form.fullmatch(number) is None:
         length = "eight digits" if form == "uk" else "8 to 18 digits"
         raise AccountInvalid(f"The account number has {length}.", pointer=f"{pointer}/account_number")
@@ -119,7 +135,9 @@ def _digits(
 
 def _only(given: Mapping[str, Any], known: set[str], pointer: str) -> None:
     if given.keys() - known:
-        raise AccountInvalid(f"This account takes only {' and '.join(sorted(known))}.", pointer=pointer or None)
+        raise AccountInvalid(
+            f"This account takes only {' and '.join(sorted(known))}.", pointer=pointer or None
+        )
 
 
 def _text(given: Mapping[str, Any], name: str, pointer: str) -> str:

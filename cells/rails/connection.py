@@ -1,8 +1,8 @@
 """How a cell and a scheme's gateway know each other: an address, a participant name and a shared secret.
 
-Every body is authenticated by HMAC-SHA-256 over `timestamp.body` with the connection's secret; the raw bytes are signed,
-never a re-serialisation. A timestamp older than five minutes is refused, so that a recorded message cannot be replayed later
-(within the five minutes the scheme reference makes it a duplicate).
+Every body is authenticated by HMAC-SHA-256 over `timestamp.body` with the connection's secret; the raw bytes
+are signed, never a re-serialisation. A timestamp older than five minutes is refused, so that a recorded
+message cannot be replayed later (within the five minutes the scheme reference makes it a duplicate).
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class SchemeSignatureInvalid(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class SchemeConnection:
-    """`url` is the gateway's base address; `answer_time_s` shortens the profile's answer time (None keeps it)."""
+    """`url` is the rail's address at its gateway; `answer_time_s` shortens the profile's answer time (None keeps it)."""
 
     url: str
     participant: str

@@ -12,6 +12,8 @@ def parse_inbound(rail: str, body: bytes) -> list[Collection]:
     return payments.parse(profile_of(rail), body, utc_now())
 
 
-def build_answer(rail: str, collections: Sequence[Collection], refusals: Mapping[str, str] | None = None) -> bytes:
+def build_answer(
+    rail: str, collections: Sequence[Collection], refusals: Mapping[str, str] | None = None
+) -> bytes:
     """The answer to them: accepted, but for the scheme references in `refusals`, whose values are ISO reason codes."""
     return statuses.build_answer(profile_of(rail), collections, refusals or {}, utc_now())

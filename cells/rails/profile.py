@@ -32,9 +32,10 @@ class PaymentType:
 class RailProfile:
     """Facts of one scheme. Amounts in minor units; None = no ceiling. Times in seconds.
 
-    `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment the scheme
-    has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or must be given back
-    meanwhile. `reasons`: reason code → text; `open_reasons`: the codes that are no final answer.
+    `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment
+    the scheme has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or
+    must be given back meanwhile. `reasons`: reason code → text; `open_reasons`: the codes that are no final
+    answer.
     """
 
     name: str

@@ -1,8 +1,10 @@
 """The rail: the one protocol by which a cell asks a scheme to move money, and the words both sides of it use.
 
 Invariants:
-- The end-to-end id and the transaction id are functions of the transfer id, so a payment asked twice is one payment.
-- An outcome is a value. `Settled` and `Refused` are the scheme's final word; everything unknown is `InDoubt`, never an error.
+- The end-to-end id and the transaction id are functions of the transfer id, so a payment asked twice is one
+  payment.
+- An outcome is a value. `Settled` and `Refused` are the scheme's final word; everything unknown is `InDoubt`,
+  never an error.
 - `RailUnavailable` is raised only when *no* payment of the request can have reached the scheme.
 - Personal fields never show in a repr.
 """
@@ -14,11 +16,10 @@ from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal, Protocol
 from uuid import UUID
 
+from cells.rails.profile import RailProfile
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import parse
-
-from cells.rails.profile import RailProfile
 
 AccountForm = Literal["iban", "uk", "id"]
 
@@ -173,9 +174,9 @@ def uetr(end_to_end_id_text: str) -> str:
 
 def outcome_after(profile: RailProfile, outcome: Outcome, asked_at: datetime, now: datetime) -> Outcome:
     """What `outcome` means once the scheme's finality time is over: "not found" becomes a refusal, and nothing else does."""
-    if isinstance(outcome, InDoubt) and outcome.cause == "not_found":
-        if (now - asked_at).total_seconds() >= profile.finality_time_s:
-            return Refused(profile.not_found_code, "The scheme never received the payment.", now)
+    never_seen = isinstance(outcome, InDoubt) and outcome.cause == "not_found"
+    if never_seen and (now - asked_at).total_seconds() >= profile.finality_time_s:
+        return Refused(profile.not_found_code, "The scheme never received the payment.", now)
     return outcome
 
 

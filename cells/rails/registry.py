@@ -26,6 +26,11 @@ def profile_of(name: str) -> RailProfile:
         raise UnknownRail(f"Use one of {', '.join(sorted(PROFILES))}.") from None
 
 
+def connection_to(name: str, cell_number: int, url: str, secret: str) -> SchemeConnection:
+    """How the cell of that number reaches the rail: `url` and `secret` as its settings say. Raises UnknownRail."""
+    return SchemeConnection(url.rstrip("/"), profile_of(name).participant(cell_number), secret.encode())
+
+
 def open_rail(name: str, connection: SchemeConnection) -> Rail:
     """A connector for the named scheme. Opens its sockets at first use; close() it. Raises UnknownRail."""
     return Iso20022Rail(profile_of(name), connection)

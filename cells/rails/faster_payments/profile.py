@@ -1,13 +1,14 @@
 """UK Faster Payments, reached through a gateway.
 
-The scheme's core speaks ISO 8583. We are no direct participant: our sponsor's gateway takes ISO 20022 and speaks to the core, so
-message versions, batch size and codes below are the gateway's, and limits and hours the scheme's.
+The scheme's core speaks ISO 8583. We are no direct participant: our sponsor's gateway takes ISO 20022 and
+speaks to the core, so message versions, batch size and codes below are the gateway's, and limits and hours
+the scheme's.
 """
 
 from cells.rails.iso20022.reasons import pick
 from cells.rails.profile import PaymentType, RailProfile, TextRules
 
-_LIMIT = "Pay.UK, \"£1 million Faster Payments now possible\" (2022)"
+_LIMIT = 'Pay.UK, "£1 million Faster Payments now possible" (2022)'
 _PRINCIPLES = "Pay.UK, Faster Payments Service Principles 7.1"
 _GATEWAY = "ours: the gateway we connect to"
 
@@ -32,9 +33,30 @@ PROFILE = RailProfile(
     payment_type=PaymentType(service_level=None, local_instrument=None),
     account_form="uk",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=40, remittance_length=140),
-    reasons=pick("AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12",
-                 "BE01", "CH16", "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01"),
-    open_reasons=frozenset({"AG09"}),
+    reasons=pick(
+        "AB05",
+        "AB08",
+        "AC01",
+        "AC03",
+        "AC04",
+        "AC06",
+        "AG01",
+        "AG09",
+        "AM02",
+        "AM03",
+        "AM05",
+        "AM06",
+        "AM12",
+        "BE01",
+        "CH16",
+        "CNOR",
+        "FF01",
+        "MS03",
+        "RC01",
+        "RR04",
+        "TM01",
+    ),
+    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACSC", "ACCC"}),
     accepted_status="ACCP",
@@ -57,7 +79,7 @@ PROFILE = RailProfile(
         "account_form": f"{_PRINCIPLES}: sort code and account number",
         "text": f"{_GATEWAY}; names of 40 and remittance of 140 characters as the core's fields hold them (not confirmed)",
         "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own",
-        "open_reasons": "AG09 answers a status request for a payment that is not known, and says nothing about one on its way",
+        "open_reasons": "AG09 says nothing of a payment on its way; AM05 says an earlier one has the id, and ids are one per transfer: it may be paid",
         "not_found_code": _GATEWAY,
         "settled_statuses": _GATEWAY,
         "accepted_status": _GATEWAY,

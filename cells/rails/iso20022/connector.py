@@ -1,8 +1,10 @@
-"""The connector for every scheme that speaks ISO 20022 over HTTP. One keep-alive client, several requests in flight.
+"""The connector for every scheme that speaks ISO 20022 over HTTP. One keep-alive client, several requests in
+flight.
 
 What each ending of a request means, and the only place where it is decided:
 - the address could not be connected to, or the gateway answered 4xx: it took nothing. Not submitted.
-- anything else that is not a signed, readable pacs.002 (silence, a broken connection, 5xx, a forged answer): unknown. InDoubt.
+- anything else that is not a signed, readable pacs.002 (silence, a broken connection, 5xx, a forged answer):
+  unknown. InDoubt.
 """
 
 import asyncio
@@ -58,7 +60,9 @@ class Iso20022Rail:
         """See Rail.submit. What the scheme could never carry is Refused here and not sent."""
         ids = [one.end_to_end_id for one in payouts]
         assert len(set(ids)) == len(ids), "one payment twice in one submission"
-        refused = {one.end_to_end_id: refusal for one in payouts if (refusal := self._refusal(one)) is not None}
+        refused = {
+            one.end_to_end_id: refusal for one in payouts if (refusal := self._refusal(one)) is not None
+        }
         sendable = [one for one in payouts if one.end_to_end_id not in refused]
         messages = [self._payment(some) for some in _chunks(sendable, self.profile.transactions_per_message)]
         outcomes = refused | await self._exchange(messages)
@@ -66,7 +70,10 @@ class Iso20022Rail:
 
     async def inquire(self, end_to_end_ids: Sequence[str]) -> Sequence[Outcome]:
         """See Rail.inquire."""
-        messages = [self._request(some) for some in _chunks(list(dict.fromkeys(end_to_end_ids)), INQUIRIES_PER_MESSAGE)]
+        messages = [
+            self._request(some)
+            for some in _chunks(list(dict.fromkeys(end_to_end_ids)), INQUIRIES_PER_MESSAGE)
+        ]
         outcomes = await self._exchange(messages)
         return [outcomes[one] for one in end_to_end_ids]
 
@@ -126,9 +133,11 @@ class Iso20022Rail:
         connection = self._connection
         headers = sign(connection.secret, message.body, utc_now())
         headers |= {PARTICIPANT_HEADER: connection.participant, "Content-Type": "application/xml"}
-        url = f"{connection.url}/{self.profile.name}/{message.path}"
+        url = f"{connection.url}/{message.path}"
         try:
-            async with self._open_client().post(url, data=message.body, headers=headers) as answer:
+            async with self._open_client().post(
+                url, data=message.body, headers=headers, allow_redirects=False
+            ) as answer:
                 if 400 <= answer.status < 500:
                     raise _NotTaken
                 if answer.status != 200:
@@ -149,7 +158,9 @@ class Iso20022Rail:
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_S),
                 # Connecting waits for a free place in the pool too; only opening the socket has a time of its own.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME_S, sock_read=answer_time_s),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=CONNECT_TIME_S, sock_read=answer_time_s
+                ),
             )
         return self._client
 

@@ -1,6 +1,7 @@
 """Accounts, agents and parties between our words and the message's. Pure.
 
-An IBAN names its bank by BIC, a UK account by sort code (clearing system GBDSC), an Indonesian one by the bank's code.
+An IBAN names its bank by BIC, a UK account by sort code (clearing system GBDSC), an Indonesian one by the
+bank's code.
 """
 
 import pyiso20022.pacs.pacs_008_001_08 as pacs
@@ -54,13 +55,16 @@ def party(of: Party, profile: RailProfile) -> pacs.PartyIdentification135:
         address = pacs.PostalAddress24(
             strt_nm=written_or_empty(of.street, rules, _STREET_LENGTH) or None,
             pst_cd=written_or_empty(of.postcode, rules, _POSTCODE_LENGTH) or None,
-            twn_nm=town, ctry=of.country,
+            twn_nm=town,
+            ctry=of.country,
         )
     return pacs.PartyIdentification135(nm=written(of.name, rules, rules.name_length), pstl_adr=address)
 
 
 def read_account(
-    found: pacs.CashAccount38 | None, of_agent: pacs.BranchAndFinancialInstitutionIdentification6, profile: RailProfile
+    found: pacs.CashAccount38 | None,
+    of_agent: pacs.BranchAndFinancialInstitutionIdentification6,
+    profile: RailProfile,
 ) -> Account | None:
     """The account with the bank its agent names. Raises MessageInvalid for an account without a number."""
     if found is None:
@@ -88,6 +92,10 @@ def read_party(found: pacs.PartyIdentification135, of_account: Account | None) -
     if address is None:
         return Party(found.nm or "", of_account)
     return Party(
-        found.nm or "", of_account, country=address.ctry or "", town=address.twn_nm or "",
-        street=address.strt_nm or "", postcode=address.pst_cd or "",
+        found.nm or "",
+        of_account,
+        country=address.ctry or "",
+        town=address.twn_nm or "",
+        street=address.strt_nm or "",
+        postcode=address.pst_cd or "",
     )

@@ -42,8 +42,11 @@ def build(profile: RailProfile, participant: str, payouts: Sequence[Payout], now
 
 
 def _transaction(
-    profile: RailProfile, own_agent: pacs.BranchAndFinancialInstitutionIdentification6, payout: Payout,
-    now: datetime, day: XmlDate,
+    profile: RailProfile,
+    own_agent: pacs.BranchAndFinancialInstitutionIdentification6,
+    payout: Payout,
+    now: datetime,
+    day: XmlDate,
 ) -> pacs.CreditTransferTransaction39:
     creditor_account = payout.creditor.account
     assert creditor_account is not None, "a payout names the account it pays"
@@ -51,12 +54,14 @@ def _transaction(
     reference = payout.end_to_end_id
     return pacs.CreditTransferTransaction39(
         pmt_id=pacs.PaymentIdentification7(
-            end_to_end_id=reference, tx_id=transaction_id(reference),
+            end_to_end_id=reference,
+            tx_id=transaction_id(reference),
             uetr=uetr(reference) if profile.carries_uetr else None,
         ),
         pmt_tp_inf=_payment_type(profile),
         intr_bk_sttlm_amt=pacs.ActiveCurrencyAndAmount(
-            value=Decimal(payout.amount_minor).scaleb(-CURRENCIES[payout.currency].exponent), ccy=payout.currency
+            value=Decimal(payout.amount_minor).scaleb(-CURRENCIES[payout.currency].exponent),
+            ccy=payout.currency,
         ),
         intr_bk_sttlm_dt=day,
         accptnc_dt_tm=xml_time(now),
@@ -77,7 +82,8 @@ def _payment_type(profile: RailProfile) -> pacs.PaymentTypeInformation28 | None:
         return None
     return pacs.PaymentTypeInformation28(
         svc_lvl=[] if wanted.service_level is None else [pacs.ServiceLevel8Choice(cd=wanted.service_level)],
-        lcl_instrm=None if wanted.local_instrument is None
+        lcl_instrm=None
+        if wanted.local_instrument is None
         else pacs.LocalInstrument2Choice(cd=wanted.local_instrument),
     )
 
@@ -104,10 +110,15 @@ def _collection(profile: RailProfile, found: pacs.CreditTransferTransaction39, n
     amount_minor = _minor(found.intr_bk_sttlm_amt.value, currency, profile)
     remittance = " ".join(found.rmt_inf.ustrd) if found.rmt_inf is not None else ""
     return Collection(
-        rail=profile.name, scheme_reference=reference, end_to_end_id=found.pmt_id.end_to_end_id,
-        amount_minor=amount_minor, currency=currency,
+        rail=profile.name,
+        scheme_reference=reference,
+        end_to_end_id=found.pmt_id.end_to_end_id,
+        amount_minor=amount_minor,
+        currency=currency,
         debtor=read_party(found.dbtr, read_account(found.dbtr_acct, found.dbtr_agt, profile)),
-        creditor_account=creditor_account, remittance=remittance, received_at=now,
+        creditor_account=creditor_account,
+        remittance=remittance,
+        received_at=now,
     )
 
 

@@ -1,7 +1,7 @@
 """The ISO 20022 reason codes that our rails use, by code.
 
-Source: ISO 20022 external code sets, ExternalStatusReason1Code (iso20022.org, "External code sets"). A scheme's profile
-picks the ones it uses; a code outside its list is still a refusal when the status is RJCT.
+Source: ISO 20022 external code sets, ExternalStatusReason1Code (iso20022.org, "External code sets"). A
+scheme's profile picks the ones it uses; a code outside its list is still a refusal when the status is RJCT.
 """
 
 ISO_REASONS = {

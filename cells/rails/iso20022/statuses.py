@@ -1,7 +1,8 @@
 """pacs.002, the status report, and pacs.028, the request for one. Pure.
 
-Reading rules: only a status that the profile lists as settled is Settled; only RJCT with a final code is Refused; everything
-else, and a report that contradicts itself, is InDoubt. A payment that the report does not mention has no answer.
+Reading rules: only a status that the profile lists as settled is Settled; only RJCT with a final code is
+Refused; everything else, and a report that contradicts itself, is InDoubt. A payment that the report does not
+mention has no answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ def read_answers(
 ) -> dict[str, Outcome]:
     """End-to-end id → outcome, for those of `asked` that the report mentions. Raises MessageInvalid.
 
-    `to_message`: the id of our message; a report that rejects that whole message answers for every payment in it.
+    `to_message`: the id of our message; a report that rejects that whole message answers for every payment in
+    it.
     """
     report = read(body, pacs002.Document, profile.status_message).fito_fipmt_sts_rpt
     wanted = set(asked)
@@ -94,9 +96,11 @@ def build_answer(
     references = [one.scheme_reference for one in collections]
     statuses = [
         pacs002.PaymentTransaction110(
-            orgnl_end_to_end_id=one.end_to_end_id, orgnl_tx_id=one.scheme_reference,
+            orgnl_end_to_end_id=one.end_to_end_id,
+            orgnl_tx_id=one.scheme_reference,
             tx_sts=_REJECTED if one.scheme_reference in refusals else profile.accepted_status,
-            sts_rsn_inf=_reasons(refusals.get(one.scheme_reference)), accptnc_dt_tm=xml_time(one.received_at),
+            sts_rsn_inf=_reasons(refusals.get(one.scheme_reference)),
+            accptnc_dt_tm=xml_time(one.received_at),
         )
         for one in collections
     ]

@@ -1,7 +1,8 @@
 """Text that a scheme can carry. Pure.
 
-Letters with marks lose them (NFKD), a few letters have a spelling of their own (EPC217-08, SEPA conversion table), and what is
-left outside the scheme's set becomes a full stop, as that table advises. A name of which no letter survives is not sent.
+Letters with marks lose them (NFKD), a few letters have a spelling of their own (EPC217-08, SEPA conversion
+table), and what is left outside the scheme's set becomes a full stop, as that table advises. A name of which
+no letter survives is not sent.
 """
 
 import re
@@ -12,9 +13,38 @@ from cells.rails.profile import TextRules
 
 _SPELLINGS = str.maketrans(
     {
-        "ß": "ss", "Æ": "AE", "æ": "ae", "Ø": "O", "ø": "o", "Œ": "OE", "œ": "oe", "Đ": "D", "đ": "d", "Ł": "L", "ł": "l",
-        "Þ": "TH", "þ": "th", "Ð": "D", "ð": "d", "ı": "i", "ħ": "h", "Ħ": "H", "ŋ": "n", "Ŋ": "N", "€": "E", "’": "'", "‘": "'",
-        "“": "'", "”": "'", '"': "'", "–": "-", "—": "-", "_": "-", "@": "(at)", "\t": " ", "\n": " ",
+        "ß": "ss",
+        "Æ": "AE",
+        "æ": "ae",
+        "Ø": "O",
+        "ø": "o",
+        "Œ": "OE",
+        "œ": "oe",
+        "Đ": "D",
+        "đ": "d",
+        "Ł": "L",
+        "ł": "l",
+        "Þ": "TH",
+        "þ": "th",
+        "Ð": "D",
+        "ð": "d",
+        "ı": "i",
+        "ħ": "h",
+        "Ħ": "H",
+        "ŋ": "n",
+        "Ŋ": "N",
+        "€": "E",
+        "’": "'",
+        "‘": "'",
+        "“": "'",
+        "”": "'",
+        '"': "'",
+        "–": "-",
+        "—": "-",
+        "_": "-",
+        "@": "(at)",
+        "\t": " ",
+        "\n": " ",
     }
 )
 _AMPERSAND = "&"

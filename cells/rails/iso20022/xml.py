@@ -1,7 +1,8 @@
 """Bytes ↔ ISO 20022 message objects, strictly. Pure.
 
-The message classes are generated from the ISO schemas (pyiso20022), read and written by xsdata. Read strictly: UTF-8 only, no
-document type (so no entities), bounded size, no unknown element or attribute, no value that does not convert.
+The message classes are generated from the ISO schemas (pyiso20022), read and written by xsdata. Read
+strictly: UTF-8 only, no document type (so no entities), bounded size, no unknown element or attribute, no
+value that does not convert.
 """
 
 from datetime import UTC, datetime
@@ -32,7 +33,14 @@ def read(body: bytes, kind: type[Message], name: str) -> Message:
         raise MessageInvalid(f"Expected {name}.")
     try:
         return XmlParser(config=_STRICT, context=_CONTEXT).from_bytes(body, kind)
-    except (ParserError, ConverterError, etree.XMLSyntaxError, ValueError, TypeError, ArithmeticError) as error:
+    except (
+        ParserError,
+        ConverterError,
+        etree.XMLSyntaxError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+    ) as error:
         # What the parser complains of may quote a value, and values are personal: say only that it failed.
         raise MessageInvalid(f"The body is not a well-formed {name}.") from error
 

@@ -1,0 +1,152 @@
+"""What was asked of the rails, as rows. Batch-first; none commits; the caller holds the writer's connection.
+
+Invariants: `mark_asked` lets a payment go out once; a final answer is written once and nothing written after changes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cells.backends.postgres import Connection, Record
+from cells.rails.desk import Submission
+from cells.rails.rail import InDoubt, Outcome, Refused, Settled, end_to_end_id
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubmission:
+    """A payment to hand to a rail."""
+
+    transfer_id: str
+    tenant_id: str
+
+
+async def enqueue(connection: Connection, region: str, rail: str, payments: Sequence[NewSubmission]) -> None:
+    """Put payments on record as queued; those on record already stay as they are."""
+    await connection.execute(
+        """
+        insert into submissions (compliance_region, rail, transfer_id, tenant_id, end_to_end_id)
+        select $1, $2, new.* from unnest($3::text[], $4::text[], $5::text[]) as new
+        on conflict (compliance_region, transfer_id) do nothing
+        """,
+        region,
+        rail,
+        [one.transfer_id for one in payments],
+        [one.tenant_id for one in payments],
+        [end_to_end_id(one.transfer_id) for one in payments],
+    )
+
+
+async def mark_asked(
+    connection: Connection, region: str, transfer_ids: Sequence[str]
+) -> dict[str, datetime]:
+    """Queued → asked. Answers those that were queued until now, with the database's time: only they may be sent."""
+    rows = await connection.fetch(
+        """
+        update submissions set state = 'asked', asked_at = now()
+        where compliance_region = $1 and transfer_id = any ($2::text[]) and state = 'queued'
+        returning transfer_id, asked_at
+        """,
+        region,
+        transfer_ids,
+    )
+    return {row["transfer_id"]: row["asked_at"] for row in rows}
+
+
+async def mark_queued(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
+    """Asked → queued, for payments that the scheme cannot have seen. One already in doubt may have been: it stays."""
+    await connection.execute(
+        """
+        update submissions set state = 'queued', asked_at = null
+        where compliance_region = $1 and transfer_id = any ($2::text[]) and state = 'asked'
+          and in_doubt_since is null
+        """,
+        region,
+        transfer_ids,
+    )
+
+
+async def record(connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]]) -> None:
+    """Write (transfer id, outcome). Final ones close the asking; an in-doubt one is counted; neither reopens anything."""
+    final = [(one, outcome) for one, outcome in answers if not isinstance(outcome, InDoubt)]
+    doubts = [(one, outcome) for one, outcome in answers if isinstance(outcome, InDoubt)]
+    await _record_final(connection, region, final)
+    await connection.execute(
+        """
+        update submissions as s
+        set inquiries = s.inquiries + (s.in_doubt_since is not null)::integer,
+            in_doubt_since = coalesce(s.in_doubt_since, new.since), in_doubt_cause = new.cause
+        from unnest($2::text[], $3::timestamptz[], $4::text[]) as new (transfer_id, since, cause)
+        where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.state = 'asked'
+        """,
+        region,
+        [one for one, _ in doubts],
+        [outcome.since for _, outcome in doubts],
+        [outcome.cause for _, outcome in doubts],
+    )
+
+
+async def _record_final(
+    connection: Connection, region: str, answers: Sequence[tuple[str, Settled | Refused]]
+) -> None:
+    settled = [outcome if isinstance(outcome, Settled) else None for _, outcome in answers]
+    refused = [outcome if isinstance(outcome, Refused) else None for _, outcome in answers]
+    await connection.execute(
+        """
+        update submissions as s
+        set state = 'answered', outcome = case when new.reason_code is null then 'settled' else 'refused' end,
+            scheme_reference = new.scheme_reference, reason_code = new.reason_code, reason = new.reason,
+            answered_at = new.at
+        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+            as new (transfer_id, scheme_reference, reason_code, reason, at)
+        where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.state = 'asked'
+        """,
+        region,
+        [one for one, _ in answers],
+        [one.scheme_reference if one else None for one in settled],
+        [one.reason_code if one else None for one in refused],
+        [one.reason if one else None for one in refused],
+        [outcome.at for _, outcome in answers],
+    )
+
+
+async def acknowledge(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
+    """The wallets have taken the final answers of these: nothing is owed any more."""
+    await connection.execute(
+        """
+        update submissions set state = 'acknowledged', acknowledged_at = now()
+        where compliance_region = $1 and transfer_id = any ($2::text[]) and state = 'answered'
+        """,
+        region,
+        transfer_ids,
+    )
+
+
+async def unfinished(
+    connection: Connection, region: str, rail: str, after: str, limit: int
+) -> list[Submission]:
+    """What is not acknowledged, by transfer id, after the given one."""
+    rows = await connection.fetch(
+        """
+        select transfer_id, state, asked_at, outcome, scheme_reference, reason_code, reason, answered_at
+        from submissions
+        where compliance_region = $1 and rail = $2 and transfer_id > $3 and state <> 'acknowledged'
+        order by transfer_id limit $4
+        """,
+        region,
+        rail,
+        after,
+        limit,
+    )
+    return [
+        Submission(row["transfer_id"], row["state"], row["asked_at"], _outcome(row)) for row in rows
+    ]
+
+
+def _outcome(row: Record) -> Outcome | None:
+    match row["outcome"]:
+        case "settled":
+            return Settled(row["scheme_reference"], row["answered_at"])
+        case "refused":
+            return Refused(row["reason_code"], row["reason"], row["answered_at"])
+        case _:
+            return None

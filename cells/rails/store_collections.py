@@ -1,0 +1,111 @@
+"""What the rails brought in, as rows. Batch-first; none commits; the caller holds the writer's connection.
+
+Invariant: a scheme reference is on record once per rail. A duplicate finds the first one's row, whatever became of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Literal
+
+from cells.backends.postgres import Connection
+
+CollectionState = Literal["received", "credited", "unmatched", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """One inbound credit on record. `amount` in minor units; `tenant_id` and `wallet_id` are None for unmatched money."""
+
+    collection_id: str
+    tenant_id: str | None
+    wallet_id: str | None
+    rail: str
+    scheme_reference: str
+    end_to_end_id: str
+    amount: int
+    currency: str
+    state: CollectionState
+    reason_code: str | None
+    debtor_subject_id: str | None
+    message_sha256: bytes
+    received_at: datetime
+
+
+_COLUMNS = ", ".join(one.name for one in fields(CollectionRow))
+
+
+async def receive(
+    connection: Connection, region: str, rows: Sequence[CollectionRow]
+) -> list[CollectionRow]:
+    """Put credits on record, and answer what the record then holds for each, in order.
+
+    A duplicate is answered with the row that was there first, so its collection_id tells it from the new one. A credit
+    that differs from it in amount or currency is the caller's to refuse.
+    """
+    await connection.execute(
+        f"""
+        insert into collections (compliance_region, {_COLUMNS}, closed_at)
+        select $1, new.*, case when new.state = 'received' then null else now() end
+        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::bytea[], $14::timestamptz[]) as new ({_COLUMNS})
+        on conflict (compliance_region, rail, scheme_reference) do nothing
+        """,
+        region,
+        *([getattr(row, one.name) for row in rows] for one in fields(CollectionRow)),
+    )
+    found = await connection.fetch(
+        f"""
+        select {_COLUMNS} from collections
+        where compliance_region = $1
+          and (rail, scheme_reference) in (select * from unnest($2::text[], $3::text[]))
+        """,
+        region,
+        [row.rail for row in rows],
+        [row.scheme_reference for row in rows],
+    )
+    kept = {(row["rail"], row["scheme_reference"]): CollectionRow(**dict(row)) for row in found}
+    return [kept[row.rail, row.scheme_reference] for row in rows]
+
+
+async def close(
+    connection: Connection, region: str, collection_ids: Sequence[str], state: CollectionState, reason_code: str | None = None
+) -> None:
+    """Received → credited, unmatched or refused (with its reason code). One that is closed stays as it is."""
+    await connection.execute(
+        """
+        update collections set state = $3, reason_code = $4, closed_at = now()
+        where compliance_region = $1 and collection_id = any ($2::text[]) and state = 'received'
+        """,
+        region,
+        collection_ids,
+        state,
+        reason_code,
+    )
+
+
+async def find(
+    connection: Connection, region: str, collection_ids: Sequence[str]
+) -> dict[str, CollectionRow]:
+    """Those among `collection_ids` that the connection's role may see, by id."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from collections where compliance_region = $1 and collection_id = any ($2::text[])",
+        region,
+        collection_ids,
+    )
+    return {row["collection_id"]: CollectionRow(**dict(row)) for row in rows}
+
+
+async def stuck(connection: Connection, region: str, before: datetime, limit: int) -> list[CollectionRow]:
+    """Credits received before that instant and still open, oldest first: what the recovery sweep drives on."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from collections
+        where compliance_region = $1 and state = 'received' and received_at < $2
+        order by received_at limit $3
+        """,
+        region,
+        before,
+        limit,
+    )
+    return [CollectionRow(**dict(row)) for row in rows]

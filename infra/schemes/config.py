@@ -1,0 +1,69 @@
+"""Where a region's simulated schemes listen, whom they deliver to, and the secret each shares with the cell.
+
+Read from `<home>/<cell>/schemes.json`, written where the cell's parts are laid out and readable by its owner only.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from infra.schemes.rules import SCHEMES
+from residency.errors import KovraError
+
+FILE = "schemes.json"
+
+
+class SchemesInvalid(KovraError):
+    code = "schemes-invalid"
+    title = "The simulated schemes cannot be set up"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Listen(_Settings):
+    host: str
+    port: int
+
+
+class Gateway(_Settings):
+    """`api`: base address of the cell's API, where inbound messages go."""
+
+    api: str
+
+
+class RailSettings(_Settings):
+    """The secret that both ends of the connection sign with."""
+
+    secret: str = Field(repr=False)
+
+
+class SchemeConfig(_Settings):
+    """The whole of schemes.json. `rails` is by rail name."""
+
+    listen: Listen
+    cell: Gateway
+    rails: Mapping[str, RailSettings]
+
+
+def read_config(home: Path, cell: str) -> SchemeConfig:
+    """Raises SchemesInvalid."""
+    file = home / cell / FILE
+    try:
+        config = SchemeConfig.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise SchemesInvalid(f"{file} cannot be read; `kovra up` writes it.") from error
+    except ValidationError as error:
+        raise SchemesInvalid(
+            f"{file} has {error.error_count()} wrong fields; `kovra up` writes it anew."
+        ) from None
+    if unknown := set(config.rails) - set(SCHEMES):
+        raise SchemesInvalid(f"No scheme is simulated for {', '.join(sorted(unknown))}.")
+    return config
+
+
+def count_file(home: Path, cell: str) -> Path:
+    """Where the schemes keep what they were asked and what they paid."""
+    return home / cell / "scheme" / "scheme.sqlite3"

@@ -1,0 +1,73 @@
+-- what the cell asked its rails to pay, and what the rails brought in
+-- depends: 0003_transfers
+
+-- migrate: apply
+
+-- One payment out. It only moves forward, queued → asked → answered → acknowledged, but for asked → queued when the scheme
+-- cannot have seen it. While asked, in_doubt_since says that the scheme has been silent since then, inquiries how often it was
+-- asked after. No name, account number or message is here.
+create table submissions (
+    compliance_region text not null,
+    transfer_id text not null,
+    tenant_id text not null,
+    rail text not null,
+    end_to_end_id text not null,
+    state text not null default 'queued' check (state in ('queued', 'asked', 'answered', 'acknowledged')),
+    outcome text check (outcome in ('settled', 'refused')),
+    scheme_reference text,
+    reason_code text,
+    reason text,
+    queued_at timestamptz not null default now(),
+    asked_at timestamptz,
+    in_doubt_since timestamptz,
+    in_doubt_cause text check (in_doubt_cause in ('no_answer', 'pending', 'not_found', 'contradiction')),
+    inquiries integer not null default 0,
+    answered_at timestamptz,
+    acknowledged_at timestamptz,
+    primary key (compliance_region, transfer_id),
+    check ((state = 'queued') = (asked_at is null)),
+    check ((state in ('answered', 'acknowledged')) = (outcome is not null)),
+    check ((outcome = 'refused') = (reason_code is not null)),
+    foreign key (compliance_region, transfer_id) references transfers (compliance_region, transfer_id)
+) partition by list (compliance_region);
+create index submissions_unfinished on submissions (compliance_region, rail, transfer_id) where state <> 'acknowledged';
+create index submissions_by_tenant on submissions (compliance_region, tenant_id, transfer_id);
+
+-- One credit in. A scheme's reference arrives again with every duplicate. Money nobody can be found for has no tenant, and rests
+-- in suspense. The debtor and the remittance text are personal: they are in the vault under debtor_subject_id.
+-- message_sha256: of the message it came in, kept to show what came without keeping it.
+create table collections (
+    compliance_region text not null,
+    collection_id text not null,
+    tenant_id text,
+    wallet_id text,
+    rail text not null,
+    scheme_reference text not null,
+    end_to_end_id text not null,
+    amount bigint not null check (amount > 0),
+    currency text not null,
+    state text not null default 'received' check (state in ('received', 'credited', 'unmatched', 'refused')),
+    reason_code text,
+    debtor_subject_id text,
+    message_sha256 bytea not null check (octet_length(message_sha256) = 32),
+    received_at timestamptz not null,
+    closed_at timestamptz,
+    primary key (compliance_region, collection_id),
+    unique (compliance_region, rail, scheme_reference),  -- the scheme's key: no tenant chooses it or sees its errors
+    check ((tenant_id is null) = (wallet_id is null)),
+    check ((state = 'received') = (closed_at is null)),
+    check ((state = 'refused') = (reason_code is not null))
+) partition by list (compliance_region);
+create index collections_by_tenant on collections (compliance_region, tenant_id, collection_id);
+create index collections_received on collections (compliance_region, received_at) where state = 'received';
+
+call kovra_protect('submissions');
+call kovra_protect('collections');
+
+grant select on submissions, collections to kovra_api;
+grant select, insert on submissions, collections to kovra_writer;
+grant update (state, outcome, scheme_reference, reason_code, reason, asked_at, in_doubt_since, in_doubt_cause, inquiries,
+              answered_at, acknowledged_at) on submissions to kovra_writer;
+grant update (state, tenant_id, wallet_id, reason_code, closed_at) on collections to kovra_writer;
+
+-- migrate: rollback

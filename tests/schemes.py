@@ -1,0 +1,101 @@
+"""The scheme simulator as tests run it: the real process, on a free port, all rails in one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from cells.rails.connection import SchemeConnection
+from cells.rails.profile import RailProfile
+from cells.rails.rail import Account, Party, Payout
+from cells.rails.registry import PROFILES, connection_to
+from residency.ids import mint
+from tests.servers import free_port, scratch_directory
+
+CELL = "eu-1"
+CREDITORS = {
+    "EUR": Account("iban", "DE89370400440532013000", "COBADEFFXXX"),
+    "GBP": Account("uk", "31926819", "601613"),
+    "IDR": Account("id", "1234567890", "014"),
+}
+_START_S = 20.0
+
+
+@dataclass
+class RunningSchemes:
+    """A simulator process. `restart()` kills it hard and starts it again on the same count."""
+
+    home: Path
+    port: int
+    gateway_port: int
+    process: subprocess.Popen[bytes]
+
+    def connection(self, rail: str, answer_time_s: float | None = None) -> SchemeConnection:
+        found = connection_to(rail, 1, f"http://127.0.0.1:{self.port}/{rail}", f"secret of {rail}")
+        return SchemeConnection(found.url, found.participant, found.secret, answer_time_s)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        self.kill()
+        self.process = _launch(self.home)
+        _wait(self.port, self.process)
+
+
+def start_schemes() -> RunningSchemes:
+    """Start one, with a gateway port of its own on which a test may listen as the cell."""
+    home = scratch_directory()
+    port, gateway_port = free_port(), free_port()
+    settings = {
+        "listen": {"host": "127.0.0.1", "port": port},
+        "cell": {"api": f"http://127.0.0.1:{gateway_port}"},
+        "rails": {rail: {"secret": f"secret of {rail}"} for rail in PROFILES},
+    }
+    (home / CELL).mkdir()
+    (home / CELL / "schemes.json").write_text(json.dumps(settings))
+    process = _launch(home)
+    _wait(port, process)
+    return RunningSchemes(home, port, gateway_port, process)
+
+
+def stop_schemes(running: RunningSchemes) -> None:
+    running.kill()
+    shutil.rmtree(running.home, ignore_errors=True)
+
+
+def payout(profile: RailProfile, *, name: str = "Budi Santoso", amount_minor: int | None = None) -> Payout:
+    """A new payment that the rail can carry."""
+    return Payout(
+        transfer_id=mint("tr", CELL),
+        amount_minor=125_000 * profile.payable_unit_minor if amount_minor is None else amount_minor,
+        currency=profile.currency,
+        debtor=Party(
+            "Jürgen Weiß", Account("iban", "LT643999001123456789"), country="LT", town="Vilnius", street="Gedimino 1"
+        ),
+        creditor=Party(name, CREDITORS[profile.currency], country="ID", town="Jakarta"),
+        remittance="Invoice 4711",
+    )
+
+
+def _launch(home: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "infra.schemes", "--cell", CELL]
+    return subprocess.Popen(command, env=os.environ | {"KOVRA_HOME": str(home)})
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
+                return
+        except OSError:
+            assert process.poll() is None, "the scheme simulator ended while starting"
+            assert time.monotonic() < deadline, f"the scheme simulator did not come up in {_START_S} s"
+            time.sleep(0.02)
