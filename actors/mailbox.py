@@ -92,7 +92,7 @@ class Drain:
         *,
         batch_limit: int = 1_000,
         mailbox_bound: int = 10_000,
-        remembered: int = 20_000,
+        remembered: int = 5_000,
     ) -> None:
         self._run = run
         self._batch_limit = batch_limit

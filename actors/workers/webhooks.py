@@ -1,0 +1,160 @@
+"""The webhook worker of a cell: takes due deliveries, sends them side by side, writes down what came of them.
+
+It holds no truth: a delivery is taken by lease, so when a worker dies another (or the same, restarted) takes
+it once the lease is out, and a receiver may see an event twice but never not at all. It sleeps until
+something is due, or a commit wakes it (NOTIFY), or a sending ends; at rest it asks the database nothing but
+every `IDLE_CHECK_S` seconds.
+"""
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+from cells.backends.postgres import Pool, StoreUnavailable, listen, transaction
+from cells.webhooks import store, store_endpoints
+from cells.webhooks.schedule import Schedule
+from cells.webhooks.sender import GONE, Attempt, Sender
+from cells.webhooks.store import CHANNEL, Delivery, Settlement
+
+IDLE_CHECK_S = 30.0
+_RECOVERY_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`in_flight_max` sendings at once, `per_endpoint_max` of them to one endpoint: a slow one cannot take
+    all places.
+
+    `lease_s` must be longer than an attempt can take.
+    """
+
+    in_flight_max: int = 64
+    per_endpoint_max: int = 8
+    lease_s: float = 60.0
+
+
+class WebhookWorker:
+    """Call `run` in a task; cancel the task to stop. Several workers may share a database."""
+
+    def __init__(
+        self, pool: Pool, region: str, sender: Sender, schedule: Schedule, bounds: Bounds | None = None
+    ) -> None:
+        self._pool = pool
+        self._region = region
+        self._sender = sender
+        self._schedule = schedule
+        self._bounds = bounds or Bounds()
+        assert self._bounds.lease_s > schedule.total_s, "a lease must outlive the attempt it covers"
+        self._woken = asyncio.Event()
+        self._sending: dict[asyncio.Task[Settlement], str] = {}
+        self._settled: list[Settlement] = []
+        self._gone: set[str] = set()
+
+    def wake(self) -> None:
+        """Something may be due: look now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled. What is being sent then is given up, and taken again when its lease is
+        out.
+        """
+        listening = None
+        try:
+            while True:
+                try:
+                    listening = listening or await listen(self._pool, CHANNEL, self.wake)
+                    await self._round()
+                except StoreUnavailable:
+                    _log.warning("the database is not reachable; deliveries wait")
+                    await asyncio.sleep(_RECOVERY_S)
+                    if listening is not None and listening.is_closed():
+                        listening = None
+        finally:
+            for task in self._sending:
+                task.cancel()
+            await asyncio.gather(*self._sending, return_exceptions=True)
+            if listening is not None:
+                await self._pool.release(listening)
+
+    async def _round(self) -> None:
+        """Write down what has ended, take what is due, then wait for the next thing to happen."""
+        self._woken.clear()
+        await self._settle()
+        wait_s = await self._take()
+        if wait_s == 0:
+            return
+        woken = asyncio.create_task(self._woken.wait())
+        try:
+            await asyncio.wait({woken, *self._sending}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+        for task in [task for task in self._sending if task.done()]:
+            del self._sending[task]
+            self._settled.append(task.result())
+
+    async def _settle(self) -> None:
+        if not self._settled:
+            return
+        async with transaction(self._pool) as connection:
+            await store.settle_deliveries(connection, self._region, self._settled)
+            if self._gone:
+                await store_endpoints.disable_endpoints(connection, self._region, sorted(self._gone), "gone")
+        # Only what is committed is forgotten: a failed commit is tried again with the next.
+        self._settled.clear()
+        self._gone.clear()
+
+    async def _take(self) -> float:
+        """Start what is due and has a place; answer how long to wait for more, in seconds (0: there may be
+        more now).
+        """
+        free = self._bounds.in_flight_max - len(self._sending)
+        if free == 0:
+            return IDLE_CHECK_S
+        busy = Counter(self._sending.values())
+        full = [endpoint for endpoint, number in busy.items() if number >= self._bounds.per_endpoint_max]
+        limit = min(free, self._bounds.per_endpoint_max)
+        async with transaction(self._pool) as connection:
+            taken = await store.claim_deliveries(
+                connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full
+            )
+            due_in_s = None if taken else await store.next_due_in_s(connection, self._region)
+        for delivery in taken:
+            self._sending[asyncio.create_task(self._attempt(delivery))] = delivery.endpoint_id
+        if taken:
+            return 0
+        # Due already, yet not taken: it waits for a place at its endpoint, or another worker has it. A
+        # sending's end wakes us.
+        if due_in_s is None or due_in_s == 0:
+            return IDLE_CHECK_S if due_in_s is None or self._sending else _RECOVERY_S
+        return min(due_in_s, IDLE_CHECK_S)
+
+    async def _attempt(self, delivery: Delivery) -> Settlement:
+        try:
+            attempt = await self._sender.send(delivery)
+        except Exception:
+            # A bug in one delivery must not stop the others; it is logged whole, and this one counts as
+            # failed.
+            _log.exception("delivery of %s to %s failed here", delivery.event_id, delivery.endpoint_id)
+            attempt = Attempt(False, None, "failed on our side")
+        if attempt.status == GONE:
+            self._gone.add(delivery.endpoint_id)
+        return self._settlement(delivery, attempt)
+
+    def _settlement(self, delivery: Delivery, attempt: Attempt) -> Settlement:
+        retry_in_s = None
+        if not attempt.delivered and attempt.status != GONE:
+            retry_in_s = self._schedule.delay_s(delivery.attempts, random.random())
+        state = "delivered" if attempt.delivered else "dead" if retry_in_s is None else "pending"
+        return Settlement(
+            delivery.event_id,
+            delivery.endpoint_id,
+            delivery.attempts,
+            state,
+            retry_in_s,
+            attempt.status,
+            attempt.error,
+        )

@@ -1,0 +1,156 @@
+"""Batches come from waiting: one at rest, many under load; bounded, in order, and no command run twice."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from actors.mailbox import Drain, MailboxFull
+from actors.runtime import ActorUnavailable
+from cells.kit.command import Command, Reply
+from tests.actor_doubles import Refused
+
+
+class Gate:
+    """Carries batches out one by one, each when it is let through."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.entered = asyncio.Semaphore(0)
+        self.open = asyncio.Semaphore(0)
+        self.answers: dict[str, Reply] = {}
+
+    async def run(self, batch: Sequence[Command]) -> Sequence[Reply]:
+        self.batches.append([command.command_id for command in batch])
+        self.entered.release()
+        await self.open.acquire()
+        return [self.answers.get(command.command_id, command.body) for command in batch]
+
+    def let_through(self, batches: int) -> None:
+        for _ in range(batches):
+            self.open.release()
+
+
+def command(number: int | str, wallet: str = "w") -> Command:
+    return Command(f"c{number}", wallet, "do", f"body {number}")
+
+
+async def test_at_rest_a_batch_is_one() -> None:
+    gate = Gate()
+    gate.let_through(3)
+    drain = Drain(gate.run)
+    for number in range(3):
+        assert await drain.ask(command(number)) == f"body {number}"
+    assert gate.batches == [["c0"], ["c1"], ["c2"]]
+    assert drain.stats.shown()["mean_batch"] == 1
+
+
+async def test_what_arrives_while_a_batch_is_in_flight_is_the_next_batch() -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+    first = asyncio.create_task(drain.ask(command(0)))
+    await gate.entered.acquire()
+    rest = [asyncio.create_task(drain.ask(command(number))) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    assert drain.stats.depth == 5
+    gate.let_through(2)
+    assert await asyncio.gather(first, *rest) == [f"body {number}" for number in range(6)]
+    assert gate.batches == [["c0"], ["c1", "c2", "c3", "c4", "c5"]]
+    assert drain.stats.last_batch == 5
+
+
+async def test_a_full_mailbox_refuses_and_its_neighbour_does_not() -> None:
+    gate = Gate()
+    drain = Drain(gate.run, mailbox_bound=2)
+    first = asyncio.create_task(drain.ask(command(0, "a")))
+    await gate.entered.acquire()
+    waiting = asyncio.create_task(drain.ask_many([command(number, "a") for number in (1, 2, 3)]))
+    neighbour = asyncio.create_task(drain.ask(command(4, "b")))
+    await asyncio.sleep(0)
+    gate.let_through(2)
+    replies = await waiting
+    assert replies[:2] == ["body 1", "body 2"]
+    assert isinstance(replies[2], MailboxFull)
+    assert replies[2].retryable and replies[2].status == 503 and replies[2].extra["retry_after_s"] > 0
+    assert await neighbour == "body 4"
+    await first
+
+
+async def test_a_batch_takes_from_every_mailbox_when_not_all_fits() -> None:
+    gate = Gate()
+    drain = Drain(gate.run, batch_limit=4)
+    first = asyncio.create_task(drain.ask(command("first", "z")))
+    await gate.entered.acquire()
+    crowd = asyncio.create_task(drain.ask_many([command(f"a{number}", "a") for number in range(9)]))
+    quiet = asyncio.create_task(drain.ask_many([command(f"b{number}", "b") for number in range(2)]))
+    await asyncio.sleep(0)
+    gate.let_through(9)
+    await asyncio.gather(first, crowd, quiet)
+    assert gate.batches[1] == ["ca0", "ca1", "cb0", "cb1"]
+    assert [one for batch in gate.batches for one in batch if one.startswith("ca")] == [
+        f"ca{number}" for number in range(9)
+    ]
+    assert max(len(batch) for batch in gate.batches) == 4
+
+
+async def test_a_command_in_flight_or_done_is_not_run_again() -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+    first = asyncio.create_task(drain.ask(command(0)))
+    await gate.entered.acquire()
+    again = asyncio.create_task(drain.ask(command(0)))
+    await asyncio.sleep(0)
+    gate.let_through(1)
+    assert await first == await again == "body 0"
+    assert await drain.ask(command(0)) == "body 0"
+    assert gate.batches == [["c0"]]
+
+
+async def test_a_retryable_failure_is_asked_again_and_a_final_one_is_remembered() -> None:
+    gate = Gate()
+    gate.let_through(9)
+    drain = Drain(gate.run)
+    gate.answers = {"c0": ActorUnavailable(), "c1": Refused()}
+    assert isinstance(await drain.ask(command(0)), ActorUnavailable)
+    assert isinstance(await drain.ask(command(1)), Refused)
+    gate.answers = {}
+    assert await drain.ask(command(0)) == "body 0"
+    assert isinstance(await drain.ask(command(1)), Refused)
+
+
+async def test_memory_of_what_is_done_is_bounded() -> None:
+    gate = Gate()
+    gate.let_through(9)
+    drain = Drain(gate.run, remembered=1)
+    await drain.ask(command(0))
+    await drain.ask(command(1))
+    await drain.ask(command(0))
+    assert gate.batches == [["c0"], ["c1"], ["c0"]]
+
+
+async def test_a_caller_that_gives_up_does_not_stop_the_work() -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+    impatient = asyncio.create_task(drain.ask(command(0)))
+    await gate.entered.acquire()
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    gate.let_through(1)
+    assert await drain.ask(command(0)) == "body 0"
+    assert gate.batches == [["c0"]]
+
+
+async def test_closing_finishes_the_batch_in_flight_and_answers_the_rest() -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+    first = asyncio.create_task(drain.ask(command(0)))
+    await gate.entered.acquire()
+    waiting = asyncio.create_task(drain.ask(command(1)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(drain.close(ActorUnavailable()))
+    gate.let_through(1)
+    await closing
+    assert await first == "body 0"
+    assert isinstance(await waiting, ActorUnavailable)
+    assert isinstance(await drain.ask(command(2)), MailboxFull)
