@@ -12,8 +12,8 @@ from anyascii import anyascii
 
 # Titles and forms of company in the languages of our corridors: they say nothing about who it is.
 _NOISE_WORDS = """
-mr mrs ms miss dr prof sir haji hj bapak ibu pak bu herr frau ltd limited llc llp plc inc corp co company gmbh ag kg
-sa sas sarl srl spa bv nv oy ab as aps pt tbk cv ud fa
+mr mrs ms miss dr prof sir haji hj bapak ibu pak bu herr frau ltd limited llc llp plc inc corp co company gmbh
+ag kg sa sas sarl srl spa bv nv oy ab as aps pt tbk cv ud fa
 """
 _NOISE = frozenset(_NOISE_WORDS.split())
 # Older Indonesian spelling and common transliterations: Soekarno, Djoko, Tjahja; Youssef, Khalid.

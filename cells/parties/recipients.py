@@ -20,6 +20,7 @@ from cells.parties.sealing import open_recipient_details, seal_details, subject_
 from cells.parties.status import status_of
 from cells.parties.store import RecipientRow
 from cells.parties.token import UnknownRecipient, sign_tokens
+from cells.rails.accounts import NoRailForCurrency
 from cells.rails.rail import Party
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
@@ -127,13 +128,7 @@ class Recipients:
         return {row_id: verdicts.get(row_id) or UnknownRecipient(pointer="/recipient") for row_id in row_ids}
 
     def _prepare(self, tenant_id: str, request: RecipientNew) -> tuple[RecipientRow, RecipientDetails]:
-        if request.currency not in self._entry.currencies:
-            region = self._directory.region_of_currency.get(request.currency)
-            raise WrongRegion(
-                f"Accounts in {request.currency} are not held in {self._entry.region}.",
-                pointer="/currency",
-                region=region,
-            )
+        self._refuse_if_elsewhere(request.currency)
         account, canonical, country = checked_account(request)
         row_id = mint("rcp", self._entry.name)
         [token] = sign_tokens(self._signing_key, tenant_id, [(row_id, request.currency)])
@@ -156,6 +151,17 @@ class Recipients:
             lei=request.lei,
         )
         return row, details
+
+    def _refuse_if_elsewhere(self, currency: str) -> None:
+        region = self._directory.region_of_currency.get(currency)
+        if region is None:
+            raise NoRailForCurrency(f"No region pays accounts in {currency}.", pointer="/currency")
+        if region != self._entry.region:
+            raise WrongRegion(
+                f"Accounts in {currency} are held in {region}; register the recipient there.",
+                pointer="/currency",
+                region=region,
+            )
 
     async def _save(
         self, connection: Connection, tenant_id: str, items: Sequence[tuple[RecipientRow, RecipientDetails]]

@@ -11,7 +11,7 @@ from cells.parties.models import BankAccount, Payer, Recipient, RecipientNew
 from cells.parties.payers import UnknownPayer, open_payers, payer_party
 from cells.parties.recipients import WrongRegion, open_for_payout
 from cells.parties.token import TokenCheck, TokenVerifier, UnknownRecipient
-from cells.rails.accounts import AccountInvalid, IbanInvalid
+from cells.rails.accounts import AccountInvalid, IbanInvalid, NoRailForCurrency
 from cells.rails.rail import Account
 from residency.errors import KovraError
 from tests.integration.party_room import PartyRoom, indonesian, open_party_room, payer
@@ -71,14 +71,16 @@ async def test_one_refused_recipient_does_not_stop_the_others(cell_database: Dat
     no_form = RecipientNew(
         currency="EUR", name="Anna Lind", account=BankAccount(sort_code="040004", account_number="12345678")
     )
+    dollars = RecipientNew(currency="USD", name="Anna Lind", account=BankAccount(account_number="12345678"))
     async with open_party_room(cell_database("EU"), "eu-1") as room:
-        answers = await create(room, wrong_digit, right, indonesian(), no_form)
+        answers = await create(room, wrong_digit, right, indonesian(), no_form, dollars)
         assert isinstance(answers[0], IbanInvalid)
         assert answers[0].pointer == "/account/iban"
         assert made(answers[1]).country == "DE"
         assert isinstance(answers[2], WrongRegion)
         assert (answers[2].status, answers[2].extra) == (421, {"region": "ID"})
         assert isinstance(answers[3], AccountInvalid)
+        assert isinstance(answers[4], NoRailForCurrency)
         async with transaction(room.writer) as connection:
             assert await connection.fetchval("SELECT count(*) FROM subjects") == 1
 
