@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
+from actors.workers.border import Admitter, Exporter
+from actors.workers.sweep import Sweep
 from actors.workers.worker import Worker
+from cells.backends.nats import open_bus
+from cells.cell import found_cell, open_institution
 from cells.spec import CellSpec
 
 
@@ -24,4 +28,16 @@ class HostParts:
 @asynccontextmanager
 async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
     """The cell's workers, and the connections they share, closed after the last of them has stopped."""
-    yield ()
+    spec = parts.spec
+    await found_cell(spec)
+    institution = await open_institution(spec, "writer", name="kovra-host", connections_max=8)
+    bus = await open_bus(spec.settings.nats.url, seed=spec.settings.nats.seed, name=f"{spec.name}-host")
+    exporter = Exporter(institution, bus)
+    admitters = [
+        Admitter(institution, bus, peer.name, parts.wallets, exporter) for peer in spec.directory.peers_of(spec.name)
+    ]
+    try:
+        yield (exporter, *admitters, Sweep(institution, parts.wallets))
+    finally:
+        await bus.close()
+        await institution.close()

@@ -12,7 +12,7 @@ from cells.kit.money import CURRENCIES
 from cells.ledger.chain import Chain
 from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
 from cells.ledger.submit import ChainResult
-from cells.rails import store as rails
+from cells.rails import store_collections as collections
 from cells.transfers import notices, store
 from cells.transfers.store import Planned
 from residency.ids import number
@@ -64,7 +64,7 @@ async def close(
     ]
     if not credited:
         return
-    closed = await rails.mark_credited(connection, region, [one.collection_id for one in credited])
+    closed = await collections.close(connection, region, [one.collection_id for one in credited], "credited")
     await notices.write_credits(connection, region, [one for one in credited if one.collection_id in closed])
 
 

@@ -32,7 +32,6 @@ _BLOCKED = "RR04"  # regulatory reason
 _MISSING_PAYER = "RR01"  # missing debtor account or identification
 _UNREADABLE = "RR02"  # missing debtor name or address: the sealed part does not open
 _NO_RAIL = "AG03"  # transaction not supported
-_AMOUNT = "AM02"  # not allowed amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +98,8 @@ class Destination:
         rail = message.rail
         if rail is None or rail not in self.spec.entry.rails:
             return _NO_RAIL
-        profile = registry.profile(rail)
-        if profile.currency != message.currency:
-            return _NO_RAIL
-        amount = message.amount_minor - message.fee_minor
-        if not profile.accepts(amount):
-            return _AMOUNT
-        return None
+        objection = registry.profile_of(rail).objection(message.amount_minor - message.fee_minor, message.currency)
+        return None if objection is None else objection[0]
 
     async def _peer_wallets(self, connection: Connection, messages: Sequence[Instructed]) -> dict[tuple[str, str], str]:
         """The correspondent wallet of each (origin cell, currency): opened when the cell was (cells/cell.py)."""

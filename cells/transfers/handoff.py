@@ -13,9 +13,9 @@ from typing import Any
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
 from cells.compliance.checker import Verdict
+from cells.compliance.store import latest
 from cells.customs.admit import Admitted
 from cells.customs.export import Exported, Outbound, export
-from cells.parties.payers import Payers
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.transfers import personal, store
@@ -39,7 +39,6 @@ class Gate:
     spec: CellSpec
     keys: CellKeys
     vault: Vault
-    payers: Payers
 
 
 async def export_due(connection: Connection, gate: Gate) -> list[Exported]:
@@ -107,10 +106,8 @@ async def _parties(connection: Connection, gate: Gate, transfers: Sequence[Trans
 
 
 async def _verdicts(connection: Connection, gate: Gate, transfers: Sequence[Transfer]) -> dict[str, Verdict]:
-    """Today's verdict on each payer, by payer id. A payer deleted since acceptance keeps the last one it had."""
-    payers = {(one.tenant_id, one.payer_id or "") for one in transfers}
-    found = await gate.payers.last_verdicts(connection, [payer_id for _, payer_id in payers])
-    return found
+    """The verdict that each payer was accepted under, by payer id: what the attestation says of the screening."""
+    return await latest(connection, gate.spec.region, sorted({one.payer_id or "" for one in transfers}))
 
 
 def _outbound(

@@ -12,10 +12,10 @@ silence is LedgerUnknown: the batch ends unknown, the journal knows what was pla
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
@@ -36,6 +36,7 @@ from cells.transfers.origin_leg import Acceptance, Intent, Origin
 from cells.transfers.recovery import need_of
 from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.transfer import (
+    PEER_TENANT_PREFIX,
     Books,
     Contradiction,
     InsufficientFunds,
@@ -51,8 +52,13 @@ from residency.errors import KovraError
 _log = logging.getLogger("kovra.saga")
 _ROOM = "wallet"
 
-# Hands transfers to the rail actor of their rail; it has taken them when this returns.
-Submit = Callable[[str, Sequence[str]], Awaitable[None]]
+
+class RailDoor(Protocol):
+    """The one inversion of the house: the saga knows that rails can be asked, and is handed the way to them from above."""
+
+    async def submit(self, rail: str, transfer_ids: Sequence[str]) -> None:
+        """Hand transfers to a rail's actor; they are on record there when this returns. Raises KovraError."""
+        ...
 
 
 @dataclass(slots=True)
@@ -74,7 +80,7 @@ class Saga:
 
     def __init__(
         self, entry: CellEntry, cell_numbers: Mapping[str, int], pool: Pool, ledger: Ledger, origin: Origin, host: str,
-        submit: Submit,
+        rails: RailDoor,
     ) -> None:  # fmt: skip
         self._entry = entry
         self._numbers = cell_numbers
@@ -82,7 +88,7 @@ class Saga:
         self._ledger = ledger
         self._origin = origin
         self._host = host
-        self._submit = submit
+        self._rails = rails
         self._wallets: dict[str, Wallet] = {}
         self._handing: set[asyncio.Task[None]] = set()
 
@@ -92,8 +98,10 @@ class Saga:
         async with transaction(self._pool) as connection:
             found = await tenants.find_wallets(connection, region, wallet_ids)
             epochs = await tenants.bump_epoch(connection, region, list(found), self._host)
-        opened = await self._ledger.create_accounts([chart.opening(_account(one)) for one in found.values()])
-        for wallet, result in zip(found.values(), opened, strict=True):
+        # A peer's wallet has no account of its own: its chains run on REGIONAL_SETTLEMENT, which the cell opened.
+        own = [one for one in found.values() if not one.tenant_id.startswith(PEER_TENANT_PREFIX)]
+        opened = await self._ledger.create_accounts([chart.opening(_account(one)) for one in own])
+        for wallet, result in zip(own, opened, strict=True):
             assert result.name in ("CREATED", "EXISTS"), f"the ledger refused to open {wallet.wallet_id}: {result.name}"
         self._wallets |= found
         return epochs
@@ -143,6 +151,8 @@ class Saga:
         for index in live:
             bodies.setdefault(turn.batch[index].name, {})[index] = turn.batch[index].body
         turn.told = bodies.get("tell", {})
+        if doubtful := list(bodies.get("doubt", {}).values()):
+            await store.mark_in_doubt(connection, region, doubtful)
         cancels = bodies.get("cancel", {})
         turn.answering |= cancels
         intents = await self._intend(connection, turn, bodies.get("accept", {}))
@@ -239,13 +249,13 @@ class Saga:
 
     async def _submit_quietly(self, rail: str, transfer_ids: Sequence[str]) -> None:
         try:
-            await self._submit(rail, transfer_ids)
+            await self._rails.submit(rail, transfer_ids)
         except KovraError as error:
             _log.warning("%d transfers are not with %s yet: %s", len(transfer_ids), rail, error.code)
 
 
 def _account(wallet: Wallet) -> int:
-    """W of a wallet. A peer's wallet has none of its own: its chains run on REGIONAL_SETTLEMENT."""
+    """W of a wallet."""
     return chart.wallet(wallet.owner_number, CURRENCIES[wallet.currency].number, wallet.qualifier)
 
 

@@ -1,0 +1,219 @@
+"""The two workers at the border: the exporter (out) and one admitter per origin (in).
+
+Out: take what is due, one transaction that transitions, signs and logs; then publish what is not published, and the receipts that
+are owed. In: a batch off the link, one transaction that verifies, orders and logs it and makes its legs; then ack, then tell the
+wallets. An ack is never the commit; a wallet that was not told is found by the sweep.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from actors.wallets import Wallets
+from actors.workers.worker import sleep_unless
+from cells.backends.nats import DUPLICATE_WINDOW_S, Arrived, Bus, BusUnavailable, Inbox, Outgoing
+from cells.backends.postgres import StoreUnavailable, listening, transaction
+from cells.cell import Institution
+from cells.customs.admit import Admitted, Duplicate, Gap, Refused, admit
+from cells.customs.receipts import Closed, OutgoingReceipt, close_through, make_receipts
+from cells.customs.store_outbox import Publication, mark_published, overdue, unpublished
+from cells.kit.command import Command
+from cells.transfers import handoff
+from cells.transfers.machine import Event
+from cells.transfers.recovery import told_by_answer
+from cells.transfers.step import EXPORT_CHANNEL
+from cells.transfers.transfer import Told, Transfer
+from residency.errors import KovraError
+from residency.ids import compact
+from residency.links import Corridor, peers
+from residency.messages import Receipt
+
+_log = logging.getLogger("kovra.border")
+_PUBLISH_BATCH = 500
+_ADMIT_BATCH = 500
+# A wake-up that was lost with its connection costs this much.
+_LOOK_EVERY_S = 0.5
+# Longer than the broker's deduplication window, or the broker would drop the repetition.
+_OVERDUE = timedelta(seconds=DUPLICATE_WINDOW_S + 5)
+_LOOK_FOR_OVERDUE_EVERY_S = 5.0
+_FETCH_TIMEOUT_S = 1.0
+_GAP_DELAY_S = 0.2
+
+
+class Exporter:
+    """Everything that leaves the cell, in the order of its corridors. One per cell."""
+
+    name = "exporter"
+
+    def __init__(self, institution: Institution, bus: Bus) -> None:
+        self._institution = institution
+        self._bus = bus
+        self._wake = asyncio.Event()
+        self._exported = self._published = 0
+
+    def wake(self) -> None:
+        """Something may be due: an admission that owes a receipt, or a transfer that waits for export."""
+        self._wake.set()
+
+    def health(self) -> Mapping[str, Any]:
+        return {"exported": self._exported, "published": self._published, "bus": self._bus.connected}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        spec = self._institution.spec
+        await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
+        repeat = asyncio.create_task(self._repeat_overdue(stop))
+        try:
+            async with listening(self._institution.pool, EXPORT_CHANNEL, self.wake) as connection:
+                while not stop.is_set() and not connection.is_closed():
+                    self._wake.clear()
+                    if not await self._round():
+                        await self._wait()
+        finally:
+            repeat.cancel()
+
+    async def _round(self) -> bool:
+        """One look at everything that may be due; whether there was anything."""
+        institution = self._institution
+        async with transaction(institution.pool) as connection:
+            exported = await handoff.export_due(connection, institution.gate)
+        async with transaction(institution.pool) as connection:
+            receipts = await make_receipts(connection, institution.spec, institution.keys, institution.spec.directory)
+        async with transaction(institution.pool) as connection:
+            waiting = await unpublished(connection, _PUBLISH_BATCH)
+        self._exported += len(exported)
+        await self._publish(waiting, receipts)
+        return bool(exported or waiting)
+
+    async def _publish(self, waiting: Sequence[Publication], receipts: Sequence[OutgoingReceipt]) -> None:
+        messages = [Outgoing(one.subject, one.message_id, one.envelope) for one in (*waiting, *receipts)]
+        if not messages:
+            return
+        sequences = await self._bus.publish_batch(messages)
+        known = [one for one, sequence in zip(waiting, sequences, strict=False) if sequence is not None]
+        if not any(sequence is not None for sequence in sequences):
+            # A wiped store has lost its streams: they come back here, and what is not receipted is published again.
+            spec = self._institution.spec
+            await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
+            raise BusUnavailable("nothing of a batch was taken")
+        async with transaction(self._institution.pool) as connection:
+            await mark_published(connection, known)
+        self._published += len(known)
+
+    async def _repeat_overdue(self, stop: asyncio.Event) -> None:
+        """What was published and not receipted in time is published again: a broker may have lost it."""
+        while not stop.is_set():
+            await sleep_unless(stop, _LOOK_FOR_OVERDUE_EVERY_S)
+            try:
+                async with transaction(self._institution.pool) as connection:
+                    late = await overdue(connection, _OVERDUE)
+                await self._publish(late, [])
+            except KovraError as error:
+                _log.warning("overdue envelopes wait: %s", error.code)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_EVERY_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+class Admitter:
+    """What one origin sends, admitted in order."""
+
+    def __init__(self, institution: Institution, bus: Bus, origin: str, wallets: Wallets, exporter: Exporter) -> None:
+        self.name = f"admitter-{compact(origin)}"
+        self._institution = institution
+        self._bus = bus
+        self._corridor = Corridor(compact(origin), institution.spec.entry.compact)
+        self._wallets = wallets
+        self._exporter = exporter
+        self._inbox: Inbox | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._admitted = self._refused = 0
+
+    def health(self) -> Mapping[str, Any]:
+        silent = self._inbox.silent_s if self._inbox else None
+        return {"admitted": self._admitted, "refused": self._refused, "silent_s": silent}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        if self._inbox is None:
+            self._inbox = await self._bus.inbox(self._corridor)
+        while not stop.is_set():
+            arrived = await self._inbox.fetch(_ADMIT_BATCH, _FETCH_TIMEOUT_S)
+            if arrived:
+                await self._take(sorted(arrived, key=lambda one: one.sequence))
+
+    async def _take(self, arrived: Sequence[Arrived]) -> None:
+        receipt_subject = self._corridor.subject(Receipt.kind)
+        receipts = [one for one in arrived if one.subject == receipt_subject]
+        envelopes = [one for one in arrived if one.subject != receipt_subject]
+        try:
+            await self._take_envelopes(envelopes)
+            await self._take_receipts(receipts)
+        except (StoreUnavailable, BusUnavailable) as error:
+            _log.warning("%s: %d messages come again: %s", self.name, len(arrived), error.code)
+
+    async def _take_envelopes(self, envelopes: Sequence[Arrived]) -> None:
+        if not envelopes:
+            return
+        institution = self._institution
+        spec = institution.spec
+        async with transaction(institution.pool) as connection:
+            decisions = await admit(
+                connection, spec, institution.keys, spec.directory, [one.body for one in envelopes]
+            )
+            admitted = [one for one in decisions if isinstance(one, Admitted)]
+            legs = await institution.destination.admit(connection, admitted)
+            answered = await handoff.admit_answers(connection, spec.region, admitted)
+        self._admitted += len(admitted)
+        for one, decision in zip(envelopes, decisions, strict=True):
+            await self._acknowledge(one, decision)
+        self._exporter.wake()
+        self._tell([*(_taken(leg) for leg in legs), *(_answer(one) for one in answered)])
+
+    async def _acknowledge(self, one: Arrived, decision: object) -> None:
+        match decision:
+            case Admitted() | Duplicate():
+                await one.ack()
+            case Gap():
+                await one.nak(_GAP_DELAY_S)
+            case Refused(reason=reason):
+                self._refused += 1
+                _log.error("%s: refused an envelope: %s", self.name, reason)
+                await one.term()
+
+    async def _take_receipts(self, receipts: Sequence[Arrived]) -> None:
+        institution = self._institution
+        spec = institution.spec
+        for one in receipts:
+            async with transaction(institution.pool) as connection:
+                closed = await close_through(connection, spec, spec.directory, one.body)
+                if isinstance(closed, Closed):
+                    await handoff.receipted(connection, spec.region, closed.peer, closed.through)
+            await one.ack() if isinstance(closed, Closed) else await one.term()
+
+    def _tell(self, commands: Sequence[Command]) -> None:
+        """Tell the wallets while the next batch is admitted. What is not taken is found by the sweep."""
+        if not commands:
+            return
+        task = asyncio.create_task(self._tell_quietly(commands))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_quietly(self, commands: Sequence[Command]) -> None:
+        for reply in await self._wallets.ask_many(commands):
+            if isinstance(reply, KovraError):
+                _log.warning("%s: a wallet was not told: %s", self.name, reply.code)
+
+
+def _taken(leg: Transfer) -> Command:
+    told = Told(leg.transfer_id, Event.TAKEN)
+    return Command(f"{leg.transfer_id}:{told.event}", leg.wallet_id, "tell", told)
+
+
+def _answer(transfer: Transfer) -> Command:
+    told = told_by_answer(transfer)
+    return Command(f"{transfer.transfer_id}:{told.event}", transfer.wallet_id, "tell", told)

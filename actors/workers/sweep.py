@@ -1,0 +1,85 @@
+"""The sweep: whatever has stood still for a while is handed to its wallet's actor again, which knows what it needs.
+
+The last line of "never lost": every other way of moving a payment on may fail, this one starts from the record. It runs at start,
+and then at a steady pace; it tells nothing but "take this up again", so it may run twice, or beside whatever is under way.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from actors.wallets import Wallets
+from actors.workers.worker import sleep_unless
+from cells.backends.postgres import transaction
+from cells.cell import Institution
+from cells.kit.command import Command
+from cells.rails import store_collections
+from cells.rails.store_collections import CollectionRow
+from cells.transfers import store
+from cells.transfers.collection_leg import Deposit
+from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.sweep")
+_EVERY_S = 1.0
+# Long enough that a payment under way is left alone; short enough that nobody waits for it.
+_STILL_FOR = timedelta(seconds=3)
+_PAGE = 500
+
+
+class Sweep:
+    """One per cell."""
+
+    name = "sweep"
+
+    def __init__(self, institution: Institution, wallets: Wallets) -> None:
+        self._institution = institution
+        self._wallets = wallets
+        self._rounds = 0
+        self._standing = 0
+
+    def health(self) -> Mapping[str, Any]:
+        return {"rounds": self._rounds, "standing_still": self._standing}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._standing = await self._transfers(stop) + await self._collections()
+            self._rounds += 1
+            await sleep_unless(stop, _EVERY_S)
+
+    async def _transfers(self, stop: asyncio.Event) -> int:
+        after, count = "", 0
+        while not stop.is_set():
+            async with transaction(self._institution.pool) as connection:
+                page = await store.moving(
+                    connection, self._institution.spec.region, older_than=_STILL_FOR, after=after, limit=_PAGE
+                )
+            if not page:
+                break
+            after, count = page[-1].transfer_id, count + len(page)
+            # A new id each round: what was answered "nothing to do" a moment ago may have something to do now.
+            stamp = f"{datetime.now(UTC):%H%M%S%f}"
+            await self._ask([
+                Command(f"{one.transfer_id}:resume:{stamp}", one.wallet_id, "resume", one.transfer_id) for one in page
+            ])  # fmt: skip
+        return count
+
+    async def _collections(self) -> int:
+        before = datetime.now(UTC) - _STILL_FOR
+        async with transaction(self._institution.pool) as connection:
+            rows = await store_collections.stuck(connection, self._institution.spec.region, before, _PAGE)
+        await self._ask([deposit_command(one) for one in rows if one.wallet_id is not None])
+        return len(rows)
+
+    async def _ask(self, commands: Sequence[Command]) -> None:
+        for reply in await self._wallets.ask_many(commands):
+            if isinstance(reply, KovraError):
+                _log.warning("a wallet did not take up what stood still: %s", reply.code)
+
+
+def deposit_command(row: CollectionRow) -> Command:
+    """What the wallet is asked for a collection on record; the same id however often it is asked."""
+    assert row.tenant_id is not None and row.wallet_id is not None
+    deposit = Deposit(row.collection_id, row.tenant_id, row.wallet_id, row.rail, row.amount, row.currency)
+    return Command(f"{row.collection_id}:deposit", row.wallet_id, "deposit", deposit)

@@ -1,0 +1,179 @@
+"""The one place where a cell is assembled and closed. A process opens the parts it needs and no others:
+
+    open_institution   keys, vault, parties, screening: what the API, the workers and the actors share
+    open_wallet_handler, open_rail_desk   what the actors' processes build inside (named in actors/deployment.py)
+    found_cell         what must be there before the first payment: platform accounts, peers, prefunding
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from cells.backends.postgres import Pool, open_pool, transaction
+from cells.backends.vault import Vault
+from cells.compliance.list_checker import ListChecker
+from cells.compliance.lists import load_lists
+from cells.compliance.rules import load_rules
+from cells.compliance.standing import Standing
+from cells.kit.command import WalletHandler
+from cells.kit.money import CURRENCIES
+from cells.ledger import house
+from cells.ledger.ledger import Ledger
+from cells.ledger.postgres import PostgresLedger
+from cells.ledger.submit import submit_chains
+from cells.ledger.tigerbeetle import TigerBeetleLedger
+from cells.parties.payers import Payers
+from cells.parties.recipients import Recipients
+from cells.parties.sealing import name_reader
+from cells.parties.token import TokenVerifier
+from cells.rails import registry
+from cells.rails.desk import RailDesk
+from cells.spec import CellSpec, load_spec
+from cells.tenants import store as tenants
+from cells.tenants.tenant import NewWallet, Tenant
+from cells.transfers.destination_leg import Destination
+from cells.transfers.handoff import Gate
+from cells.transfers.origin_leg import Origin
+from cells.transfers.rail_desk import JournalDesk
+from cells.transfers.saga import RailDoor, Saga
+from cells.transfers.transfer import PEER_TENANT_PREFIX
+from residency.directory import CellEntry
+from residency.keys import CellKeys, load_keys
+
+Role = Literal["api", "writer"]
+# Prefunding is one decision per peer and currency, made when the cell is founded; its number keeps the posting id.
+_CAP_DECISION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """What the processes of a cell share: each has its own copy, over its own pool of one database role."""
+
+    spec: CellSpec
+    keys: CellKeys
+    vault: Vault
+    pool: Pool
+    standing: Standing
+    payers: Payers
+    recipients: Recipients
+    tokens: TokenVerifier
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.spec.entry, self.spec.directory, self.vault, self.payers, self.tokens)
+
+    @property
+    def destination(self) -> Destination:
+        return Destination(self.spec, self.vault, self.recipients, self.tokens)
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.spec, self.keys, self.vault)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def open_institution(spec: CellSpec, role: Role, *, name: str, connections_max: int) -> Institution:
+    """Raises KeysInvalid, StoreUnavailable."""
+    keys = load_keys(spec.home, spec.name, spec.directory)
+    kek_kid, _ = keys.current_kek()
+    vault = Vault(spec.region, keys.keks, kek_kid)
+    standing = Standing(spec.region, ListChecker(load_lists(), load_rules()), name_reader(vault))
+    dsn = spec.settings.postgres.api if role == "api" else spec.settings.postgres.writer
+    pool = await open_pool(dsn, size_max=connections_max, name=name)
+    return Institution(
+        spec=spec,
+        keys=keys,
+        vault=vault,
+        pool=pool,
+        standing=standing,
+        payers=Payers(spec.entry, vault, standing),
+        recipients=Recipients(spec.entry, spec.directory, vault, standing, keys.signer(spec.directory, datetime.now(UTC))[1]),
+        tokens=TokenVerifier(spec.directory),
+    )
+
+
+async def open_ledger(spec: CellSpec, *, name: str) -> Ledger:
+    """The engine that the cell's settings name. Raises LedgerUnknown or StoreUnavailable when it does not answer."""
+    settings = spec.settings.ledger
+    if settings.engine == "tigerbeetle":
+        return await TigerBeetleLedger.open(settings.cluster_id, settings.addresses)
+    return await PostgresLedger.open(spec.settings.postgres.ledger, name=name)
+
+
+async def open_wallet_handler(cell: str, rails: RailDoor) -> WalletHandler:
+    """What a hosting actor of `cell` builds inside its process."""
+    spec = load_spec(cell)
+    institution = await open_institution(spec, "writer", name="kovra-wallets", connections_max=4)
+    ledger = await open_ledger(spec, name="kovra-wallets")
+    numbers = {entry.name: entry.number for entry in spec.directory.cells.values()}
+    return Saga(spec.entry, numbers, institution.pool, ledger, institution.origin, "wallets", rails)
+
+
+async def open_rail_desk(cell: str, rail: str) -> RailDesk:
+    """What the actor of one rail of `cell` builds inside its process."""
+    spec = load_spec(cell)
+    institution = await open_institution(spec, "writer", name=f"kovra-rail-{rail}", connections_max=4)
+    settings = spec.settings.schemes[rail]
+    connection = registry.connection_to(rail, spec.entry.number, settings.url, settings.secret)
+    return JournalDesk(spec, institution.pool, institution.vault, registry.open_rail(rail, connection), rail)
+
+
+async def found_cell(spec: CellSpec) -> None:
+    """Make sure of what every payment rests on. Idempotent: run at every start of the cell's host.
+
+    The platform's accounts; for each peer a tenant of its own with a correspondent wallet per currency; and the prefunding that
+    caps what the peer may owe this cell.
+    """
+    pool = await open_pool(spec.settings.postgres.writer, size_max=1, name="kovra-founding")
+    ledger = await open_ledger(spec, name="kovra-founding")
+    try:
+        await _open_platform_accounts(spec, ledger)
+        async with transaction(pool) as connection:
+            peers = spec.directory.peers_of(spec.name)
+            await tenants.create_tenants(connection, spec.region, [_peer_tenant(peer) for peer in peers])
+            wanted = [
+                NewWallet(PEER_TENANT_PREFIX + peer.name, currency)
+                for peer in peers
+                for currency in spec.entry.currencies
+            ]
+            await tenants.open_wallets(connection, spec.entry, wanted)
+        await _grant_caps(spec, ledger)
+    finally:
+        await ledger.close()
+        await pool.close()
+
+
+async def _open_platform_accounts(spec: CellSpec, ledger: Ledger) -> None:
+    home = {CURRENCIES[one].number for one in spec.entry.currencies}
+    foreign = {CURRENCIES[one].number for one in spec.directory.region_of_currency} - home
+    accounts = house.platform_accounts(
+        sorted(home),
+        sorted(foreign),
+        [peer.number for peer in spec.directory.peers_of(spec.name)],
+        [(rail, CURRENCIES[registry.profile_of(rail).currency].number) for rail in spec.entry.rails],
+    )
+    results = await ledger.create_accounts(accounts)
+    refused = {result.name for result in results} - {"CREATED", "EXISTS"}
+    assert not refused, f"the ledger refused the platform's accounts: {refused}"
+
+
+async def _grant_caps(spec: CellSpec, ledger: Ledger) -> None:
+    chains = [
+        house.grant_cap(_cap_number(peer, currency), peer.number, CURRENCIES[currency].number, amount)
+        for peer in spec.directory.peers_of(spec.name)
+        for currency, amount in spec.entry.settlement.peer_cap_minor.items()
+    ]
+    results = await submit_chains(ledger, chains)
+    assert all(one.applied for one in results), "a prefunding was declared anew: grant the difference as a decision of its own"
+
+
+def _cap_number(peer: CellEntry, currency: str) -> int:
+    """The u128 that stands for the founding prefunding of one peer and currency, in place of a payment."""
+    return _CAP_DECISION << 80 | peer.number << 24 | CURRENCIES[currency].number
+
+
+def _peer_tenant(peer: CellEntry) -> Tenant:
+    """A peer cell as the tenant of its correspondent wallets. It has no key and no tier of its own."""
+    return Tenant(PEER_TENANT_PREFIX + peer.name, peer.name, peer.region, peer.name, "cell", peer.number)

@@ -1,0 +1,57 @@
+"""What partners are told, written in the commit of the transition that it is about. Thin: ids, states, amounts, codes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cells.backends.postgres import Connection
+from cells.kit.money import format_amount
+from cells.transfers.machine import public
+from cells.transfers.transfer import Transfer
+from cells.webhooks.events import NewEvent
+from cells.webhooks.store import append_events
+
+if TYPE_CHECKING:
+    from cells.transfers.collection_leg import Deposit
+
+
+async def write(connection: Connection, region: str, transfers: Sequence[Transfer]) -> None:
+    """One event for each transfer, named after the state it has just reached."""
+    if transfers:
+        await append_events(connection, region, [_of_transfer(one) for one in transfers])
+
+
+async def write_credits(connection: Connection, region: str, deposits: Sequence["Deposit"]) -> None:
+    """One `wallet.credited` for each collection that has been booked."""
+    if deposits:
+        await append_events(connection, region, [_of_deposit(one) for one in deposits])
+
+
+def _of_transfer(transfer: Transfer) -> NewEvent:
+    state = str(public(transfer.state))
+    source, target = transfer.source_currency, transfer.target_currency
+    data = {
+        "transfer_id": transfer.transfer_id,
+        "quote_id": transfer.quote_id,
+        "recipient_id": transfer.recipient_id,
+        "payer_id": transfer.payer_id,
+        "wallet_id": transfer.wallet_id,
+        "state": state,
+        "source_amount": {"value": format_amount(transfer.source_total, source), "currency": source},
+        "target_amount": {"value": format_amount(transfer.payout_amount, target), "currency": target},
+        "fee": {"value": format_amount(transfer.fee, source), "currency": source},
+        "rail": transfer.rail,
+        "reason_code": transfer.reason_code,
+        "scheme_reference": transfer.scheme_reference,
+        "metadata": dict(transfer.metadata),
+    }
+    return NewEvent.of(transfer.tenant_id, f"transfer.{state.lower()}", transfer.transfer_id, data)
+
+
+def _of_deposit(deposit: "Deposit") -> NewEvent:
+    data = {
+        "collection_id": deposit.collection_id,
+        "wallet_id": deposit.wallet_id,
+        "amount": {"value": format_amount(deposit.amount, deposit.currency), "currency": deposit.currency},
+        "rail": deposit.rail,
+    }
+    return NewEvent.of(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)

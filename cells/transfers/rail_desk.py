@@ -1,0 +1,130 @@
+"""What stands behind a rail actor: the record of submissions, the vault it opens parties from, and the words for the wallets.
+
+See cells.rails.desk.RailDesk. Personal data is opened here, handed to the connector, and kept nowhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from cells.backends.postgres import Connection, Pool, transaction
+from cells.backends.vault import Vault
+from cells.kit.command import Command
+from cells.parties.payers import open_payers, payer_party
+from cells.parties.recipients import open_for_payout
+from cells.parties.token import split_token
+from cells.rails import registry, store
+from cells.rails.console import wallet_account
+from cells.rails.desk import Submission
+from cells.rails.rail import InDoubt, Outcome, Party, Payout, Rail, Refused, Settled
+from cells.rails.store import NewSubmission
+from cells.spec import CellSpec
+from cells.tenants import store as tenants
+from cells.transfers import personal
+from cells.transfers import store as transfers_store
+from cells.transfers.machine import Event, Leg
+from cells.transfers.transfer import Told, Transfer
+
+# ISO 20022: the account is unknown or closed (a recipient erased since the payment was accepted).
+_GONE = "AC04"
+
+
+class JournalDesk:
+    """The RailDesk of one rail of one cell, on the cell's journal and vault."""
+
+    def __init__(self, spec: CellSpec, pool: Pool, vault: Vault, rail: Rail, name: str) -> None:
+        self.rail = rail
+        self._spec = spec
+        self._region = spec.region
+        self._pool = pool
+        self._vault = vault
+        self._name = name
+
+    async def enqueue(self, transfer_ids: Sequence[str]) -> None:
+        async with transaction(self._pool) as connection:
+            found = await transfers_store.read(connection, self._region, transfer_ids)
+            new = [NewSubmission(one.transfer_id, one.tenant_id) for one in found.values()]
+            await store.enqueue(connection, self._region, self._name, new)
+
+    async def mark_asked(self, transfer_ids: Sequence[str]) -> Mapping[str, datetime]:
+        async with transaction(self._pool) as connection:
+            return await store.mark_asked(connection, self._region, transfer_ids)
+
+    async def mark_queued(self, transfer_ids: Sequence[str]) -> None:
+        async with transaction(self._pool) as connection:
+            await store.mark_queued(connection, self._region, transfer_ids)
+
+    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> None:
+        async with transaction(self._pool) as connection:
+            await store.record(connection, self._region, answers)
+
+    async def acknowledge(self, transfer_ids: Sequence[str]) -> None:
+        async with transaction(self._pool) as connection:
+            await store.acknowledge(connection, self._region, transfer_ids)
+
+    async def unfinished(self, after: str, limit: int) -> Sequence[Submission]:
+        async with transaction(self._pool) as connection:
+            return await store.unfinished(connection, self._region, self._name, after, limit)
+
+    async def prepare(self, transfer_ids: Sequence[str]) -> Sequence[Payout | Refused]:
+        """Each transfer as the scheme must hear it; Refused where the recipient is gone."""
+        async with transaction(self._pool) as connection:
+            found = await transfers_store.read(connection, self._region, transfer_ids)
+            transfers = [found[one] for one in transfer_ids]
+            rows = {one.transfer_id: split_token(one.recipient_id).row_id for one in transfers}
+            creditors = await open_for_payout(connection, self._vault, sorted(set(rows.values())))
+            debtors = await self._debtors(connection, transfers)
+        return [self._payout(one, debtors[one.transfer_id], creditors.get(rows[one.transfer_id])) for one in transfers]
+
+    async def commands(self, answers: Sequence[tuple[str, Outcome]]) -> Sequence[Command]:
+        async with transaction(self._pool) as connection:
+            found = await transfers_store.read(connection, self._region, [one for one, _ in answers])
+        return [_command(found[transfer_id], outcome) for transfer_id, outcome in answers]
+
+    async def close(self) -> None:
+        await self.rail.close()
+        await self._pool.close()
+
+    async def _debtors(self, connection: Connection, transfers: Sequence[Transfer]) -> dict[str, tuple[Party, str]]:
+        """By transfer id, who pays and with what remittance text: out of our own payers, or out of what came sealed."""
+        own = [one for one in transfers if one.leg is Leg.IN_REGION]
+        foreign = [one for one in transfers if one.leg is Leg.DESTINATION]
+        sealed = await personal.open_parties(connection, self._vault, [one.transfer_id for one in foreign])
+        debtors = {
+            one.transfer_id: (personal.debtor_of(sealed[one.transfer_id]), sealed[one.transfer_id].remittance or "")
+            for one in foreign
+        }
+        if own:
+            payers = await open_payers(connection, self._vault, sorted({one.payer_id or "" for one in own}))
+            wallets = await tenants.find_wallets(connection, self._region, sorted({one.wallet_id for one in own}))
+            texts = await personal.open_remittances(connection, self._vault, [one.transfer_id for one in own])
+            form = registry.profile_of(self._name).account_form
+            for one in own:
+                account = wallet_account(form, wallets[one.wallet_id].account_number)
+                party = payer_party(payers[one.payer_id or ""], account)
+                debtors[one.transfer_id] = (party, texts.get(one.transfer_id, ""))
+        return debtors
+
+    def _payout(self, transfer: Transfer, debtor: tuple[Party, str], creditor: Party | None) -> Payout | Refused:
+        if creditor is None:
+            return Refused(_GONE, "The recipient's account is no longer on file.", datetime.now(UTC))
+        return Payout(
+            transfer_id=transfer.transfer_id,
+            amount_minor=transfer.payout_amount,
+            currency=transfer.target_currency,
+            debtor=debtor[0],
+            creditor=creditor,
+            remittance=debtor[1],
+        )
+
+
+def _command(transfer: Transfer, outcome: Outcome) -> Command:
+    """The scheme's answer as its wallet is told of it; the id is made of transfer and answer, so a repetition is one."""
+    transfer_id = transfer.transfer_id
+    match outcome:
+        case Settled(scheme_reference=reference):
+            told = Told(transfer_id, Event.RAIL_SETTLED, {"scheme_reference": reference})
+        case Refused(reason_code=reason_code):
+            told = Told(transfer_id, Event.RAIL_REFUSED, {"reason_code": reason_code})
+        case InDoubt():
+            return Command(f"{transfer_id}:in_doubt", transfer.wallet_id, "doubt", transfer_id)
+    return Command(f"{transfer_id}:{told.event}", transfer.wallet_id, "tell", told)
