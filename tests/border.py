@@ -1,4 +1,4 @@
-"""A world of cells with keys, and the messages they send each other: for every test that touches the border."""
+"""A world of cells with keys, and the messages they send each other, for tests that touch the border."""
 
 import base64
 import secrets
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -50,11 +51,16 @@ def published(
     not_after: datetime = NOW + timedelta(days=90),
 ) -> tuple[PublicKey, ...]:
     """The public halves as the directory holds them."""
-    return tuple(
-        PublicKey(kid=kid, use=use, public_hex=public_hex(key), not_before=not_before, not_after=not_after)
-        for use, held in (("signing", keys.signing), ("sealing", keys.sealing))
-        for kid, key in held.items()
-    )
+
+    def one(
+        kid: str, use: Literal["signing", "sealing"], key: Ed25519PrivateKey | X25519PrivateKey
+    ) -> PublicKey:
+        return PublicKey(
+            kid=kid, use=use, public_hex=public_hex(key), not_before=not_before, not_after=not_after
+        )
+
+    signing = (one(kid, "signing", key) for kid, key in keys.signing.items())
+    return (*signing, *(one(kid, "sealing", key) for kid, key in keys.sealing.items()))
 
 
 def with_keys(entry: CellEntry, *held: PublicKey) -> CellEntry:

@@ -1,4 +1,4 @@
-"""The envelope: whatever is forged, altered, misdirected or out of date is refused; the sealed part opens for one cell only."""
+"""The envelope: forged, altered, misdirected and outdated ones are refused; the seal opens for one cell only."""
 
 import hashlib
 import struct
@@ -25,7 +25,7 @@ from residency.envelope import (
 from residency.jurisdictions import NoCorridor
 from residency.keys import CellKeys, kid_for
 from residency.messages import Receipt
-from residency.sealing import SealUnreadable
+from residency.sealing import SealUnreadable, seal_bytes
 from residency.travel_rule import CrossingRefused, crossed_fields, demand, select
 from tests.border import (
     NOW,
@@ -136,13 +136,16 @@ def test_an_oversized_envelope_is_refused_unread() -> None:
 
 def test_a_forger_with_keys_of_his_own_is_refused() -> None:
     forger = replace(
-        make_keys("eu-1"), signing=dict(zip(WORLD.keys["eu-1"].signing, make_keys("eu-1").signing.values()))
+        make_keys("eu-1"),
+        signing=dict(zip(WORLD.keys["eu-1"].signing, make_keys("eu-1").signing.values(), strict=True)),
     )
-    assert refused(resigned(*frames(SENT.data)[:3], keys=forger)) == "signature"
+    header, message, sealed, _ = frames(SENT.data)
+    assert refused(resigned(header, message, sealed, forger)) == "signature"
 
 
 def test_another_cell_cannot_sign_for_the_sender() -> None:
-    assert refused(resigned(*frames(SENT.data)[:3], keys=WORLD.keys["uk-1"])) == "signature"
+    header, message, sealed, _ = frames(SENT.data)
+    assert refused(resigned(header, message, sealed, WORLD.keys["uk-1"])) == "signature"
 
 
 def test_a_kid_of_another_cell_or_of_another_use_is_unknown() -> None:
@@ -242,14 +245,12 @@ def test_the_sealed_part_opens_beside_no_other_clear_part() -> None:
 
 
 def test_a_header_that_names_other_fields_than_are_sealed_does_not_unseal() -> None:
-    import residency.envelope as wire
-
     header = SENT.header.model_copy(update={"sealed_fields": ("payer.account_number", "payer.name")})
     message = frames(SENT.data)[1]
     header_json = Header.model_validate(header).model_dump_json().encode()
     clear = b"KVB1" + b"".join(struct.pack(">I", len(part)) + part for part in (header_json, message))
     (public,) = (key.public_key() for key in WORLD.keys["id-1"].sealing.values())
-    sealed = wire.seal_bytes(LEAST.model_dump_json(exclude_none=True).encode(), public, clear)
+    sealed = seal_bytes(LEAST.model_dump_json(exclude_none=True).encode(), public, clear)
     with pytest.raises(SealUnreadable, match="other fields"):
         unseal(opened(resigned(header_json, message, sealed)), WORLD.keys["id-1"])
 
