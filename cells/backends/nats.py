@@ -20,7 +20,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -102,7 +102,11 @@ def _translated(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message from another cell, to be admitted and then acked. `deliveries` counts from one."""
+    """A message from another cell, to be admitted and then acked. `deliveries` counts from one.
+
+    `sequence` is the origin's stream's, and 0 for a message that no consumer of the origin's sent: such a one is for
+    admission to refuse, and the three answers below then do nothing.
+    """
 
     subject: str
     message_id: str
@@ -112,27 +116,31 @@ class Arrived:
     _message: Msg
 
     async def ack(self) -> None:
-        """Delete it from the stream. Only after the inbox row is committed."""
+        """Do not send it again. Only after the inbox row is committed. Raises BusUnavailable."""
         with _translated("ack"):
-            await self._message.ack()
+            if self.sequence:
+                await self._message.ack()
 
     async def nak(self, delay_s: float) -> None:
-        """Deliver it again after `delay_s`."""
+        """Send it again after `delay_s`. Raises BusUnavailable."""
         with _translated("nak"):
-            await self._message.nak(delay_s)
+            if self.sequence:
+                await self._message.nak(delay_s)
 
     async def term(self) -> None:
-        """Delete it and never deliver it again: it was refused, and the refusal is on the record."""
+        """Never send it again: it was refused, and the refusal is on the record. Raises BusUnavailable."""
         with _translated("term"):
-            await self._message.term()
+            if self.sequence:
+                await self._message.term()
 
 
 class Inbox:
     """What one origin sends us, in batches. Use from one task; build it with `Bus.inbox`."""
 
-    def __init__(self) -> None:
-        # Bounded by the origin, which sends no more than UNACKED_MAX ahead of the acks.
-        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()
+    def __init__(self, corridor: Corridor) -> None:
+        self._ack_prefix = corridor.acks.removesuffix(">")
+        # The origin sends no more than UNACKED_MAX ahead of the acks; more than that comes from somebody else.
+        self._arrived: asyncio.Queue[Arrived] = asyncio.Queue(4 * UNACKED_MAX)
         self._heard_at: float | None = None
 
     @property
@@ -147,24 +155,35 @@ class Inbox:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                messages = [_arrived(await self._arrived.get())]
+                messages = [await self._arrived.get()]
         except TimeoutError:
             return []
         while len(messages) < batch and not self._arrived.empty():
-            messages.append(_arrived(self._arrived.get_nowait()))
+            messages.append(self._arrived.get_nowait())
         return messages
 
     async def receive(self, message: Msg) -> None:
         """The subscription's callback."""
         self._heard_at = time.monotonic()
-        if "Status" not in (message.headers or {}):  # else a heartbeat
-            self._arrived.put_nowait(message)
+        if "Status" in (message.headers or {}):  # a heartbeat
+            return
+        try:
+            self._arrived.put_nowait(self._judged(message))
+        except asyncio.QueueFull:
+            log.warning(
+                "inbox %s is full: a message was dropped, and comes again if it was a real one",
+                message.subject,
+            )
 
-
-def _arrived(message: Msg) -> Arrived:
-    meta = message.metadata
-    message_id = (message.headers or {}).get("Nats-Msg-Id", "")
-    return Arrived(message.subject, message_id, message.data, meta.sequence.stream, meta.num_delivered, message)
+    def _judged(self, message: Msg) -> Arrived:
+        sequence, deliveries = 0, 1
+        # Whoever controls the transit chooses the reply subject, and an ack is a publish with our permissions: to
+        # $JS.API.STREAM.DELETE, if we let them.
+        if message.reply.startswith(self._ack_prefix):
+            with suppress(ValueError, IndexError, nats.errors.NotJSMessageError):
+                sequence, deliveries = message.metadata.sequence.stream, message.metadata.num_delivered
+        message_id = (message.headers or {}).get("Nats-Msg-Id", "")
+        return Arrived(message.subject, message_id, message.data, sequence, deliveries, message)
 
 
 class Bus:
@@ -207,7 +226,9 @@ class Bus:
                 for message in messages:
                     assert len(message.body) <= MESSAGE_MAX_BYTES, "an envelope has a limit of its own"
                     headers = {"Nats-Msg-Id": message.message_id}
-                    futures.append(await self._js.publish_async(message.subject, message.body, headers=headers))
+                    futures.append(
+                        await self._js.publish_async(message.subject, message.body, headers=headers)
+                    )
                 if futures:
                     await asyncio.wait(futures)
         except LOST as error:
@@ -216,8 +237,11 @@ class Bus:
         return sequences + [None] * (len(messages) - len(sequences))
 
     async def inbox(self, corridor: Corridor) -> Inbox:
-        """Listen to one incoming corridor, as long as the bus lives. Raises BusUnavailable."""
-        inbox = Inbox()
+        """Listen to one incoming corridor, as long as the bus lives; a second listener gets the same messages again.
+
+        Raises BusUnavailable.
+        """
+        inbox = Inbox(corridor)
         with _translated("open inbox"):
             await self._client.subscribe(corridor.delivery, cb=inbox.receive)
             await self._client.flush()
@@ -238,7 +262,9 @@ class Bus:
             for corridor in outgoing(me, peers):
                 info = await self._js.consumer_info(corridor.stream, corridor.consumer)
                 states.append(
-                    LinkState(corridor, bool(info.push_bound), info.num_pending or 0, info.num_ack_pending or 0)
+                    LinkState(
+                        corridor, bool(info.push_bound), info.num_pending or 0, info.num_ack_pending or 0
+                    )
                 )
         return states
 
@@ -248,6 +274,8 @@ class Bus:
 
     async def ping(self, timeout_s: float = 1.0) -> float:
         """Round trip to the broker in seconds. Raises BusUnavailable."""
+        if not self._client.is_connected:
+            raise BusUnavailable("ping: not connected")
         started = time.monotonic()
         with _translated("ping"):
             await asyncio.wait_for(self._client.flush(), timeout_s)

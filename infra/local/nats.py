@@ -85,38 +85,48 @@ def cell_config(
             "subscribe": ["_INBOX.>", *(one.delivery for one in theirs)],
         },
     }
-    return _render({
-        "server_name": f"kovra-{cell}",
-        "host": host,
-        "port": port,
-        "http": f"{host}:{monitor_port}",
-        "max_payload": MAX_PAYLOAD_BYTES,
-        "jetstream": {
-            "store_dir": str(store),
-            "domain": cell,
-            # Without it JetStream flushes every two minutes, and a power cut loses what it acknowledged.
-            "sync_interval": "always",
-            "max_memory_store": 0,
-            # Twice, because amending a stream reserves it anew beside what it has.
-            "max_file_store": 2 * len(peers) * STREAM_MAX_BYTES + STORE_SLACK_BYTES,
-        },
-        "accounts": {
-            CELL: {
-                "jetstream": "enabled",
-                "users": [worker],
-                "exports": [one for corridor in ours for one in _exports(corridor, LINK)],
-                "imports": [one for corridor in theirs for one in _imports(corridor, LINK)],
+    return _render(
+        {
+            "server_name": f"kovra-{cell}",
+            "host": host,
+            "port": port,
+            "http": f"{host}:{monitor_port}",
+            "max_payload": MAX_PAYLOAD_BYTES,
+            "jetstream": {
+                "store_dir": str(store),
+                "domain": cell,
+                # Without it JetStream flushes every two minutes, and a power cut loses what it acknowledged.
+                "sync_interval": "always",
+                "max_memory_store": 0,
+                # Twice, because amending a stream reserves it anew beside what it has.
+                "max_file_store": 2 * len(peers) * STREAM_MAX_BYTES + STORE_SLACK_BYTES,
             },
-            LINK: {
-                "exports": [one for corridor in theirs for one in _exports(corridor, CELL)],
-                "imports": [one for corridor in ours for one in _imports(corridor, CELL)],
+            "accounts": {
+                CELL: {
+                    "jetstream": "enabled",
+                    "users": [worker],
+                    "exports": [one for corridor in ours for one in _exports(corridor, LINK)],
+                    "imports": [one for corridor in theirs for one in _imports(corridor, LINK)],
+                },
+                LINK: {
+                    "exports": [one for corridor in theirs for one in _exports(corridor, CELL)],
+                    "imports": [one for corridor in ours for one in _imports(corridor, CELL)],
+                },
             },
-        },
-        "leafnodes": {
-            "reconnect": "1s",
-            "remotes": [{"url": transit_url, "account": LINK, "nkey": leaf_seed}],
-        },
-    })
+            "leafnodes": {
+                "reconnect": "1s",
+                # LINK has no JetStream, but the server would say so, to anybody who asks by its domain.
+                "remotes": [
+                    {
+                        "url": transit_url,
+                        "account": LINK,
+                        "nkey": leaf_seed,
+                        "deny_imports": ["$JS.API.>", "$JS.*.API.>"],
+                    }
+                ],
+            },
+        }
+    )
 
 
 def transit_config(
@@ -131,23 +141,29 @@ def transit_config(
         peers = [peer for peer in cells if peer != cell]
         ours, theirs = outgoing(cell, peers), incoming(cell, peers)
         accounts[_account(cell)] = {
-            "users": [{
-                "nkey": leaf_key,
-                "allowed_connection_types": ["LEAFNODE"],
-                "permissions": _leaf_permissions(ours, theirs),
-            }],
-            "exports": [one for corridor in ours for one in _exports(corridor, _account(corridor.destination))],
+            "users": [
+                {
+                    "nkey": leaf_key,
+                    "allowed_connection_types": ["LEAFNODE"],
+                    "permissions": _leaf_permissions(ours, theirs),
+                }
+            ],
+            "exports": [
+                one for corridor in ours for one in _exports(corridor, _account(corridor.destination))
+            ],
             "imports": [one for corridor in theirs for one in _imports(corridor, _account(corridor.origin))],
         }
-    return _render({
-        "server_name": "kovra-transit",
-        "host": host,
-        "port": port,
-        "http": f"{host}:{monitor_port}",
-        "max_payload": MAX_PAYLOAD_BYTES,
-        "accounts": accounts,
-        "leafnodes": {"host": host, "port": leaf_port},
-    })
+    return _render(
+        {
+            "server_name": "kovra-transit",
+            "host": host,
+            "port": port,
+            "http": f"{host}:{monitor_port}",
+            "max_payload": MAX_PAYLOAD_BYTES,
+            "accounts": accounts,
+            "leafnodes": {"host": host, "port": leaf_port},
+        }
+    )
 
 
 def _leaf_permissions(ours: Sequence[Corridor], theirs: Sequence[Corridor]) -> Statement:

@@ -1,0 +1,352 @@
+"""The broker's layer of the border, attacked with real servers.
+
+Two attackers: one that stole the leaf key of cell id1 and joins the transit as that cell; and one that owns the
+transit itself, so that only the cells' own sides stand. Absence is shown by a barrier: on the same connection an
+attempt that is allowed follows the forbidden ones, and when it has arrived they would have, too.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import nats.errors
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from cells.backends.nats import Bus, Outgoing
+from residency.links import Corridor
+from tests.brokers import TRANSIT, Network, take, until
+from tests.servers import scratch_directory
+
+CELLS = ["eu1", "id1", "uk1"]
+EU_ID, EU_UK = Corridor("eu1", "id1"), Corridor("eu1", "uk1")
+ID_EU, UK_EU = Corridor("id1", "eu1"), Corridor("uk1", "eu1")
+ROGUE = "rogue"
+
+API = [
+    "INFO",
+    "ACCOUNT.PURGE.CELL",
+    "STREAM.NAMES",
+    "STREAM.LIST",
+    *(
+        f"STREAM.{verb}.{stream}"
+        for verb in (
+            "INFO",
+            "CREATE",
+            "UPDATE",
+            "DELETE",
+            "PURGE",
+            "MSG.GET",
+            "MSG.DELETE",
+            "SNAPSHOT",
+            "RESTORE",
+        )
+        for stream in (EU_ID.stream, EU_UK.stream)
+    ),
+    f"DIRECT.GET.{EU_UK.stream}",
+    *(
+        f"CONSUMER.{verb}.{corridor.stream}{tail}"
+        for corridor in (EU_ID, EU_UK)
+        for verb, tail in (
+            ("CREATE", ""),
+            ("CREATE", ".thief"),
+            ("DURABLE.CREATE", ".thief"),
+            ("NAMES", ""),
+            ("LIST", ""),
+            ("INFO", f".{corridor.consumer}"),
+            ("DELETE", f".{corridor.consumer}"),
+            ("PAUSE", f".{corridor.consumer}"),
+            ("RESET", f".{corridor.consumer}"),
+            ("MSG.NEXT", f".{corridor.consumer}"),
+        )
+    ),
+]
+PREFIXES = ["$JS.API", "$JS.eu1.API", "link.eu1.id1.api"]
+
+
+def message(corridor: Corridor, number: int) -> Outgoing:
+    return Outgoing(
+        corridor.subject("instructed"),
+        f"{corridor.destination}-{number}",
+        f"to {corridor.destination}".encode(),
+    )
+
+
+@dataclass
+class Spy:
+    """Everything a client ever saw, by subject."""
+
+    client: Client
+    seen: list[Msg] = field(default_factory=list)
+
+    async def listen(self, *subjects: str) -> "Spy":
+        for subject in subjects:
+            await self.client.subscribe(subject, cb=self._see)
+        await self.client.flush()
+        return self
+
+    async def _see(self, message: Msg) -> None:
+        self.seen.append(message)
+
+    def bodies(self) -> set[bytes]:
+        return {message.data for message in self.seen if message.data}
+
+    async def sees(self, body: bytes) -> None:
+        async def check() -> bool:
+            return body in self.bodies()
+
+        await until(check, f"the spy sees {body!r}")
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[Network]:
+    network = Network(scratch_directory(), CELLS)
+    network.start(*CELLS)
+    yield network
+    await network.close()
+
+
+async def linked(bus: Bus, destination: str) -> None:
+    async def check() -> bool:
+        return any(
+            link.listening
+            for link in await bus.links("eu1", ["id1", "uk1"])
+            if link.corridor.destination == destination
+        )
+
+    await until(check, f"{destination} is listening")
+
+
+async def counts(client: Client) -> dict[str, int]:
+    """Messages by stream of the EU cell, and its consumers, asked from inside."""
+    answer = json.loads((await client.request("$JS.API.STREAM.LIST", b"{}", timeout=5)).data)
+    found = {stream["config"]["name"]: stream["state"]["messages"] for stream in answer["streams"]}
+    for stream in list(found):
+        names = json.loads((await client.request(f"$JS.API.CONSUMER.NAMES.{stream}", b"{}", timeout=5)).data)
+        found[f"consumers of {stream}"] = len(names["consumers"])
+    return found
+
+
+EXPECTED = {
+    EU_ID.stream: 3,
+    EU_UK.stream: 3,
+    f"consumers of {EU_ID.stream}": 1,
+    f"consumers of {EU_UK.stream}": 1,
+}
+
+
+async def try_api(attacker: Client, body: bytes = b"{}") -> list[str]:
+    """Ask for everything; return what was answered."""
+
+    async def ask(subject: str) -> str | None:
+        try:
+            await attacker.request(subject, body, timeout=1)
+        except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
+            return None
+        return subject
+
+    subjects = [f"{prefix}.{call}" for prefix in PREFIXES for call in API]
+    return [subject for subject in await asyncio.gather(*map(ask, subjects)) if subject]
+
+
+class TestStolenLeafKey:
+    """The real id1 is gone; a server of the thief's joined the transit in its place."""
+
+    @pytest.fixture
+    async def attacker(self, network: Network) -> Client:
+        network.start(TRANSIT)
+        network.kill("id1")
+        network.rogue(ROGUE, "id1")
+        network.start(ROGUE)
+        return await network.client(ROGUE)
+
+    async def test_reads_only_what_is_addressed_to_the_stolen_cell(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin, uk = await network.bus("eu1"), await network.bus("uk1")
+        inbox = await uk.inbox(EU_UK)
+        spy = await Spy(attacker).listen(
+            ">", EU_UK.delivery, "link.>", "fx.>", EU_UK.messages, EU_ID.delivery
+        )
+        await linked(origin, "id1")
+        await origin.publish_batch([message(EU_UK, number) for number in range(3)])
+        await take(inbox, 3)
+        await origin.publish_batch([message(EU_ID, 0)])
+        await spy.sees(b"to id1")
+        assert spy.bodies() == {b"to id1"}
+        assert {one.headers["Nats-Msg-Id"] for one in spy.seen if one.data and one.headers} == {"id1-0"}
+
+    async def test_gets_no_answer_from_the_jetstream_api_and_changes_nothing(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin = await network.bus("eu1")
+        for corridor in (EU_ID, EU_UK):
+            await origin.publish_batch([message(corridor, number) for number in range(3)])
+        spy = await Spy(attacker).listen(EU_ID.delivery)
+        await spy.sees(b"to id1")
+        assert await try_api(attacker) == []
+        assert await try_api(attacker, b"") == []
+        assert await counts(await network.client("eu1", network.workers["eu1"])) == EXPECTED
+
+    async def test_cannot_speak_or_ack_in_another_cells_name(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin, uk = await network.bus("eu1"), await network.bus("uk1")
+        from_id, from_uk = await origin.inbox(ID_EU), await origin.inbox(UK_EU)
+        at_uk = await uk.inbox(EU_UK)
+        uk_from_id = await uk.inbox(Corridor("id1", "uk1"))
+        await linked(origin, "uk1")
+        await origin.publish_batch([message(EU_UK, 0)])
+        (pending,) = await at_uk.fetch(1, 10)
+        ack = pending._message.reply
+
+        async def speak(body: bytes) -> None:
+            for subject in (
+                UK_EU.delivery,
+                EU_UK.delivery,
+                UK_EU.subject("settled"),
+                EU_UK.subject("instructed"),
+                ID_EU.subject("settled"),
+                ack,
+            ):
+                await attacker.publish(subject, body)
+            await attacker.publish(ID_EU.delivery, body)
+            await attacker.publish(Corridor("id1", "uk1").delivery, body)
+            await attacker.flush()
+
+        async def heard() -> bool:
+            await speak(b"forged")
+            return bool(await from_id.fetch(1, 0.2)) and bool(await uk_from_id.fetch(1, 0.2))
+
+        await until(heard, "what the thief says as id1 (admission refuses its signature)")
+        assert await from_uk.fetch(1, 0.1) == []
+        assert await at_uk.fetch(1, 0.1) == []
+        (link,) = await origin.links("eu1", ["uk1"])
+        assert link.unacked == 1, "the ack of another cell's message was not the thief's to give"
+
+    async def test_its_own_acks_delete_nothing(self, network: Network, attacker: Client) -> None:
+        origin = await network.bus("eu1")
+        await origin.publish_batch([message(EU_ID, number) for number in range(3)])
+        await origin.publish_batch([message(EU_UK, number) for number in range(3)])
+        spy = await Spy(attacker).listen(EU_ID.delivery)
+        await spy.sees(b"to id1")
+        for one in [one for one in spy.seen if one.data]:
+            await attacker.publish(one.reply, b"+TERM")
+
+        async def acked() -> bool:
+            (link,) = await origin.links("eu1", ["id1"])
+            for one in [one for one in spy.seen if one.data]:
+                await attacker.publish(one.reply, b"+ACK")
+            return (link.waiting, link.unacked) == (0, 0)
+
+        await until(acked, "the origin took the acks")
+        assert await counts(await network.client("eu1", network.workers["eu1"])) == EXPECTED
+
+    async def test_is_no_key_for_a_client(self, network: Network) -> None:
+        network.start(TRANSIT)
+        with pytest.raises(nats.errors.Error):
+            await network.client(TRANSIT, network.leaves["id1"])
+
+
+class TestCorruptTransit:
+    """Every cell's leaf and the attacker share one account, without permissions: only the cells guard themselves."""
+
+    @pytest.fixture
+    async def attacker(self, network: Network) -> Client:
+        owner = network.corrupt_transit()
+        network.start(TRANSIT)
+        return await network.client(TRANSIT, owner)
+
+    async def test_gets_no_answer_from_the_jetstream_api_and_changes_nothing(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin = await network.bus("eu1")
+        for corridor in (EU_ID, EU_UK):
+            await origin.publish_batch([message(corridor, number) for number in range(3)])
+        spy = await Spy(attacker).listen(EU_ID.delivery)
+        await spy.sees(b"to id1")
+        assert await try_api(attacker) == []
+        assert await try_api(attacker, b"") == []
+        assert await counts(await network.client("eu1", network.workers["eu1"])) == EXPECTED
+
+    async def test_nothing_leaves_a_cell_but_what_its_consumers_push(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin = await network.bus("eu1")
+        spy = await Spy(attacker).listen(
+            ">", EU_ID.delivery, EU_UK.delivery, "fx.>", "secret.>", "$JS.>", "_INBOX.>"
+        )
+        await linked(origin, "id1")
+        worker = await network.client("eu1", network.workers["eu1"])
+        for subject in (
+            "secret.names",
+            "fx.eu1.id1.too.deep",
+            "fx.eu1.zz1.instructed",
+            "fx.uk1.id1.settled",
+            "link.eu1.id1.other",
+            EU_ID.delivery,
+            EU_UK.delivery,
+            "$JS.EVENT.ADVISORY.leak",
+            "_INBOX.leak",
+        ):
+            await worker.publish(subject, b"by hand")
+        await worker.flush()
+        await worker.request("$JS.API.STREAM.LIST", b"{}", timeout=5)
+        await origin.publish_batch([message(EU_ID, 0), message(EU_UK, 0)])
+        await spy.sees(b"to id1")
+        await spy.sees(b"to uk1")
+        assert spy.bodies() == {b"to id1", b"to uk1"}
+
+    async def test_nothing_enters_a_cell_but_deliveries_and_acks(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin = await network.bus("eu1")
+        inside = await network.client("eu1", network.workers["eu1"])
+        inbox = await origin.inbox(ID_EU)
+        spy = await Spy(inside).listen("_INBOX.>", ID_EU.delivery, UK_EU.delivery)
+
+        async def arrives() -> bool:
+            for subject in (
+                "_INBOX.forged",
+                EU_ID.subject("instructed"),
+                EU_UK.subject("settled"),
+                EU_ID.delivery,
+            ):
+                await attacker.publish(subject, b"forged")
+            await attacker.publish(ID_EU.delivery, b"delivered")
+            await attacker.flush()
+            return bool(await inbox.fetch(1, 0.2))
+
+        await until(arrives, "a delivery (admission refuses its signature)")
+        await spy.sees(b"delivered")
+        assert spy.bodies() == {b"delivered"}
+        assert (await counts(inside))[EU_ID.stream] == 0
+
+    async def test_an_ack_goes_nowhere_but_to_the_origins_consumer(
+        self, network: Network, attacker: Client
+    ) -> None:
+        origin = await network.bus("eu1")
+        inside = await network.client("eu1", network.workers["eu1"])
+        inbox = await origin.inbox(ID_EU)
+        await origin.publish_batch(
+            [message(corridor, number) for corridor in (EU_ID, EU_UK) for number in range(3)]
+        )
+
+        async def trap() -> bool:
+            for call in ("DELETE", "PURGE"):
+                await attacker.publish(ID_EU.delivery, b"trap", reply=f"$JS.API.STREAM.{call}.{EU_UK.stream}")
+            await attacker.publish(ID_EU.delivery, b"trap", reply="$JS.ACK.nonsense")
+            await attacker.publish(ID_EU.delivery, b"trap")
+            trapped = await inbox.fetch(10, 0.2)
+            for one in trapped:
+                assert one.sequence == 0
+                await one.ack()
+                await one.nak(0.1)
+                await one.term()
+            return bool(trapped)
+
+        await until(trap, "the worker meets the trap")
+        await origin.ping()
+        assert await counts(inside) == EXPECTED
