@@ -62,6 +62,10 @@ class RayHead:
             "--block",
             "--node-ip-address=127.0.0.1",
             f"--port={self.port}",
+            # Workers listen where the kernel has room; Ray's own range is one for all clusters of a machine, and
+            # refuses a head port inside it.
+            "--min-worker-port=0",
+            "--max-worker-port=0",
             f"--temp-dir={self.directory / 't'}",
             f"--num-cpus={self.cpus}",
             f"--object-store-memory={_OBJECT_STORE_BYTES}",
