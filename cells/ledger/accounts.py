@@ -39,6 +39,7 @@ class OriginAccounts:
     fee: int
     fx_target: int
     settlement: int
+    blocked: int
 
     @classmethod
     def of(cls, wallet: int, peer_number: int, terms: CrossBorderTerms) -> "OriginAccounts":
@@ -50,6 +51,7 @@ class OriginAccounts:
             fee=chart.platform(AccountType.FEE_REVENUE, terms.source_ledger),
             fx_target=chart.platform(AccountType.FX_POSITION, terms.target_ledger),
             settlement=chart.settlement(peer_number, terms.target_ledger),
+            blocked=chart.platform(AccountType.BLOCKED_FUNDS, terms.source_ledger),
         )
 
 
@@ -81,6 +83,7 @@ class InRegionAccounts:
     outbound: int
     fee: int
     rail: int
+    blocked: int
 
     @classmethod
     def of(cls, wallet: int, rail: str, ledger: int) -> "InRegionAccounts":
@@ -90,6 +93,7 @@ class InRegionAccounts:
             outbound=chart.platform(AccountType.PENDING_OUTBOUND, ledger),
             fee=chart.platform(AccountType.FEE_REVENUE, ledger),
             rail=chart.rail(rail, ledger),
+            blocked=chart.platform(AccountType.BLOCKED_FUNDS, ledger),
         )
 
 

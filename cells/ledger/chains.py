@@ -30,12 +30,14 @@ __all__ = [
     "collection_hold",
     "collection_refuse",
     "collection_suspend",
+    "cross_border_freeze",
     "cross_border_hold",
     "cross_border_post",
     "cross_border_void",
     "destination_hold",
     "destination_post",
     "destination_void",
+    "in_region_freeze",
     "in_region_hold",
     "in_region_post",
     "in_region_void",
@@ -165,6 +167,17 @@ def cross_border_void(
     )
 
 
+def cross_border_freeze(
+    payment: int, accounts: OriginAccounts, terms: CrossBorderTerms, *, hold_attempt: int = 1, attempt: int = 1
+) -> Chain:
+    """A sanction applies: void S1 to S4 · F1 W → BLOCKED_FUNDS, all that was held."""
+    held = cross_border_hold(payment, accounts, terms, attempt=hold_attempt)
+    draft = Draft(payment, Leg.ORIGIN, attempt)
+    total, ledger = terms.source_total, terms.source_ledger
+    draft.add(Step.F1, Phase.DIRECT, ledger, accounts.wallet, accounts.blocked, total, Code.FREEZE)
+    return link([*resolve(held, Phase.VOID, attempt), *draft.postings])
+
+
 # --- cross-border, the cell that pays out
 # ----------------------------------------------------------------------------
 
@@ -280,6 +293,23 @@ def in_region_void(
             in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt), Phase.VOID, attempt
         )
     )
+
+
+def in_region_freeze(
+    payment: int,
+    accounts: InRegionAccounts,
+    net: int,
+    fee: int,
+    ledger: int,
+    *,
+    hold_attempt: int = 1,
+    attempt: int = 1,
+) -> Chain:
+    """A sanction applies: void I1, I2 · F1 W → BLOCKED_FUNDS, all that was held."""
+    held = in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt)
+    draft = Draft(payment, Leg.IN_REGION, attempt)
+    draft.add(Step.F1, Phase.DIRECT, ledger, accounts.wallet, accounts.blocked, net + fee, Code.FREEZE)
+    return link([*resolve(held, Phase.VOID, attempt), *draft.postings])
 
 
 def book(payment: int, source: int, target: int, amount: int, ledger: int, *, attempt: int = 1) -> Chain:

@@ -77,6 +77,7 @@ class Code(IntEnum):
     PAYOUT_SETTLED = 26  # D2 and I3, PO → RAIL
     IN_REGION = 30  # I1 W → PO
     BOOK = 40  # W → W
+    FREEZE = 50  # W → BLOCKED_FUNDS
     CAP = 90  # REGIONAL_CAP → REG, and back
     POISON = 99  # a zero-amount posting that makes a late original fail
 
@@ -109,6 +110,7 @@ class Step(IntEnum):
     I2 = 32
     I3 = 33
     B1 = 41
+    F1 = 45  # W → BLOCKED_FUNDS
     CAP = 51
 
 
