@@ -77,7 +77,11 @@ def payout(profile: RailProfile, *, name: str = "Budi Santoso", amount_minor: in
         amount_minor=125_000 * profile.payable_unit_minor if amount_minor is None else amount_minor,
         currency=profile.currency,
         debtor=Party(
-            "Jürgen Weiß", Account("iban", "LT643999001123456789"), country="LT", town="Vilnius", street="Gedimino 1"
+            "Jürgen Weiß",
+            Account("iban", "LT643999001123456789"),
+            country="LT",
+            town="Vilnius",
+            street="Gedimino 1",
         ),
         creditor=Party(name, CREDITORS[profile.currency], country="ID", town="Jakarta"),
         remittance="Invoice 4711",

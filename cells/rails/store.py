@@ -36,9 +36,7 @@ async def enqueue(connection: Connection, region: str, rail: str, payments: Sequ
     )
 
 
-async def mark_asked(
-    connection: Connection, region: str, transfer_ids: Sequence[str]
-) -> dict[str, datetime]:
+async def mark_asked(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, datetime]:
     """Queued → asked. Answers those that were queued until now, with the database's time: only they may be sent."""
     rows = await connection.fetch(
         """
@@ -137,9 +135,7 @@ async def unfinished(
         after,
         limit,
     )
-    return [
-        Submission(row["transfer_id"], row["state"], row["asked_at"], _outcome(row)) for row in rows
-    ]
+    return [Submission(row["transfer_id"], row["state"], row["asked_at"], _outcome(row)) for row in rows]
 
 
 def _outcome(row: Record) -> Outcome | None:

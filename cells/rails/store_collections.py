@@ -35,9 +35,7 @@ class CollectionRow:
 _COLUMNS = ", ".join(one.name for one in fields(CollectionRow))
 
 
-async def receive(
-    connection: Connection, region: str, rows: Sequence[CollectionRow]
-) -> list[CollectionRow]:
+async def receive(connection: Connection, region: str, rows: Sequence[CollectionRow]) -> list[CollectionRow]:
     """Put credits on record, and answer what the record then holds for each, in order.
 
     A duplicate is answered with the row that was there first, so its collection_id tells it from the new one. A credit
@@ -69,19 +67,25 @@ async def receive(
 
 
 async def close(
-    connection: Connection, region: str, collection_ids: Sequence[str], state: CollectionState, reason_code: str | None = None
-) -> None:
-    """Received → credited, unmatched or refused (with its reason code). One that is closed stays as it is."""
-    await connection.execute(
+    connection: Connection,
+    region: str,
+    collection_ids: Sequence[str],
+    state: CollectionState,
+    reason_code: str | None = None,
+) -> set[str]:
+    """Received → credited, unmatched or refused (with its reason code). One that is closed stays as it is; the ids closed now."""
+    rows = await connection.fetch(
         """
         update collections set state = $3, reason_code = $4, closed_at = now()
         where compliance_region = $1 and collection_id = any ($2::text[]) and state = 'received'
+        returning collection_id
         """,
         region,
         collection_ids,
         state,
         reason_code,
     )
+    return {row["collection_id"] for row in rows}
 
 
 async def find(

@@ -1,0 +1,188 @@
+"""ISO 20022 messages: what is built is read back whole; what is wrong, mutated or hostile is refused."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from cells.rails.inbound import build_answer, parse_inbound
+from cells.rails.iso20022 import payments, statuses
+from cells.rails.rail import InDoubt, MessageInvalid, Refused, Settled, end_to_end_id
+from cells.rails.registry import PROFILES
+from residency.ids import mint
+from tests.schemes import payout
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+EVERY_RAIL = pytest.mark.parametrize("rail", sorted(PROFILES))
+SEPA = PROFILES["sepa_instant"]
+MESSAGE = payments.build(SEPA, "KOVRLT21", [payout(SEPA)], NOW)
+
+
+@EVERY_RAIL
+def test_what_is_built_is_read_back(rail: str) -> None:
+    profile = PROFILES[rail]
+    asked = [payout(profile, name=f"Payee {index}") for index in range(3)]
+    found = payments.parse(profile, payments.build(profile, profile.participant(1), asked, NOW), NOW)
+    for one, read in zip(asked, found, strict=True):
+        assert (read.amount_minor, read.currency) == (one.amount_minor, one.currency)
+        assert read.end_to_end_id == one.end_to_end_id
+        assert read.creditor_account == one.creditor.account
+        assert read.debtor.name == "Jurgen Weiss"
+        assert (read.debtor.town, read.debtor.country) == ("Vilnius", "LT")
+        assert read.remittance == "Invoice 4711"
+
+
+@EVERY_RAIL
+def test_the_message_is_the_one_the_profile_names(rail: str) -> None:
+    profile = PROFILES[rail]
+    body = payments.build(profile, profile.participant(1), [payout(profile)], NOW)
+    space = "{urn:iso:std:iso:20022:tech:xsd:" + profile.payment_message + "}"
+    root = etree.fromstring(body)
+    assert root.tag == f"{space}Document"
+    has_uetr = root.find(f".//{space}UETR") is not None
+    assert has_uetr == profile.carries_uetr
+    instrument = root.findtext(f".//{space}LclInstrm/{space}Cd")
+    assert instrument == profile.payment_type.local_instrument
+
+
+def test_the_same_payment_makes_the_same_ids() -> None:
+    asked = payout(SEPA)
+    first = payments.build(SEPA, "KOVRLT21", [asked], NOW)
+    second = payments.build(SEPA, "KOVRLT21", [replace(asked)], NOW)
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"1250.00", b"1250.001"),
+        (b"1250.00", b"0.00"),
+        (b"1250.00", b"-5.00"),
+        (b"1250.00", b"NaN"),
+        (b"1250.00", b"Infinity"),
+        (b"1250.00", b"1E+900000"),
+        (b"1250.00", b""),
+        (b"1250.00", b"one"),
+        (b'Ccy="EUR"', b'Ccy="GBP"'),
+        (b'Ccy="EUR"', b""),
+        (b'Ccy="EUR"', b'Ccy="EUR" Xtra="1"'),
+        (b"<NbOfTxs>1", b"<NbOfTxs>2"),
+        (b"pacs.008.001.08", b"pacs.008.001.09"),
+        (b"<Dbtr>", b"<Unknown/><Dbtr>"),
+        (b"<EndToEndId>", b"<EndToEndId><x/>"),
+        (b"</Document>", b""),
+        (b"<?xml", b"<!DOCTYPE d [<!ENTITY a 'b'>]><?xml"),
+        (b"Jurgen", b"Jur\xffgen"),
+        (b"Jurgen", b"Jur\x00gen"),
+    ],
+)
+def test_a_spoilt_message_is_refused(old: bytes, new: bytes) -> None:
+    assert old in MESSAGE
+    with pytest.raises(MessageInvalid) as caught:
+        parse_inbound("sepa_instant", MESSAGE.replace(old, new))
+    assert "Jurgen" not in str(caught.value)
+
+
+def test_no_creditor_account_no_credit() -> None:
+    start, end = MESSAGE.index(b"<CdtrAcct>"), MESSAGE.index(b"</CdtrAcct>") + len(b"</CdtrAcct>")
+    with pytest.raises(MessageInvalid):
+        parse_inbound("sepa_instant", MESSAGE[:start] + MESSAGE[end:])
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_mutations_never_crash_nor_change_the_currency(data: st.DataObject) -> None:
+    spoilt = bytearray(MESSAGE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(spoilt) - 1))
+        match data.draw(st.sampled_from(["change", "cut", "repeat"])):
+            case "change":
+                spoilt[at] = data.draw(st.integers(0, 255))
+            case "cut":
+                del spoilt[at : at + data.draw(st.integers(1, 60))]
+            case _:
+                spoilt[at:at] = spoilt[at : at + 40]
+        if not spoilt:
+            return
+    try:
+        found = parse_inbound("sepa_instant", bytes(spoilt))
+    except MessageInvalid:
+        return
+    assert all(one.currency == "EUR" and one.amount_minor > 0 for one in found)
+
+
+def _report(*lines: tuple[str, str, str]) -> bytes:
+    """A pacs.002 of (end-to-end id, status, reason) lines, as another hand would write it."""
+    space = "urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"
+    body = "".join(
+        f"<TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>{status}</TxSts>"
+        + (f"<StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn></StsRsnInf>" if reason else "")
+        + "</TxInfAndSts>"
+        for reference, status, reason in lines
+    )
+    header = "<GrpHdr><MsgId>1</MsgId><CreDtTm>2026-11-20T09:30:00Z</CreDtTm></GrpHdr>"
+    return f'<Document xmlns="{space}"><FIToFIPmtStsRpt>{header}{body}</FIToFIPmtStsRpt></Document>'.encode()
+
+
+@EVERY_RAIL
+@pytest.mark.parametrize(
+    ("status", "reason", "kind", "cause"),
+    [
+        ("ACSC", "", Settled, None),
+        ("ACCC", "", Settled, None),
+        ("RJCT", "AC01", Refused, None),
+        ("RJCT", "ZZ99", Refused, None),
+        ("RJCT", "", Refused, None),
+        ("RJCT", "AG09", InDoubt, "not_found"),
+        ("RJCT", "AM05", InDoubt, "pending"),
+        ("PDNG", "", InDoubt, "pending"),
+        ("ACSP", "", InDoubt, "pending"),
+        ("RCVD", "", InDoubt, "pending"),
+        ("WHAT", "", InDoubt, "pending"),
+    ],
+)
+def test_what_each_status_means(rail: str, status: str, reason: str, kind: type, cause: str | None) -> None:
+    reference = end_to_end_id(mint("tr", "eu-1"))
+    answers = statuses.read_answers(PROFILES[rail], _report((reference, status, reason)), [reference], NOW)
+    assert isinstance(answers[reference], kind)
+    assert getattr(answers[reference], "cause", None) == cause
+
+
+def test_two_final_answers_that_differ_are_a_contradiction() -> None:
+    lines = [
+        ("a", "ACSC", ""),
+        ("a", "RJCT", "AC01"),
+        ("b", "PDNG", ""),
+        ("b", "ACSC", ""),
+        ("c", "ACSC", ""),
+    ]
+    answers = statuses.read_answers(SEPA, _report(*lines), ["a", "b"], NOW)
+    assert answers["a"] == InDoubt(NOW, "contradiction")
+    assert isinstance(answers["b"], Settled)
+    assert "c" not in answers
+
+
+def test_a_refused_message_answers_for_its_own_payments_only() -> None:
+    group = (
+        b"<OrgnlGrpInfAndSts><OrgnlMsgId>M1</OrgnlMsgId><OrgnlMsgNmId>pacs.008</OrgnlMsgNmId>"
+        b"<GrpSts>RJCT</GrpSts><StsRsnInf><Rsn><Cd>FF01</Cd></Rsn></StsRsnInf></OrgnlGrpInfAndSts>"
+    )
+    body = _report().replace(b"</GrpHdr>", b"</GrpHdr>" + group)
+    ours = statuses.read_answers(SEPA, body, ["a"], NOW, to_message="M1")
+    assert isinstance(ours["a"], Refused)
+    assert ours["a"].reason_code == "FF01"
+    assert statuses.read_answers(SEPA, body, ["a"], NOW, to_message="M2") == {}
+
+
+def test_our_answer_accepts_and_refuses_by_reference() -> None:
+    [came] = parse_inbound("sepa_instant", MESSAGE)
+    first, second = (replace(came, scheme_reference=reference) for reference in ("IN1", "IN2"))
+    root = etree.fromstring(build_answer("sepa_instant", [first, second], {"IN2": "AC01"}))
+    found = [
+        (one.findtext("{*}OrgnlTxId"), one.findtext("{*}TxSts")) for one in root.iterfind(".//{*}TxInfAndSts")
+    ]
+    assert found == [("IN1", "ACCP"), ("IN2", "RJCT")]
+    assert root.findtext(".//{*}StsRsnInf/{*}Rsn/{*}Cd") == "AC01"
