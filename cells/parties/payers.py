@@ -82,20 +82,18 @@ class Payers:
 
     async def standing(
         self, connection: Connection, payers: Sequence[tuple[str, str]]
-    ) -> dict[str, Verdict | UnknownPayer]:
-        """The verdict today on each `(tenant id, payer id)`, by id; UnknownPayer if deleted, erased or
-        another's."""
-        payer_ids = [payer_id for _, payer_id in payers]
-        rows = {
-            row.payer_id: row for row in await store.select_payers(connection, self._entry.region, payer_ids)
+    ) -> dict[tuple[str, str], Verdict | UnknownPayer]:
+        """The verdict today on each `(tenant id, payer id)`; UnknownPayer if deleted, erased or another's.
+
+        A batch may hold the same payer under two tenants, only one of whom it belongs to: so the key is the pair.
+        """
+        rows = await store.select_payers(connection, self._entry.region, [payer_id for _, payer_id in payers])
+        live = {(row.tenant_id, row.payer_id) for row in rows if row.deleted_at is None}
+        verdicts = await self._standing.standing(connection, sorted(payer_id for _, payer_id in live))
+        return {
+            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownPayer(pointer="/payer")
+            for pair in payers
         }
-        known = [
-            payer_id
-            for tenant_id, payer_id in payers
-            if (row := rows.get(payer_id)) and row.tenant_id == tenant_id and row.deleted_at is None
-        ]
-        verdicts = await self._standing.standing(connection, known)
-        return {payer_id: verdicts.get(payer_id) or UnknownPayer(pointer="/payer") for payer_id in payer_ids}
 
     async def _views(self, connection: Connection, rows: Sequence[PayerRow]) -> list[Payer]:
         live = [row.payer_id for row in rows if row.deleted_at is None]

@@ -111,21 +111,16 @@ class Recipients:
 
     async def standing(
         self, connection: Connection, recipients: Sequence[tuple[str, str]]
-    ) -> dict[str, Verdict | UnknownRecipient]:
-        """The verdict today on each `(tenant id, row id)`, by row id; UnknownRecipient if deleted, erased or
-        another's."""
+    ) -> dict[tuple[str, str], Verdict | UnknownRecipient]:
+        """The verdict today on each `(tenant id, row id)`; UnknownRecipient if deleted, erased or another's."""
         row_ids = [row_id for _, row_id in recipients]
-        rows = {
-            row.recipient_id: row
-            for row in await store.select_recipients(connection, self._entry.region, row_ids)
+        rows = await store.select_recipients(connection, self._entry.region, row_ids)
+        live = {(row.tenant_id, row.recipient_id) for row in rows if row.deleted_at is None}
+        verdicts = await self._standing.standing(connection, sorted(row_id for _, row_id in live))
+        return {
+            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownRecipient(pointer="/recipient")
+            for pair in recipients
         }
-        known = [
-            row_id
-            for tenant_id, row_id in recipients
-            if (row := rows.get(row_id)) and row.tenant_id == tenant_id and row.deleted_at is None
-        ]
-        verdicts = await self._standing.standing(connection, known)
-        return {row_id: verdicts.get(row_id) or UnknownRecipient(pointer="/recipient") for row_id in row_ids}
 
     def _prepare(self, tenant_id: str, request: RecipientNew) -> tuple[RecipientRow, RecipientDetails]:
         self._refuse_if_elsewhere(request.currency)

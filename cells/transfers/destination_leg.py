@@ -81,7 +81,7 @@ class Destination:
         standing = await self.recipients.standing(connection, asked) if asked else {}
         reasons: dict[str, str] = {}
         for one, message in new:
-            verdict = standing.get(row_ids.get(message.transfer_id, ""))
+            verdict = standing.get((message.tenant_id, row_ids.get(message.transfer_id, "")))
             reason = self._reason(one, message, verdict)
             if reason is not None:
                 reasons[message.transfer_id] = reason

@@ -127,7 +127,7 @@ class Origin:
             for one, _ in asked
         ])  # fmt: skip
         results: list[Transfer | KovraError] = [
-            self._draft(one, wallet, quotes.get(one.quote_id), token, standing[one.payer_id])
+            self._draft(one, wallet, quotes.get(one.quote_id), token, standing[(one.tenant_id, one.payer_id)])
             for (one, wallet), token in zip(asked, tokens, strict=True)
         ]
         wallets = [wallet for _, wallet in asked]

@@ -110,14 +110,17 @@ async def test_another_tenants_recipient_and_payer_are_unknown(cell_database: Da
             assert await room.payers.get(connection, stranger, [mine.id]) == []
             assert await room.recipients.delete(connection, stranger, [recipient], {}) == []
         async with transaction(room.writer) as connection:
-            # The writer's role sees every tenant, so here the tenant is the function's own to check.
-            verdicts = await room.recipients.standing(connection, [(stranger, recipient)])
-            assert isinstance(verdicts[recipient], UnknownRecipient)
-            payers = await room.payers.standing(connection, [(stranger, mine.id), (stranger, "pyr_none")])
-            assert all(isinstance(verdict, UnknownPayer) for verdict in payers.values())
-            assert isinstance(
-                (await room.payers.standing(connection, [(room.tenant.tenant_id, mine.id)]))[mine.id], Clear
+            # The writer's role sees every tenant, so here the tenant is the function's own to check, also when
+            # one batch holds the owner and the stranger.
+            owner = room.tenant.tenant_id
+            recipients = await room.recipients.standing(
+                connection, [(stranger, recipient), (owner, recipient)]
             )
+            assert isinstance(recipients[stranger, recipient], UnknownRecipient)
+            assert isinstance(recipients[owner, recipient], Clear)
+            pairs = [(stranger, mine.id), (owner, mine.id), (owner, "pyr_none")]
+            payers = await room.payers.standing(connection, pairs)
+            assert [type(payers[pair]) for pair in pairs] == [UnknownPayer, Clear, UnknownPayer]
 
 
 async def test_screening_decides_the_status_and_never_shows_the_entry(cell_database: Databases) -> None:
