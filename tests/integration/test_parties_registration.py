@@ -133,10 +133,9 @@ async def test_screening_decides_the_status_and_never_shows_the_entry(cell_datab
         )
         ids = [row_id(one) for one in recipients]
         async with transaction(room.writer) as connection:
-            verdicts = await room.recipients.standing(
-                connection, [(room.tenant.tenant_id, one) for one in ids]
-            )
-            assert [type(verdicts[one]) for one in ids] == [Clear, Review, Block]
+            pairs = [(room.tenant.tenant_id, one) for one in ids]
+            verdicts = await room.recipients.standing(connection, pairs)
+            assert [type(verdicts[pair]) for pair in pairs] == [Clear, Review, Block]
             entries = await connection.fetch(
                 "SELECT entry_reference FROM screenings WHERE entry_reference IS NOT NULL"
             )
