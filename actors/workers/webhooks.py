@@ -10,18 +10,23 @@ import asyncio
 import logging
 import random
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from cells.backends.postgres import Pool, StoreUnavailable, listen, transaction
+from prometheus_client import Counter as Metric
+
+from cells.backends.postgres import Pool, StoreUnavailable, listening, transaction
 from cells.webhooks import store, store_endpoints
 from cells.webhooks.schedule import Schedule
 from cells.webhooks.sender import GONE, Attempt, Sender
 from cells.webhooks.store import CHANNEL, Delivery, Settlement
 
 IDLE_CHECK_S = 30.0
-_RECOVERY_S = 1.0
+_BUSY_CHECK_S = 1.0
 
-_log = logging.getLogger(__name__)
+_ATTEMPTS = Metric("kovra_webhook_attempts", "Attempts at webhook deliveries, by what they left", ["state"])
+_log = logging.getLogger("kovra.workers.webhooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,9 @@ class Bounds:
 
 
 class WebhookWorker:
-    """Call `run` in a task; cancel the task to stop. Several workers may share a database."""
+    """A Worker (actors/workers/worker.py). Several, in several processes, may share a database."""
+
+    name = "webhooks"
 
     def __init__(
         self, pool: Pool, region: str, sender: Sender, schedule: Schedule, bounds: Bounds | None = None
@@ -54,44 +61,39 @@ class WebhookWorker:
         self._settled: list[Settlement] = []
         self._gone: set[str] = set()
 
-    def wake(self) -> None:
-        """Something may be due: look now."""
-        self._woken.set()
+    def health(self) -> Mapping[str, Any]:
+        return {"in_flight": len(self._sending)}
 
-    async def run(self) -> None:
-        """Deliver until cancelled. What is being sent then is given up, and taken again when its lease is
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop`. What is still being sent then is given up, and taken again when its lease is
         out.
+
+        Raises StoreUnavailable: start it again.
         """
-        listening = None
+        stopping = asyncio.create_task(self._wake_at(stop))
         try:
-            while True:
-                try:
-                    listening = listening or await listen(self._pool, CHANNEL, self.wake)
+            async with listening(self._pool, CHANNEL, self._woken.set) as connection:
+                while not stop.is_set():
                     await self._round()
-                except StoreUnavailable:
-                    _log.warning("the database is not reachable; deliveries wait")
-                    await asyncio.sleep(_RECOVERY_S)
-                    if listening is not None and listening.is_closed():
-                        listening = None
+                    if connection.is_closed():
+                        raise StoreUnavailable
         finally:
-            for task in self._sending:
-                task.cancel()
-            await asyncio.gather(*self._sending, return_exceptions=True)
-            if listening is not None:
-                await self._pool.release(listening)
+            await _cancelled([stopping, *self._sending])
+            self._sending.clear()
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._woken.set()
 
     async def _round(self) -> None:
         """Write down what has ended, take what is due, then wait for the next thing to happen."""
         self._woken.clear()
         await self._settle()
         wait_s = await self._take()
-        if wait_s == 0:
-            return
-        woken = asyncio.create_task(self._woken.wait())
-        try:
+        if wait_s > 0:
+            woken = asyncio.create_task(self._woken.wait())
             await asyncio.wait({woken, *self._sending}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
+            await _cancelled([woken])
         for task in [task for task in self._sending if task.done()]:
             del self._sending[task]
             self._settled.append(task.result())
@@ -103,6 +105,8 @@ class WebhookWorker:
             await store.settle_deliveries(connection, self._region, self._settled)
             if self._gone:
                 await store_endpoints.disable_endpoints(connection, self._region, sorted(self._gone), "gone")
+        for one in self._settled:
+            _ATTEMPTS.labels(one.state).inc()
         # Only what is committed is forgotten: a failed commit is tried again with the next.
         self._settled.clear()
         self._gone.clear()
@@ -115,8 +119,10 @@ class WebhookWorker:
         if free == 0:
             return IDLE_CHECK_S
         busy = Counter(self._sending.values())
-        full = [endpoint for endpoint, number in busy.items() if number >= self._bounds.per_endpoint_max]
-        limit = min(free, self._bounds.per_endpoint_max)
+        share = self._bounds.per_endpoint_max
+        full = [endpoint for endpoint, number in busy.items() if number >= share]
+        # Small enough that all of it may go to the busiest endpoint that still has a place.
+        limit = min(free, share - max((number for number in busy.values() if number < share), default=0))
         async with transaction(self._pool) as connection:
             taken = await store.claim_deliveries(
                 connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full
@@ -129,7 +135,7 @@ class WebhookWorker:
         # Due already, yet not taken: it waits for a place at its endpoint, or another worker has it. A
         # sending's end wakes us.
         if due_in_s is None or due_in_s == 0:
-            return IDLE_CHECK_S if due_in_s is None or self._sending else _RECOVERY_S
+            return IDLE_CHECK_S if due_in_s is None or self._sending else _BUSY_CHECK_S
         return min(due_in_s, IDLE_CHECK_S)
 
     async def _attempt(self, delivery: Delivery) -> Settlement:
@@ -158,3 +164,11 @@ class WebhookWorker:
             attempt.status,
             attempt.error,
         )
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and see them end."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)

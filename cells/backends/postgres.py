@@ -3,9 +3,9 @@
 Money is bigint, ids are text, u128 numbers are `uuid` columns (16 bytes, ordered), JSON columns carry Python values.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -15,10 +15,11 @@ from asyncpg.pool import PoolConnectionProxy
 
 from residency.errors import KovraError
 
-Connection = asyncpg.Connection | PoolConnectionProxy
-Pool = asyncpg.Pool
+# asyncpg is typed loosely; these names keep its types in one place.
+Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+Pool: TypeAlias = asyncpg.Pool
 
-__all__ = ["Connection", "Pool", "Record", "StoreUnavailable", "listen", "open_pool", "tenant_transaction", "transaction"]
+__all__ = ["Connection", "Pool", "Record", "StoreUnavailable", "listening", "open_pool", "tenant_transaction", "transaction"]
 
 
 class StoreUnavailable(KovraError):
@@ -71,11 +72,27 @@ async def tenant_transaction(pool: Pool, tenant_id: str) -> AsyncIterator[Connec
         yield connection
 
 
-async def listen(pool: Pool, channel: str, wake: Any) -> Connection:
-    """A connection that calls `wake()` at each notification on `channel`; the caller releases it by closing the pool."""
-    connection = await pool.acquire()
-    await connection.add_listener(channel, lambda *_: wake())
-    return connection
+@asynccontextmanager
+async def listening(pool: Pool, channel: str, wake: Callable[[], None]) -> AsyncIterator[Connection]:
+    """Call `wake()` at each notification on `channel`, and once if the connection is lost (then it `is_closed()`).
+
+    Raises StoreUnavailable.
+    """
+    def heard(*_: object) -> None:
+        wake()
+
+    try:
+        async with pool.acquire(timeout=10) as connection:
+            connection.add_termination_listener(heard)
+            await connection.add_listener(channel, heard)
+            try:
+                yield connection
+            finally:
+                connection.remove_termination_listener(heard)
+                if not connection.is_closed():
+                    await connection.remove_listener(channel, heard)
+    except LOST as error:
+        raise StoreUnavailable() from error
 
 
 def number_to_uuid(number: int) -> UUID:

@@ -24,8 +24,8 @@ async def lock_quotes(
             margin_bps, rate, rate_as_of, rate_origin, expires_at)
         select $1, new.*, now() + $2::interval
         from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::integer[], $15::text[], $16::date[],
-            $17::text[]) as new
+            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::integer[], $15::text[],
+            $16::date[], $17::text[]) as new
         returning {_COLUMNS}
         """,
         region,

@@ -58,7 +58,7 @@ def _check_whole(priced: Price, bps: int, fee: Fee) -> None:
     if priced.side == "source":
         assert worth - priced.target_minor < unit
     else:
-        assert worth - priced.target_minor < max(1, worth / priced.principal_minor)
+        assert worth - priced.target_minor < max(Fraction(1), worth / priced.principal_minor)
     # The margin is its share, and less than one minor unit more.
     if priced.side == "source":
         share = Fraction(converted * priced.margin_bps, 10_000)

@@ -10,8 +10,11 @@ from cells.tenants.tenant import ApiKey
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def _stored(minted: MintedKey, **changes: datetime) -> ApiKey:
-    return ApiKey(minted.key_id, "ten_eu1_x", minted.secret_sha256, frozenset({"read"}), **changes)
+def _stored(
+    minted: MintedKey, *, expires_at: datetime | None = None, revoked_at: datetime | None = None
+) -> ApiKey:
+    scopes = frozenset({"read"})
+    return ApiKey(minted.key_id, "ten_eu1_x", minted.secret_sha256, scopes, "", expires_at, revoked_at)
 
 
 def test_a_key_says_where_its_tenant_is_at_home_and_keeps_no_secret() -> None:

@@ -1,0 +1,36 @@
+"""When a failed delivery is tried again: data (schedule.toml) and one pure function over it."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_DATA = Path(__file__).with_suffix(".toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Delays in seconds after each failed attempt; `jitter` is a share of the delay, to either side."""
+
+    delays_s: tuple[float, ...]
+    jitter: float
+    connect_s: float
+    total_s: float
+
+    def delay_s(self, attempts: int, chance: float) -> float | None:
+        """Seconds to wait after the `attempts`-th failure, or None if it was the last. `chance` is drawn from
+        [0, 1).
+        """
+        assert attempts >= 1
+        if attempts > len(self.delays_s):
+            return None
+        return self.delays_s[attempts - 1] * (1 + self.jitter * (2 * chance - 1))
+
+
+@cache
+def published_schedule() -> Schedule:
+    """The schedule that partners are told."""
+    data = tomllib.loads(_DATA.read_text())
+    timeouts = data["timeouts"]
+    delays_s = tuple(float(delay) for delay in data["delays_s"])
+    return Schedule(delays_s, data["jitter"], timeouts["connect_s"], timeouts["total_s"])

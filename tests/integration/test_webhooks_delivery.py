@@ -1,0 +1,258 @@
+"""Webhooks end to end: events in a commit, a worker, a real listener, signatures checked with libraries that
+are not ours.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+from joserfc import jws
+from joserfc.errors import BadSignatureError
+from joserfc.jwk import KeySet
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from actors.workers.webhooks import Bounds, WebhookWorker
+from cells.backends.postgres import Pool, tenant_transaction, transaction
+from cells.backends.vault import Vault
+from cells.webhooks import store, store_endpoints
+from cells.webhooks.endpoints import NewEndpoint, UnknownEventType, create_endpoint
+from cells.webhooks.events import NewEvent
+from cells.webhooks.guard import UrlNotAllowed
+from cells.webhooks.schedule import Schedule
+from cells.webhooks.sender import Sender
+from cells.webhooks.signing import jwks
+from residency.ids import mint
+from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
+from tests.integration.http_listener import open_listener
+from tests.servers import CellDatabase
+
+REGION = CELL.region
+VAULT = Vault(REGION, {"k1": os.urandom(32)}, "k1")
+QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5)
+
+
+@pytest.fixture
+async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[EuCell]:
+    async with open_eu_cell(cell_database(REGION)) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _worker(
+    pool: Pool, *, allow_loopback: bool = True, bounds: Bounds | None = None, schedule: Schedule = QUICK
+) -> AsyncIterator[None]:
+    sender = Sender(VAULT, schedule, allow_loopback=allow_loopback, connections_max=16)
+    stop = asyncio.Event()
+    running = asyncio.create_task(WebhookWorker(pool, REGION, sender, schedule, bounds).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+        await sender.close()
+
+
+async def _endpoint(cell: EuCell, url: str, *event_types: str) -> NewEndpoint:
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        return await create_endpoint(
+            connection, VAULT, CELL.name, cell.tenant.tenant_id, url, event_types, allow_loopback=True
+        )
+
+
+def _event(cell: EuCell, event_type: str = "transfer.completed") -> NewEvent:
+    transfer_id = mint("tr", CELL.name)
+    data = {"transfer_id": transfer_id, "state": event_type, "reason_code": "ü"}
+    return NewEvent.of(CELL.name, cell.tenant.tenant_id, event_type, transfer_id, data, datetime.now(UTC))
+
+
+async def _append(cell: EuCell, *events: NewEvent) -> None:
+    async with transaction(cell.writer) as connection:
+        await store.append_events(connection, REGION, events)
+
+
+async def _until(cell: EuCell, **expected: int) -> list[asyncpg.Record]:
+    """The deliveries, once there are as many in each state as expected."""
+    async with asyncio.timeout(20):
+        while True:
+            async with transaction(cell.writer) as connection:
+                rows = await connection.fetch("select * from webhook_deliveries order by event_id")
+            if all(sum(row["state"] == state for row in rows) == count for state, count in expected.items()):
+                return rows
+            await asyncio.sleep(0.02)
+
+
+async def test_a_delivery_verifies_with_standard_webhooks_and_with_jose(cell: EuCell) -> None:
+    async with open_listener() as listener, _worker(cell.writer):
+        endpoint = await _endpoint(cell, listener.url + "/hook")
+        event = _event(cell)
+        await _append(cell, event)
+        (got,) = await listener.wait_for(1)
+        await _until(cell, delivered=1)
+    assert got.path == "/hook"
+    assert got.body.decode() == event.body
+    assert got.headers["webhook-id"] == event.event_id
+    told = Webhook(endpoint.secret).verify(got.body, got.headers)
+    assert told["data"]["transfer_id"] == event.resource_id
+    assert told["type"] == "transfer.completed"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(endpoint.secret).verify(got.body + b" ", got.headers)
+
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        published = jwks(await store_endpoints.public_keys(connection, REGION, cell.tenant.tenant_id))
+    assert "d" not in published["keys"][0]
+    keys = KeySet.import_key_set(published)
+    token = got.headers["kovra-signature-jws"]
+    assert jws.deserialize_compact(token, keys, algorithms=["ES256"], payload=got.body).payload == got.body
+    with pytest.raises(BadSignatureError):
+        jws.deserialize_compact(token, keys, algorithms=["ES256"], payload=got.body + b" ")
+
+
+async def test_an_endpoint_that_fails_is_tried_again_with_the_same_bytes_under_the_same_id(
+    cell: EuCell,
+) -> None:
+    async with open_listener(lambda number: 500 if number == 1 else 200) as listener, _worker(cell.writer):
+        endpoint = await _endpoint(cell, listener.url)
+        await _append(cell, _event(cell))
+        first, second = await listener.wait_for(2)
+        (row,) = await _until(cell, delivered=1)
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    Webhook(endpoint.secret).verify(second.body, second.headers)
+    assert (row["attempts"], row["last_status"]) == (2, 200)
+
+
+async def test_after_the_last_attempt_it_is_dead_until_it_is_replayed(cell: EuCell) -> None:
+    async with open_listener(lambda number: 503 if number <= 3 else 200) as listener, _worker(cell.writer):
+        endpoint = (await _endpoint(cell, listener.url)).endpoint
+        event = _event(cell)
+        await _append(cell, event)
+        (row,) = await _until(cell, dead=1)
+        assert (row["attempts"], row["last_status"], row["last_error"]) == (3, 503, "answered 503")
+        async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+            ids = [event.event_id, "evt_eu1_none"]
+            assert await store.replay_deliveries(connection, REGION, endpoint.endpoint_id, ids) == ids[:1]
+        await _until(cell, delivered=1)
+    assert len(listener.received) == 4
+
+
+async def test_a_worker_that_dies_in_the_middle_is_followed_by_one_that_delivers(cell: EuCell) -> None:
+    bounds = Bounds(lease_s=0.6)
+    async with open_listener(lambda number: None if number == 1 else 200) as listener:
+        await _endpoint(cell, listener.url)
+        await _append(cell, _event(cell))
+        async with _worker(cell.writer, bounds=bounds):
+            await listener.wait_for(1)
+        (row,) = await _until(cell, pending=1)
+        assert row["attempts"] == 1, "taken, and nothing written down"
+        async with _worker(cell.writer, bounds=bounds):
+            await listener.wait_for(2)
+            await _until(cell, delivered=1)
+    assert listener.received[0].body == listener.received[1].body
+
+
+async def test_only_what_commits_is_told_and_only_what_was_asked_for(cell: EuCell) -> None:
+    class Undo(Exception):
+        pass
+
+    async with open_listener() as listener, _worker(cell.writer):
+        await _endpoint(cell, listener.url, "transfer.completed")
+        with pytest.raises(Undo):
+            async with transaction(cell.writer) as connection:
+                await store.append_events(connection, REGION, [_event(cell)])
+                raise Undo
+        wanted = _event(cell)
+        await _append(cell, _event(cell, "transfer.instructed"), wanted)
+        await listener.wait_for(1)
+        rows = await _until(cell, delivered=1, pending=0)
+    assert [row["event_id"] for row in rows] == [wanted.event_id]
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        listed = await store.list_events(connection, REGION, cell.tenant.tenant_id)
+        older = await store.list_events(
+            connection, REGION, cell.tenant.tenant_id, before=listed[0].event_id, limit=1
+        )
+    assert [one.event_type for one in listed] == ["transfer.instructed", "transfer.completed"], "newest first"
+    assert older == [listed[1]]
+
+
+async def test_a_hanging_endpoint_holds_up_no_other(cell: EuCell) -> None:
+    slow = Schedule(delays_s=(60,), jitter=0, connect_s=2, total_s=30)
+    bounds = Bounds(in_flight_max=4, per_endpoint_max=2)
+    async with (
+        open_listener(lambda _: None) as hanging,
+        open_listener() as prompt,
+        _worker(cell.writer, bounds=bounds, schedule=slow),
+    ):
+        await _endpoint(cell, hanging.url, "transfer.instructed")
+        await _endpoint(cell, prompt.url, "transfer.completed")
+        await _append(cell, *(_event(cell, "transfer.instructed") for _ in range(6)))
+        await hanging.wait_for(2)
+        await _append(cell, *(_event(cell) for _ in range(6)))
+        await prompt.wait_for(6)
+        await _until(cell, delivered=6)
+    assert len(hanging.received) == 2
+
+
+async def test_two_workers_share_the_work_without_sending_twice(cell: EuCell) -> None:
+    async with open_listener() as listener:
+        await _endpoint(cell, listener.url)
+        events = [_event(cell) for _ in range(60)]
+        await _append(cell, *events)
+        async with _worker(cell.writer), _worker(cell.writer):
+            await listener.wait_for(60)
+            await _until(cell, delivered=60)
+    sent = [json.loads(one.body)["id"] for one in listener.received]
+    assert sorted(sent) == sorted(one.event_id for one in events)
+
+
+async def test_a_redirect_is_a_failure_and_is_not_followed(cell: EuCell) -> None:
+    async with open_listener(lambda _: 302) as listener, _worker(cell.writer):
+        await _endpoint(cell, listener.url)
+        await _append(cell, _event(cell))
+        (row,) = await _until(cell, dead=1)
+    assert row["last_status"] == 302
+    assert {one.path for one in listener.received} == {"/"}
+
+
+async def test_an_endpoint_that_is_gone_is_disabled_and_gets_nothing_more(cell: EuCell) -> None:
+    async with open_listener(lambda _: 410) as listener, _worker(cell.writer):
+        await _endpoint(cell, listener.url)
+        await _append(cell, _event(cell))
+        await _until(cell, dead=1)
+        await _append(cell, _event(cell))
+        async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+            (endpoint,) = await store_endpoints.list_endpoints(connection, REGION, cell.tenant.tenant_id)
+        await _until(cell, dead=1, pending=0)
+    assert endpoint.disabled_reason == "gone"
+    assert len(listener.received) == 1
+
+
+async def test_outside_a_sandbox_nothing_is_sent_to_loopback_even_by_a_name(cell: EuCell) -> None:
+    async with open_listener() as listener, _worker(cell.writer, allow_loopback=False):
+        await _endpoint(cell, listener.url.replace("127.0.0.1", "localhost"))
+        await _append(cell, _event(cell))
+        (row,) = await _until(cell, dead=1)
+    assert listener.received == []
+    assert "not on the public internet" in row["last_error"]
+
+
+async def test_an_endpoint_with_a_bad_url_or_an_unknown_event_is_refused(cell: EuCell) -> None:
+    with pytest.raises(UrlNotAllowed):
+        await _endpoint(cell, "http://example.com/hook")
+    with pytest.raises(UnknownEventType):
+        await _endpoint(cell, "https://example.com/hook", "transfer.exploded")
+
+
+async def test_a_tenant_sees_no_other_tenants_events_endpoints_or_deliveries(cell: EuCell) -> None:
+    await _endpoint(cell, "https://example.com/hook")
+    await _append(cell, _event(cell))
+    async with tenant_transaction(cell.api, cell.stranger.tenant_id) as connection:
+        for table in ("events", "webhook_endpoints", "webhook_signers", "webhook_deliveries"):
+            assert await connection.fetchval(f"select count(*) from {table}") == 0
+    async with transaction(cell.writer) as connection:
+        stored = await connection.fetchrow("select secret_sealed, secret_key from webhook_endpoints")
+    assert b"whsec_" not in stored["secret_sealed"] + stored["secret_key"]

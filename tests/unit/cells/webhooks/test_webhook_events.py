@@ -1,0 +1,48 @@
+"""Event types, the closed set of what events say, the published schedule."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from cells.transfers.machine import TABLE, Effect
+from cells.webhooks.events import EVENT_TYPES, NewEvent
+from cells.webhooks.schedule import Schedule, published_schedule
+
+AT = datetime(2026, 11, 20, 12, 0, 0, 5_000, UTC)
+
+
+def test_every_state_that_a_partner_is_told_of_has_its_event_type() -> None:
+    told = {advance.state for advance in TABLE.values() if Effect.NOTIFY in advance.effects}
+    assert {f"transfer.{state.lower()}" for state in told} <= EVENT_TYPES
+
+
+def test_an_event_says_only_what_is_classified() -> None:
+    with pytest.raises(AssertionError, match="payer_name"):
+        NewEvent.of("eu-1", "ten_eu1_x", "transfer.completed", "tr_eu1_x", {"payer_name": "Ayu"}, AT)
+    with pytest.raises(AssertionError, match="no event type"):
+        NewEvent.of("eu-1", "ten_eu1_x", "transfer.exploded", "tr_eu1_x", {}, AT)
+
+
+def test_the_body_names_the_event_and_is_written_the_same_each_time() -> None:
+    event = NewEvent.of("eu-1", "ten_eu1_x", "transfer.completed", "tr_eu1_x", {"state": "COMPLETED"}, AT)
+    assert event.body == event.body
+    assert json.loads(event.body) == {
+        "id": event.event_id,
+        "type": "transfer.completed",
+        "timestamp": "2026-11-20T12:00:00.005000Z",
+        "data": {"state": "COMPLETED"},
+    }
+
+
+def test_delays_stay_within_their_jitter_and_end() -> None:
+    schedule = Schedule(delays_s=(10, 100), jitter=0.2, connect_s=1, total_s=1)
+    assert [schedule.delay_s(1, chance) for chance in (0, 0.5, 1)] == pytest.approx([8, 10, 12])
+    assert schedule.delay_s(2, 0.5) == pytest.approx(100)
+    assert schedule.delay_s(3, 0.5) is None
+
+
+def test_the_published_schedule_grows_and_spans_days() -> None:
+    delays_s = published_schedule().delays_s
+    assert list(delays_s) == sorted(delays_s)
+    assert sum(delays_s) > 2 * 86_400
