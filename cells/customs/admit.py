@@ -6,6 +6,7 @@ and moves nothing; what is authentic but must have no effect (a reply from a cel
 admitted with a fault, so that the corridor goes on.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from cells.backends.postgres import Connection
 from cells.customs import store
 from cells.customs.chain import Crossing
+from cells.customs.export import YIELD_EVERY
 from cells.spec import CellSpec
 from residency.crossing import message_type
 from residency.directory import Directory
@@ -97,7 +99,11 @@ async def admit(
         return []
     at = at or datetime.now(UTC)
     # Signatures and seals are checked before the lock is taken: they cost most, and need no state.
-    candidates = [_examine(data, spec, keys, directory, at) for data in envelopes]
+    candidates: list[_Candidate] = []
+    for data in envelopes:
+        candidates.append(_examine(data, spec, keys, directory, at))
+        if len(candidates) % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
     head = await store.lock_head(connection, spec)
     authentic = [one.opened for one in candidates if one.opened is not None]
     corridors = (

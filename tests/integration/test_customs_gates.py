@@ -1,6 +1,7 @@
 """Export and admission on real databases: in order, once, signed, recorded at both ends."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 from cells.backends.postgres import Pool, open_pool, transaction
 from cells.customs import store, store_outbox
 from cells.customs.admit import Admission, Admitted, Duplicate, Gap, Refused, admit
-from cells.customs.chain import CustomsEntry, compare, verify_chain
+from cells.customs.chain import Comparison, CustomsEntry, compare, verify_chain
 from cells.customs.export import Exported, Outbound, export
 from cells.customs.receipts import Closed, close_through, make_receipts
 from cells.spec import CellSpec
@@ -398,3 +399,32 @@ async def statements(customs: Customs, run: Callable[..., Awaitable[object]]) ->
         with connection.query_logger(lambda query: seen.append(query.query)):
             await run(connection, *customs.tools)
     return len(seen)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_whatever_the_link_does_everything_arrives_once_and_in_order(
+    cell_database: Databases, seed: int
+) -> None:
+    """Loss, repetition, disorder and rubbish, until all is receipted: the two logs then agree to the byte."""
+    chance = random.Random(seed)
+    async with open_customs(cell_database, "eu-1", "id-1") as (eu, indonesia):
+        admitted: list[int] = []
+        exported = await eu.export(*(outbound() for _ in range(30)))
+        while True:
+            async with transaction(eu.pool) as connection:
+                await store_outbox.mark_published(
+                    connection, await store_outbox.unpublished(connection, 1_000)
+                )
+                open_rows = await store_outbox.overdue(connection, timedelta(0))
+            if not open_rows:
+                break
+            batch = [one.envelope for one in open_rows for _ in range(chance.choice([0, 1, 1, 1, 2]))]
+            batch = sorted(batch, key=lambda _: chance.random() < 0.1)
+            batch.insert(chance.randrange(len(batch) + 1), chance.randbytes(200))
+            decisions = await indonesia.admit(*batch)
+            admitted += [one.opened.sequence for one in decisions if isinstance(one, Admitted)]
+            for receipt in await indonesia.receipts():
+                if chance.random() < 0.7:
+                    await eu.close(receipt)
+        assert admitted == [one.sequence for one in exported]
+        assert compare(await eu.log(), await indonesia.log(), "eu-1", "id-1") == Comparison((), 0)

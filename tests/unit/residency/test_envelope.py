@@ -1,4 +1,4 @@
-"""The envelope: forged, altered, misdirected and outdated ones are refused; the seal opens for one cell only."""
+"""The envelope: forged, altered, misdirected, outdated ones are refused; the seal opens for one cell only."""
 
 import hashlib
 import struct

@@ -1,5 +1,8 @@
 """What of a payer may cross: the rules of both jurisdictions, no less and no more."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +114,9 @@ def test_selection_meets_both_demands_and_exceeds_neither(
     optional = set(wanted.sending.optional) | set(wanted.receiving.optional)
     for name in chosen - optional:
         assert wanted.missing(chosen - {name}) or name in offered
+
+
+def test_the_readme_publishes_the_list_in_force() -> None:
+    text = (Path(__file__).parents[3] / "residency" / "README.md").read_text()
+    section = text.split(f"## The allow-list, version {ALLOW_LIST_VERSION}\n")[1].split("\n|")[0]
+    assert set(re.findall(r"`([a-z_.]+)`", section)) == allow_list(ALLOW_LIST_VERSION)
