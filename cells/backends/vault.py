@@ -96,16 +96,12 @@ class Vault:
     def _wrap(self, subject: SubjectRef, data_key: bytes) -> WrappedKey:
         kid = self.current_kid
         nonce = os.urandom(NONCE_BYTES)
-        return WrappedKey(
-            kid, nonce + self._keys[kid].encrypt(nonce, data_key, self._bound(f"key|{kid}", subject))
-        )
+        return WrappedKey(kid, nonce + self._keys[kid].encrypt(nonce, data_key, self._bound(f"key|{kid}", subject)))
 
     def _unwrap(self, subject: SubjectRef, key: WrappedKey) -> bytes:
         region_key = self._keys.get(key.kid)
         if region_key is None:
-            raise VaultUnreadable(
-                f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it."
-            )
+            raise VaultUnreadable(f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it.")
         nonce, wrapped = key.wrapped[:NONCE_BYTES], key.wrapped[NONCE_BYTES:]
         try:
             return region_key.decrypt(nonce, wrapped, self._bound(f"key|{key.kid}", subject))

@@ -62,9 +62,7 @@ class NameIndex:
             for position in self._words.like(word):
                 shared[position] += 1
         needed = min(2, len(words))
-        found = {
-            position for position, count in shared.items() if count >= min(needed, self._counts[position])
-        }
+        found = {position for position, count in shared.items() if count >= min(needed, self._counts[position])}
         return sorted(found | self._wholes.like("".join(name.folded)))
 
 

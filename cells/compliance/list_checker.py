@@ -55,9 +55,7 @@ class ListChecker:
         blocks, score, reason, entry = worst
         hit = Hit(entry.list, entry.reference, score)
         if blocks:
-            return Block(
-                Attestation(self._versions, "block", now), entry.list, self._versions[entry.list], hit
-            )
+            return Block(Attestation(self._versions, "block", now), entry.list, self._versions[entry.list], hit)
         return Review(Attestation(self._versions, "review", now), reason, hit)
 
     def _judge(self, subject: Subject, name: NameForm, position: int) -> tuple[bool, int, str, Entry] | None:

@@ -55,18 +55,14 @@ class Standing:
         absent."""
         verdicts = await store.latest(connection, self._region, subject_ids)
         current = dict(self._checker.versions())
-        stale = [
-            one for one in subject_ids if one not in verdicts or verdicts[one].attestation.lists != current
-        ]
+        stale = [one for one in subject_ids if one not in verdicts or verdicts[one].attestation.lists != current]
         if stale:
             for old in stale:
                 verdicts.pop(old, None)
             verdicts |= await self._screen_again(connection, stale)
         return verdicts
 
-    async def release(
-        self, connection: Connection, subjects: Sequence[tuple[str, str]], officer: str
-    ) -> list[str]:
+    async def release(self, connection: Connection, subjects: Sequence[tuple[str, str]], officer: str) -> list[str]:
         """An officer finds that these `(tenant id, subject id)` are not the listed party; the ids released.
 
         Only a review can be released, never a block, and it holds for the list versions that it was made

@@ -32,21 +32,15 @@ def _named(text: str) -> str:
 
 
 def _past(day: date) -> date:
-    if not BIRTH_YEAR_MIN <= day.year or day > datetime.now(UTC).date():
+    if day.year < BIRTH_YEAR_MIN or day > datetime.now(UTC).date():
         raise ValueError(f"a date of birth lies between {BIRTH_YEAR_MIN} and today")
     return day
 
 
 # ISO 20022 lengths: names Max140Text, address lines Max70Text, places Max35Text, codes Max35Text.
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)
-]
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)
-]
-Word = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35), AfterValidator(_printable)
-]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35), AfterValidator(_printable)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Lei = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{18}[0-9]{2}$")]

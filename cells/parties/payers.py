@@ -36,9 +36,7 @@ class Payers:
         self._vault = vault
         self._standing = standing
 
-    async def create(
-        self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]
-    ) -> list[Payer]:
+    async def create(self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]) -> list[Payer]:
         """Register each, in order. One who is on a sanctions list is registered too, as `blocked`."""
         if not requests:
             return []
@@ -57,9 +55,7 @@ class Payers:
         rows = await store.select_payers(connection, self._entry.region, payer_ids)
         return await self._views(connection, [row for row in rows if row.tenant_id == tenant_id])
 
-    async def page(
-        self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50
-    ) -> list[Payer]:
+    async def page(self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50) -> list[Payer]:
         """Up to `limit` of the tenant's payers, oldest first, after the id `after`."""
         rows = await store.page_payers(connection, self._entry.region, tenant_id, after, limit)
         return await self._views(connection, rows)
@@ -91,8 +87,7 @@ class Payers:
         live = {(row.tenant_id, row.payer_id) for row in rows if row.deleted_at is None}
         verdicts = await self._standing.standing(connection, sorted(payer_id for _, payer_id in live))
         return {
-            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownPayer(pointer="/payer")
-            for pair in payers
+            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownPayer(pointer="/payer") for pair in payers
         }
 
     async def _views(self, connection: Connection, rows: Sequence[PayerRow]) -> list[Payer]:
@@ -102,9 +97,7 @@ class Payers:
         return [_view(row, details.get(row.payer_id), verdicts.get(row.payer_id)) for row in rows]
 
 
-async def open_payers(
-    connection: Connection, vault: Vault, payer_ids: Sequence[str]
-) -> dict[str, PayerDetails]:
+async def open_payers(connection: Connection, vault: Vault, payer_ids: Sequence[str]) -> dict[str, PayerDetails]:
     """What the vault says of each payer, by id, to be sealed for a border or told to a rail; a payment that
     was accepted is finished, so a payer deleted since is still opened while the law keeps the record. Raises
     VaultUnreadable."""

@@ -74,9 +74,7 @@ class Recipients:
             accepted.append(prepared)
             answers.append(_view(*prepared, None))
         verdicts = await self._save(connection, tenant_id, accepted)
-        return [
-            _with_status(answer, verdicts) if isinstance(answer, Recipient) else answer for answer in answers
-        ]
+        return [_with_status(answer, verdicts) if isinstance(answer, Recipient) else answer for answer in answers]
 
     async def get(self, connection: Connection, tenant_id: str, row_ids: Sequence[str]) -> list[Recipient]:
         """Those of `row_ids` (`rcp_id1_…` without currency and signature) that are this tenant's; deleted
@@ -84,9 +82,7 @@ class Recipients:
         rows = await store.select_recipients(connection, self._entry.region, row_ids)
         return await self._views(connection, [row for row in rows if row.tenant_id == tenant_id])
 
-    async def page(
-        self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50
-    ) -> list[Recipient]:
+    async def page(self, connection: Connection, tenant_id: str, after: str = "", limit: int = 50) -> list[Recipient]:
         """Up to `limit` of the tenant's recipients, oldest first, after the row id `after`."""
         rows = await store.page_recipients(connection, self._entry.region, tenant_id, after, limit)
         return await self._views(connection, rows)
@@ -104,9 +100,7 @@ class Recipients:
         deleted = await store.mark_recipients_deleted(connection, region, tenant_id, row_ids)
         kept = [(row_id, kept_until[row_id]) for row_id in deleted if row_id in kept_until]
         await store_subjects.keep_until(connection, region, kept)
-        await store_subjects.erase(
-            connection, region, [row_id for row_id in deleted if row_id not in kept_until]
-        )
+        await store_subjects.erase(connection, region, [row_id for row_id in deleted if row_id not in kept_until])
         return deleted
 
     async def standing(

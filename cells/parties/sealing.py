@@ -38,9 +38,7 @@ async def open_recipient_details(
     }
 
 
-async def open_payer_details(
-    connection: Connection, vault: Vault, payer_ids: Sequence[str]
-) -> dict[str, PayerDetails]:
+async def open_payer_details(connection: Connection, vault: Vault, payer_ids: Sequence[str]) -> dict[str, PayerDetails]:
     """Details by id; one that is unknown or erased is absent. Raises VaultUnreadable."""
     opened = await store_subjects.open_subjects(connection, vault, payer_ids)
     return {

@@ -52,9 +52,7 @@ async def insert_recipients(connection: Connection, region: str, rows: Sequence[
     )
 
 
-async def select_recipients(
-    connection: Connection, region: str, row_ids: Sequence[str]
-) -> list[RecipientRow]:
+async def select_recipients(connection: Connection, region: str, row_ids: Sequence[str]) -> list[RecipientRow]:
     rows = await connection.fetch(
         f"""
         SELECT {_RECIPIENT} FROM recipients
@@ -126,9 +124,7 @@ async def select_payers(connection: Connection, region: str, payer_ids: Sequence
     return [_payer(row) for row in rows]
 
 
-async def page_payers(
-    connection: Connection, region: str, tenant_id: str, after: str, limit: int
-) -> list[PayerRow]:
+async def page_payers(connection: Connection, region: str, tenant_id: str, after: str, limit: int) -> list[PayerRow]:
     """Up to `limit` payers of a tenant that are not deleted, oldest first, after the id `after` ("": all)."""
     rows = await connection.fetch(
         f"""

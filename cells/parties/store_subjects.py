@@ -40,9 +40,7 @@ async def insert_sealed(connection: Connection, region: str, items: Sequence[Sea
     )
 
 
-async def select_sealed(
-    connection: Connection, region: str, subject_ids: Sequence[str]
-) -> list[SealedSubject]:
+async def select_sealed(connection: Connection, region: str, subject_ids: Sequence[str]) -> list[SealedSubject]:
     """The sealed records of those subjects that exist, are visible to the connection's role and are not
     erased."""
     rows = await connection.fetch(
@@ -70,10 +68,7 @@ async def open_subjects(
     VaultUnreadable."""
     records = await select_sealed(connection, vault.region, subject_ids)
     opened = vault.open(records)
-    return {
-        record.subject.subject_id: (record.subject, data)
-        for record, data in zip(records, opened, strict=True)
-    }
+    return {record.subject.subject_id: (record.subject, data) for record, data in zip(records, opened, strict=True)}
 
 
 async def erase(connection: Connection, region: str, subject_ids: Sequence[str]) -> list[str]:

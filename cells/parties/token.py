@@ -111,9 +111,7 @@ class TokenVerifier:
         else:
             self._good.move_to_end(key)
         if check.currency is not None and check.currency != token.currency:
-            return WrongRecipientCurrency(
-                f"That recipient is paid in {token.currency}.", pointer="/recipient"
-            )
+            return WrongRecipientCurrency(f"That recipient is paid in {token.currency}.", pointer="/recipient")
         return token
 
     def _verify_signature(self, check: TokenCheck) -> RecipientToken:

@@ -11,9 +11,7 @@ _LINE_MAX = 70
 _POSTCODE_MAX = 16
 
 
-def sealed_parties(
-    details: PayerDetails, account_number: str, remittance: str | None = None
-) -> SealedParties:
+def sealed_parties(details: PayerDetails, account_number: str, remittance: str | None = None) -> SealedParties:
     """All of a payer that the allow-list names; `select` trims it to what one payment needs.
 
     `account_number` is the number that the payer's payment is made from: the tenant's wallet.
@@ -40,9 +38,7 @@ def missing_fields(payers: Sequence[tuple[PayerDetails, Demand]]) -> list[tuple[
     Names only, as in the allow-list (`payer.birth_date`), fit to be shown.
     """
     # The wallet's account number is always there; it is the cell's to give.
-    return [
-        demand.missing(travel_rule.crossed_fields(sealed_parties(one, "wallet"))) for one, demand in payers
-    ]
+    return [demand.missing(travel_rule.crossed_fields(sealed_parties(one, "wallet"))) for one, demand in payers]
 
 
 def _address(address: Address) -> travel_rule.Address | None:

@@ -78,9 +78,7 @@ def directory_with_keys(keys: Mapping[str, Sequence[Ed25519PrivateKey]]) -> Dire
         name: entry.model_copy(
             update={
                 "keys": tuple(
-                    public_key(
-                        key, f"{entry.compact}-signing-20261101-{number}", start, start + timedelta(days=90)
-                    )
+                    public_key(key, f"{entry.compact}-signing-20261101-{number}", start, start + timedelta(days=90))
                     for number, key in enumerate(keys.get(name, ()), 1)
                 )
             }
@@ -100,9 +98,7 @@ def indonesian(name: str = "Budi Santoso Wibowo", number: str = "1234567890") ->
         currency="IDR",
         name=name,
         account=BankAccount(bank_code="014", account_number=number),
-        address=Address(
-            street="Jalan Melati", building_number="7", town="Bandung", post_code="40115", country="ID"
-        ),
+        address=Address(street="Jalan Melati", building_number="7", town="Bandung", post_code="40115", country="ID"),
     )
 
 

@@ -47,9 +47,7 @@ async def test_a_recipient_is_registered_shown_and_opened_for_its_rail(cell_data
             shown = await room.recipients.get(connection, room.tenant.tenant_id, [row_id(recipient)])
             assert shown == [recipient]
             assert await room.recipients.page(connection, room.tenant.tenant_id) == [recipient]
-            assert (
-                await room.recipients.page(connection, room.tenant.tenant_id, after=row_id(recipient)) == []
-            )
+            assert await room.recipients.page(connection, room.tenant.tenant_id, after=row_id(recipient)) == []
         async with transaction(room.writer) as connection:
             party = (await open_for_payout(connection, room.vault, [row_id(recipient)]))[row_id(recipient)]
         assert (party.name, party.account) == ("Budi Santoso Wibowo", Account("id", "1234567890", "014"))
@@ -62,12 +60,8 @@ async def test_a_recipient_is_registered_shown_and_opened_for_its_rail(cell_data
 
 
 async def test_one_refused_recipient_does_not_stop_the_others(cell_database: Databases) -> None:
-    wrong_digit = RecipientNew(
-        currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89370400440532013001")
-    )
-    right = RecipientNew(
-        currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89 3704 0044 0532 0130 00")
-    )
+    wrong_digit = RecipientNew(currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89370400440532013001"))
+    right = RecipientNew(currency="EUR", name="Anna Lind", account=BankAccount(iban="DE89 3704 0044 0532 0130 00"))
     no_form = RecipientNew(
         currency="EUR", name="Anna Lind", account=BankAccount(sort_code="040004", account_number="12345678")
     )
@@ -113,9 +107,7 @@ async def test_another_tenants_recipient_and_payer_are_unknown(cell_database: Da
             # The writer's role sees every tenant, so here the tenant is the function's own to check, also when
             # one batch holds the owner and the stranger.
             owner = room.tenant.tenant_id
-            recipients = await room.recipients.standing(
-                connection, [(stranger, recipient), (owner, recipient)]
-            )
+            recipients = await room.recipients.standing(connection, [(stranger, recipient), (owner, recipient)])
             assert isinstance(recipients[stranger, recipient], UnknownRecipient)
             assert isinstance(recipients[owner, recipient], Clear)
             pairs = [(stranger, mine.id), (owner, mine.id), (owner, "pyr_none")]
@@ -128,17 +120,13 @@ async def test_screening_decides_the_status_and_never_shows_the_entry(cell_datab
         names = ("Budi Santoso", "Kovra Sandbox Review", "Kovra Sandbox Blocked")
         recipients = [made(one) for one in await create(room, *(indonesian(name) for name in names))]
         assert [one.status for one in recipients] == ["active", "in_review", "blocked"]
-        assert not any(
-            "DTTOT" in one.model_dump_json() or "SYN" in one.model_dump_json() for one in recipients
-        )
+        assert not any("DTTOT" in one.model_dump_json() or "SYN" in one.model_dump_json() for one in recipients)
         ids = [row_id(one) for one in recipients]
         async with transaction(room.writer) as connection:
             pairs = [(room.tenant.tenant_id, one) for one in ids]
             verdicts = await room.recipients.standing(connection, pairs)
             assert [type(verdicts[pair]) for pair in pairs] == [Clear, Review, Block]
-            entries = await connection.fetch(
-                "SELECT entry_reference FROM screenings WHERE entry_reference IS NOT NULL"
-            )
+            entries = await connection.fetch("SELECT entry_reference FROM screenings WHERE entry_reference IS NOT NULL")
             assert len(entries) == 2
         async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
             shown = await room.recipients.get(connection, room.tenant.tenant_id, ids)
@@ -147,16 +135,15 @@ async def test_screening_decides_the_status_and_never_shows_the_entry(cell_datab
 
 async def test_a_deleted_recipient_is_erased_unless_the_law_keeps_it(cell_database: Databases) -> None:
     async with open_party_room(cell_database("ID"), "id-1") as room:
-        recipients = [
-            made(one) for one in await create(room, indonesian("Budi Santoso"), indonesian("Siti Rahma"))
-        ]
+        recipients = [made(one) for one in await create(room, indonesian("Budi Santoso"), indonesian("Siti Rahma"))]
         unused, used = (row_id(one) for one in recipients)
         tenant_id = room.tenant.tenant_id
         until = datetime.now(UTC) + timedelta(days=1826)
         async with tenant_transaction(room.api, tenant_id) as connection:
-            assert set(
-                await room.recipients.delete(connection, tenant_id, [unused, used], {used: until})
-            ) == {unused, used}
+            assert set(await room.recipients.delete(connection, tenant_id, [unused, used], {used: until})) == {
+                unused,
+                used,
+            }
             assert await room.recipients.delete(connection, tenant_id, [unused], {}) == []
         async with transaction(room.writer) as connection:
             assert set(await store_subjects.open_subjects(connection, room.vault, [unused, used])) == {used}

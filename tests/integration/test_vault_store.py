@@ -20,9 +20,7 @@ Databases = Callable[[str], CellDatabase]
 async def registered(room: PartyRoom, *names: str) -> list[str]:
     """The row ids of new recipients with these names."""
     async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
-        made = await room.recipients.create(
-            connection, room.tenant.tenant_id, [indonesian(name) for name in names]
-        )
+        made = await room.recipients.create(connection, room.tenant.tenant_id, [indonesian(name) for name in names])
     return [row_id_of(one) for one in made]
 
 
@@ -62,10 +60,7 @@ async def test_erasing_makes_unreadable_and_leaves_the_rows(cell_database: Datab
             assert (row["wrapped_key"], row["kek_kid"]) == (None, None)
             assert row["erased_at"] is not None
             assert row["ciphertext"]
-            assert (
-                await connection.fetchval("SELECT count(*) FROM recipients WHERE recipient_id = $1", gone)
-                == 1
-            )
+            assert await connection.fetchval("SELECT count(*) FROM recipients WHERE recipient_id = $1", gone) == 1
 
 
 async def test_a_new_region_key_takes_over_and_the_old_one_can_go(cell_database: Databases) -> None:

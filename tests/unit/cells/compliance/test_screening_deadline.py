@@ -41,9 +41,7 @@ class ForgetfulVendor(SilentVendor):
 @pytest.mark.parametrize(
     "vendor", [SilentVendor(), BrokenVendor(), ForgetfulVendor()], ids=lambda one: type(one).__name__
 )
-async def test_no_answer_is_a_review_for_everyone(
-    vendor: SilentVendor, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_answer_is_a_review_for_everyone(vendor: SilentVendor, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         verdicts = await check_within(vendor, SUBJECTS, 0.05)
     assert [verdict.reason for verdict in verdicts if isinstance(verdict, Review)] == [UNAVAILABLE] * 3

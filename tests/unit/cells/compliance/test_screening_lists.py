@@ -16,9 +16,7 @@ CHECKER = open_list_checker()
 
 async def verdict_on(name: str, kind: str = "person", born: date | None = None) -> Verdict:
     assert kind in ("person", "business")
-    [verdict] = await CHECKER.check(
-        [Subject("pyr_1", "person" if kind == "person" else "business", name, born)]
-    )
+    [verdict] = await CHECKER.check([Subject("pyr_1", "person" if kind == "person" else "business", name, born)])
     return verdict
 
 
@@ -99,9 +97,7 @@ async def test_a_birth_date_that_does_not_fit_makes_a_block_a_review() -> None:
 async def test_every_entry_of_every_list_is_found_by_its_own_name() -> None:
     entries = [entry for one in load_lists() for entry in one.entries]
     assert len(entries) > 40
-    verdicts = await CHECKER.check(
-        [Subject(str(n), entry.kind, entry.name) for n, entry in enumerate(entries)]
-    )
+    verdicts = await CHECKER.check([Subject(str(n), entry.kind, entry.name) for n, entry in enumerate(entries)])
     for entry, verdict in zip(entries, verdicts, strict=True):
         assert isinstance(verdict, Review if entry.weak else Block), entry
 

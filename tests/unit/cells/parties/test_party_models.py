@@ -75,9 +75,7 @@ def test_a_recipient_needs_an_account() -> None:
     with pytest.raises(ValidationError):
         RecipientNew.model_validate({"currency": "IDR", "name": "Budi"})
     assert (
-        RecipientNew(
-            currency="IDR", name="Budi", account=BankAccount(bank_code="014", account_number="1")
-        ).kind
+        RecipientNew(currency="IDR", name="Budi", account=BankAccount(bank_code="014", account_number="1")).kind
         == "person"
     )
 

@@ -41,9 +41,7 @@ def directory(**keys: tuple[PublicKey, ...]) -> Directory:
     """The declared cells, with the keys given under their compact names."""
     cells = load_directory().cells
     return Directory(
-        cells={
-            name: cell.model_copy(update={"keys": keys.get(cell.compact, ())}) for name, cell in cells.items()
-        }
+        cells={name: cell.model_copy(update={"keys": keys.get(cell.compact, ())}) for name, cell in cells.items()}
     )
 
 
@@ -52,9 +50,7 @@ DIRECTORY = directory(
 )
 
 
-def signed(
-    key: Ed25519PrivateKey = KEY, cell: str = "id-1", currency: str = "IDR", tenant: str = TENANT
-) -> str:
+def signed(key: Ed25519PrivateKey = KEY, cell: str = "id-1", currency: str = "IDR", tenant: str = TENANT) -> str:
     [token] = sign_tokens(key, tenant, [(mint("rcp", cell), currency)])
     return token
 

@@ -30,12 +30,7 @@ def test_a_batch_opens_in_its_order() -> None:
 
 def test_the_same_data_never_looks_the_same() -> None:
     one, other = seal(), seal()
-    assert (
-        len({one.nonce, other.nonce})
-        == len({one.ciphertext, other.ciphertext})
-        == len({one.key, other.key})
-        == 2
-    )
+    assert len({one.nonce, other.nonce}) == len({one.ciphertext, other.ciphertext}) == len({one.key, other.key}) == 2
     assert b"Budi" not in one.ciphertext
 
 
@@ -53,9 +48,7 @@ def test_a_record_is_bound_to_its_region() -> None:
 @pytest.mark.parametrize("part", ["nonce", "ciphertext", "wrapped"])
 def test_an_altered_record_does_not_open(part: str) -> None:
     sealed = seal()
-    flipped = {name: getattr(sealed, name) for name in ("nonce", "ciphertext")} | {
-        "wrapped": sealed.key.wrapped
-    }
+    flipped = {name: getattr(sealed, name) for name in ("nonce", "ciphertext")} | {"wrapped": sealed.key.wrapped}
     flipped[part] = bytes([flipped[part][0] ^ 1]) + flipped[part][1:]
     altered = Sealed(WrappedKey("k1", flipped["wrapped"]), flipped["nonce"], flipped["ciphertext"])
     with pytest.raises(VaultUnreadable) as refused:
