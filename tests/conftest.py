@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import servers
+from tests.ray_cluster import RunningRay, running_ray
 from tests.schemes import RunningSchemes, start_schemes, stop_schemes
 
 
@@ -59,3 +60,14 @@ def schemes() -> Iterator[RunningSchemes]:
     running = start_schemes()
     yield running
     stop_schemes(running)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RunningRay]:
+    """One Ray cluster for this test process. A process talks to one cluster at a time: close the runtime after each test."""
+    directory = servers.scratch_directory()
+    try:
+        with running_ray(directory) as running:
+            yield running
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
