@@ -60,10 +60,9 @@ def create_postings(books: WorkingSet, postings: Sequence[Posting], timestamp: i
     )
 
 
-def expire_holds(books: WorkingSet, due: Sequence[Posting], timestamp: int) -> None:
-    """End holds whose time is up, oldest deadline first; the last of them is stamped `timestamp`."""
-    for index, hold in enumerate(due):
-        at = timestamp - len(due) + index + 1
+def expire_holds(books: WorkingSet, due: Sequence[Posting]) -> None:
+    """End holds whose time is up. An expiry is no posting, and the accounts' history does not show it."""
+    for hold in due:
         debit, credit = books.accounts[hold.debit_account_id], books.accounts[hold.credit_account_id]
         books.touch(debit)
         books.touch(credit)
@@ -71,7 +70,6 @@ def expire_holds(books: WorkingSet, due: Sequence[Posting], timestamp: int) -> N
         credit.credits_pending -= hold.amount
         reopen(hold, debit, credit)
         books.resolve(hold, PendingStatus.EXPIRED)
-        books.note_history(at, debit, credit)
 
 
 def _run(

@@ -116,13 +116,11 @@ class MemoryLedger:
         if not deadlines:
             return
         now = max(self._timestamp, self._clock_ns())
-        due = [number for number, deadline in deadlines.items() if deadline <= now]
-        if due:
-            due.sort(key=lambda number: (deadlines[number], self._books.postings[number].timestamp))
-            expire_holds(
-                self._books, [self._books.postings[number] for number in due], self._advance(len(due))
-            )
-            self._keep()
+        expire_holds(
+            self._books,
+            [self._books.postings[number] for number, deadline in deadlines.items() if deadline <= now],
+        )
+        self._keep()
 
     def _keep(self) -> None:
         """Index what the evaluator did."""

@@ -165,11 +165,10 @@ async def _create_accounts(connection: Connection, events: Sequence[Account]) ->
 
 
 async def _create_postings(connection: Connection, events: Sequence[Posting]) -> list[PostingResult]:
-    # Expiries come first and need timestamps too; how many there are is known only under the lock.
-    timestamp = await postgres_rows.advance_clock(connection, len(events) + _EXPIRIES_MAX)
+    timestamp = await postgres_rows.advance_clock(connection, len(events))
     books = WorkingSet()
     due = await postgres_rows.load_postings(connection, books, events, timestamp, _EXPIRIES_MAX)
-    evaluate.expire_holds(books, due, timestamp - len(events))
+    evaluate.expire_holds(books, due)
     results = evaluate.create_postings(books, events, timestamp)
     await postgres_rows.save(connection, books)
     return results
