@@ -1,10 +1,11 @@
 """The names of a link: which subjects, streams and consumer one corridor between two cells uses.
 
 A corridor is one direction between two cells. Everything that crosses a border on NATS has one of the two
-subjects named here, `delivery` and `acks`, so the brokers' permissions (infra) and the streams (cells.backends.nats)
-cannot disagree. Names are append-only: servers in other jurisdictions hold them.
+subjects named here, `delivery` and `acks`, so the brokers' permissions (infra) and the streams
+(cells.backends.nats) cannot disagree. Names are append-only: servers in other jurisdictions hold them.
 
-Cells appear under their compact names (`eu1`), since a dash is awkward in a stream name and a dot parts subjects.
+Cells appear under their compact names (`eu1`), since a dash is awkward in a stream name and a dot parts
+subjects.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from residency.directory import Directory
 
 # A limit on everything: an envelope is a few kB, and a full stream refuses what comes next.
 MESSAGE_MAX_BYTES = 256 * 1024
+PAYLOAD_MAX_BYTES = MESSAGE_MAX_BYTES + 4096  # with the headers
 STREAM_MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -41,7 +43,7 @@ class Corridor:
 
     @property
     def consumer(self) -> str:
-        """The origin's durable push consumer on `stream`; it names the origin so that `acks` tells corridors apart."""
+        """The origin's durable push consumer on `stream`. It names the origin, since `acks` must, too."""
         return f"LINK_{self.origin}_{self.destination}"
 
     @property

@@ -25,7 +25,7 @@ async def until(check: Callable[[], Awaitable[bool]], what: str, timeout_s: floa
     """Await a condition. Fails the test when it does not come to hold."""
     try:
         async with asyncio.timeout(timeout_s):
-            while not await check():
+            while not await check():  # noqa: ASYNC110 - servers tell no event of ours
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"{what}: not in {timeout_s} s") from None
@@ -44,7 +44,7 @@ async def take(inbox: Inbox, count: int, timeout_s: float = 30.0) -> list[Arrive
 
 
 class Network:
-    """Cells by compact name, each with its server, and the transit. Servers can be killed and started again."""
+    """Cells by compact name, each with its server, and the transit; any may be killed and started again."""
 
     def __init__(self, directory: Path, cells: Sequence[str]) -> None:
         self.cells = tuple(cells)
@@ -113,9 +113,7 @@ class Network:
     async def bus(self, cell: str) -> Bus:
         """Connected, with the streams made."""
         await self.answers(cell)
-        bus = await open_bus(
-            f"nats://{HOST}:{self.ports[cell]}", seed=self.workers[cell].seed, name=f"test-{cell}"
-        )
+        bus = await open_bus(f"nats://{HOST}:{self.ports[cell]}", seed=self.workers[cell].seed, name=f"test-{cell}")
         self._buses.append(bus)
         await bus.ensure_streams(cell, self.peers(cell))
         return bus

@@ -1,50 +1,43 @@
 """The cell's own NATS: streams of the links, publishing, fetching. The only file that imports the driver.
 
-JetStream is transport, not record. The outbox row is closed by the destination's signed receipt and the inbox row
-is what admits, so everything here may be lost, repeated, out of order or late:
+JetStream is transport, not record. The outbox row is closed by the destination's signed receipt and the inbox
+row is what admits, so everything here may be lost, repeated, out of order or late:
 
-- `FX_OUT_<to>`, one per destination, keeps messages by *limits*: what the peer acknowledges is not sent again, and
-  deletes nothing. Sealed copies go with `purge_through` on receipt, and after `KEPT_S` in any case; what was not
-  received by then is published again from the outbox. Full means refused (`discard: new`), never silently dropped.
-- The origin's own push consumer delivers over the link straight to the destination's worker, which holds an `Inbox`
-  per origin and acks after the inbox row is committed. While nobody listens (worker, link or transit down) nothing is
-  delivered and all waits; when somebody listens again it flows at once. What was under way when a link broke comes
-  again after `ACK_WAIT_S`. Nothing is stored at the destination, and no part of the JetStream API crosses a border
-  (infra/local/nats.py says why that beats sourcing the stream).
+- `FX_OUT_<to>`, one per destination, keeps messages by *limits*: what the peer acknowledges is not sent
+  again, and deletes nothing. Sealed copies go with `purge_through` on receipt, and after `KEPT_S` in any
+  case; what was not received by then is published again from the outbox. Full means refused (`discard: new`),
+  never silently dropped.
+- The origin's own push consumer delivers over the link straight to the destination's worker, which holds an
+  `Inbox` per origin and acks after the inbox row is committed. While nobody listens (worker, link or transit
+  down) nothing is delivered and all waits; when somebody listens again it flows at once. What was under way
+  when a link broke comes again after `ACK_WAIT_S`. Nothing is stored at the destination, and no part of the
+  JetStream API crosses a border (infra/local/nats.py says why that beats sourcing the stream).
 
-A message id is deduplicated for `DUPLICATE_WINDOW_S` only. Whoever publishes an unreceipted message again uses a new
-id or waits longer than that; the inbox row is what makes a repetition harmless.
+A message id is deduplicated for `DUPLICATE_WINDOW_S` only. Whoever publishes an unreceipted message again
+uses a new id or waits longer than that; the inbox row is what makes a repetition harmless.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import nats
 from nats.aio.client import Client
-from nats.aio.msg import Msg
+from nats.js import api
 from nats.js import errors as js_errors
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DiscardPolicy,
-    PubAck,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-)
 
+from cells.backends.inbox import UNACKED_MAX, Arrived, Inbox
 from residency.errors import KovraError
-from residency.links import MESSAGE_MAX_BYTES, STREAM_MAX_BYTES, Corridor, outgoing
+from residency.links import MESSAGE_MAX_BYTES, PAYLOAD_MAX_BYTES, STREAM_MAX_BYTES, Corridor, outgoing
+
+__all__ = ["Arrived", "Bus", "BusUnavailable", "Inbox", "LinkState", "Outgoing", "open_bus"]
 
 KEPT_S = 24 * 3600
 DUPLICATE_WINDOW_S = 30
 ACK_WAIT_S = 10
-UNACKED_MAX = 1024
 HEARTBEAT_S = 2
 
 log = logging.getLogger("kovra.bus")
@@ -84,7 +77,7 @@ class Outgoing(NamedTuple):
 
 
 class LinkState(NamedTuple):
-    """An outgoing corridor: is the destination listening, what waits for it, what was sent and not acked yet."""
+    """An outgoing corridor: is the destination listening, what waits for it, what is sent and not acked."""
 
     corridor: Corridor
     listening: bool
@@ -100,92 +93,6 @@ def _translated(what: str) -> Iterator[None]:
         raise BusUnavailable(f"{what}: {type(error).__name__}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message from another cell, to be admitted and then acked. `deliveries` counts from one.
-
-    `sequence` is the origin's stream's, and 0 for a message that no consumer of the origin's sent: such a one is for
-    admission to refuse, and the three answers below then do nothing.
-    """
-
-    subject: str
-    message_id: str
-    body: bytes
-    sequence: int
-    deliveries: int
-    _message: Msg
-
-    async def ack(self) -> None:
-        """Do not send it again. Only after the inbox row is committed. Raises BusUnavailable."""
-        with _translated("ack"):
-            if self.sequence:
-                await self._message.ack()
-
-    async def nak(self, delay_s: float) -> None:
-        """Send it again after `delay_s`. Raises BusUnavailable."""
-        with _translated("nak"):
-            if self.sequence:
-                await self._message.nak(delay_s)
-
-    async def term(self) -> None:
-        """Never send it again: it was refused, and the refusal is on the record. Raises BusUnavailable."""
-        with _translated("term"):
-            if self.sequence:
-                await self._message.term()
-
-
-class Inbox:
-    """What one origin sends us, in batches. Use from one task; build it with `Bus.inbox`."""
-
-    def __init__(self, corridor: Corridor) -> None:
-        self._ack_prefix = corridor.acks.removesuffix(">")
-        # The origin sends no more than UNACKED_MAX ahead of the acks; more than that comes from somebody else.
-        self._arrived: asyncio.Queue[Arrived] = asyncio.Queue(4 * UNACKED_MAX)
-        self._heard_at: float | None = None
-
-    @property
-    def silent_s(self) -> float | None:
-        """How long ago the origin's broker was last heard; a live link is heard every HEARTBEAT_S. None: never."""
-        return None if self._heard_at is None else time.monotonic() - self._heard_at
-
-    async def fetch(self, batch: int, timeout_s: float) -> list[Arrived]:
-        """At least one message as soon as there is one, at most `batch`; none after `timeout_s`.
-
-        The batch is what has gathered: nothing waits for more to come. In order of arrival, which a redelivery upsets.
-        """
-        try:
-            async with asyncio.timeout(timeout_s):
-                messages = [await self._arrived.get()]
-        except TimeoutError:
-            return []
-        while len(messages) < batch and not self._arrived.empty():
-            messages.append(self._arrived.get_nowait())
-        return messages
-
-    async def receive(self, message: Msg) -> None:
-        """The subscription's callback."""
-        self._heard_at = time.monotonic()
-        if "Status" in (message.headers or {}):  # a heartbeat
-            return
-        try:
-            self._arrived.put_nowait(self._judged(message))
-        except asyncio.QueueFull:
-            log.warning(
-                "inbox %s is full: a message was dropped, and comes again if it was a real one",
-                message.subject,
-            )
-
-    def _judged(self, message: Msg) -> Arrived:
-        sequence, deliveries = 0, 1
-        # Whoever controls the transit chooses the reply subject, and an ack is a publish with our permissions: to
-        # $JS.API.STREAM.DELETE, if we let them.
-        if message.reply.startswith(self._ack_prefix):
-            with suppress(ValueError, IndexError, nats.errors.NotJSMessageError):
-                sequence, deliveries = message.metadata.sequence.stream, message.metadata.num_delivered
-        message_id = (message.headers or {}).get("Nats-Msg-Id", "")
-        return Arrived(message.subject, message_id, message.data, sequence, deliveries, message)
-
-
 class Bus:
     """One connection to the cell's own broker, held for ever. Build it with `open_bus`."""
 
@@ -196,15 +103,15 @@ class Bus:
     async def ensure_streams(self, me: str, peers: Sequence[str]) -> None:
         """Create or amend every stream and consumer of `me` (compact name) towards `peers`. Idempotent.
 
-        Call it at start, and again when publishing answers None for a whole batch: a wiped store comes back this
-        way. Raises BusUnavailable.
+        Call it at start, and again when publishing answers None for a whole batch: a wiped store comes back
+        this way. Raises BusUnavailable.
         """
         with _translated("ensure streams"):
             for corridor in outgoing(me, peers):
                 await self._ensure_stream(_stream(corridor))
                 await self._js.add_consumer(corridor.stream, _consumer(corridor))
 
-    async def _ensure_stream(self, config: StreamConfig) -> None:
+    async def _ensure_stream(self, config: api.StreamConfig) -> None:
         try:
             await self._js.add_stream(config)
         except js_errors.BadRequestError as error:
@@ -215,20 +122,20 @@ class Bus:
     async def publish_batch(self, messages: Sequence[Outgoing], deadline_s: float = 5.0) -> list[int | None]:
         """Publish all, pipelined, and wait until each is on disk.
 
-        Returns for each, in order, its sequence in its stream, or None when that is not known at the deadline (it
-        may have arrived) or it was refused (the stream is full, or gone). Raises BusUnavailable when not connected.
+        Returns for each, in order, its sequence in its stream, or None when that is not known at the deadline
+        (it may have arrived) or it was refused (the stream is full, or gone). Raises BusUnavailable when not
+        connected.
         """
         if not self._client.is_connected:
             raise BusUnavailable("publish: not connected")
-        futures: list[asyncio.Future[PubAck]] = []
+        futures: list[asyncio.Future[api.PubAck]] = []
         try:
             async with asyncio.timeout(deadline_s):
                 for message in messages:
                     assert len(message.body) <= MESSAGE_MAX_BYTES, "an envelope has a limit of its own"
                     headers = {"Nats-Msg-Id": message.message_id}
-                    futures.append(
-                        await self._js.publish_async(message.subject, message.body, headers=headers)
-                    )
+                    ack = await self._js.publish_async(message.subject, message.body, headers=headers)
+                    futures.append(ack)
                 if futures:
                     await asyncio.wait(futures)
         except LOST as error:
@@ -237,18 +144,22 @@ class Bus:
         return sequences + [None] * (len(messages) - len(sequences))
 
     async def inbox(self, corridor: Corridor) -> Inbox:
-        """Listen to one incoming corridor, as long as the bus lives; a second listener gets the same messages again.
+        """Listen to one incoming corridor, as long as the bus lives. Raises BusUnavailable.
 
-        Raises BusUnavailable.
+        A second listener of the cell gets the same messages, too.
         """
-        inbox = Inbox(corridor)
+        inbox = Inbox(corridor, self._answer)
         with _translated("open inbox"):
             await self._client.subscribe(corridor.delivery, cb=inbox.receive)
             await self._client.flush()
         return inbox
 
+    async def _answer(self, subject: str, payload: bytes) -> None:
+        with _translated("answer"):
+            await self._client.publish(subject, payload)
+
     async def purge_through(self, corridor: Corridor, sequence: int) -> None:
-        """Delete an outgoing corridor's messages up to and with `sequence` (of the stream, as publish_batch said).
+        """Delete an outgoing corridor's messages up to and with `sequence`, one that publish_batch returned.
 
         For when the destination's receipt covers them. Raises BusUnavailable.
         """
@@ -261,11 +172,8 @@ class Bus:
         with _translated("ask for links"):
             for corridor in outgoing(me, peers):
                 info = await self._js.consumer_info(corridor.stream, corridor.consumer)
-                states.append(
-                    LinkState(
-                        corridor, bool(info.push_bound), info.num_pending or 0, info.num_ack_pending or 0
-                    )
-                )
+                waiting, unacked = info.num_pending or 0, info.num_ack_pending or 0
+                states.append(LinkState(corridor, bool(info.push_bound), waiting, unacked))
         return states
 
     @property
@@ -286,9 +194,10 @@ class Bus:
 
 
 async def open_bus(url: str, *, seed: str, name: str, timeout_s: float = 10.0) -> Bus:
-    """Connect to the cell's own broker and stay connected, coming back for ever. `name` shows in its monitoring.
+    """Connect to the cell's own broker and stay connected, coming back for ever.
 
-    `seed` is the nkey seed of the cell's worker. Raises BusUnavailable when there is no answer in `timeout_s`.
+    `seed` is the nkey seed of the cell's worker; `name` shows in the broker's monitoring. Raises
+    BusUnavailable when there is no answer in `timeout_s`.
     """
 
     async def complain(error: Exception) -> None:
@@ -310,33 +219,33 @@ async def open_bus(url: str, *, seed: str, name: str, timeout_s: float = 10.0) -
     return Bus(client)
 
 
-def _acknowledged(future: "asyncio.Future[PubAck]") -> int | None:
+def _acknowledged(future: "asyncio.Future[api.PubAck]") -> int | None:
     if not future.done():
         future.cancel()  # gives its place in the driver's window back
         return None
     return None if future.cancelled() or future.exception() else future.result().seq
 
 
-def _stream(corridor: Corridor) -> StreamConfig:
-    return StreamConfig(
+def _stream(corridor: Corridor) -> api.StreamConfig:
+    return api.StreamConfig(
         name=corridor.stream,
         subjects=[corridor.messages],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW,
+        retention=api.RetentionPolicy.LIMITS,
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,
         max_age=KEPT_S,
         max_bytes=STREAM_MAX_BYTES,
-        max_msg_size=MESSAGE_MAX_BYTES,
+        max_msg_size=PAYLOAD_MAX_BYTES,
         duplicate_window=DUPLICATE_WINDOW_S,
     )
 
 
-def _consumer(corridor: Corridor) -> ConsumerConfig:
-    return ConsumerConfig(
+def _consumer(corridor: Corridor) -> api.ConsumerConfig:
+    return api.ConsumerConfig(
         name=corridor.consumer,
         durable_name=corridor.consumer,
         deliver_subject=corridor.delivery,
-        ack_policy=AckPolicy.EXPLICIT,
+        ack_policy=api.AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT_S,
         max_ack_pending=UNACKED_MAX,
         idle_heartbeat=HEARTBEAT_S,

@@ -1,26 +1,31 @@
 """The brokers' configuration: one server per cell, one stateless transit, and what may pass between them.
 
-Each cell's server has two accounts. CELL is the cell's own: its workers and its JetStream live there. LINK is all
-that the leaf connection to the transit is bound to, and holds nothing. Between the two stand explicit exports and
-imports: a whitelist of two subjects per corridor (residency/links.py). What is not on it has no way out and no
-way in, **whatever the transit does or is**: of CELL, a peer, or a transit turned against us, can
+Each cell's server has two accounts. CELL is the cell's own: its workers and its JetStream live there. LINK is
+all that the leaf connection to the transit is bound to, and holds nothing. Between the two stand explicit
+exports and imports: a whitelist of two subjects per corridor (residency/links.py). What is not on it has no
+way out and no way in, **whatever the transit does or is**: of CELL, a peer, or a transit turned against us,
+can
 
-- receive on `delivery` what the origin's own consumer pushes there (the stream for that destination, no other),
+- receive on `delivery` what the origin's own consumer pushes there (the stream for that destination, no
+  other),
 - say on `acks` that it has them (streams keep messages by limits: an ack deletes nothing),
 - push messages at us on the `delivery` of our incoming corridors, where admission checks their signatures.
 
-No part of the JetStream API crosses, which is why the destination does not *source* the origin's stream. Weighed:
-- Sourcing by a consumer that the destination creates needs CONSUMER.CREATE, and that lets the asker choose where
-  the origin's server delivers: to any subject of the origin's account, the JetStream API's own among them.
-- Sourcing by a durable consumer of the origin's (NATS 2.14, ADR-60) needs only CONSUMER.RESET; but after a link was
-  away, 2 of 18 trials on 2.15.1 lost what was waiting: a reset answered while the consumer delivers makes the source
-  believe it has those messages, and acknowledge them.
-A second copy at the destination would buy nothing: the inbox row is the record, and the origin keeps its copy until
-the receipt. So the origin's consumer pushes straight to the destination's worker, and one disk write per message is saved.
+No part of the JetStream API crosses, which is why the destination does not *source* the origin's stream.
+Weighed:
+- Sourcing by a consumer that the destination creates needs CONSUMER.CREATE, and that lets the asker choose
+  where the origin's server delivers: to any subject of the origin's account, the JetStream API's own among
+  them.
+- Sourcing by a durable consumer of the origin's (NATS 2.14, ADR-60) needs only CONSUMER.RESET; but in 2 of
+  23 starts with a link that came up late (2.15.1), what was waiting did not arrive: a reset answered while
+  the consumer delivers makes the source believe it has those messages, and acknowledge them.
+A second copy at the destination would buy nothing: the inbox row is the record, and the origin keeps its copy
+until the receipt. So the origin's consumer pushes straight to the destination's worker, and one disk write
+per message is saved.
 
 The transit repeats the rule from its side: an account per cell, the same two subjects exported to exactly the
-cell they are meant for, and users who may be leaf nodes only, publish only in their own name and subscribe only to
-what is addressed to them. So a peer's stolen key opens that peer's corridors and no others.
+cell they are meant for, and users who may be leaf nodes only, publish only in their own name and subscribe
+only to what is addressed to them. So a peer's stolen key opens that peer's corridors and no others.
 
 In production the same functions feed the Helm values; TLS belongs in `leafnodes` on both sides.
 """
@@ -32,13 +37,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nkeys  # type: ignore[import-untyped]  # the package has no stubs
+import nkeys
 
 from infra.local.home import ensure_directory, write_file
-from residency.links import MESSAGE_MAX_BYTES, STREAM_MAX_BYTES, Corridor, incoming, outgoing
+from residency.links import PAYLOAD_MAX_BYTES, STREAM_MAX_BYTES, Corridor, incoming, outgoing
 
-# Headers (the message id) come on top of the body.
-MAX_PAYLOAD_BYTES = MESSAGE_MAX_BYTES + 4096
 # JetStream's own state beside the messages.
 STORE_SLACK_BYTES = 64 * 1024 * 1024
 CELL, LINK = "CELL", "LINK"
@@ -71,7 +74,7 @@ def cell_config(
     transit_url: str,
     leaf_seed: str,
 ) -> str:
-    """The configuration of one cell's server, as text for a file that only its owner may read (0600): it holds a seed.
+    """The configuration of one cell's server, for a file that only its owner may read: it holds a seed.
 
     `cell` and `peers` are compact names; `worker_key` is the public nkey of the cell's processes; `leaf_seed`
     the secret that opens the transit at `transit_url` (`nats-leaf://host:port`).
@@ -79,7 +82,7 @@ def cell_config(
     ours, theirs = outgoing(cell, peers), incoming(cell, peers)
     worker = {
         "nkey": worker_key,
-        # Publishing on a delivery subject is for the consumers alone: a worker sends nothing over a link by hand.
+        # Delivery subjects are for the consumers alone: a worker sends nothing over a link by hand.
         "permissions": {
             "publish": ["$JS.API.>", *(one.messages for one in ours), *(one.acks for one in theirs)],
             "subscribe": ["_INBOX.>", *(one.delivery for one in theirs)],
@@ -91,7 +94,7 @@ def cell_config(
             "host": host,
             "port": port,
             "http": f"{host}:{monitor_port}",
-            "max_payload": MAX_PAYLOAD_BYTES,
+            "max_payload": PAYLOAD_MAX_BYTES,
             "jetstream": {
                 "store_dir": str(store),
                 "domain": cell,
@@ -129,12 +132,12 @@ def cell_config(
     )
 
 
-def transit_config(
-    *, cells: Mapping[str, str], host: str, port: int, leaf_port: int, monitor_port: int
-) -> str:
-    """The configuration of the transit. `cells` maps each compact name to the public nkey of its leaf connection.
+def transit_config(*, cells: Mapping[str, str], host: str, port: int, leaf_port: int, monitor_port: int) -> str:
+    """The configuration of the transit.
 
-    It keeps nothing on disk and knows no secret. `port` is the client port NATS insists on; no user may use it.
+    `cells` maps each compact name to the public nkey of its leaf connection.
+    It keeps nothing on disk and knows no secret. `port` is the client port NATS insists on; no user may use
+    it.
     """
     accounts: dict[str, Statement] = {}
     for cell, leaf_key in cells.items():
@@ -148,9 +151,7 @@ def transit_config(
                     "permissions": _leaf_permissions(ours, theirs),
                 }
             ],
-            "exports": [
-                one for corridor in ours for one in _exports(corridor, _account(corridor.destination))
-            ],
+            "exports": [one for corridor in ours for one in _exports(corridor, _account(corridor.destination))],
             "imports": [one for corridor in theirs for one in _imports(corridor, _account(corridor.origin))],
         }
     return _render(
@@ -159,7 +160,7 @@ def transit_config(
             "host": host,
             "port": port,
             "http": f"{host}:{monitor_port}",
-            "max_payload": MAX_PAYLOAD_BYTES,
+            "max_payload": PAYLOAD_MAX_BYTES,
             "accounts": accounts,
             "leafnodes": {"host": host, "port": leaf_port},
         }

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cells.backends.nats import Bus, BusUnavailable, Outgoing
-from residency.links import Corridor
+from residency.links import MESSAGE_MAX_BYTES, Corridor
 from tests.brokers import TRANSIT, Network, take, until
 from tests.servers import scratch_directory
 
@@ -57,6 +57,14 @@ async def test_the_same_message_id_is_stored_once(network: Network) -> None:
     assert [message.message_id for message in await take(inbox, 2)] == ["m0", "m1"]
 
 
+async def test_the_largest_message_crosses(network: Network) -> None:
+    origin, destination = await network.bus("eu1"), await network.bus("id1")
+    body = b"x" * MESSAGE_MAX_BYTES
+    assert await origin.publish_batch([Outgoing(EU_ID.subject("instructed"), "m" * 200, body)]) == [1]
+    (arrived,) = await take(await destination.inbox(EU_ID), 1)
+    assert arrived.body == body
+
+
 async def test_nak_brings_it_again_and_term_does_not(network: Network) -> None:
     origin, destination = await network.bus("eu1"), await network.bus("id1")
     inbox = await destination.inbox(EU_ID)
@@ -84,11 +92,10 @@ async def test_publishing_goes_on_without_the_transit_and_all_arrives_when_it_is
     await listening(origin, False)
     assert None not in await origin.publish_batch(burst(200))
     network.start(TRANSIT)
-    assert [message.message_id for message in await take(inbox, 200)] == [
-        f"m{number}" for number in range(200)
-    ]
+    assert [message.message_id for message in await take(inbox, 200)] == [f"m{number}" for number in range(200)]
     silent_s = inbox.silent_s
-    assert silent_s is not None and silent_s < 5
+    assert silent_s is not None
+    assert silent_s < 5
 
 
 async def test_messages_wait_for_a_destination_that_is_not_there_yet(network: Network) -> None:

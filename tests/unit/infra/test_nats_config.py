@@ -1,4 +1,4 @@
-"""The brokers' configurations: that a real server takes them, and that they allow no more than they should."""
+"""The brokers' configurations: a real server takes them, and they allow no more than they should."""
 
 import json
 import stat
@@ -44,9 +44,7 @@ def transit_text(directory: Path, cells: list[str]) -> str:
 
 
 def cell(directory: Path, name: str = "eu1") -> dict[str, Any]:
-    settings: dict[str, Any] = json.loads(
-        cell_text(directory, name, [peer for peer in CELLS if peer != name])
-    )
+    settings: dict[str, Any] = json.loads(cell_text(directory, name, [peer for peer in CELLS if peer != name]))
     return settings
 
 
@@ -83,16 +81,14 @@ def accepted(directory: Path, text: str) -> None:
 def test_between_a_cells_accounts_stand_only_its_own_corridors(tmp_path: Path) -> None:
     accounts = cell(tmp_path)["accounts"]
     mine = {
-        subject
-        for subject in SUBJECTS_THAT_CROSS
-        if ".eu1." in subject or "_eu1_" in subject or "_eu1." in subject
+        subject for subject in SUBJECTS_THAT_CROSS if ".eu1." in subject or "_eu1_" in subject or "_eu1." in subject
     }
     for account in ("CELL", "LINK"):
         given, taken = subjects(accounts[account]["exports"]), subjects(accounts[account]["imports"])
         assert given | taken == mine
         assert not given & taken
     assert all(statement["accounts"] for account in accounts.values() for statement in account["exports"])
-    assert "users" not in accounts["LINK"] and "jetstream" not in accounts["LINK"]
+    assert not {"users", "jetstream"} & set(accounts["LINK"])
 
 
 def test_the_leaf_connection_sees_the_account_that_holds_nothing(tmp_path: Path) -> None:
@@ -120,9 +116,7 @@ def test_the_transit_gives_each_corridor_to_its_destination_alone(tmp_path: Path
         corridor = Corridor(origin, destination)
         given = [one for one in accounts[origin.upper()]["exports"] if corridor.delivery in one.values()]
         assert given == [{"stream": corridor.delivery, "accounts": [destination.upper()]}]
-        takers = [
-            name for name, account in accounts.items() if corridor.delivery in subjects(account["imports"])
-        ]
+        takers = [name for name, account in accounts.items() if corridor.delivery in subjects(account["imports"])]
         assert takers == [destination.upper()]
 
 
@@ -131,16 +125,8 @@ def test_a_leaf_speaks_in_its_own_name_only(tmp_path: Path) -> None:
     for name in CELLS:
         (user,) = accounts[name.upper()]["users"]
         peers = [peer for peer in CELLS if peer != name]
-        sent = {
-            subject
-            for peer in peers
-            for subject in (Corridor(name, peer).delivery, Corridor(peer, name).acks)
-        }
-        heard = {
-            subject
-            for peer in peers
-            for subject in (Corridor(peer, name).delivery, Corridor(name, peer).acks)
-        }
+        sent = {subject for peer in peers for subject in (Corridor(name, peer).delivery, Corridor(peer, name).acks)}
+        heard = {subject for peer in peers for subject in (Corridor(peer, name).delivery, Corridor(name, peer).acks)}
         assert (set(user["permissions"]["publish"]), set(user["permissions"]["subscribe"])) == (sent, heard)
         assert user["allowed_connection_types"] == ["LEAFNODE"]
 
@@ -154,5 +140,5 @@ def test_an_nkey_is_born_once_and_kept_from_others(tmp_path: Path) -> None:
     file = tmp_path / "keys" / "leaf"
     key = remembered_nkey(file)
     assert remembered_nkey(file) == key
-    assert key.public.startswith("U") and key.seed.startswith("SU")
+    assert (key.public[:1], key.seed[:2]) == ("U", "SU")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
