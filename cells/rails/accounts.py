@@ -7,7 +7,7 @@ and account number, by form. Invariant: a failure never repeats the number.
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from schwifty import BIC, IBAN
 from schwifty.exceptions import (
@@ -22,7 +22,8 @@ from residency.errors import KovraError
 
 _SORT_CODE = re.compile(r"[0-9]{6}")
 _UK_NUMBER = re.compile(r"[0-9]{8}")
-# Bank Indonesia's three-digit bank code (sandi bank); account numbers of Indonesian banks run from 8 to 16 digits.
+# Bank Indonesia's three-digit bank code (sandi bank); account numbers of Indonesian banks run from 8 to 16
+# digits.
 _BANK_CODE = re.compile(r"[0-9]{3}")
 _INDONESIAN_NUMBER = re.compile(r"[0-9]{8,18}")
 _FORM_OF_CURRENCY = {"EUR": "iban", "SEK": "iban", "DKK": "iban", "GBP": "uk", "IDR": "id"}
@@ -57,13 +58,11 @@ def parse_account(currency: str, given: Mapping[str, Any], pointer: str = "") ->
         case "iban":
             return _iban(given, pointer)
         case "uk":
-            return _digits("uk", given, "sort_code", _SORT_CODE, _UK_NUMBER, pointer)
+            return _digits("uk", given, "sort_code", _SORT_CODE, _UK_NUMBER, pointer=pointer)
         case "id":
-            return _digits("id", given, "bank_code", _BANK_CODE, _INDONESIAN_NUMBER, pointer)
+            return _digits("id", given, "bank_code", _BANK_CODE, _INDONESIAN_NUMBER, pointer=pointer)
         case _:
-            raise NoRailForCurrency(
-                f"{currency} cannot be paid to a bank account from here.", pointer=pointer or None
-            )
+            raise NoRailForCurrency(f"{currency} cannot be paid to a bank account from here.", pointer=pointer or None)
 
 
 def account_fields(account: Account) -> dict[str, str]:
@@ -100,9 +99,7 @@ def _bic(given: Mapping[str, Any], pointer: str) -> str:
     try:
         return str(BIC(_text(given, "bic", pointer)))
     except (SchwiftyException, ValueError):
-        raise AccountInvalid(
-            "That is not a BIC (ISO 9362): 8 or 11 characters.", pointer=f"{pointer}/bic"
-        ) from None
+        raise AccountInvalid("That is not a BIC (ISO 9362): 8 or 11 characters.", pointer=f"{pointer}/bic") from None
 
 
 def _bic_of(iban: IBAN) -> str:
@@ -112,11 +109,12 @@ def _bic_of(iban: IBAN) -> str:
 
 
 def _digits(
-    form: Any,
+    form: Literal["uk", "id"],
     given: Mapping[str, Any],
     bank_field: str,
     bank_form: re.Pattern[str],
     number_form: re.Pattern[str],
+    *,
     pointer: str,
 ) -> Account:
     _only(given, {bank_field, "account_number"}, pointer)
@@ -135,9 +133,7 @@ def _digits(
 
 def _only(given: Mapping[str, Any], known: set[str], pointer: str) -> None:
     if given.keys() - known:
-        raise AccountInvalid(
-            f"This account takes only {' and '.join(sorted(known))}.", pointer=pointer or None
-        )
+        raise AccountInvalid(f"This account takes only {' and '.join(sorted(known))}.", pointer=pointer or None)
 
 
 def _text(given: Mapping[str, Any], name: str, pointer: str) -> str:

@@ -29,7 +29,9 @@ class SchemeSignatureInvalid(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class SchemeConnection:
-    """`url` is the rail's address at its gateway; `answer_time_s` shortens the profile's answer time (None keeps it)."""
+    """`url` is the rail's address at its gateway;
+    `answer_time_s` shortens the profile's answer time (None keeps it).
+    """
 
     url: str
     participant: str

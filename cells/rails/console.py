@@ -83,9 +83,7 @@ class SchemeConsole:
         `deliveries`: how often the scheme sends the one message. Raises ConsoleRefused.
         """
         payer: dict[str, Any] = {"name": debtor.name}
-        payer |= {
-            name: value for name, value in (("country", debtor.country), ("town", debtor.town)) if value
-        }
+        payer |= {name: value for name, value in (("country", debtor.country), ("town", debtor.town)) if value}
         if debtor.account is not None:
             payer["account"] = account_fields(debtor.account)
         asked: dict[str, Any] = {
@@ -101,7 +99,9 @@ class SchemeConsole:
         return str((await self._ask("POST", "/simulate/collections", asked))["scheme_reference"])
 
     async def collection(self, scheme_reference: str) -> Mapping[str, Any]:
-        """`status` (sent, accepted, refused), `reason`, `deliveries`. Raises ConsoleRefused for an unknown one."""
+        """`status` (sent, accepted, refused), `reason`, `deliveries`.
+        Raises ConsoleRefused for an unknown one.
+        """
         return await self._ask("GET", f"/collections/{scheme_reference}")
 
     async def payments(self, end_to_end_id: str) -> Payments:
@@ -112,16 +112,12 @@ class SchemeConsole:
         found = await self._ask("GET", "/statement")
         return Statement(found["rail"], found["currency"], int(found["in_minor"]), int(found["out_minor"]))
 
-    async def _ask(
-        self, method: str, path: str, content: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Any]:
+    async def _ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         assert self._client is not None, "use it as an async context manager"
         body = b"" if content is None else orjson.dumps(content)
         headers = sign(self._connection.secret, body, utc_now())
         try:
-            async with self._client.request(
-                method, self._connection.url + path, data=body, headers=headers
-            ) as answer:
+            async with self._client.request(method, self._connection.url + path, data=body, headers=headers) as answer:
                 found = orjson.loads(await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
             raise RailUnavailable("The sandbox scheme does not answer.") from error
@@ -132,7 +128,9 @@ class SchemeConsole:
 
 
 def wallet_account(form: str, account_number: str) -> Account:
-    """The account of a wallet as a payer would write it, from the wallet's account number. `form`: the rail profile's."""
+    """The account of a wallet as a payer would write it, from the wallet's account number. `form`:
+    the rail profile's.
+    """
     match form:
         case "iban":
             return Account("iban", account_number)

@@ -11,6 +11,13 @@ from typing import Literal
 _OURS = frozenset({"name", "title", "participant_pattern", "sources"})
 
 
+# Said of the codes that are no final answer, by every rail that uses them.
+OPEN_REASONS_WHY = (
+    "AG09 says nothing of a payment that is on its way. AM05 says that an earlier payment has the id; "
+    "ids are one per transfer, so that one may be paid"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRules:
     """What text a scheme carries. `characters` is the body of a regular-expression character class."""

@@ -43,7 +43,9 @@ class MessageInvalid(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at a bank. `bank` is a BIC, a six-digit sort code or an Indonesian bank code; "" where unknown."""
+    """An account at a bank. `bank` is a BIC, a six-digit sort code or an Indonesian bank code;
+    "" where unknown.
+    """
 
     form: Annotated[AccountForm, Public]
     number: Annotated[str, Personal] = field(repr=False)
@@ -51,13 +53,17 @@ class Account:
 
     @property
     def key(self) -> str:
-        """As a wallet's account number is written: the IBAN, sort code and number (14 digits), or the number."""
+        """As a wallet's account number is written:
+        the IBAN, sort code and number (14 digits), or the number.
+        """
         return self.bank + self.number if self.form == "uk" else self.number
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who pays or is paid. `country` is ISO 3166-1 alpha-2; address parts are structured, "" where unknown."""
+    """Who pays or is paid. `country` is ISO 3166-1 alpha-2;
+    address parts are structured, "" where unknown.
+    """
 
     name: Annotated[str, Personal] = field(repr=False)
     account: Account | None = None
@@ -116,7 +122,9 @@ Outcome = Settled | Refused | InDoubt
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Money that arrives: one inbound credit. `scheme_reference` is unique per rail; duplicates carry it again."""
+    """Money that arrives: one inbound credit. `scheme_reference` is unique per rail;
+    duplicates carry it again.
+    """
 
     rail: Annotated[str, Public]
     scheme_reference: Annotated[str, Public]
@@ -157,7 +165,9 @@ def end_to_end_id(transfer_id: str) -> str:
 
 
 def transfer_id_of(end_to_end_id_text: str) -> str:
-    """The transfer that an end-to-end id of ours names. Raises residency.ids.MalformedId for any other text."""
+    """The transfer that an end-to-end id of ours names.
+    Raises residency.ids.MalformedId for any other text.
+    """
     return parse(end_to_end_id_text.replace("-", "_"), "tr").text
 
 
@@ -167,13 +177,17 @@ def transaction_id(end_to_end_id_text: str) -> str:
 
 
 def uetr(end_to_end_id_text: str) -> str:
-    """The unique end-to-end transaction reference: a version 4 UUID by form (ISO 20022 asks for it), made from the id."""
+    """The unique end-to-end transaction reference:
+    a version 4 UUID by form (ISO 20022 asks for it), made from the id.
+    """
     digest = hashlib.sha256(b"kovra-uetr-v1|" + end_to_end_id_text.encode()).digest()
     return str(UUID(bytes=digest[:16], version=4))
 
 
 def outcome_after(profile: RailProfile, outcome: Outcome, asked_at: datetime, now: datetime) -> Outcome:
-    """What `outcome` means once the scheme's finality time is over: "not found" becomes a refusal, and nothing else does."""
+    """What `outcome` means once the scheme's finality time is over:
+    "not found" becomes a refusal, and nothing else does.
+    """
     never_seen = isinstance(outcome, InDoubt) and outcome.cause == "not_found"
     if never_seen and (now - asked_at).total_seconds() >= profile.finality_time_s:
         return Refused(profile.not_found_code, "The scheme never received the payment.", now)

@@ -27,7 +27,9 @@ def profile_of(name: str) -> RailProfile:
 
 
 def connection_to(name: str, cell_number: int, url: str, secret: str) -> SchemeConnection:
-    """How the cell of that number reaches the rail: `url` and `secret` as its settings say. Raises UnknownRail."""
+    """How the cell of that number reaches the rail: `url` and `secret` as its settings say.
+    Raises UnknownRail.
+    """
     return SchemeConnection(url.rstrip("/"), profile_of(name).participant(cell_number), secret.encode())
 
 

@@ -1,6 +1,7 @@
 """What was asked of the rails, as rows. Batch-first; none commits; the caller holds the writer's connection.
 
-Invariants: `mark_asked` lets a payment go out once; a final answer is written once and nothing written after changes it.
+Invariants: `mark_asked` lets a payment go out once; a final answer is written once and nothing written after
+changes it.
 """
 
 from collections.abc import Sequence
@@ -37,7 +38,9 @@ async def enqueue(connection: Connection, region: str, rail: str, payments: Sequ
 
 
 async def mark_asked(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, datetime]:
-    """Queued → asked. Answers those that were queued until now, with the database's time: only they may be sent."""
+    """Queued → asked. Answers those that were queued until now, with the database's time:
+    only they may be sent.
+    """
     rows = await connection.fetch(
         """
         update submissions set state = 'asked', asked_at = now()
@@ -51,7 +54,9 @@ async def mark_asked(connection: Connection, region: str, transfer_ids: Sequence
 
 
 async def mark_queued(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
-    """Asked → queued, for payments that the scheme cannot have seen. One already in doubt may have been: it stays."""
+    """Asked → queued, for payments that the scheme cannot have seen. One already in doubt may have been:
+    it stays.
+    """
     await connection.execute(
         """
         update submissions set state = 'queued', asked_at = null
@@ -64,7 +69,9 @@ async def mark_queued(connection: Connection, region: str, transfer_ids: Sequenc
 
 
 async def record(connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]]) -> None:
-    """Write (transfer id, outcome). Final ones close the asking; an in-doubt one is counted; neither reopens anything."""
+    """Write (transfer id, outcome). Final ones close the asking; an in-doubt one is counted;
+    neither reopens anything.
+    """
     final = [(one, outcome) for one, outcome in answers if not isinstance(outcome, InDoubt)]
     doubts = [(one, outcome) for one, outcome in answers if isinstance(outcome, InDoubt)]
     await _record_final(connection, region, final)
@@ -83,9 +90,7 @@ async def record(connection: Connection, region: str, answers: Sequence[tuple[st
     )
 
 
-async def _record_final(
-    connection: Connection, region: str, answers: Sequence[tuple[str, Settled | Refused]]
-) -> None:
+async def _record_final(connection: Connection, region: str, answers: Sequence[tuple[str, Settled | Refused]]) -> None:
     settled = [outcome if isinstance(outcome, Settled) else None for _, outcome in answers]
     refused = [outcome if isinstance(outcome, Refused) else None for _, outcome in answers]
     await connection.execute(
@@ -119,9 +124,7 @@ async def acknowledge(connection: Connection, region: str, transfer_ids: Sequenc
     )
 
 
-async def unfinished(
-    connection: Connection, region: str, rail: str, after: str, limit: int
-) -> list[Submission]:
+async def unfinished(connection: Connection, region: str, rail: str, after: str, limit: int) -> list[Submission]:
     """What is not acknowledged, by transfer id, after the given one."""
     rows = await connection.fetch(
         """

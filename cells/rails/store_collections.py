@@ -1,6 +1,7 @@
 """What the rails brought in, as rows. Batch-first; none commits; the caller holds the writer's connection.
 
-Invariant: a scheme reference is on record once per rail. A duplicate finds the first one's row, whatever became of it.
+Invariant: a scheme reference is on record once per rail. A duplicate finds the first one's row, whatever
+became of it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ CollectionState = Literal["received", "credited", "unmatched", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class CollectionRow:
-    """One inbound credit on record. `amount` in minor units; `tenant_id` and `wallet_id` are None for unmatched money."""
+    """One inbound credit on record. `amount` in minor units;
+    `tenant_id` and `wallet_id` are None for unmatched money.
+    """
 
     collection_id: str
     tenant_id: str | None
@@ -38,15 +41,16 @@ _COLUMNS = ", ".join(one.name for one in fields(CollectionRow))
 async def receive(connection: Connection, region: str, rows: Sequence[CollectionRow]) -> list[CollectionRow]:
     """Put credits on record, and answer what the record then holds for each, in order.
 
-    A duplicate is answered with the row that was there first, so its collection_id tells it from the new one. A credit
-    that differs from it in amount or currency is the caller's to refuse.
+    A duplicate is answered with the row that was there first, so its collection_id tells it from the new one.
+    A credit that differs from it in amount or currency is the caller's to refuse.
     """
     await connection.execute(
         f"""
         insert into collections (compliance_region, {_COLUMNS}, closed_at)
         select $1, new.*, case when new.state = 'received' then null else now() end
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::bytea[], $14::timestamptz[]) as new ({_COLUMNS})
+        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+            $9::text[], $10::text[],
+            $11::text[], $12::text[], $13::bytea[], $14::timestamptz[]) as new ({_COLUMNS})
         on conflict (compliance_region, rail, scheme_reference) do nothing
         """,
         region,
@@ -73,7 +77,9 @@ async def close(
     state: CollectionState,
     reason_code: str | None = None,
 ) -> set[str]:
-    """Received → credited, unmatched or refused (with its reason code). One that is closed stays as it is; the ids closed now."""
+    """Received → credited, unmatched or refused (with its reason code). One that is closed stays as it is;
+    the ids closed now.
+    """
     rows = await connection.fetch(
         """
         update collections set state = $3, reason_code = $4, closed_at = now()
@@ -88,12 +94,13 @@ async def close(
     return {row["collection_id"] for row in rows}
 
 
-async def find(
-    connection: Connection, region: str, collection_ids: Sequence[str]
-) -> dict[str, CollectionRow]:
+async def find(connection: Connection, region: str, collection_ids: Sequence[str]) -> dict[str, CollectionRow]:
     """Those among `collection_ids` that the connection's role may see, by id."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from collections where compliance_region = $1 and collection_id = any ($2::text[])",
+        f"""
+        select {_COLUMNS} from collections
+        where compliance_region = $1 and collection_id = any ($2::text[])
+        """,
         region,
         collection_ids,
     )
@@ -101,7 +108,9 @@ async def find(
 
 
 async def stuck(connection: Connection, region: str, before: datetime, limit: int) -> list[CollectionRow]:
-    """Credits received before that instant and still open, oldest first: what the recovery sweep drives on."""
+    """Credits received before that instant and still open, oldest first:
+    what the recovery sweep drives on.
+    """
     rows = await connection.fetch(
         f"""
         select {_COLUMNS} from collections

@@ -142,8 +142,7 @@ class _Schemes:
                 "asked": sum(one.asked for one in found),
                 "paid": sum(one.paid for one in found),
                 "payments": [
-                    {key: value for key, value in asdict(one).items() if key != "fingerprint"}
-                    for one in found
+                    {key: value for key, value in asdict(one).items() if key != "fingerprint"} for one in found
                 ],
             }
         )

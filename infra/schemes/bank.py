@@ -1,4 +1,6 @@
-"""What the scheme does with a payment or an inquiry: checks, pays once, remembers, answers as the script says."""
+"""What the scheme does with a payment or an inquiry:
+checks, pays once, remembers, answers as the script says.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -112,5 +114,5 @@ def _rejected(end_to_end_id: str, tx_id: str, reason: str) -> Status:
 
 
 def _fingerprint(order: Order) -> str:
-    whole = "|".join((order.end_to_end_id, order.amount, order.currency, order.creditor_account))
+    whole = f"{order.end_to_end_id}|{order.amount}|{order.currency}|{order.creditor_account}"
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Where a region's simulated schemes listen, whom they deliver to, and the secret each shares with the cell.
 
-Read from `<home>/<cell>/schemes.json`, written where the cell's parts are laid out and readable by its owner only.
+Read from `<home>/<cell>/schemes.json`, written where the cell's parts are laid out and readable by its owner
+only.
 """
 
 from collections.abc import Mapping
@@ -56,9 +57,7 @@ def read_config(home: Path, cell: str) -> SchemeConfig:
     except OSError as error:
         raise SchemesInvalid(f"{file} cannot be read; `kovra up` writes it.") from error
     except ValidationError as error:
-        raise SchemesInvalid(
-            f"{file} has {error.error_count()} wrong fields; `kovra up` writes it anew."
-        ) from None
+        raise SchemesInvalid(f"{file} has {error.error_count()} wrong fields; `kovra up` writes it anew.") from None
     if unknown := set(config.rails) - set(SCHEMES):
         raise SchemesInvalid(f"No scheme is simulated for {', '.join(sorted(unknown))}.")
     return config

@@ -20,7 +20,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One transaction of a pacs.008. `amount` as written; names and numbers live only as long as the request."""
+    """One transaction of a pacs.008. `amount` as written;
+    names and numbers live only as long as the request.
+    """
 
     end_to_end_id: str
     tx_id: str
@@ -52,9 +54,7 @@ def read_payment(body: bytes) -> tuple[str, str, list[Order]]:
 def _order(found: etree._Element) -> Order:
     account = _text(found, "CdtrAcct/Id/IBAN") or _text(found, "CdtrAcct/Id/Othr/Id")
     amount = found.find("{*}IntrBkSttlmAmt")
-    texts = tuple(
-        one.text or "" for path in ("Cdtr/Nm", "Dbtr/Nm", "RmtInf/Ustrd") for one in _all(found, path)
-    )
+    texts = tuple(one.text or "" for path in ("Cdtr/Nm", "Dbtr/Nm", "RmtInf/Ustrd") for one in _all(found, path))
     return Order(
         _text(found, "PmtId/EndToEndId"),
         _text(found, "PmtId/TxId"),
@@ -161,7 +161,7 @@ def _parse(body: bytes, namespace: str) -> etree._Element:
 
 
 def _all(parent: etree._Element, path: str) -> list[etree._Element]:
-    return parent.findall("/".join("{*}" + step for step in path.split("/")))
+    return list(parent.findall("/".join("{*}" + step for step in path.split("/"))))
 
 
 def _text(parent: etree._Element, path: str, *, anywhere: bool = False) -> str:

@@ -64,7 +64,9 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """One inbound credit. `status`: sent, accepted or refused. `body` is gone once all deliveries are answered."""
+    """One inbound credit. `status`: sent, accepted or refused.
+    `body` is gone once all deliveries are answered.
+    """
 
     reference: str
     rail: str
@@ -101,9 +103,7 @@ class SchemeStore:
         self._connection.execute("commit")
 
     def payment(self, rail: str, tx_id: str) -> Payment | None:
-        row = self._connection.execute(
-            "select * from payments where rail = ? and tx_id = ?", (rail, tx_id)
-        ).fetchone()
+        row = self._connection.execute("select * from payments where rail = ? and tx_id = ?", (rail, tx_id)).fetchone()
         return None if row is None else Payment(*row)
 
     def payments_of(self, rail: str, end_to_end_id: str) -> list[Payment]:
@@ -114,8 +114,8 @@ class SchemeStore:
 
     def add_payment(self, one: Payment) -> None:
         self._connection.execute(
-            "insert into payments (rail, tx_id, end_to_end_id, currency, amount_minor, fingerprint, asked, paid,"
-            " inquiries, pending_inquiries, fate, reason, at) values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "insert into payments (rail, tx_id, end_to_end_id, currency, amount_minor, fingerprint, asked,"
+            " paid, inquiries, pending_inquiries, fate, reason, at) values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 one.rail,
                 one.tx_id,
@@ -134,9 +134,7 @@ class SchemeStore:
         )
 
     def count_asked(self, rail: str, tx_id: str) -> None:
-        self._connection.execute(
-            "update payments set asked = asked + 1 where rail = ? and tx_id = ?", (rail, tx_id)
-        )
+        self._connection.execute("update payments set asked = asked + 1 where rail = ? and tx_id = ?", (rail, tx_id))
 
     def count_inquiry(self, rail: str, tx_id: str) -> None:
         self._connection.execute(
@@ -176,7 +174,8 @@ class SchemeStore:
     def statement(self, rail: str) -> tuple[int, int]:
         """(in, out) in minor units: credits that their receiver accepted, payments made."""
         coming, going = self._connection.execute(
-            "select (select coalesce(sum(amount_minor), 0) from credits where rail = ?1 and status = 'accepted'),"
+            "select (select coalesce(sum(amount_minor), 0) from credits"
+            " where rail = ?1 and status = 'accepted'),"
             " (select coalesce(sum(amount_minor * paid), 0) from payments where rail = ?1)",
             (rail,),
         ).fetchone()

@@ -179,9 +179,7 @@ async def test_what_the_scheme_cannot_carry_is_refused_unsent(rail: Rail, consol
     other = next(one for one in CREDITORS if one != profile.currency)
     cases = [(payout(profile, amount_minor=0), "AM06"), (replace(payout(profile), currency=other), "AM03")]
     if profile.ceiling_minor is not None:
-        cases.append(
-            (payout(profile, amount_minor=profile.ceiling_minor + profile.payable_unit_minor), "AM02")
-        )
+        cases.append((payout(profile, amount_minor=profile.ceiling_minor + profile.payable_unit_minor), "AM02"))
     if profile.payable_unit_minor > 1:
         cases.append((payout(profile, amount_minor=profile.payable_unit_minor + 1), "AM12"))
     outcomes = await rail.submit([asked for asked, _ in cases])
@@ -229,7 +227,5 @@ async def test_nothing_to_do_asks_nothing(rail: Rail) -> None:
 
 async def test_a_payment_without_the_debtors_account_is_carried(rail: Rail) -> None:
     asked: Payout = payout(rail.profile)
-    [outcome] = await rail.submit(
-        [replace(asked, debtor=Party("Hanse Remit UAB", country="LT", town="Vilnius"))]
-    )
+    [outcome] = await rail.submit([replace(asked, debtor=Party("Hanse Remit UAB", country="LT", town="Vilnius"))])
     assert isinstance(outcome, Settled)

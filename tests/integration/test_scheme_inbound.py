@@ -24,7 +24,9 @@ WALLETS = {
 
 @dataclass
 class Gateway:
-    """A cell's inbound door with real verification, reading and answering. `failures`: how often it breaks first."""
+    """A cell's inbound door with real verification, reading and answering. `failures`:
+    how often it breaks first.
+    """
 
     secret: bytes
     refusal: str | None = None
@@ -74,7 +76,7 @@ async def console(rail: str, schemes: RunningSchemes) -> AsyncIterator[SchemeCon
 
 async def until(check: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not await check():
+        while not await check():  # noqa: ASYNC110 - another process holds what is waited for
             await asyncio.sleep(0.02)
 
 
@@ -116,9 +118,7 @@ async def test_a_refused_credit_moves_nothing(rail: str, gateway: Gateway, conso
     assert await console.statement() == before
 
 
-async def test_delivery_goes_on_until_it_is_answered(
-    rail: str, gateway: Gateway, console: SchemeConsole
-) -> None:
+async def test_delivery_goes_on_until_it_is_answered(rail: str, gateway: Gateway, console: SchemeConsole) -> None:
     gateway.failures = 2
     reference = await collect(console, rail)
     assert await answered(console, reference) == "accepted"
@@ -135,9 +135,7 @@ async def test_duplicates_on_demand_carry_the_same_reference(
     assert (await console.statement()).in_minor - before.in_minor == 500_000
 
 
-async def test_the_same_reference_again_is_the_same_credit(
-    rail: str, gateway: Gateway, console: SchemeConsole
-) -> None:
+async def test_the_same_reference_again_is_the_same_credit(rail: str, gateway: Gateway, console: SchemeConsole) -> None:
     reference = await collect(console, rail)
     await answered(console, reference)
     assert await collect(console, rail, 999, scheme_reference=reference) == reference

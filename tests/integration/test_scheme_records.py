@@ -33,11 +33,11 @@ async def _transfers(cell: EuCell, count: int) -> list[str]:
     async with transaction(cell.writer) as connection:
         await connection.execute(
             """
-            insert into transfers (compliance_region, transfer_id, tenant_id, leg, state, wallet_id, origin_cell,
-                destination_cell, recipient_id, source_currency, target_currency, principal, margin, fee,
+            insert into transfers (compliance_region, transfer_id, tenant_id, leg, state, wallet_id,
+                origin_cell, destination_cell, recipient_id, source_currency, target_currency, principal, margin, fee,
                 target_amount, recipient_fee, rail, screening)
-            select $1, id, $2, 'in_region', 'PENDING_RAIL', 'wal', $3, $3, 'rcp', 'EUR', 'EUR', 5, 0, 0, 5, 0, $4,
-                'clear' from unnest($5::text[]) as id
+            select $1, id, $2, 'in_region', 'PENDING_RAIL', 'wal', $3, $3, 'rcp', 'EUR', 'EUR', 5, 0, 0, 5,
+                0, $4, 'clear' from unnest($5::text[]) as id
             """,
             REGION,
             cell.tenant.tenant_id,
@@ -136,15 +136,15 @@ async def test_a_tenant_sees_its_own_submissions_and_writes_none(cell: EuCell) -
         assert await connection.fetchval("select end_to_end_id from submissions") == end_to_end_id(ids[0])
     async with tenant_transaction(cell.api, cell.stranger.tenant_id) as connection:
         assert await connection.fetchval("select count(*) from submissions") == 0
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("update submissions set state = 'acknowledged'")
 
 
 async def test_a_submission_of_another_region_has_nowhere_to_go(cell: EuCell) -> None:
-    with pytest.raises(asyncpg.CheckViolationError):
-        async with transaction(cell.writer) as connection:
-            payment = NewSubmission(mint("tr", CELL.name), cell.tenant.tenant_id)
+    payment = NewSubmission(mint("tr", CELL.name), cell.tenant.tenant_id)
+    async with transaction(cell.writer) as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
             await store.enqueue(connection, "ID", RAIL, [payment])
 
 

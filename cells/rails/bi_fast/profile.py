@@ -4,7 +4,7 @@ An indirect participant speaks SNAP (JSON, signed) instead; that form has its ow
 """
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import PaymentType, RailProfile, TextRules
+from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
 
 _REGULATION = "Bank Indonesia, PADG 23/25/PADG/2021 on BI-FAST"
 _LAUNCH = "Bank Indonesia at the launch (October 2021), kept for the services added in December 2024"
@@ -62,7 +62,7 @@ PROFILE = RailProfile(
         "currency": _REGULATION,
         "floor_minor": f"{_LAUNCH}: from the first rupiah",
         "ceiling_minor": f"{_LAUNCH}: IDR 250,000,000 a transaction",
-        "payable_unit_minor": "Bank Indonesia's rails carry whole rupiah; ISO 4217 gives two decimals that are not in use",
+        "payable_unit_minor": "ours: whole rupiah; ISO 4217 gives two decimals, which are not in use",
         "always_open": f"{_REGULATION}: at any time of any day",
         "answer_time_s": _UNCONFIRMED,
         "finality_time_s": _UNCONFIRMED,
@@ -71,13 +71,13 @@ PROFILE = RailProfile(
         "payment_message": _UNCONFIRMED,
         "status_message": _UNCONFIRMED,
         "inquiry_message": _UNCONFIRMED,
-        "transactions_per_message": f"{_LAUNCH}: bulk credit is a service of the scheme; its size is {_UNCONFIRMED}",
+        "transactions_per_message": f"{_LAUNCH}: bulk credit; its size {_UNCONFIRMED}",
         "carries_uetr": _UNCONFIRMED,
         "payment_type": _UNCONFIRMED,
-        "account_form": f"{_REGULATION}: account number at a participant (the proxy address is another service)",
+        "account_form": f"{_REGULATION}: account number (the proxy address is another service)",
         "text": _UNCONFIRMED,
         "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's",
-        "open_reasons": "AG09 says nothing of a payment on its way; AM05 says an earlier one has the id, and ids are one per transfer: it may be paid",
+        "open_reasons": OPEN_REASONS_WHY,
         "not_found_code": _UNCONFIRMED,
         "settled_statuses": _UNCONFIRMED,
         "accepted_status": _UNCONFIRMED,

@@ -6,7 +6,7 @@ the scheme's.
 """
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import PaymentType, RailProfile, TextRules
+from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
 
 _LIMIT = 'Pay.UK, "£1 million Faster Payments now possible" (2022)'
 _PRINCIPLES = "Pay.UK, Faster Payments Service Principles 7.1"
@@ -67,7 +67,7 @@ PROFILE = RailProfile(
         "payable_unit_minor": "ISO 4217: the pound has two decimals",
         "always_open": f"{_LIMIT}: 24 hours a day and seven days a week",
         "answer_time_s": f"{_GATEWAY}; the scheme itself promises seconds and allows more",
-        "finality_time_s": "Pay.UK, Faster Payments for consumers: almost at once, though it can take up to two hours",
+        "finality_time_s": "fasterpayments.org.uk, How long do Faster Payments take: up to two hours",
         "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
         "wire": f"{_GATEWAY}; {_PRINCIPLES} for ISO 8583 at the core",
         "payment_message": _GATEWAY,
@@ -77,9 +77,9 @@ PROFILE = RailProfile(
         "carries_uetr": _GATEWAY,
         "payment_type": _GATEWAY,
         "account_form": f"{_PRINCIPLES}: sort code and account number",
-        "text": f"{_GATEWAY}; names of 40 and remittance of 140 characters as the core's fields hold them (not confirmed)",
+        "text": f"{_GATEWAY}; lengths as the core's fields hold them (not confirmed)",
         "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own",
-        "open_reasons": "AG09 says nothing of a payment on its way; AM05 says an earlier one has the id, and ids are one per transfer: it may be paid",
+        "open_reasons": OPEN_REASONS_WHY,
         "not_found_code": _GATEWAY,
         "settled_statuses": _GATEWAY,
         "accepted_status": _GATEWAY,

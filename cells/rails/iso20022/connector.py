@@ -23,7 +23,8 @@ from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnava
 
 CONNECTIONS_MAX = 16
 CONNECT_TIME_S = 3.0
-# Shorter than a gateway keeps an idle connection: a payment must not be written into one that is being closed.
+# Shorter than a gateway keeps an idle connection: a payment must not be written into one that is being
+# closed.
 KEEP_ALIVE_S = 15.0
 INQUIRIES_PER_MESSAGE = 50
 _CANNOT_BE_WRITTEN = "CH16"
@@ -49,7 +50,9 @@ class _Unknown(Exception):
 
 
 class Iso20022Rail:
-    """A Rail over ISO 20022. Safe for concurrent use on one event loop; opens its client at the first request."""
+    """A Rail over ISO 20022. Safe for concurrent use on one event loop;
+    opens its client at the first request.
+    """
 
     def __init__(self, profile: RailProfile, connection: SchemeConnection) -> None:
         self.profile = profile
@@ -60,9 +63,7 @@ class Iso20022Rail:
         """See Rail.submit. What the scheme could never carry is Refused here and not sent."""
         ids = [one.end_to_end_id for one in payouts]
         assert len(set(ids)) == len(ids), "one payment twice in one submission"
-        refused = {
-            one.end_to_end_id: refusal for one in payouts if (refusal := self._refusal(one)) is not None
-        }
+        refused = {one.end_to_end_id: refusal for one in payouts if (refusal := self._refusal(one)) is not None}
         sendable = [one for one in payouts if one.end_to_end_id not in refused]
         messages = [self._payment(some) for some in _chunks(sendable, self.profile.transactions_per_message)]
         outcomes = refused | await self._exchange(messages)
@@ -70,10 +71,7 @@ class Iso20022Rail:
 
     async def inquire(self, end_to_end_ids: Sequence[str]) -> Sequence[Outcome]:
         """See Rail.inquire."""
-        messages = [
-            self._request(some)
-            for some in _chunks(list(dict.fromkeys(end_to_end_ids)), INQUIRIES_PER_MESSAGE)
-        ]
+        messages = [self._request(some) for some in _chunks(list(dict.fromkeys(end_to_end_ids)), INQUIRIES_PER_MESSAGE)]
         outcomes = await self._exchange(messages)
         return [outcomes[one] for one in end_to_end_ids]
 
@@ -112,12 +110,15 @@ class Iso20022Rail:
             raise RailUnavailable(f"{self.profile.title} took nothing; the same request may be sent again.")
         outcomes: dict[str, Outcome] = {}
         for message, found in zip(messages, answers, strict=True):
-            # A message not taken beside others that were: in doubt is always a true answer, and an inquiry ends it.
+            # A message not taken beside others that were: in doubt is always a true answer, and an inquiry
+            # ends it.
             outcomes |= dict.fromkeys(message.end_to_end_ids, InDoubt(utc_now())) | (found or {})
         return outcomes
 
     async def _ask(self, message: _Message) -> dict[str, Outcome] | None:
-        """The outcomes the scheme states, by end-to-end id (empty when unknown); None when it took nothing."""
+        """The outcomes the scheme states, by end-to-end id (empty when unknown);
+        None when it took nothing.
+        """
         try:
             body = await self._post(message)
             return statuses.read_answers(
@@ -157,10 +158,9 @@ class Iso20022Rail:
             answer_time_s = self._connection.answer_time_s or self.profile.answer_time_s
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_S),
-                # Connecting waits for a free place in the pool too; only opening the socket has a time of its own.
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=CONNECT_TIME_S, sock_read=answer_time_s
-                ),
+                # Connecting waits for a free place in the pool too; only opening the socket has a time of
+                # its own.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME_S, sock_read=answer_time_s),
             )
         return self._client
 

@@ -25,9 +25,7 @@ def agent(form: str, code: str) -> pacs.BranchAndFinancialInstitutionIdentificat
 
 def _institution(form: str, code: str) -> pacs.FinancialInstitutionIdentification18:
     if not code:
-        return pacs.FinancialInstitutionIdentification18(
-            othr=pacs.GenericFinancialIdentification1(id=_NOT_PROVIDED)
-        )
+        return pacs.FinancialInstitutionIdentification18(othr=pacs.GenericFinancialIdentification1(id=_NOT_PROVIDED))
     if form == "iban":
         return pacs.FinancialInstitutionIdentification18(bicfi=code)
     if form == "uk":

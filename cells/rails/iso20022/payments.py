@@ -25,7 +25,9 @@ def message_id(kind: str, end_to_end_ids: Sequence[str]) -> str:
 
 
 def build(profile: RailProfile, participant: str, payouts: Sequence[Payout], now: datetime) -> bytes:
-    """One pacs.008 with one transaction per payout. Raises Unwritable when a name survives in no character."""
+    """One pacs.008 with one transaction per payout.
+    Raises Unwritable when a name survives in no character.
+    """
     own_agent = agent(profile.account_form, participant)
     header = pacs.GroupHeader93(
         msg_id=message_id("P", [one.end_to_end_id for one in payouts]),
@@ -82,14 +84,14 @@ def _payment_type(profile: RailProfile) -> pacs.PaymentTypeInformation28 | None:
         return None
     return pacs.PaymentTypeInformation28(
         svc_lvl=[] if wanted.service_level is None else [pacs.ServiceLevel8Choice(cd=wanted.service_level)],
-        lcl_instrm=None
-        if wanted.local_instrument is None
-        else pacs.LocalInstrument2Choice(cd=wanted.local_instrument),
+        lcl_instrm=None if wanted.local_instrument is None else pacs.LocalInstrument2Choice(cd=wanted.local_instrument),
     )
 
 
 def parse(profile: RailProfile, body: bytes, now: datetime) -> list[Collection]:
-    """The credits in an inbound pacs.008. Raises MessageInvalid: an amount that is not exactly payable refuses the whole."""
+    """The credits in an inbound pacs.008. Raises MessageInvalid:
+    an amount that is not exactly payable refuses the whole.
+    """
     document = read(body, pacs.Document, profile.payment_message)
     transfer = document.fito_ficstmr_cdt_trf
     found = transfer.cdt_trf_tx_inf

@@ -92,7 +92,9 @@ def build_request(profile: RailProfile, end_to_end_ids: Sequence[str], now: date
 def build_answer(
     profile: RailProfile, collections: Sequence[Collection], refusals: Mapping[str, str], now: datetime
 ) -> bytes:
-    """Our pacs.002 to an inbound pacs.008: accepted, unless `refusals` holds a code for the scheme reference."""
+    """Our pacs.002 to an inbound pacs.008: accepted, unless `refusals` holds a code for the scheme
+    reference.
+    """
     references = [one.scheme_reference for one in collections]
     statuses = [
         pacs002.PaymentTransaction110(

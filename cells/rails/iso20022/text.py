@@ -55,7 +55,9 @@ class Unwritable(ValueError):
 
 
 def written(text: str, rules: TextRules, length: int) -> str:
-    """`text` in the scheme's characters, at most `length` of them. Raises Unwritable when no letter or digit is left."""
+    """`text` in the scheme's characters, at most `length` of them.
+    Raises Unwritable when no letter or digit is left.
+    """
     plain = text if _AMPERSAND in rules.characters else text.replace(_AMPERSAND, "+")
     decomposed = unicodedata.normalize("NFKD", plain.translate(_SPELLINGS))
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))

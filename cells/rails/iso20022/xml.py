@@ -28,11 +28,14 @@ Message = TypeVar("Message")
 
 
 def read(body: bytes, kind: type[Message], name: str) -> Message:
-    """The message object in `body`, which must be of the version `name` (pacs.008.001.08). Raises MessageInvalid."""
+    """The message object in `body`, which must be of the version `name` (pacs.008.001.08).
+    Raises MessageInvalid.
+    """
     if message_name(body) != name:
         raise MessageInvalid(f"Expected {name}.")
     try:
-        # Given bytes, xsdata lets lxml mend what is broken, so that half a message passes for a whole one. We parse.
+        # Given bytes, xsdata lets lxml mend what is broken, so that half a message passes for a whole one.
+        # We parse.
         tree = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
         return XmlParser(config=_STRICT, context=_CONTEXT).parse(tree, kind)
     except (

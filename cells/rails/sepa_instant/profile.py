@@ -1,7 +1,7 @@
 """SEPA Instant Credit Transfer: euro, all hours, ten seconds."""
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import PaymentType, RailProfile, TextRules
+from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
 
 _RULEBOOK = "EPC 2025 SCT Inst rulebook 1.0, in force 5 October 2025 to 21 November 2027"
 _GUIDELINES = "EPC SCT Inst inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
@@ -64,7 +64,7 @@ PROFILE = RailProfile(
         "payable_unit_minor": "ISO 4217: the euro has two decimals",
         "always_open": f"{_REGULATION}: at all hours on any calendar day",
         "answer_time_s": f"{_REGULATION}: ten seconds from the receipt of the order",
-        "finality_time_s": "ours: the scheme refuses a message whose time stamp is over its ten seconds; one minute leaves room for clocks",
+        "finality_time_s": "ours: the scheme refuses what is over its time; a minute leaves room for clocks",
         "in_doubt": f"{_REGULATION}: without a confirmation in ten seconds the payer's account is restored",
         "wire": "ours: the gateway we connect to",
         "payment_message": _GUIDELINES,
@@ -74,11 +74,11 @@ PROFILE = RailProfile(
         "carries_uetr": f"{_GUIDELINES}: not part of the SEPA subset",
         "payment_type": f"{_GUIDELINES}: service level SEPA, local instrument INST",
         "account_form": f"{_RULEBOOK}: IBAN only",
-        "text": "EPC217-08, SEPA conversion table: the basic Latin set; 70 characters of name, 140 of remittance",
+        "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
         "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions",
-        "open_reasons": "AG09 says nothing of a payment on its way; AM05 says an earlier one has the id, and ids are one per transfer: it may be paid",
-        "not_found_code": "Oracle Banking Payments, EPC status inquiry: an unmatched pacs.028 is answered with AG09",
-        "settled_statuses": f"{_GUIDELINES}: the positive confirmation is ACCP; clearing mechanisms also say ACSC, ACCC",
+        "open_reasons": OPEN_REASONS_WHY,
+        "not_found_code": "Oracle Banking Payments, SEPA instant guide: AG09 answers an unmatched pacs.028",
+        "settled_statuses": f"{_GUIDELINES}: ACCP confirms; clearing mechanisms also say ACSC, ACCC",
         "accepted_status": f"{_GUIDELINES}: ACCP",
     },
 )

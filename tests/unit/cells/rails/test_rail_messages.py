@@ -181,8 +181,6 @@ def test_our_answer_accepts_and_refuses_by_reference() -> None:
     [came] = parse_inbound("sepa_instant", MESSAGE)
     first, second = (replace(came, scheme_reference=reference) for reference in ("IN1", "IN2"))
     root = etree.fromstring(build_answer("sepa_instant", [first, second], {"IN2": "AC01"}))
-    found = [
-        (one.findtext("{*}OrgnlTxId"), one.findtext("{*}TxSts")) for one in root.iterfind(".//{*}TxInfAndSts")
-    ]
+    found = [(one.findtext("{*}OrgnlTxId"), one.findtext("{*}TxSts")) for one in root.iterfind(".//{*}TxInfAndSts")]
     assert found == [("IN1", "ACCP"), ("IN2", "RJCT")]
     assert root.findtext(".//{*}StsRsnInf/{*}Rsn/{*}Cd") == "AC01"
