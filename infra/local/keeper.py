@@ -26,15 +26,16 @@ def _die_with_keeper() -> None:
 
 def _descendants() -> list[int]:
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
             try:
-                with open(f"/proc/{name}/stat") as file:
+                # Without pathlib, which doubles the time that this program needs to start.
+                with open(f"/proc/{entry.name}/stat") as file:  # noqa: PTH123
                     # The second field is the program's name in brackets, and may hold anything.
                     fields = file.read().rpartition(")")[2].split()
             except OSError:
                 continue
-            children.setdefault(int(fields[1]), []).append(int(name))
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
     found: list[int] = []
     queue = [os.getpid()]
     while queue:
@@ -71,7 +72,7 @@ def _start(command: list[str]) -> int:
         _die_with_keeper()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
         try:
-            os.execvpe(command[0], command, os.environ)
+            os.execvpe(command[0], command, os.environ)  # noqa: S606 - it is what this program is for
         except OSError as error:
             print(f"keeper: cannot run {command[0]}: {error}", file=sys.stderr, flush=True)
             os._exit(127)

@@ -17,7 +17,6 @@ from residency.directory import OVERLAY, CellEntry, Directory, load_directory
 
 _SHARED_PORTS = ("router", "transit", "transit-leaf", "transit-monitor")
 _CELL_PORTS = ("api", "host", "schemes", "postgres", "redis", "nats", "nats-monitor", "ray", "tigerbeetle")
-_SERVERS = ("postgres", "redis", "nats", "ray", "tigerbeetle")
 _LOOPBACK = "127.0.0.1"
 
 
@@ -40,77 +39,81 @@ def port_keys(directory: Directory) -> list[str]:
 
 
 async def lay_out(home: Home, chosen: ports.Ports, *, servers_only: bool = False) -> Layout:
-    """Build everything that starts need not wait for, and write the settings. Idempotent; keys are born here."""
+    """Build the parts and write the settings they read. Idempotent; keys are born here."""
     directory = load_directory()
-    now = datetime.now(UTC)
+    shared = {name: chosen[f"{SHARED}/{name}"] for name in _SHARED_PORTS}
     overlay: dict[str, Any] = {}
     parts: list[Part] = []
     ledgers: dict[str, str] = {}
-    transit = brokers.TransitPorts(*(chosen[f"{SHARED}/{name}"] for name in _SHARED_PORTS[1:]))
     for cell in directory.cells.values():
         numbers = {name: chosen[f"{cell.name}/{name}"] for name in _CELL_PORTS}
         ensure_directory(home.cell(cell.name), 0o755)
         overlay[cell.name] = {
             "addresses": {"api": f"http://{_LOOPBACK}:{numbers['api']}"},
-            "keys": keys.ensure_keys(home, cell.name, now),
+            "keys": keys.ensure_keys(home, cell.name, datetime.now(UTC)),
         }
         ledger = await tigerbeetle.choose(home, cell.name, cell.number, numbers["tigerbeetle"])
         ledgers[cell.name] = f"{ledger.engine}: {ledger.reason}"
+        servers = _Servers(home, cell, numbers, ledger)
         peers = [peer.name for peer in directory.peers_of(cell.name)]
-        parts += _cell_parts(home, cell, peers, numbers, transit, ledger, servers_only)
+        started = servers.parts(peers, shared["transit-leaf"])
+        parts += started
+        schemes = _write_schemes(home, cell, numbers)
+        write_file(
+            home.cell(cell.name) / "cell.json", json.dumps(servers.settings(schemes), indent=2), 0o600, durable=False
+        )
+        if not servers_only:
+            needed = tuple(part.key for part in started)
+            parts += processes.cell_parts(home, cell.name, numbers, needed, servers.ray.token)
+    write_file(home.root / OVERLAY, json.dumps({"cells": overlay}, indent=2), durable=False)
+    transit = brokers.BrokerPorts(shared["transit"], shared["transit-monitor"], shared["transit-leaf"])
     parts.append(brokers.transit_part(home, sorted(directory.cells), transit))
-    router_port = chosen[f"{SHARED}/router"]
     if not servers_only:
-        parts.append(processes.router_part(home, router_port))
-    write_file(home.root / OVERLAY, json.dumps({"cells": overlay}, indent=2))
+        parts.append(processes.router_part(home, shared["router"]))
     return Layout(
         parts=tuple(parts),
-        router_url=f"http://{_LOOPBACK}:{router_port}",
+        router_url=f"http://{_LOOPBACK}:{shared['router']}",
         api_urls={name: entry["addresses"]["api"] for name, entry in overlay.items()},
         ledgers=ledgers,
     )
 
 
-def _cell_parts(
-    home: Home,
-    cell: CellEntry,
-    peers: list[str],
-    numbers: dict[str, int],
-    transit: brokers.TransitPorts,
-    ledger: tigerbeetle.LedgerChoice,
-    servers_only: bool,
-) -> list[Part]:
-    database = postgres.server_for(home, cell.name, numbers["postgres"])
-    cache = redis.server_for(home, cell.name, numbers["redis"])
-    head = ray.head_for(home, cell.name, numbers["ray"], os.cpu_count() or 2)
-    books = tigerbeetle.part(home, cell.name, ledger, numbers["tigerbeetle"])
-    servers = [
-        postgres.part(database, cell.name, cell.region),
-        redis.part(cache, cell.name),
-        brokers.cell_part(home, cell.name, peers, numbers["nats"], numbers["nats-monitor"], transit),
-        ray.part(head, cell.name),
-        *([books] if books else []),
-    ]
-    schemes = _write_schemes(home, cell, numbers)
-    settings = {
-        "postgres": {role.removeprefix("kovra_"): database.dsn(role) for role in postgres.ROLES},
-        "redis": cache.url,
-        "nats": {
-            "url": f"nats://{_LOOPBACK}:{numbers['nats']}",
-            "seed": brokers.worker_nkey(home, cell.name).seed,
-        },
-        "ray": {"address": head.address, "token_path": str(head.token)},
-        "ledger": {"engine": ledger.engine, "cluster_id": ledger.cluster_id, "addresses": ledger.addresses},
-        "schemes": schemes,
-        "api": {"host": _LOOPBACK, "port": numbers["api"]},
-        "host": {"host": _LOOPBACK, "port": numbers["host"]},
-        "sandbox": True,
-    }
-    write_file(home.cell(cell.name) / "cell.json", json.dumps(settings, indent=2), 0o600)
-    if servers_only:
-        return servers
-    keys_of_servers = tuple(server.key for server in servers)
-    return servers + processes.cell_parts(home, cell.name, numbers, keys_of_servers, head.token)
+class _Servers:
+    """One cell's servers: as parts to start, and as settings to reach them by."""
+
+    def __init__(self, home: Home, cell: CellEntry, numbers: dict[str, int], ledger: tigerbeetle.LedgerChoice) -> None:
+        self._home, self._cell, self._numbers, self._ledger = home, cell, numbers, ledger
+        self.postgres = postgres.server_for(home, cell.name, numbers["postgres"])
+        self.redis = redis.server_for(home, cell.name, numbers["redis"])
+        self.ray = ray.head_for(home, cell.name, numbers["ray"], os.cpu_count() or 2)
+
+    def parts(self, peers: list[str], transit_leaf_port: int) -> list[Part]:
+        name, numbers = self._cell.name, self._numbers
+        bus = brokers.BrokerPorts(numbers["nats"], numbers["nats-monitor"])
+        books = tigerbeetle.part(self._home, name, self._ledger, numbers["tigerbeetle"])
+        return [
+            postgres.part(self.postgres, name, self._cell.region),
+            redis.part(self.redis, name),
+            brokers.cell_part(self._home, name, peers, bus, transit_leaf_port=transit_leaf_port),
+            ray.part(self.ray, name),
+            *([books] if books else []),
+        ]
+
+    def settings(self, schemes: dict[str, dict[str, str]]) -> dict[str, Any]:
+        """The content of cell.json."""
+        numbers, ledger = self._numbers, self._ledger
+        seed = brokers.worker_nkey(self._home, self._cell.name).seed
+        return {
+            "postgres": {role.removeprefix("kovra_"): self.postgres.dsn(role) for role in postgres.ROLES},
+            "redis": self.redis.url,
+            "nats": {"url": f"nats://{_LOOPBACK}:{numbers['nats']}", "seed": seed},
+            "ray": {"address": self.ray.address, "token_path": str(self.ray.token)},
+            "ledger": {"engine": ledger.engine, "cluster_id": ledger.cluster_id, "addresses": ledger.addresses},
+            "schemes": schemes,
+            "api": {"host": _LOOPBACK, "port": numbers["api"]},
+            "host": {"host": _LOOPBACK, "port": numbers["host"]},
+            "sandbox": True,
+        }
 
 
 def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict[str, dict[str, str]]:
@@ -122,5 +125,5 @@ def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict
         "cell": {"api": f"http://{_LOOPBACK}:{numbers['api']}", "host": f"http://{_LOOPBACK}:{numbers['host']}"},
         "rails": {rail: {"participant": cell.name, "secret": secret} for rail, secret in secrets.items()},
     }
-    write_file(home.cell(cell.name) / "schemes.json", json.dumps(simulator, indent=2), 0o600)
+    write_file(home.cell(cell.name) / "schemes.json", json.dumps(simulator, indent=2), 0o600, durable=False)
     return {rail: {"url": f"{base}/{rail}", "secret": secret} for rail, secret in secrets.items()}

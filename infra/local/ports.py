@@ -44,8 +44,9 @@ def holder_of(port: int) -> str:
     """Who listens on `port`, for an error message: a pid with its command, as far as we may see it."""
     try:
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
-            if listens and connection.laddr[1] == port and connection.pid:
+            # The address of a connection that is just ending is an empty tuple, without a port.
+            ours = connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port
+            if ours and connection.pid:
                 return f"process {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())[:80]})"
     except psutil.Error:
         pass

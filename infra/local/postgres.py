@@ -86,8 +86,8 @@ class PostgresServer:
         own_directory(self.sockets, self.user)
         if not (self.data / "PG_VERSION").exists():
             await self._initialise()
-        write_file(self.data / "postgresql.conf", self._configuration(), 0o644)
-        write_file(self.data / "pg_hba.conf", _ACCESS)
+        write_file(self.data / "postgresql.conf", self._configuration(), durable=False)
+        write_file(self.data / "pg_hba.conf", _ACCESS, durable=False)
 
     def _configuration(self) -> str:
         own = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": str(self.sockets)}
@@ -98,7 +98,7 @@ class PostgresServer:
         fresh = self.data.with_name("initialising")
         shutil.rmtree(fresh, ignore_errors=True)
         password_file = self.data.with_name("password")
-        write_file(password_file, self.password(SUPERUSER), 0o600)
+        write_file(password_file, self.password(SUPERUSER), 0o600, durable=False)
         if self.user is not None:
             shutil.chown(password_file, self.user.uid, self.user.gid)
         command = [str(self.install / "bin" / "initdb"), "-D", str(fresh), "-U", SUPERUSER, "-E", "UTF8"]

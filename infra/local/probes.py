@@ -1,15 +1,14 @@
 """Small questions to a server: does it take connections, does its /healthz say yes. False is the only other answer."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
     writer.close()
-    try:
+    with contextlib.suppress(OSError):  # it hung up first
         await writer.wait_closed()
-    except OSError:
-        pass  # it hung up first
 
 
 async def accepts_tcp(port: int) -> bool:

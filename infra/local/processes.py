@@ -21,7 +21,7 @@ SCHEMES_MODULE = "infra.schemes"
 
 
 def _python(
-    home: Home, cell: str, name: str, module: str, port: int, needs: tuple[str, ...], *arguments: str, token: Path | None
+    home: Home, cell: str, name: str, port: int, *command: str, needs: tuple[str, ...] = (), token: Path | None = None
 ) -> Part:
     environment = clean_environment(KOVRA_HOME=str(home.root), PYTHONUNBUFFERED="1", PYTHONPATH=str(REPOSITORY))
     if token is not None:
@@ -30,7 +30,7 @@ def _python(
         cell=cell,
         name=name,
         # Kept: an API has worker processes, which must not outlive it.
-        command=kept(sys.executable, "-m", module, *arguments),
+        command=kept(sys.executable, "-m", *command),
         environment=environment,
         healthy=partial(answers_http, port),
         needs=needs,
@@ -42,15 +42,13 @@ def _python(
 
 def cell_parts(home: Home, cell: str, ports: dict[str, int], servers: tuple[str, ...], token: Path) -> list[Part]:
     """One cell's host (actors and workers), API and scheme simulator. `ports` by part name; `servers` are part keys."""
-    arguments = ("--cell", cell)
     return [
-        _python(home, cell, "schemes", SCHEMES_MODULE, ports["schemes"], (), *arguments, token=None),
-        _python(home, cell, "host", HOST_MODULE, ports["host"], servers, *arguments, token=token),
-        _python(home, cell, "api", API_MODULE, ports["api"], servers, *arguments, token=token),
+        _python(home, cell, "schemes", ports["schemes"], SCHEMES_MODULE, "--cell", cell),
+        _python(home, cell, "host", ports["host"], HOST_MODULE, "--cell", cell, needs=servers, token=token),
+        _python(home, cell, "api", ports["api"], API_MODULE, "--cell", cell, needs=servers, token=token),
     ]
 
 
 def router_part(home: Home, port: int) -> Part:
     """The global router. It needs no cell to be up: it answers for those that are."""
-    arguments = ("--host", "127.0.0.1", "--port", str(port))
-    return _python(home, SHARED, "router", EDGE_MODULE, port, (), *arguments, token=None)
+    return _python(home, SHARED, "router", port, EDGE_MODULE, "--host", "127.0.0.1", "--port", str(port))

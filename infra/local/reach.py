@@ -16,7 +16,7 @@ from infra.local.home import ensure_directory
 _OVERFLOW_ID = 65534
 """The kernel's own "nobody" (/proc/sys/kernel/overflowuid): valid without an entry in any user table."""
 
-_PLACES = (Path("/var/lib"), Path("/var/tmp"))
+_PLACES = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - a directory of our own is made there
 """Where data goes when the home is out of the user's reach; both survive a reboot."""
 
 

@@ -47,7 +47,9 @@ class RedisServer:
             "daemonize": "no",
             "databases": "1",
         }
-        write_file(self.configuration_file, "".join(f"{key} {value}\n" for key, value in lines.items()), 0o600)
+        write_file(
+            self.configuration_file, "".join(f"{key} {value}\n" for key, value in lines.items()), 0o600, durable=False
+        )
 
     async def healthy(self) -> bool:
         """Whether it answers an authenticated PING."""

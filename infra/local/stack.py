@@ -93,7 +93,8 @@ class Stack:
             raise NotRunning(f"nothing runs from {self.home.root}")
         try:
             async with asyncio.timeout(_DOWN_TIMEOUT_S):
-                while record.holder(self.home) is not None:
+                # Another process's lock: there is no event to wait for.
+                while record.holder(self.home) is not None:  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_EVERY_S)
         except TimeoutError:
             raise LocalError(f"the supervisor did not end in {_DOWN_TIMEOUT_S:.0f} s; see {self._log}") from None

@@ -6,6 +6,7 @@ A part that answers its health check no more is reported, and not killed: under 
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+import psutil
 
 from infra.local.child import spawn
 from infra.local.errors import LocalError
@@ -159,7 +162,7 @@ class Supervisor:
             death_signal=part.death_signal,
             cwd=part.cwd,
         )
-        running.started_at = time.time()
+        running.started_at = _began(running.process.pid)
         async with asyncio.timeout(part.start_timeout_s):
             while not await _answers(part):
                 if running.process.returncode is not None:
@@ -207,19 +210,23 @@ class Supervisor:
             return
         if process.returncode is None:
             process.send_signal(running.part.stop_signal)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), running.part.stop_timeout_s)
-            except TimeoutError:
-                pass
-        try:
+        with contextlib.suppress(ProcessLookupError):  # nobody is left, as it should be
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # nobody is left, as it should be
         await process.wait()
 
     def _note(self, running: Running, state: State, detail: str = "", seconds: float = 0.0) -> None:
         running.state, running.detail = state, detail
         self._report(Event(running.part.key, state, detail, seconds))
+
+
+def _began(pid: int) -> float:
+    """When the kernel says that the process began, which together with its number names it for ever."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return time.time()  # it has ended already
 
 
 async def _answers(part: Part) -> bool:

@@ -51,7 +51,8 @@ async def choose(home: Home, cell: str, number: int, port: int) -> LedgerChoice:
     else:
         raise LocalError(f"the books of {cell} are in TigerBeetle, but {found.reason}")
     ensure_directory(home.cell(cell), 0o755)
-    write_file(home.cell(cell) / "ledger.json", json.dumps({"engine": choice.engine}))
+    if remembered is None:
+        write_file(home.cell(cell) / "ledger.json", json.dumps({"engine": choice.engine}))
     return choice
 
 
@@ -88,7 +89,9 @@ async def _refusal(binary: Path) -> str:
     server = tuple(int(part) for part in found.groups())
     client = tuple(int(part) for part in installed_version("tigerbeetle").split(".")[:3])
     if client > server:
-        return f"the TigerBeetle server {binary} is {found[0]}, older than the client ({installed_version('tigerbeetle')})"
+        return (
+            f"the TigerBeetle server {binary} is {found[0]}, older than the client ({installed_version('tigerbeetle')})"
+        )
     return ""
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -44,7 +45,8 @@ def test_keys_are_born_once_private_and_valid(home: Home) -> None:
     keys = load_keys(home.root, "eu-1")
     assert len(keys.keks) == 1
     modes = {stat.S_IMODE(path.stat().st_mode) for path in home.keys("eu-1").iterdir()}
-    assert modes == {0o600} and stat.S_IMODE(home.keys("eu-1").stat().st_mode) == 0o700
+    assert modes == {0o600}
+    assert stat.S_IMODE(home.keys("eu-1").stat().st_mode) == 0o700
 
 
 def test_a_key_near_its_end_gets_a_successor_and_stays(home: Home) -> None:
@@ -53,17 +55,19 @@ def test_a_key_near_its_end_gets_a_successor_and_stays(home: Home) -> None:
     later = NOW + LIFE["kek"] - timedelta(days=3)
     ensure_keys(home, "eu-1", later)
     now = load_keys(home.root, "eu-1")
-    assert len(now.keks) == 2 and now.current_kek() not in [old.current_kek()]
+    assert len(now.keks) == 2
+    assert now.current_kek() != old.current_kek()
     assert set(old.keks) < set(now.keks)
     assert len(now.signing) == 1
     entries = ensure_keys(home, "eu-1", NOW + LIFE["signing"] - timedelta(days=3))
-    assert [entry for entry in entries if entry in born] == born and len(entries) == 4
+    assert [entry for entry in entries if entry in born] == born
+    assert len(entries) == 4
 
 
 def stand_in(directory: Path, told: str) -> Path:
     """A program that tells a version, as an older or a broken server would."""
     program = directory / "tigerbeetle"
-    program.write_text(f"#!/bin/sh\necho '{told}'\n")
+    program.write_text(f"#!{sys.executable}\nprint({told!r})\n")
     program.chmod(0o755)
     return program
 
@@ -76,7 +80,8 @@ async def test_a_server_that_does_not_fit_is_refused_with_the_reason(
 ) -> None:
     monkeypatch.setenv("KOVRA_TIGERBEETLE_BINARY", str(stand_in(home.root, told)))
     choice = await tigerbeetle.choose(home, "eu-1", 1, 3000)
-    assert choice.engine == "postgres" and reason in choice.reason
+    assert choice.engine == "postgres"
+    assert reason in choice.reason
 
 
 async def test_the_engine_of_a_home_is_remembered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +90,8 @@ async def test_the_engine_of_a_home_is_remembered(home: Home, monkeypatch: pytes
     fitting = stand_in(home.root, f"TigerBeetle version {version('tigerbeetle')}")
     assert (await tigerbeetle.choose(home, "uk-1", 2, 3000)).binary == fitting
     kept = await tigerbeetle.choose(home, "eu-1", 1, 3000)
-    assert kept.engine == "postgres" and "embedded" in kept.reason
+    assert kept.engine == "postgres"
+    assert "embedded" in kept.reason
     fitting.unlink()
     with pytest.raises(LocalError, match="uk-1 are in TigerBeetle"):
         await tigerbeetle.choose(home, "uk-1", 2, 3000)

@@ -30,7 +30,8 @@ async def test_each_database_is_fresh_and_roles_cannot_bypass_policies(
             row = await connection.fetchrow(
                 "select rolsuper, rolbypassrls, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user"
             )
-            assert row is not None and not any(row.values())
+            assert row is not None
+            assert not any(row.values())
         finally:
             await connection.close()
 
@@ -47,7 +48,7 @@ async def test_redis_answers_and_refuses_strangers(redis_url: str) -> None:
         assert await client.ping()
     finally:
         await client.aclose()
-    stranger = redis.asyncio.from_url(redis_url.replace(redis_url.split("@")[0], "redis://:wrong"))
+    stranger = redis.asyncio.from_url(redis_url.replace(redis_url.split("@", maxsplit=1)[0], "redis://:wrong"))
     try:
         with pytest.raises(redis.exceptions.AuthenticationError):
             await stranger.ping()
