@@ -44,9 +44,17 @@ async def insert_endpoint(
              secret_sealed)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning {_COLUMNS}
         """,
-        region, endpoint_id, tenant_id, url, sorted(event_types), secret.key.kid, secret.key.wrapped, secret.nonce,
+        region,
+        endpoint_id,
+        tenant_id,
+        url,
+        sorted(event_types),
+        secret.key.kid,
+        secret.key.wrapped,
+        secret.nonce,
         secret.ciphertext,
-    )  # fmt: skip
+    )
+    assert row is not None
     return _endpoint(row)
 
 

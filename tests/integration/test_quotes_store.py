@@ -73,13 +73,11 @@ async def test_an_expired_a_foreign_and_a_made_up_quote_are_refused_each_by_its_
 async def test_a_rolled_back_use_leaves_the_quote_free(cell: EuCell) -> None:
     (quote,) = await _lock(cell)
 
-    class Undo(Exception):
-        pass
-
-    with pytest.raises(Undo):
-        async with transaction(cell.writer) as connection:
-            await store.use_quotes(connection, REGION, [_use(quote)])
-            raise Undo
+    async with cell.writer.acquire() as connection:
+        change = connection.transaction()
+        await change.start()
+        await store.use_quotes(connection, REGION, [_use(quote)])
+        await change.rollback()
     again = _use(quote)
     async with transaction(cell.writer) as connection:
         answer = await store.use_quotes(connection, REGION, [again])

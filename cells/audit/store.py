@@ -1,0 +1,143 @@
+"""The trail as rows. Batch-first; none commits. Whoever appends holds the head's row until its commit, so
+keep that short.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
+
+from cells.audit.entry import Checkpoint, Entry, chain_name
+from cells.audit.lines import checkpoint_line, entry_line, header_line
+from cells.backends.postgres import Connection, Record
+from cells.kit.hashchain import Head, extend, genesis
+
+_ENTRY = "at, actor, tenant_id, action, resource_id, outcome, request_id"
+
+
+class Growth(NamedTuple):
+    """Where the chain stood before and after a batch."""
+
+    before: Head
+    after: Head
+
+
+async def append(connection: Connection, region: str, cell: str, entries: Sequence[Entry]) -> Growth:
+    """Append entries in order to a cell's chain."""
+    before = await _locked_head(connection, region, cell)
+    heads = extend(before, [entry.body() for entry in entries])
+    after = heads[-1] if heads else before
+    await connection.execute(
+        f"""
+        with written as (
+            insert into audit_log (compliance_region, cell, sequence, hash, {_ENTRY})
+            select $1, $2, * from unnest($3::bigint[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[],
+                                         $8::text[], $9::text[], $10::text[], $11::text[])
+        )
+        update audit_heads set sequence = $12, hash = $13 where compliance_region = $1 and cell = $2
+        """,
+        region,
+        cell,
+        [head.sequence for head in heads],
+        [head.hash for head in heads],
+        [entry.at for entry in entries],
+        [entry.actor for entry in entries],
+        [entry.tenant_id for entry in entries],
+        [entry.action for entry in entries],
+        [entry.resource_id for entry in entries],
+        [entry.outcome for entry in entries],
+        [entry.request_id for entry in entries],
+        after.sequence,
+        after.hash,
+    )
+    return Growth(before, after)
+
+
+async def head(connection: Connection, region: str, cell: str) -> Head:
+    """Where a cell's chain stands."""
+    row = await connection.fetchrow(
+        "select sequence, hash from audit_heads where compliance_region = $1 and cell = $2", region, cell
+    )
+    return Head(row["sequence"], row["hash"]) if row else genesis(chain_name(cell))
+
+
+async def add_checkpoint(connection: Connection, region: str, cell: str, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint; a head that has one already keeps the first."""
+    await connection.execute(
+        """
+        insert into audit_checkpoints (compliance_region, cell, sequence, hash, at, kid, signature)
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing
+        """,
+        region,
+        cell,
+        checkpoint.head.sequence,
+        checkpoint.head.hash,
+        checkpoint.at,
+        checkpoint.kid,
+        checkpoint.signature,
+    )
+
+
+async def export(
+    connection: Connection, region: str, cell: str, *, after_sequence: int = 0
+) -> AsyncIterator[str]:
+    """The trail as JSON lines, as verify reads it: a header, then entries, each checkpoint behind the entry
+    it vouches for.
+
+    Runs a cursor, so the connection must be in a transaction (repeatable read, for one consistent picture).
+    """
+    start = genesis(chain_name(cell))
+    if after_sequence:
+        start = Head(after_sequence, await _hash_at(connection, region, cell, after_sequence))
+    yield header_line(cell, region, start)
+    rows = connection.cursor(
+        f"""
+        select a.sequence, a.hash, {_ENTRY.replace("at,", "a.at,", 1)},
+               c.hash as checkpoint_hash, c.at as checkpoint_at, c.kid, c.signature
+        from audit_log a left join audit_checkpoints c using (compliance_region, cell, sequence)
+        where a.compliance_region = $1 and a.cell = $2 and a.sequence > $3 order by a.sequence
+        """,
+        region,
+        cell,
+        after_sequence,
+        prefetch=1_000,
+    )
+    async for row in rows:
+        at = Head(row["sequence"], row["hash"])
+        yield entry_line(at, _entry(row))
+        if row["kid"] is not None:
+            vouched = Head(row["sequence"], row["checkpoint_hash"])
+            yield checkpoint_line(Checkpoint(vouched, row["checkpoint_at"], row["kid"], row["signature"]))
+
+
+async def _locked_head(connection: Connection, region: str, cell: str) -> Head:
+    query = "select sequence, hash from audit_heads where compliance_region = $1 and cell = $2 for update"
+    row = await connection.fetchrow(query, region, cell)
+    if row is None:
+        start = genesis(chain_name(cell))
+        await connection.execute(
+            """
+            insert into audit_heads (compliance_region, cell, sequence, hash) values ($1, $2, $3, $4)
+            on conflict do nothing
+            """,
+            region,
+            cell,
+            start.sequence,
+            start.hash,
+        )
+        row = await connection.fetchrow(query, region, cell)
+    assert row is not None
+    return Head(row["sequence"], row["hash"])
+
+
+async def _hash_at(connection: Connection, region: str, cell: str, sequence: int) -> bytes:
+    found: bytes | None = await connection.fetchval(
+        "select hash from audit_log where compliance_region = $1 and cell = $2 and sequence = $3",
+        region,
+        cell,
+        sequence,
+    )
+    assert found is not None, f"the trail of {cell} has no entry {sequence}"
+    return found
+
+
+def _entry(row: Record) -> Entry:
+    return Entry(*(row[name.strip()] for name in _ENTRY.split(",")))
