@@ -9,7 +9,9 @@ from tests.contract.ledger_engines import account, fresh_id, funded_wallet, open
 
 
 async def test_lookups_answer_what_exists_as_it_was_recorded(ledger: Ledger) -> None:
-    sent = replace(account(AccountFlag.HISTORY), user_data_128=2**128 - 1, user_data_64=2**64 - 1, user_data_32=2**32 - 1)
+    sent = replace(
+        account(AccountFlag.HISTORY), user_data_128=2**128 - 1, user_data_64=2**64 - 1, user_data_32=2**32 - 1
+    )
     other = account()
     await ledger.create_accounts([sent, other])
     moved = replace(
@@ -60,7 +62,9 @@ async def test_an_account_with_history_tells_its_balance_after_every_posting(led
     postings = await ledger.account_postings(wallet, limit=10)
     assert [one.timestamp for one in history] == [one.timestamp for one in postings]
     assert await ledger.account_balances(wallet, limit=2, newest_first=True) == history[:1:-1]
-    assert await ledger.account_balances(wallet, limit=2, after_timestamp=history[0].timestamp) == history[1:3]
+    assert (
+        await ledger.account_balances(wallet, limit=2, after_timestamp=history[0].timestamp) == history[1:3]
+    )
     assert await ledger.account_balances(house, limit=10) == []
 
 

@@ -90,7 +90,9 @@ async def test_a_posting_sent_again_exists_or_says_what_differs(ledger: Ledger) 
         (replace(sent, ledger=360, code=2), R.EXISTS_WITH_DIFFERENT_LEDGER),
         (replace(sent, code=2), R.EXISTS_WITH_DIFFERENT_CODE),
     ]
-    assert await ledger.create_postings([event for event, _ in variants]) == [result for _, result in variants]
+    assert await ledger.create_postings([event for event, _ in variants]) == [
+        result for _, result in variants
+    ]
     assert await balances(ledger, a) == [(10, 0, 0, 0)]
 
 
@@ -118,7 +120,9 @@ async def test_a_resolution_sent_again_exists_or_says_what_differs(ledger: Ledge
         (replace(part, ledger=360), R.EXISTS_WITH_DIFFERENT_LEDGER),
         (replace(part, code=2), R.EXISTS_WITH_DIFFERENT_CODE),
     ]
-    assert await ledger.create_postings([event for event, _ in variants]) == [result for _, result in variants]
+    assert await ledger.create_postings([event for event, _ in variants]) == [
+        result for _, result in variants
+    ]
 
 
 async def test_a_posting_that_failed_for_a_passing_reason_has_burnt_its_id(ledger: Ledger) -> None:
@@ -154,12 +158,17 @@ async def test_an_id_burnt_in_a_chain_stays_burnt_and_its_neighbours_do_not(ledg
 async def test_a_posting_that_failed_for_a_lasting_reason_may_be_sent_right(ledger: Ledger) -> None:
     a, b = await open_accounts(ledger, 0, 0)
     wrong = posting(a, b, 5, code=0)
-    assert await ledger.create_postings([wrong, replace(wrong, code=1)]) == [R.CODE_MUST_NOT_BE_ZERO, R.CREATED]
+    assert await ledger.create_postings([wrong, replace(wrong, code=1)]) == [
+        R.CODE_MUST_NOT_BE_ZERO,
+        R.CREATED,
+    ]
 
 
 async def test_a_poisoned_id_makes_the_late_original_fail(ledger: Ledger) -> None:
     house, wallet = await funded_wallet(ledger, 100)
-    hold = link([posting(wallet, house, 10, PostingFlag.PENDING), posting(wallet, house, 5, PostingFlag.PENDING)])
+    hold = link(
+        [posting(wallet, house, 10, PostingFlag.PENDING), posting(wallet, house, 5, PostingFlag.PENDING)]
+    )
     assert await ledger.create_postings(poison(hold)) == [R.CREATED, R.CREATED]
     assert await ledger.create_postings(poison(hold)) == [R.EXISTS, R.EXISTS]
     late = await ledger.create_postings(hold)
@@ -206,7 +215,9 @@ async def test_malformed_postings_are_named_in_order_of_precedence(ledger: Ledge
         (replace(good, ledger=0, code=0), R.LEDGER_MUST_NOT_BE_ZERO),
         (replace(good, code=0), R.CODE_MUST_NOT_BE_ZERO),
     ]
-    assert await ledger.create_postings([event for event, _ in malformed]) == [result for _, result in malformed]
+    assert await ledger.create_postings([event for event, _ in malformed]) == [
+        result for _, result in malformed
+    ]
 
 
 async def test_no_balance_can_overflow(ledger: Ledger) -> None:
@@ -254,7 +265,9 @@ async def test_accounts_sent_again_exist_or_say_what_differs(ledger: Ledger) -> 
         (replace(sent, ledger=9, code=9), A.EXISTS_WITH_DIFFERENT_LEDGER),
         (replace(sent, code=9), A.EXISTS_WITH_DIFFERENT_CODE),
     ]
-    assert await ledger.create_accounts([event for event, _ in variants]) == [result for _, result in variants]
+    assert await ledger.create_accounts([event for event, _ in variants]) == [
+        result for _, result in variants
+    ]
 
 
 async def test_malformed_accounts_are_named_in_order_of_precedence(ledger: Ledger) -> None:
@@ -272,7 +285,9 @@ async def test_malformed_accounts_are_named_in_order_of_precedence(ledger: Ledge
         (replace(good, ledger=0, code=0), A.LEDGER_MUST_NOT_BE_ZERO),
         (replace(good, code=0), A.CODE_MUST_NOT_BE_ZERO),
     ]
-    assert await ledger.create_accounts([event for event, _ in malformed]) == [result for _, result in malformed]
+    assert await ledger.create_accounts([event for event, _ in malformed]) == [
+        result for _, result in malformed
+    ]
     assert await ledger.create_accounts([good]) == [A.CREATED]
 
 
