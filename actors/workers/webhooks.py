@@ -10,15 +10,17 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import Counter as Metric
 
 from cells.backends.postgres import Pool, StoreUnavailable, listening, transaction
+from cells.backends.vault import Vault
 from cells.webhooks import store, store_endpoints
-from cells.webhooks.schedule import Schedule
+from cells.webhooks.schedule import Schedule, published_schedule
 from cells.webhooks.sender import GONE, Attempt, Sender
 from cells.webhooks.store import CHANNEL, Delivery, Settlement
 
@@ -164,6 +166,21 @@ class WebhookWorker:
             attempt.status,
             attempt.error,
         )
+
+
+@asynccontextmanager
+async def opened_webhooks(pool: Pool, vault: Vault, *, sandbox: bool) -> AsyncIterator[WebhookWorker]:
+    """The cell's webhook worker over a pool of the writer's role, of which it keeps one connection to listen
+    on.
+
+    A sandbox may send to loopback.
+    """
+    schedule, bounds = published_schedule(), Bounds()
+    sender = Sender(vault, schedule, allow_loopback=sandbox, connections_max=bounds.in_flight_max)
+    try:
+        yield WebhookWorker(pool, vault.region, sender, schedule, bounds)
+    finally:
+        await sender.close()
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -40,8 +40,8 @@ async def insert_endpoint(
     row = await connection.fetchrow(
         f"""
         insert into webhook_endpoints
-            (compliance_region, endpoint_id, tenant_id, url, event_types, secret_kid, secret_key, secret_nonce,
-             secret_sealed)
+            (compliance_region, endpoint_id, tenant_id, url, event_types,
+             secret_kid, secret_key, secret_nonce, secret_sealed)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning {_COLUMNS}
         """,
         region,
