@@ -35,7 +35,8 @@ def place_of(error: BaseException) -> str:
     """Which error and where, without its message, which might name a person."""
     frames = traceback.extract_tb(error.__traceback__)
     at = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{at}"
+    code = f" ({error.code})" if isinstance(error, KovraError) else ""
+    return f"{type(error).__name__}{code}{at}"
 
 
 def pack(value: Any) -> bytes:

@@ -80,7 +80,11 @@ class RailActor:
     async def start(self, runtime: Runtime) -> None:
         self._desk = await resolve(self._deployment.desk)(self._deployment.cell, self._name)
         self._wallets = self._deployment.wallets(runtime)
-        await self._rebuild()
+        try:
+            await self._rebuild()
+        except BaseException:
+            await self._desk.close()  # the next attempt opens another
+            raise
 
     async def stop(self) -> None:
         for stage in (self._queued, self._doubtful, self._answered, self._owed):

@@ -75,11 +75,6 @@ class Wallets:
         """Use another placement from now on. What already waits goes where it was bound."""
         self._placement = placement
 
-    async def ensure_hosts(self) -> None:
-        """Spawn the hosting actors, so that the first payment does not wait for a process to start."""
-        for name in self._placement.hosting_actors:
-            await self._runtime.spawn(self._service(name))
-
     async def close(self) -> None:
         """Wait for the calls in flight; what has not left yet is answered as unknown."""
         for lane in self._lanes.values():

@@ -58,7 +58,11 @@ async def test_a_name_is_one_service(runtime: Runtime) -> None:
     second = await runtime.spawn(probe())
     found = await runtime.find("probe")
     assert found is not None
-    assert [await handle.ask("increment", deadline_s=DEADLINE_S) for handle in (first, second, found)] == [1, 2, 3]
+    assert [await handle.ask("increment", deadline_s=DEADLINE_S) for handle in (first, second, found)] == [
+        1,
+        2,
+        3,
+    ]
     assert await runtime.names() == ["probe"]
     assert await runtime.find("nobody") is None
 
@@ -68,14 +72,22 @@ async def test_values_travel_by_copy(runtime: Runtime) -> None:
     mine = [7]
     assert await handle.ask("append", mine, deadline_s=DEADLINE_S) == [7, 1]
     assert mine == [7]
-    assert await handle.ask("echo", 1, "two", {"three": None}, deadline_s=DEADLINE_S) == (1, "two", {"three": None})
+    assert await handle.ask("echo", 1, "two", {"three": None}, deadline_s=DEADLINE_S) == (
+        1,
+        "two",
+        {"three": None},
+    )
 
 
 async def test_an_expected_failure_arrives_whole(runtime: Runtime) -> None:
     handle = await runtime.spawn(probe())
     with pytest.raises(Refused) as refused:
         await handle.ask("refuse", deadline_s=DEADLINE_S)
-    assert (refused.value.detail, refused.value.pointer, refused.value.extra) == ("No.", "/amount", {"limit": 3})
+    assert (refused.value.detail, refused.value.pointer, refused.value.extra) == (
+        "No.",
+        "/amount",
+        {"limit": 3},
+    )
 
 
 async def test_a_bug_arrives_without_its_words(runtime: Runtime) -> None:

@@ -70,7 +70,10 @@ async def test_own_and_shared_wallets_live_in_processes_of_their_own(runtime: On
         for wallet in ("mine", "yours", "theirs")
     }
     assert pids["yours"] == pids["theirs"] != pids["mine"]
-    assert {row.name: row.kind for row in await list_actors(runtime)} == {"wallet-mine": "own", "wallets-0": "shared"}
+    assert {row.name: row.kind for row in await list_actors(runtime)} == {
+        "wallet-mine": "own",
+        "wallets-0": "shared",
+    }
     await wallets.close()
 
 

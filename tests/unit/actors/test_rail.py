@@ -114,7 +114,11 @@ class Desk:
         self.book.acknowledged += transfer_ids
 
     async def unfinished(self, after: str, limit: int) -> Sequence[Submission]:
-        owed = [row for one, row in sorted(self.book.rows.items()) if one > after and one not in self.book.acknowledged]
+        owed = [
+            row
+            for one, row in sorted(self.book.rows.items())
+            if one > after and one not in self.book.acknowledged
+        ]
         return owed[:limit]
 
     async def prepare(self, transfer_ids: Sequence[str]) -> Sequence[Payout | Refused]:
@@ -216,7 +220,12 @@ async def test_told_again_of_the_same_payments_it_asks_nothing_new(tmp_path: Pat
 async def test_in_doubt_is_told_once_and_inquired_after_until_the_scheme_speaks(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
         (transfer,) = transfers(1)
-        answers = [silence(), InDoubt(NOW, "pending"), InDoubt(NOW, "not_found"), Refused("AC04", "Closed.", NOW)]
+        answers = [
+            silence(),
+            InDoubt(NOW, "pending"),
+            InDoubt(NOW, "not_found"),
+            Refused("AC04", "Closed.", NOW),
+        ]
         one.scheme.on_submit = lambda _: silence()
         one.scheme.on_inquire = lambda _: answers.pop(0)
         await one.submit(transfer)

@@ -142,7 +142,10 @@ async def test_the_door_is_bounded_too() -> None:
 async def test_each_host_has_its_own_lane_and_a_move_takes_effect(tmp_path: Path) -> None:
     runtime = InProcess()
     deployment = Deployment(
-        str(tmp_path), hosting_actors=2, wallet_actors_max=1, handler="tests.actor_doubles:open_folder_handler"
+        str(tmp_path),
+        hosting_actors=2,
+        wallet_actors_max=1,
+        handler="tests.actor_doubles:open_folder_handler",
     )
     wallets = deployment.wallets(runtime)
     for number in range(20):
