@@ -50,9 +50,7 @@ class Deployment:
 
     @property
     def placement(self) -> Placement:
-        return Placement(
-            hosting_actors=self.hosting_actors, wallet_actors_max=self.wallet_actors_max, own=self.own
-        )
+        return Placement(hosting_actors=self.hosting_actors, wallet_actors_max=self.wallet_actors_max, own=self.own)
 
     def wallet_service(self, name: str) -> ServiceSpec:
         """The service that hosts wallets under `name`."""

@@ -10,12 +10,14 @@ import importlib
 import logging
 import os
 import pickle
-import random
 import socket
 import traceback
 from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
 from typing import Any
 
+from actors.backoff import backoff_s
 from actors.runtime import ActorFailed, ActorUnavailable, Described, Runtime
 from residency.errors import KovraError
 
@@ -34,7 +36,7 @@ def resolve(path: str) -> Any:
 def place_of(error: BaseException) -> str:
     """Which error and where, without its message, which might name a person."""
     frames = traceback.extract_tb(error.__traceback__)
-    at = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    at = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     code = f" ({error.code})" if isinstance(error, KovraError) else ""
     return f"{type(error).__name__}{code}{at}"
 
@@ -43,9 +45,14 @@ def pack(value: Any) -> bytes:
     return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
 
 
+def unpickled(packed: bytes) -> Any:
+    """What pack() packed, by this process or by another of the cell's own cluster, which only its token lets in."""
+    return pickle.loads(packed)  # noqa: S301 - see above; Ray itself trusts its cluster no less
+
+
 def unpack(packed: bytes) -> Any:
-    """The answer in `packed`; raises the failure if it holds one. Only read from a service of this cell's own cluster."""
-    succeeded, value = pickle.loads(packed)
+    """The answer in `packed`; raises the failure if it holds one."""
+    succeeded, value = unpickled(packed)
     if succeeded:
         return value
     raise value
@@ -71,7 +78,7 @@ class Hosted:
             if not self._started:
                 await asyncio.shield(self._attempt)
             assert not method.startswith("_"), method
-            value = await getattr(self._service, method)(*pickle.loads(arguments))
+            value = await getattr(self._service, method)(*unpickled(arguments))
             return pack((True, value))
         except KovraError as failure:
             return pack((False, failure))
@@ -102,15 +109,14 @@ class Hosted:
             _log.warning("%s did not stop cleanly: %s", self.name, place_of(error))
 
     async def _start(self) -> None:
-        backoff_s = _FIRST_BACKOFF_S
-        while True:
+        for attempt in count(1):
             try:
                 await self._service.start(self._runtime)
             except Exception as error:  # noqa: BLE001 - a supervisor retries whatever failed
-                _log.warning("%s could not start: %s; again in %.1f s", self.name, place_of(error), backoff_s)
+                pause_s = backoff_s(attempt, _FIRST_BACKOFF_S, _LAST_BACKOFF_S)
+                _log.warning("%s could not start: %s; again in %.1f s", self.name, place_of(error), pause_s)
                 self._fail_attempt()
-                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))
-                backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
+                await asyncio.sleep(pause_s)
                 continue
             self._started = True
             if not self._attempt.done():

@@ -4,11 +4,10 @@ Keeps the contract of actors.runtime, restart included: `crash` looks to callers
 """
 
 import asyncio
-import pickle
 from collections.abc import Sequence
 from typing import Any
 
-from actors.hosted import Hosted, pack, unpack
+from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
 
 
@@ -61,10 +60,10 @@ class InProcessHandle:
     async def ask(self, method: str, *arguments: Any, deadline_s: float) -> Any:
         return unpack(await self._slot.ask(method, pack(arguments), deadline_s))
 
-    async def described(self, *, deadline_s: float = 2.0) -> Described:
+    async def described(self, *, deadline_s: float = 2.0) -> Described:  # noqa: ARG002 - it answers at once
         if self._slot.gone:
             return Described(self._name, "unreachable")
-        described: Described = pickle.loads(pack(self._slot.hosted.described()))
+        described: Described = unpickled(pack(self._slot.hosted.described()))
         return described
 
 
@@ -80,9 +79,7 @@ class _Slot:
         service = self._service
         self.gone = False
         self._running: set[asyncio.Task[bytes]] = set()
-        self.hosted = Hosted(
-            self._runtime, service.name, service.path, pickle.loads(pack(dict(service.arguments)))
-        )
+        self.hosted = Hosted(self._runtime, service.name, service.path, unpickled(pack(dict(service.arguments))))
         self.hosted.begin()
 
     def abandon(self) -> None:

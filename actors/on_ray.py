@@ -11,14 +11,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from actors.hosted import Hosted, pack, unpack
+from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
 from cells.spec import CellSpec
 
@@ -184,16 +183,14 @@ class RayHandle:
 
     async def ask(self, method: str, *arguments: Any, deadline_s: float) -> Any:
         # Packed here, not by Ray: its own pickler is several times slower on lists of small objects.
-        return unpack(
-            await self._runtime.call(self.actor, "ask", method, pack(arguments), deadline_s=deadline_s)
-        )
+        return unpack(await self._runtime.call(self.actor, "ask", method, pack(arguments), deadline_s=deadline_s))
 
     async def described(self, *, deadline_s: float = 2.0) -> Described:
         try:
             answer = await self._runtime.call(self.actor, "described", deadline_s=deadline_s)
         except ActorUnavailable:
             return Described(self._name, "unreachable")
-        described: Described = pickle.loads(answer)
+        described: Described = unpickled(answer)
         return described
 
     async def end(self) -> None:
@@ -227,8 +224,8 @@ def _connect(connection: RayConnection) -> tuple[ModuleType, bool]:
     if connection.address.startswith("127."):
         # A head on the loopback address was told so by this switch, and its drivers must agree with it.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    import ray
-    import ray.util
+    import ray  # noqa: PLC0415 - after the environment is set: see the module's docstring
+    import ray.util  # noqa: PLC0415 - likewise
 
     if ray.is_initialized():
         return ray, True

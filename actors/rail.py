@@ -14,12 +14,13 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.backoff import backoff_s
 from actors.breaker import Breaker
 from actors.deployment import Deployment
 from actors.hosted import place_of, resolve
 from actors.mailbox import MailboxFull
 from actors.runtime import Runtime
-from actors.stage import Stage, backoff_s
+from actors.stage import Stage
 from actors.wallets import Wallets
 from cells.rails.desk import RailDesk
 from cells.rails.rail import (
@@ -127,9 +128,7 @@ class RailActor:
                 if one.asked_at is not None:
                     self._asked_at[one.transfer_id] = one.asked_at
             self._queued.add([one.transfer_id for one in page if one.state == "queued"])
-            self._owed.add(
-                [(one.transfer_id, one.outcome) for one in page if one.outcome and one.state == "answered"]
-            )
+            self._owed.add([(one.transfer_id, one.outcome) for one in page if one.outcome and one.state == "answered"])
             for one in page:
                 if one.state == "asked":
                     self._inquire_later(one.transfer_id)
@@ -223,9 +222,7 @@ class RailActor:
 
     def _inquire_later(self, transfer_id: str) -> None:
         times = self._inquiries[transfer_id] = self._inquiries.get(transfer_id, 0) + 1
-        self._doubtful.add(
-            [transfer_id], delay_s=backoff_s(times, self._inquiry_first_s, self._inquiry_last_s)
-        )
+        self._doubtful.add([transfer_id], delay_s=backoff_s(times, self._inquiry_first_s, self._inquiry_last_s))
 
     async def _inquire(self, batch: Sequence[str]) -> Sequence[str]:
         rail = self._desk.rail
@@ -248,9 +245,7 @@ class RailActor:
             if isinstance(reply, KovraError):
                 if not reply.retryable:
                     # Never silence: it stays owed, and shows as unacknowledged until a person has looked.
-                    _log.error(
-                        "%s: the wallet of %s refused its answer: %s", self._name, transfer_id, reply.code
-                    )
+                    _log.error("%s: the wallet of %s refused its answer: %s", self._name, transfer_id, reply.code)
                 again.append(answer)
             elif outcome.final:
                 taken.append(transfer_id)

@@ -6,22 +6,16 @@ process, after which the owner fills its stages again from the record.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from actors.backoff import backoff_s
 from actors.hosted import place_of
 from actors.mailbox import Stats
 
 _log = logging.getLogger("kovra.actors.stage")
 
 Item = TypeVar("Item", bound=Hashable)
-
-
-def backoff_s(attempt: int, first_s: float, last_s: float) -> float:
-    """Exponential with full jitter over its upper half: attempt 1 waits between first_s/2 and first_s."""
-    longest = min(first_s * 2.0 ** min(attempt - 1, 32), last_s)
-    return longest * random.uniform(0.5, 1.0)
 
 
 class Stage(Generic[Item]):

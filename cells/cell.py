@@ -60,7 +60,9 @@ class Institution:
 
     @property
     def origin(self) -> Origin:
-        return Origin(self.spec.entry, self.spec.directory, self.vault, self.payers, self.tokens)
+        return Origin(
+            self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens
+        )
 
     @property
     def destination(self) -> Destination:
@@ -121,28 +123,28 @@ async def open_rail_desk(cell: str, rail: str) -> RailDesk:
 
 
 async def found_cell(spec: CellSpec) -> None:
-    """Make sure of what every payment rests on. Idempotent: run at every start of the cell's host.
-
-    The platform's accounts; for each peer a tenant of its own with a correspondent wallet per currency; and the prefunding that
-    caps what the peer may owe this cell.
-    """
+    """Make sure of what every payment rests on. Idempotent: run at every start of the cell's host."""
     pool = await open_pool(spec.settings.postgres.writer, size_max=1, name="kovra-founding")
     ledger = await open_ledger(spec, name="kovra-founding")
     try:
-        await _open_platform_accounts(spec, ledger)
-        async with transaction(pool) as connection:
-            peers = spec.directory.peers_of(spec.name)
-            await tenants.create_tenants(connection, spec.region, [_peer_tenant(peer) for peer in peers])
-            wanted = [
-                NewWallet(PEER_TENANT_PREFIX + peer.name, currency)
-                for peer in peers
-                for currency in spec.entry.currencies
-            ]
-            await tenants.open_wallets(connection, spec.entry, wanted)
-        await _grant_caps(spec, ledger)
+        await found_accounts(spec, pool, ledger)
     finally:
         await ledger.close()
         await pool.close()
+
+
+async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
+    """The platform's accounts; for each peer a tenant of its own with a correspondent wallet per currency; and the
+    prefunding that caps what the peer may owe this cell."""
+    await _open_platform_accounts(spec, ledger)
+    async with transaction(pool) as connection:
+        peers = spec.directory.peers_of(spec.name)
+        await tenants.create_tenants(connection, spec.region, [_peer_tenant(peer) for peer in peers])
+        wanted = [
+            NewWallet(PEER_TENANT_PREFIX + peer.name, currency) for peer in peers for currency in spec.entry.currencies
+        ]
+        await tenants.open_wallets(connection, spec.entry, wanted)
+    await _grant_caps(spec, ledger)
 
 
 async def _open_platform_accounts(spec: CellSpec, ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from cells.backends.nats import DUPLICATE_WINDOW_S, Arrived, Bus, BusUnavailable
 from cells.backends.postgres import StoreUnavailable, listening, transaction
 from cells.cell import Institution
 from cells.customs.admit import Admitted, Duplicate, Gap, Refused, admit
+from cells.customs.export import Exported
 from cells.customs.receipts import Closed, OutgoingReceipt, close_through, make_receipts
 from cells.customs.store_outbox import Publication, mark_published, overdue, unpublished
 from cells.kit.command import Command
@@ -52,13 +53,19 @@ class Exporter:
         self._bus = bus
         self._wake = asyncio.Event()
         self._exported = self._published = 0
+        self._aside: set[str] = set()
 
     def wake(self) -> None:
         """Something may be due: an admission that owes a receipt, or a transfer that waits for export."""
         self._wake.set()
 
     def health(self) -> Mapping[str, Any]:
-        return {"exported": self._exported, "published": self._published, "bus": self._bus.connected}
+        return {
+            "exported": self._exported,
+            "published": self._published,
+            "aside": len(self._aside),
+            "bus": self._bus.connected,
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         spec = self._institution.spec
@@ -76,18 +83,34 @@ class Exporter:
     async def _round(self) -> bool:
         """One look at everything that may be due; whether there was anything."""
         institution = self._institution
+        exported = await self._export()
         async with transaction(institution.pool) as connection:
-            exported = await handoff.export_due(connection, institution.gate)
-        async with transaction(institution.pool) as connection:
-            receipts = await make_receipts(connection, institution.spec, institution.keys, institution.spec.directory)
+            receipts = await make_receipts(
+                connection, institution.spec, institution.keys, institution.spec.directory
+            )
         async with transaction(institution.pool) as connection:
             waiting = await unpublished(connection, _PUBLISH_BATCH)
         self._exported += len(exported)
         await self._publish(waiting, receipts)
         return bool(exported or waiting)
 
+    async def _export(self) -> list[Exported]:
+        institution = self._institution
+        try:
+            async with transaction(institution.pool) as connection:
+                return await handoff.export_due(connection, institution.gate, self._aside)
+        except KovraError as error:
+            transfer_id = error.extra.get("transfer_id")
+            if transfer_id is None:
+                raise
+            # One that cannot be exported must not hold up its neighbours. It keeps its funds held and its place in the record.
+            _log.critical("%s cannot be exported (%s) and is set aside", transfer_id, error.code)
+            self._aside.add(transfer_id)
+            return []
+
     async def _publish(self, waiting: Sequence[Publication], receipts: Sequence[OutgoingReceipt]) -> None:
-        messages = [Outgoing(one.subject, one.message_id, one.envelope) for one in (*waiting, *receipts)]
+        messages = [Outgoing(one.subject, one.message_id, one.envelope) for one in waiting]
+        messages += [Outgoing(one.subject, one.message_id, one.envelope) for one in receipts]
         if not messages:
             return
         sequences = await self._bus.publish_batch(messages)
@@ -123,7 +146,9 @@ class Exporter:
 class Admitter:
     """What one origin sends, admitted in order."""
 
-    def __init__(self, institution: Institution, bus: Bus, origin: str, wallets: Wallets, exporter: Exporter) -> None:
+    def __init__(
+        self, institution: Institution, bus: Bus, origin: str, wallets: Wallets, exporter: Exporter
+    ) -> None:
         self.name = f"admitter-{compact(origin)}"
         self._institution = institution
         self._bus = bus

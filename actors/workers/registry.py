@@ -34,7 +34,8 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
     bus = await open_bus(spec.settings.nats.url, seed=spec.settings.nats.seed, name=f"{spec.name}-host")
     exporter = Exporter(institution, bus)
     admitters = [
-        Admitter(institution, bus, peer.name, parts.wallets, exporter) for peer in spec.directory.peers_of(spec.name)
+        Admitter(institution, bus, peer.name, parts.wallets, exporter)
+        for peer in spec.directory.peers_of(spec.name)
     ]
     try:
         yield (exporter, *admitters, Sweep(institution, parts.wallets))

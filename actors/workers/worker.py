@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from actors.backoff import backoff_s
 from actors.hosted import place_of
-from actors.stage import backoff_s
 
 _log = logging.getLogger("kovra.workers")
 _HEALTHY_AFTER_S = 60.0

@@ -1,9 +1,11 @@
-"""The hash chain under every append-only record of a cell (audit trail, customs log). Pure: bytes in, hashes out.
+"""The hash chain under every append-only record of a cell (audit trail, customs log). Pure: bytes in, hashes
+out.
 
 A chain has a name (`audit|eu-1`), starts at `genesis(name)`, and link n is
 `SHA-256(tag ‖ hash of link n-1 ‖ n as 8 bytes ‖ SHA-256(body n))`. Two invariants follow:
 
-* a body that is altered, dropped, inserted or moved changes every later hash, so one signed head vouches for all before it;
+* a body that is altered, dropped, inserted or moved changes every later hash, so one signed head vouches for
+  all before it;
 * the name enters through the genesis, so a whole chain cannot be passed off as another cell's.
 
 The body enters by its digest, so a body can be withheld (and its digest shown) without losing verifiability.
@@ -20,7 +22,8 @@ HASH_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a chain stands: the number of its last link (0 before the first) and that link's hash (32 bytes)."""
+    """Where a chain stands: the number of its last link (0 before the first) and that link's hash (32 bytes).
+    """
 
     sequence: int
     hash: bytes
@@ -48,7 +51,9 @@ def next_head(head: Head, body_digest: bytes) -> Head:
     """The head after one more link over `body_digest` (from `digest`)."""
     assert len(body_digest) == HASH_BYTES
     sequence = head.sequence + 1
-    return Head(sequence, hashlib.sha256(_TAG + head.hash + sequence.to_bytes(8, "big") + body_digest).digest())
+    return Head(
+        sequence, hashlib.sha256(_TAG + head.hash + sequence.to_bytes(8, "big") + body_digest).digest()
+    )
 
 
 def extend(head: Head, bodies: Sequence[bytes]) -> list[Head]:
@@ -61,7 +66,9 @@ def extend(head: Head, bodies: Sequence[bytes]) -> list[Head]:
 
 
 def find_break(start: Head, links: Iterable[tuple[Head, bytes]]) -> Break | None:
-    """Check `(claimed head, body)` pairs that follow `start`; the first that does not hold, or None if all do."""
+    """Check `(claimed head, body)` pairs that follow `start`; the first that does not hold, or None if all
+    do.
+    """
     head = start
     for claimed, body in links:
         if claimed.sequence != head.sequence + 1:
@@ -73,7 +80,8 @@ def find_break(start: Head, links: Iterable[tuple[Head, bytes]]) -> Break | None
 
 
 def canonical(value: Mapping[str, object]) -> bytes:
-    """The one byte form of a record: JSON, UTF-8, keys sorted, no spaces (RFC 8785 for the types allowed here).
+    """The one byte form of a record: JSON, UTF-8, keys sorted, no spaces (RFC 8785 for the types allowed
+    here).
 
     Floats are refused: they have no business in a record, and their text differs between implementations.
     """

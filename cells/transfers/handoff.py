@@ -5,7 +5,9 @@ one commit: a cancel that came first leaves nothing to export, and one that come
 `admit_answers` keeps the destination's word on the row of the origin leg; the wallet's actor then acts upon it.
 """
 
-from collections.abc import Sequence
+import logging
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +18,7 @@ from cells.compliance.checker import Verdict
 from cells.compliance.store import latest
 from cells.customs.admit import Admitted
 from cells.customs.export import Exported, Outbound, export
+from cells.rails.rail import end_to_end_id
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.transfers import personal, store
@@ -26,10 +29,13 @@ from residency.keys import CellKeys
 from residency.messages import Attestation, Instructed, Rejected, Settled
 from residency.travel_rule import SealedParties
 
+_log = logging.getLogger("kovra.handoff")
 EXPORT_BATCH = 500
 _ROOM = "border"
 # ISO 20022 ExternalStatusReason1Code, where nobody gave a better one: not specified, reason narrative.
 REASON_UNSPECIFIED = "MS03"
+# As residency.messages.SchemeReference has it.
+_CLEAR_REFERENCE = re.compile(r"[A-Za-z0-9/._:-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,13 @@ class Gate:
     vault: Vault
 
 
-async def export_due(connection: Connection, gate: Gate) -> list[Exported]:
-    """Export what waits, oldest first, in one transaction of the caller's; what was exported."""
+async def export_due(connection: Connection, gate: Gate, aside: Collection[str] = ()) -> list[Exported]:
+    """Export what waits, oldest first, in one transaction of the caller's; what was exported. `aside`: transfers to leave out.
+
+    Raises a KovraError with `extra["transfer_id"]` when one of them cannot be exported: roll back, and set that one aside.
+    """
     region = gate.spec.region
-    due = await store.due_for_export(connection, region, EXPORT_BATCH)
+    due = await store.due_for_export(connection, region, EXPORT_BATCH, aside)
     if not due:
         return []
     told = [Told(one.transfer_id, Event.INSTRUCT if one.leg is Leg.ORIGIN else Event.EXPORT) for one in due]
@@ -66,11 +75,13 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
     The admission gate has checked that each comes from the cell that was instructed, and names the instruction's hash.
     """
     answers: dict[str, dict[str, Any]] = {}
+    amounts: dict[str, tuple[str, int]] = {}
     for one in admitted:
         if one.faults:
             continue
         match one.opened.message:
             case Settled() as settled:
+                amounts[settled.transfer_id] = (settled.currency, settled.amount_minor)
                 answers[settled.transfer_id] = {
                     "event": str(Event.SETTLED),
                     "scheme_reference": settled.scheme_reference,
@@ -85,9 +96,16 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
                 }
     if not answers:
         return []
+    transfers = await store.load(connection, region, sorted(answers))
+    for transfer_id, settled_amount in amounts.items():
+        transfer = transfers[transfer_id]
+        if settled_amount != (transfer.target_currency, transfer.target_amount):
+            # Neither post nor void on it: somebody must look, and until then the hold stands.
+            _log.critical("%s was settled for another amount than it was instructed for", transfer_id)
+            del answers[transfer_id]
     await store.keep_answers(connection, region, answers)
-    transfers = await store.read(connection, region, list(answers))
-    return [one for one in transfers.values() if one.leg is Leg.ORIGIN]
+    kept = await store.read(connection, region, list(answers))
+    return [one for one in kept.values() if one.leg is Leg.ORIGIN]
 
 
 async def receipted(connection: Connection, region: str, peer: str, through: int) -> list[str]:
@@ -125,7 +143,7 @@ def _outbound(
             currency=transfer.target_currency,
             amount_minor=transfer.target_amount,
             rail=transfer.rail,
-            scheme_reference=transfer.scheme_reference or "",
+            scheme_reference=_reference(transfer),
             settled_at=at,
         )
         return Outbound(transfer.origin_cell, settled)
@@ -137,6 +155,12 @@ def _outbound(
         rejected_at=at,
     )
     return Outbound(transfer.origin_cell, rejected)
+
+
+def _reference(transfer: Transfer) -> str:
+    """The scheme's own reference where it can stand in the clear part; else the end-to-end id, which both ends can trace."""
+    given = transfer.scheme_reference or ""
+    return given if _CLEAR_REFERENCE.fullmatch(given) else end_to_end_id(transfer.transfer_id)
 
 
 def _instructed(transfer: Transfer, verdict: Verdict, at: datetime) -> Instructed:

@@ -1,6 +1,7 @@
 """What partners are told, written in the commit of the transition that it is about. Thin: ids, states, amounts, codes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cells.backends.postgres import Connection
@@ -9,6 +10,7 @@ from cells.transfers.machine import public
 from cells.transfers.transfer import Transfer
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
+from residency.ids import parse
 
 if TYPE_CHECKING:
     from cells.transfers.collection_leg import Deposit
@@ -44,7 +46,7 @@ def _of_transfer(transfer: Transfer) -> NewEvent:
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
     }
-    return NewEvent.of(transfer.tenant_id, f"transfer.{state.lower()}", transfer.transfer_id, data)
+    return _event(transfer.tenant_id, f"transfer.{state.lower()}", transfer.transfer_id, data)
 
 
 def _of_deposit(deposit: "Deposit") -> NewEvent:
@@ -54,4 +56,8 @@ def _of_deposit(deposit: "Deposit") -> NewEvent:
         "amount": {"value": format_amount(deposit.amount, deposit.currency), "currency": deposit.currency},
         "rail": deposit.rail,
     }
-    return NewEvent.of(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)
+    return _event(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)
+
+
+def _event(tenant_id: str, event_type: str, resource_id: str, data: Mapping[str, object]) -> NewEvent:
+    return NewEvent.of(parse(resource_id).cell, tenant_id, event_type, resource_id, data, datetime.now(UTC))

@@ -20,6 +20,7 @@ from cells.idempotency.store import Claim, Claimed
 from cells.limits.store import Release, Reservation, release, reserve
 from cells.parties.models import PayerDetails
 from cells.parties.payers import Payers, open_payers
+from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
 from cells.tenants.tenant import Wallet
 from cells.tenants.tiers import tier
@@ -82,6 +83,7 @@ class Origin:
     directory: Directory
     vault: Vault
     payers: Payers
+    recipients: Recipients
     tokens: TokenVerifier
 
     async def intend(
@@ -126,8 +128,9 @@ class Origin:
             TokenCheck(one.recipient_id, one.tenant_id, quotes[one.quote_id].target_currency if one.quote_id in quotes else None)
             for one, _ in asked
         ])  # fmt: skip
+        payees = await self._payees(connection, asked, tokens)
         results: list[Transfer | KovraError] = [
-            self._draft(one, wallet, quotes.get(one.quote_id), token, standing[(one.tenant_id, one.payer_id)])
+            self._draft(one, wallet, quotes.get(one.quote_id), token, standing[(one.tenant_id, one.payer_id)], payees)
             for (one, wallet), token in zip(asked, tokens, strict=True)
         ]
         wallets = [wallet for _, wallet in asked]
@@ -141,6 +144,18 @@ class Origin:
         await self._give_back(connection, [one for one in results if isinstance(one, Transfer) and one.transfer_id in lost])
         return _refuse(results, lost)
 
+    async def _payees(
+        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]], tokens: Sequence[RecipientToken | KovraError]
+    ) -> dict[str, Verdict | KovraError]:
+        """By token, where the payees stand whose data lives here. Another region's payee is screened there, at admission."""
+        here = {
+            one.recipient_id: (one.tenant_id, token.row_id)
+            for (one, _), token in zip(asked, tokens, strict=True)
+            if isinstance(token, RecipientToken) and token.cell == self.entry.name
+        }
+        standing = await self.recipients.standing(connection, list(here.values())) if here else {}
+        return {text: standing[key] for text, key in here.items()}
+
     def _draft(
         self,
         asked: Acceptance,
@@ -148,13 +163,14 @@ class Origin:
         quote: Quote | None,
         token: RecipientToken | KovraError,
         verdict: Verdict | KovraError,
+        payees: Mapping[str, Verdict | KovraError],
     ) -> Transfer | KovraError:
-        refusal = _first_fault(asked, wallet, quote, token, verdict)
+        refusal = _first_fault(asked, wallet, quote, token, verdict, payees.get(asked.recipient_id))
         if refusal is not None:
             return refusal
-        assert quote is not None and isinstance(token, RecipientToken) and not isinstance(verdict, KovraError)
+        assert quote is not None and isinstance(token, RecipientToken)
         in_region = token.cell == self.entry.name
-        result = _screening(verdict)
+        result = _worst([verdict, payees[asked.recipient_id]] if in_region else [verdict])
         return Transfer(
             transfer_id=asked.transfer_id,
             tenant_id=asked.tenant_id,
@@ -247,6 +263,7 @@ def _first_fault(
     quote: Quote | None,
     token: RecipientToken | KovraError,
     verdict: Verdict | KovraError,
+    payee: Verdict | KovraError | None,
 ) -> KovraError | None:
     if quote is None or quote.tenant_id != asked.tenant_id:
         return UnknownQuote(pointer="/quote_id")
@@ -258,13 +275,13 @@ def _first_fault(
         return token
     if isinstance(verdict, KovraError):
         return verdict
-    return None
+    return payee if isinstance(payee, KovraError) else None
 
 
-def _screening(verdict: Verdict) -> ScreeningResult:
-    if isinstance(verdict, Clear):
-        return "clear"
-    return "block" if isinstance(verdict, Block) else "review"
+def _worst(verdicts: Sequence[Verdict | KovraError]) -> ScreeningResult:
+    if any(isinstance(one, Block) for one in verdicts):
+        return "block"
+    return "clear" if all(isinstance(one, Clear) for one in verdicts) else "review"
 
 
 def _refuse(

@@ -110,8 +110,12 @@ class Saga:
         for wallet_id in wallet_ids:
             self._wallets.pop(wallet_id, None)
 
-    async def close(self) -> None:
+    async def handed(self) -> None:
+        """Wait until everything handed to the rails has been taken there, or given up to the sweep."""
         await asyncio.gather(*self._handing)
+
+    async def close(self) -> None:
+        await self.handed()
         await self._ledger.close()
         await self._pool.close()
 

@@ -1,6 +1,6 @@
 """The journal's tables: transfers, postings, timeline. Multi-row statements inside the caller's transaction; nothing commits here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,12 +56,14 @@ async def list_page(
     return [_transfer(row) for row in rows]
 
 
-async def due_for_export(connection: Connection, region: str, limit: int) -> list[Transfer]:
+async def due_for_export(
+    connection: Connection, region: str, limit: int, aside: Collection[str] = ()
+) -> list[Transfer]:
     """Legs that wait for the exporter, oldest first, locked; those that somebody else holds are left for the next round."""
     rows = await connection.fetch(
         f"select {_COLUMNS} from transfers where compliance_region = $1 and export_due is not null"
-        " order by transfer_id limit $2 for update skip locked",
-        region, limit,
+        " and transfer_id <> all ($3::text[]) order by transfer_id limit $2 for update skip locked",
+        region, limit, list(aside),
     )  # fmt: skip
     return [_transfer(row) for row in rows]
 
@@ -264,7 +266,9 @@ async def timeline(connection: Connection, region: str, transfer_id: str) -> lis
 
 
 async def _append_timeline(connection: Connection, region: str, lines: Sequence[tuple[Any, ...]]) -> None:
-    columns = list(zip(*lines, strict=True)) if lines else [[]] * 6
+    if not lines:
+        return
+    columns = zip(*lines, strict=True)
     await connection.execute(
         "insert into timeline (compliance_region, transfer_id, tenant_id, version, event, state, room)"
         " select $1, * from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[])",

@@ -9,7 +9,7 @@ CREATE TABLE subjects (
     compliance_region text NOT NULL,
     subject_id text NOT NULL,
     tenant_id text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('recipient', 'payer')),
+    kind text NOT NULL CHECK (kind IN ('recipient', 'payer', 'debtor', 'transfer')),
     wrapped_key bytea CHECK (octet_length(wrapped_key) = 60),
     kek_kid text,
     created_at timestamptz NOT NULL DEFAULT now(),
