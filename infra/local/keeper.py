@@ -1,10 +1,10 @@
 """A tiny process between the supervisor and a part that has children of its own (Ray, an API with workers).
 
-Run as a program, `python -I -S keeper.py COMMAND…`, so that it costs some milliseconds and few megabytes. It is a
+Run as a program, `python -I -S keeper.py GRACE_SECONDS COMMAND…`, so that it costs some milliseconds and few megabytes. It is a
 child subreaper: whatever the part starts and abandons is adopted here, and killed here before this process ends.
 Ray needs it: when its head is killed, its agents stay for good and its workers for seconds.
 
-Invariants: SIGTERM is passed on; when the command has ended, for whatever reason, every descendant is killed and
+Invariants: SIGTERM is passed on, and followed by SIGKILL after the grace; when the command has ended, for whatever reason, every descendant is killed and
 reaped; the exit status is the command's. If the supervisor dies, the kernel sends SIGTERM here (see child.py).
 """
 
@@ -16,7 +16,6 @@ import time
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_GRACE_S = 8.0
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 
 
@@ -79,13 +78,13 @@ def _start(command: list[str]) -> int:
     return child
 
 
-def _wait(child: int) -> int:
+def _wait(child: int, grace_s: float) -> int:
     """Until `child` ends, killing it when it outlives a request to stop; adopted orphans are reaped meanwhile."""
     kill_at: float | None = None
     while True:
         received = signal.sigtimedwait(_AWAITED, 3600.0 if kill_at is None else 0.1)
         if received is not None and received.si_signo != signal.SIGCHLD:
-            kill_at = kill_at or time.monotonic() + _GRACE_S
+            kill_at = kill_at or time.monotonic() + grace_s
             os.kill(child, received.si_signo)  # not reaped yet, so the number is still its own
         if kill_at is not None and time.monotonic() > kill_at:
             os.kill(child, signal.SIGKILL)
@@ -97,15 +96,15 @@ def _wait(child: int) -> int:
                 break
 
 
-def main(command: list[str]) -> int:
+def main(grace_s: float, command: list[str]) -> int:
     # Blocked and waited for, never handled: there is no moment at which a signal is lost or comes too early.
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    status = _wait(_start(command))
+    status = _wait(_start(command), grace_s)
     _end_everybody()
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))

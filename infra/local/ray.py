@@ -35,9 +35,9 @@ def client_environment(token: Path) -> dict[str, str]:
     }
 
 
-def kept(*command: str) -> tuple[str, ...]:
-    """`command` under a keeper, so that its descendants end with it."""
-    return (sys.executable, "-I", "-S", str(KEEPER), *command)
+def kept(*command: str, grace_s: float = 8.0) -> tuple[str, ...]:
+    """`command` under a keeper, so that its descendants end with it; asked to stop, it has `grace_s` to do so."""
+    return (sys.executable, "-I", "-S", str(KEEPER), str(grace_s), *command)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class RayHead:
             "--disable-usage-stats",
             "--no-monitor",
             "--include-log-monitor=false",
+            # With actors alive Ray takes its time to stop. They hold no truth: nothing is lost by not waiting.
+            grace_s=1.5,
         )
 
     def environment(self) -> dict[str, str]:
@@ -121,6 +123,5 @@ def part(head: RayHead, cell: str) -> Part:
         healthy=head.healthy,
         port=head.port,
         prepare=head.prepare,
-        stop_timeout_s=12.0,
         death_signal=signal.SIGTERM,
     )
