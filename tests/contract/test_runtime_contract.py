@@ -13,6 +13,7 @@ from actors.listing import list_actors
 from actors.on_ray import OnRay
 from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
 from tests.actor_doubles import Refused
+from tests.waiting import until
 
 PROBE = "tests.actor_doubles:Probe"
 DEADLINE_S = 20.0
@@ -25,10 +26,7 @@ def probe(name: str = "probe", **arguments: Any) -> ServiceSpec:
 @pytest.fixture(params=["in_process", "ray"])
 async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
     opened: Runtime
-    if request.param == "ray":
-        opened = OnRay(request.getfixturevalue("ray_cluster").connection)
-    else:
-        opened = InProcess()
+    opened = OnRay(request.getfixturevalue("ray_cluster").connection) if request.param == "ray" else InProcess()
     yield opened
     for name in await opened.names():
         await opened.stop(name)
@@ -114,9 +112,11 @@ async def test_a_missed_deadline_is_unknown_and_the_work_goes_on(runtime: Runtim
         await handle.ask("hold", deadline_s=0.3)
     assert missed.value.retryable
     await handle.ask("release", deadline_s=DEADLINE_S)
-    async with asyncio.timeout(DEADLINE_S):
-        while (await handle.described()).stats != {"count": 1}:
-            await asyncio.sleep(0.01)
+
+    async def counted() -> bool:
+        return (await handle.described()).stats == {"count": 1}
+
+    await until(counted)
 
 
 async def test_killed_it_fails_what_was_in_flight_and_comes_back_empty(runtime: Runtime) -> None:

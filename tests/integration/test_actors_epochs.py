@@ -91,9 +91,7 @@ async def scene(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[S
     await admin.close()
     async with open_eu_cell(database) as cell:
         async with transaction(cell.writer) as connection:
-            (wallet,) = await tenants.open_wallets(
-                connection, CELL, [NewWallet(cell.tenant.tenant_id, "EUR")]
-            )
+            (wallet,) = await tenants.open_wallets(connection, CELL, [NewWallet(cell.tenant.tenant_id, "EUR")])
         yield Scene(wallet.wallet_id, database)
 
 

@@ -13,6 +13,7 @@ from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, ServiceSpec
 from cells.kit.command import Command
 from tests.ray_cluster import RunningRay
+from tests.waiting import until
 
 DEADLINE_S = 30.0
 
@@ -24,6 +25,14 @@ async def runtime(ray_cluster: RunningRay) -> AsyncIterator[OnRay]:
     for name in await opened.names():
         await opened.stop(name)
     await opened.close()
+
+
+async def is_away(runtime: OnRay) -> bool:
+    try:
+        await runtime.names()
+    except ActorUnavailable:
+        return True
+    return False
 
 
 def folder_deployment(folder: Path, **more: object) -> Deployment:
@@ -88,9 +97,7 @@ async def test_a_driver_whose_head_died_fails_its_asks_and_connects_to_the_next_
         await asyncio.to_thread(ray_cluster.stop)
         with pytest.raises(ActorUnavailable):
             await held
-        with pytest.raises(ActorUnavailable):
-            while True:
-                await runtime.names()
+        await until(lambda: is_away(runtime))
     finally:
         await asyncio.to_thread(ray_cluster.start)
     again = await runtime.spawn(spec)

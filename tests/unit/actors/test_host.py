@@ -12,6 +12,7 @@ from actors.host import Host
 from actors.in_process import InProcess
 from actors.workers.worker import Supervisor
 from cells.kit.command import Command
+from tests.waiting import until
 
 
 class Idler:
@@ -33,9 +34,11 @@ async def test_the_pages_show_actors_workers_and_gauges(tmp_path: Path) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(host.app()), base_url="http://host") as client:
         assert (await client.get("/healthz")).status_code == 503
         keeping = asyncio.gather(host.keep_actors(stop), supervisor.run(stop))
-        async with asyncio.timeout(5):
-            while (await client.get("/healthz")).status_code != 200:
-                await asyncio.sleep(0.001)
+
+        async def healthy() -> bool:
+            return (await client.get("/healthz")).status_code == 200
+
+        await until(healthy)
         wallets = deployment.wallets(runtime)
         await wallets.ask_many([Command(f"c{number}", "w", "pay") for number in range(4)])
         health = (await client.get("/healthz")).json()

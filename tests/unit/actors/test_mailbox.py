@@ -71,7 +71,9 @@ async def test_a_full_mailbox_refuses_and_its_neighbour_does_not() -> None:
     replies = await waiting
     assert replies[:2] == ["body 1", "body 2"]
     assert isinstance(replies[2], MailboxFull)
-    assert replies[2].retryable and replies[2].status == 503 and replies[2].extra["retry_after_s"] > 0
+    assert replies[2].retryable
+    assert replies[2].status == 503
+    assert replies[2].extra["retry_after_s"] > 0
     assert await neighbour == "body 4"
     await first
 

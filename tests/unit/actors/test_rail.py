@@ -30,6 +30,7 @@ from cells.rails.rail import (
 )
 from cells.rails.registry import profile_of
 from residency.ids import mint
+from tests.waiting import until
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SETTLED = Settled("scheme-1", NOW)
@@ -114,11 +115,7 @@ class Desk:
         self.book.acknowledged += transfer_ids
 
     async def unfinished(self, after: str, limit: int) -> Sequence[Submission]:
-        owed = [
-            row
-            for one, row in sorted(self.book.rows.items())
-            if one > after and one not in self.book.acknowledged
-        ]
+        owed = [row for one, row in sorted(self.book.rows.items()) if one > after and one not in self.book.acknowledged]
         return owed[:limit]
 
     async def prepare(self, transfer_ids: Sequence[str]) -> Sequence[Payout | Refused]:
@@ -185,12 +182,6 @@ async def world(folder: Path, **bounds: Any) -> AsyncIterator[World]:
         await runtime.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
 def transfers(count: int) -> list[str]:
     return [mint("tr", "eu-1") for _ in range(count)]
 
@@ -220,7 +211,7 @@ async def test_told_again_of_the_same_payments_it_asks_nothing_new(tmp_path: Pat
 async def test_in_doubt_is_told_once_and_inquired_after_until_the_scheme_speaks(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
         (transfer,) = transfers(1)
-        answers = [
+        answers: list[Outcome] = [
             silence(),
             InDoubt(NOW, "pending"),
             InDoubt(NOW, "not_found"),
@@ -277,9 +268,11 @@ async def test_a_scheme_that_cannot_be_reached_gets_the_same_payments_later(tmp_
 
         one.scheme.before_submit = unreachable
         await one.submit(*ids)
-        async with asyncio.timeout(5):
-            while (await one.stats()).get("breaker") != "open":
-                await asyncio.sleep(0.001)
+
+        async def opened() -> bool:
+            return (await one.stats()).get("breaker") == "open"
+
+        await until(opened)
         down = False
         await until(lambda: sorted(one.record.acknowledged) == ids)
         assert sorted(one.scheme.submitted) == ids

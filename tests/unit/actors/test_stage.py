@@ -4,15 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from actors.stage import Stage, backoff_s
+from actors.backoff import backoff_s
+from actors.stage import Stage
+from tests.waiting import until
 
 FAST = (0.001, 0.002)
 
 
 async def until_empty(stage: Stage[str]) -> None:
-    async with asyncio.timeout(5):
-        while len(stage):
-            await asyncio.sleep(0.001)
+    await until(lambda: not len(stage))
 
 
 async def test_what_gathers_becomes_one_batch() -> None:

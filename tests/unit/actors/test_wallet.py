@@ -1,6 +1,5 @@
 """The wallet actor against a handler whose journal is a dictionary of epochs."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from actors.wallet import UnknownWallet, WalletActor
 from cells.kit.command import Command, RailDoor, Reply, StaleEpoch
 from residency.errors import KovraError
 from tests.actor_doubles import Refused
+from tests.waiting import until
 
 Answer = Callable[[Command], Reply]
 
@@ -68,9 +68,7 @@ def done(command: Command) -> Reply:
     return f"done {command.command_id}"
 
 
-async def started(
-    journal: Journal | None = None, answer: Answer = done, **bounds: Any
-) -> tuple[WalletActor, Handler]:
+async def started(journal: Journal | None = None, answer: Answer = done, **bounds: Any) -> tuple[WalletActor, Handler]:
     handler = Handler(journal or Journal(), answer)
     _OPEN.append(handler)
     actor = WalletActor(Deployment("eu-1", handler=f"{__name__}:open_handler"), **bounds)
@@ -102,7 +100,8 @@ async def test_a_wallet_that_does_not_exist_is_refused_beside_those_that_do() ->
     journal.unknown.add("x")
     actor, _ = await started(journal)
     replies = await actor.ask_many([command(1, "a"), command(2, "x"), command(3, "b")])
-    assert replies[0] == "done c1" and replies[2] == "done c3"
+    assert replies[0] == "done c1"
+    assert replies[2] == "done c3"
     assert isinstance(replies[1], UnknownWallet)
     await actor.stop()
 
@@ -110,9 +109,7 @@ async def test_a_wallet_that_does_not_exist_is_refused_beside_those_that_do() ->
 async def test_idle_wallets_are_passivated_and_come_back() -> None:
     actor, handler = await started(idle_after_s=0.02)
     await actor.ask_many([command(1, "a"), command(2, "b")])
-    async with asyncio.timeout(5):
-        while actor.describe()["active"]:
-            await asyncio.sleep(0.005)
+    await until(lambda: not actor.describe()["active"])
     assert sorted(handler.passivated) == ["a", "b"]
     assert await actor.ask_many([command(3, "a")]) == ["done c3"]
     assert handler.journal.epochs == {"a": 2, "b": 1}
@@ -144,7 +141,8 @@ async def test_of_two_live_copies_the_stale_one_writes_nothing_under_its_old_epo
 async def test_a_copy_that_is_stale_twice_over_gives_the_wallet_up() -> None:
     actor, handler = await started(answer=lambda _: StaleEpoch())
     (reply,) = await actor.ask_many([command(1)])
-    assert isinstance(reply, StaleEpoch) and reply.retryable
+    assert isinstance(reply, StaleEpoch)
+    assert reply.retryable
     assert handler.batches == [["c1"], ["c1"]]
     assert actor.describe()["active"] == 0
     await actor.stop()
@@ -183,6 +181,7 @@ async def test_a_refusal_raised_by_one_command_is_not_its_neighbours_answer() ->
 
     actor, _ = await started(answer=answer)
     replies = await actor.ask_many([command(1), command(2, name="refuse"), command(3)])
-    assert replies[0] == "done c1" and replies[2] == "done c3"
+    assert replies[0] == "done c1"
+    assert replies[2] == "done c3"
     assert isinstance(replies[1], Refused)
     await actor.stop()
