@@ -26,9 +26,7 @@ def main(arguments: list[str]) -> int:
     for problem in report.problems:
         print(f"not whole: {problem}")
     print(f"{report.cell}: {report.entries} entries, {report.first} to {report.last}")
-    print(
-        f"{report.checkpoints} checkpoints, signed through {report.signed_through}, {report.unsigned} unsigned"
-    )
+    print(f"{report.checkpoints} checkpoints, signed through {report.signed_through}, {report.unsigned} unsigned")
     return 0 if report.whole else 1
 
 

@@ -76,9 +76,7 @@ async def add_checkpoint(connection: Connection, region: str, cell: str, checkpo
     )
 
 
-async def export(
-    connection: Connection, region: str, cell: str, *, after_sequence: int = 0
-) -> AsyncIterator[str]:
+async def export(connection: Connection, region: str, cell: str, *, after_sequence: int = 0) -> AsyncIterator[str]:
     """The trail as JSON lines, as verify reads it: a header, then entries, each checkpoint behind the entry
     it vouches for.
 

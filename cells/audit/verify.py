@@ -109,14 +109,10 @@ def _checkpoint(
         raise _DoesNotHold(f"vouches for another chain than the one before it (at {head.sequence})")
     public = public_keys.get(report.cell, {}).get(record["kid"])
     if public is None:
-        raise _DoesNotHold(
-            f"is signed with {record['kid']}, which is not among the keys given for {report.cell}"
-        )
+        raise _DoesNotHold(f"is signed with {record['kid']}, which is not among the keys given for {report.cell}")
     signed = checkpoint_bytes(report.cell, claimed, record["at"])
     try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(
-            bytes.fromhex(record["signature"]), signed
-        )
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(bytes.fromhex(record["signature"]), signed)
     except InvalidSignature:
         raise _DoesNotHold(f"(checkpoint at {head.sequence}) has a signature that is not its key's") from None
     report.checkpoints += 1

@@ -78,8 +78,7 @@ class AuditWriter:
         passed = False
         try:
             passed = await self._record([entry for entry, _ in batch])
-        except Exception as error:
-            # Whatever it was, it is the answer to each who waits; the next batch is tried for itself.
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer to each who waits
             failure = error
         for _, recorded in batch:
             if recorded.cancelled():

@@ -54,7 +54,5 @@ def _read() -> Iterator[RateTable]:
     archive = files("currency_converter").joinpath(_ARCHIVE)
     with archive.open("rb") as raw, zipfile.ZipFile(raw) as unpacked, unpacked.open(_MEMBER) as member:
         for row in csv.DictReader(io.TextIOWrapper(member, "ascii")):
-            published = {
-                code: Decimal(text) for code, text in row.items() if len(code) == 3 and text not in _ABSENT
-            }
+            published = {code: Decimal(text) for code, text in row.items() if len(code) == 3 and text not in _ABSENT}
             yield RateTable("EUR", published, date.fromisoformat(row["Date"]), ORIGIN)

@@ -115,9 +115,7 @@ def _fixed_target(rate: Rate, target_minor: int, bps: int, fee: Fee) -> Price:
 
 def _not_payable(currency: str) -> AmountNotPayable:
     unit = format_amount(CURRENCIES[currency].payable_unit_minor, currency)
-    return AmountNotPayable(
-        f"What is paid out must be a multiple of {unit} {currency}.", pointer="/amount/value"
-    )
+    return AmountNotPayable(f"What is paid out must be a multiple of {unit} {currency}.", pointer="/amount/value")
 
 
 def _minor_ratio(rate: Rate) -> tuple[int, int]:

@@ -78,9 +78,7 @@ class Quote:
     @property
     def price(self) -> Price:
         """The price that was locked."""
-        mid = Rate(
-            self.source_currency, self.target_currency, Decimal(self.rate), self.rate_as_of, self.rate_origin
-        )
+        mid = Rate(self.source_currency, self.target_currency, Decimal(self.rate), self.rate_as_of, self.rate_origin)
         return Price(
             mid,
             self.side,

@@ -100,8 +100,7 @@ async def use_quotes(
 
 
 def _refusal(use: QuoteUse, quote: Quote | None) -> Quote | QuoteExpired | QuoteUsed | UnknownQuote:
-    """Why a quote that the update passed over was not taken (or that it was, by this very transfer, before).
-    """
+    """Why a quote that the update passed over was not taken (or that it was, by this very transfer, before)."""
     if quote is None or quote.tenant_id != use.tenant_id:
         return UnknownQuote()
     if quote.transfer_id == use.transfer_id:

@@ -59,9 +59,7 @@ def check(usage: Usage, amount_minor: int, currency: str, limits: CurrencyLimits
     if after.day_minor > limits.day_minor:
         return _over_amount("day-amount", limits.day_minor, limits.day_minor - usage.day_minor, currency)
     if after.month_minor > limits.month_minor:
-        return _over_amount(
-            "month-amount", limits.month_minor, limits.month_minor - usage.month_minor, currency
-        )
+        return _over_amount("month-amount", limits.month_minor, limits.month_minor - usage.month_minor, currency)
     if after.day_transfers > limits.day_transfers:
         return _over_count("day-transfers", limits.day_transfers)
     if after.month_transfers > limits.month_transfers:

@@ -69,9 +69,7 @@ async def reserve(
             verdicts[one.transfer_id] = verdict = check(usage, one.amount_minor, one.currency, limits[key])
             usage = usage if verdict else usage.plus(one.amount_minor)
     over = [one for one in reservations if verdicts[one.transfer_id]]
-    await _subtract(
-        connection, region, [(one.tenant_id, one.currency, one.amount_minor, None) for one in over]
-    )
+    await _subtract(connection, region, [(one.tenant_id, one.currency, one.amount_minor, None) for one in over])
     return verdicts
 
 

@@ -67,8 +67,7 @@ def parse_key(text: str) -> PresentedKey:
 
 
 def check_key(presented: PresentedKey, stored: ApiKey | None, now: datetime) -> ApiKey:
-    """The stored key, if the presented one opens it at `now`. Raises InvalidKey, the same whatever is wrong.
-    """
+    """The stored key, if the presented one opens it at `now`. Raises InvalidKey, the same whatever is wrong."""
     # The comparison runs even for an unknown key, so that the time taken does not tell which ids exist.
     expected = stored.secret_sha256 if stored else bytes(hashlib.sha256().digest_size)
     matches = hmac.compare_digest(presented.secret_sha256, expected)

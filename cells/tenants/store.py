@@ -33,8 +33,7 @@ class KeyHolder(NamedTuple):
 
 
 async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> None:
-    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated.
-    """
+    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated."""
     columns = list(
         zip(
             *(
@@ -181,9 +180,7 @@ async def list_wallets(connection: Connection, region: str, tenant_id: str) -> l
     return [_wallet(row) for row in rows]
 
 
-async def bump_epoch(
-    connection: Connection, region: str, wallet_ids: Sequence[str], host: str
-) -> dict[str, int]:
+async def bump_epoch(connection: Connection, region: str, wallet_ids: Sequence[str], host: str) -> dict[str, int]:
     """Take wallets over for `host`: their new epochs, by wallet id. Every earlier holder is stale from the
     commit on.
 
@@ -205,8 +202,7 @@ async def bump_epoch(
 
 
 async def lock_epochs(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, int]:
-    """The epochs of wallets, held for the rest of the transaction against bump_epoch, not against each other.
-    """
+    """The epochs of wallets, held for the rest of the transaction against bump_epoch, not against each other."""
     rows = await connection.fetch(
         """
         select wallet_id, epoch from wallets
@@ -234,9 +230,7 @@ async def _insert_wallets(connection: Connection, cell: CellEntry, wallets: Sequ
     )
 
 
-async def _wallets_by_key(
-    connection: Connection, region: str, wallets: Sequence[NewWallet]
-) -> dict[NewWallet, Wallet]:
+async def _wallets_by_key(connection: Connection, region: str, wallets: Sequence[NewWallet]) -> dict[NewWallet, Wallet]:
     rows = await connection.fetch(
         _SELECT_WALLET
         + """

@@ -1,5 +1,4 @@
-"""The nouns of this room, as they are stored: business data about companies, confidential and not personal.
-"""
+"""The nouns of this room, as they are stored: business data about companies, confidential and not personal."""
 
 import secrets
 from dataclasses import dataclass

@@ -35,9 +35,9 @@ async def create_endpoint(
     vault: Vault,
     cell: str,
     tenant_id: str,
+    *,
     url: str,
     event_types: Sequence[str] = (),
-    *,
     allow_loopback: bool,
 ) -> NewEndpoint:
     """Register `url` for a tenant's events (`event_types` empty: all). Raises UrlNotAllowed,
@@ -56,7 +56,13 @@ async def create_endpoint(
     )
     await store_endpoints.insert_signer(connection, vault.region, tenant_id, signer, sealed_key)
     endpoint = await store_endpoints.insert_endpoint(
-        connection, vault.region, endpoint_id, tenant_id, url, sorted(set(event_types)), sealed_secret
+        connection,
+        vault.region,
+        endpoint_id,
+        tenant_id,
+        url=url,
+        event_types=sorted(set(event_types)),
+        secret=sealed_secret,
     )
     return NewEndpoint(endpoint, secret)
 

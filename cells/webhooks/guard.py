@@ -35,8 +35,7 @@ class AddressRefused(Exception):
 
 
 def check_url(url: str, *, allow_loopback: bool) -> str:
-    """The URL, if an endpoint may have it. Raises UrlNotAllowed. Says nothing yet about where its name leads.
-    """
+    """The URL, if an endpoint may have it. Raises UrlNotAllowed. Says nothing yet about where its name leads."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -23,8 +23,7 @@ _USER_AGENT = "Kovra-Webhooks/1"
 
 
 class Attempt(NamedTuple):
-    """What came of an attempt: the status if there was one, a short text that partners may read if it failed.
-    """
+    """What came of an attempt: the status if there was one, a short text that partners may read if it failed."""
 
     delivered: bool
     status: int | None
@@ -34,9 +33,7 @@ class Attempt(NamedTuple):
 class Sender:
     """Sends deliveries over a pool of connections of its own."""
 
-    def __init__(
-        self, vault: Vault, schedule: Schedule, *, allow_loopback: bool, connections_max: int
-    ) -> None:
+    def __init__(self, vault: Vault, schedule: Schedule, *, allow_loopback: bool, connections_max: int) -> None:
         self._vault = vault
         self._schedule = schedule
         self._pool = httpcore.AsyncConnectionPool(

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 
 JWS_HEADER = "Kovra-Signature-Jws"
 _ALGORITHM = "ES256"
-_SECRET_PREFIX = "whsec_"
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of every such secret
 _SECRET_BYTES = 32
 
 

@@ -13,8 +13,7 @@ from residency.classes import Confidential, Public
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a tenant wants its events. `event_types` is empty for all; a disabled one gets no new deliveries.
-    """
+    """Where a tenant wants its events. `event_types` is empty for all; a disabled one gets no new deliveries."""
 
     endpoint_id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
@@ -33,6 +32,7 @@ async def insert_endpoint(
     region: str,
     endpoint_id: str,
     tenant_id: str,
+    *,
     url: str,
     event_types: Sequence[str],
     secret: Sealed,
@@ -70,11 +70,8 @@ async def list_endpoints(connection: Connection, region: str, tenant_id: str) ->
     return [_endpoint(row) for row in rows]
 
 
-async def disable_endpoints(
-    connection: Connection, region: str, endpoint_ids: Sequence[str], reason: str
-) -> list[str]:
-    """Stop endpoints from now on, with what was still to be sent to them; answers those not stopped before.
-    """
+async def disable_endpoints(connection: Connection, region: str, endpoint_ids: Sequence[str], reason: str) -> list[str]:
+    """Stop endpoints from now on, with what was still to be sent to them; answers those not stopped before."""
     rows = await connection.fetch(
         """
         with stopped as (
@@ -94,9 +91,7 @@ async def disable_endpoints(
     return [row["endpoint_id"] for row in rows]
 
 
-async def insert_signer(
-    connection: Connection, region: str, tenant_id: str, signer: Signer, private: Sealed
-) -> None:
+async def insert_signer(connection: Connection, region: str, tenant_id: str, signer: Signer, private: Sealed) -> None:
     """Give a tenant its signing key; one that has a key keeps it."""
     await connection.execute(
         """

@@ -42,9 +42,7 @@ async def audited(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator
 
 def _entry(number: int, tenant_id: str = "ten_eu1_a") -> Entry:
     action = "POST /v1/transfers"
-    return Entry(
-        datetime.now(UTC), "key_eu1_a", tenant_id, action, f"tr_eu1_{number}", "202", f"req_eu1_{number}"
-    )
+    return Entry(datetime.now(UTC), "key_eu1_a", tenant_id, action, f"tr_eu1_{number}", "202", f"req_eu1_{number}")
 
 
 async def _export(audited: Audited, after_sequence: int = 0) -> list[str]:

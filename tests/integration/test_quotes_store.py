@@ -94,9 +94,7 @@ async def test_concurrent_batches_over_the_same_quotes_share_them_out_without_de
         return [use.quote_id for use in uses if isinstance(answer[use.transfer_id], Quote)]
 
     taken = await asyncio.gather(batch(quotes), batch(quotes[::-1]), batch(quotes[10:] + quotes[:10]))
-    assert sorted(one for batch_taken in taken for one in batch_taken) == sorted(
-        one.quote_id for one in quotes
-    )
+    assert sorted(one for batch_taken in taken for one in batch_taken) == sorted(one.quote_id for one in quotes)
 
 
 async def test_a_tenant_does_not_see_another_tenants_quote(cell: EuCell) -> None:
@@ -108,9 +106,7 @@ async def test_a_tenant_does_not_see_another_tenants_quote(cell: EuCell) -> None
     assert Decimal(quote.rate) == quote.price.rate.mid
 
 
-LIMITS = CurrencyLimits(
-    transfer_minor=1_000, day_minor=2_500, month_minor=10_000, day_transfers=4, month_transfers=100
-)
+LIMITS = CurrencyLimits(transfer_minor=1_000, day_minor=2_500, month_minor=10_000, day_transfers=4, month_transfers=100)
 
 
 async def _reserve(cell: EuCell, *amounts: int) -> list[str | None]:

@@ -59,7 +59,13 @@ async def _worker(
 async def _endpoint(cell: EuCell, url: str, *event_types: str) -> NewEndpoint:
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         return await create_endpoint(
-            connection, VAULT, CELL.name, cell.tenant.tenant_id, url, event_types, allow_loopback=True
+            connection,
+            VAULT,
+            CELL.name,
+            cell.tenant.tenant_id,
+            url=url,
+            event_types=event_types,
+            allow_loopback=True,
         )
 
 
@@ -79,9 +85,7 @@ async def _until(cell: EuCell, **expected: int) -> list[Record]:
     async with asyncio.timeout(20):
         while True:
             async with transaction(cell.writer) as connection:
-                rows: list[Record] = await connection.fetch(
-                    "select * from webhook_deliveries order by event_id"
-                )
+                rows: list[Record] = await connection.fetch("select * from webhook_deliveries order by event_id")
             if all(sum(row["state"] == state for row in rows) == count for state, count in expected.items()):
                 return rows
             await asyncio.sleep(0.02)
@@ -171,9 +175,7 @@ async def test_only_what_commits_is_told_and_only_what_was_asked_for(cell: EuCel
     assert [row["event_id"] for row in rows] == [wanted.event_id]
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         listed = await store.list_events(connection, REGION, cell.tenant.tenant_id)
-        older = await store.list_events(
-            connection, REGION, cell.tenant.tenant_id, before=listed[0].event_id, limit=1
-        )
+        older = await store.list_events(connection, REGION, cell.tenant.tenant_id, before=listed[0].event_id, limit=1)
     assert [one.event_type for one in listed] == ["transfer.instructed", "transfer.completed"], "newest first"
     assert older == [listed[1]]
 

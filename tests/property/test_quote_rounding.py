@@ -35,9 +35,7 @@ def _try(rate: Rate, side: Side, amount: int, bps: int, fee: Fee) -> Price | Non
 
 def _exact_target(priced: Price) -> Fraction:
     """What the principal is worth in minor units of the target, with nothing rounded."""
-    scale = Fraction(
-        CURRENCIES[priced.rate.target].minor_per_major, CURRENCIES[priced.rate.source].minor_per_major
-    )
+    scale = Fraction(CURRENCIES[priced.rate.target].minor_per_major, CURRENCIES[priced.rate.source].minor_per_major)
     return Fraction(priced.principal_minor) * Fraction(priced.rate.mid) * scale
 
 
@@ -103,9 +101,7 @@ def test_a_fixed_target_pays_exactly_that_and_its_source_would_pay_no_less(
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 @given(amount=amounts, more=st.integers(1, 10**6), bps=margins, fee=fees)
-def test_more_money_never_brings_less(
-    source: str, target: str, amount: int, more: int, bps: int, fee: Fee
-) -> None:
+def test_more_money_never_brings_less(source: str, target: str, amount: int, more: int, bps: int, fee: Fee) -> None:
     rate = TABLE.rate(source, target)
     less, greater = _try(rate, "source", amount, bps, fee), _try(rate, "source", amount + more, bps, fee)
     if less and greater:
@@ -120,7 +116,7 @@ def test_more_money_never_brings_less(
 
 
 @given(
-    mid=st.decimals(Decimal("0.0000000001"), Decimal("10000000000"), places=10),
+    mid=st.decimals(Decimal("0.0000000001"), Decimal(10_000_000_000), places=10),
     amount=amounts,
     bps=margins,
     fee=fees,

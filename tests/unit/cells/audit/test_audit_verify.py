@@ -23,9 +23,7 @@ KEYS = {"eu-1": {"k1": public_hex(KEY)}}
 
 def _entry(number: int) -> Entry:
     at = AT + timedelta(milliseconds=number)
-    return Entry(
-        at, "key_eu1_a", "ten_eu1_a", "POST /v1/transfers", f"tr_eu1_{number}", "202", f"req_eu1_{number}"
-    )
+    return Entry(at, "key_eu1_a", "ten_eu1_a", "POST /v1/transfers", f"tr_eu1_{number}", "202", f"req_eu1_{number}")
 
 
 def _export(count: int, *checkpoints: int, cell: str = "eu-1", key: Ed25519PrivateKey = KEY) -> list[str]:

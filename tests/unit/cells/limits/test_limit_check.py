@@ -7,9 +7,7 @@ import pytest
 from cells.limits.limits import CurrencyLimits, Usage, check
 from cells.tenants.tiers import tiers
 
-LIMITS = CurrencyLimits(
-    transfer_minor=1_000, day_minor=2_000, month_minor=5_000, day_transfers=3, month_transfers=10
-)
+LIMITS = CurrencyLimits(transfer_minor=1_000, day_minor=2_000, month_minor=5_000, day_transfers=3, month_transfers=10)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +40,7 @@ def test_a_refusal_says_what_would_still_fit() -> None:
 
 def test_the_tiers_are_as_published() -> None:
     published = {
-        name: (tier.requests_per_minute, tier.margin_floor_bps, tier.margin_bps)
-        for name, tier in tiers().items()
+        name: (tier.requests_per_minute, tier.margin_floor_bps, tier.margin_bps) for name, tier in tiers().items()
     }
     assert published["starter"] == (100, 150, 150)
     assert published["growth"] == (500, 80, 80)

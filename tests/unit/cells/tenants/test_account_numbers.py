@@ -8,9 +8,7 @@ from cells.tenants.account_numbers import mint_account_number
 from residency.directory import load_directory
 
 
-@pytest.mark.parametrize(
-    ("currency", "country"), [("EUR", "LT"), ("SEK", "SE"), ("DKK", "DK"), ("USD", "LT")]
-)
+@pytest.mark.parametrize(("currency", "country"), [("EUR", "LT"), ("SEK", "SE"), ("DKK", "DK"), ("USD", "LT")])
 def test_the_eu_mints_valid_ibans_of_no_real_bank(currency: str, country: str) -> None:
     number = IBAN(mint_account_number("EU", currency, 1))
     assert number.validate()

@@ -10,9 +10,7 @@ from cells.tenants.tenant import ApiKey
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def _stored(
-    minted: MintedKey, *, expires_at: datetime | None = None, revoked_at: datetime | None = None
-) -> ApiKey:
+def _stored(minted: MintedKey, *, expires_at: datetime | None = None, revoked_at: datetime | None = None) -> ApiKey:
     scopes = frozenset({"read"})
     return ApiKey(minted.key_id, "ten_eu1_x", minted.secret_sha256, scopes, "", expires_at, revoked_at)
 
