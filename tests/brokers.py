@@ -182,8 +182,10 @@ class Network:
         return owner
 
     async def close(self) -> None:
+        """Stop everything and remove `directory`."""
         for client in self._clients:
             await client.close()
         for bus in self._buses:
             await bus.close()
         self.kill(*list(self._processes))
+        shutil.rmtree(self.directory)

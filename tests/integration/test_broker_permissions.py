@@ -245,6 +245,34 @@ class TestStolenLeafKey:
             await network.client(TRANSIT, network.leaves["id1"])
 
 
+async def test_a_thief_beside_the_real_cell_neither_speaks_to_it_nor_hears_it_speak(network: Network) -> None:
+    network.start(TRANSIT)
+    network.rogue(ROGUE, "id1")
+    network.start(ROGUE)
+    attacker = await network.client(ROGUE)
+    spy = await Spy(attacker).listen(">", ID_EU.delivery)
+    eu, real = await network.bus("eu1"), await network.bus("id1")
+    at_eu, at_real = await eu.inbox(ID_EU), await real.inbox(EU_ID)
+
+    async def heard() -> bool:
+        await attacker.publish(EU_ID.delivery, b"forged")
+        await attacker.publish(ID_EU.delivery, b"forged")
+        await attacker.flush()
+        return bool(await at_eu.fetch(1, 0.2))
+
+    await until(heard, "what the thief says as id1 (admission refuses its signature)")
+    await eu.publish_batch([message(EU_ID, 0)])
+    await spy.sees(b"to id1")
+    assert [one.body for one in await take(at_real, 1)] == [b"to id1"]
+    await real.publish_batch([message(ID_EU, 0)])
+    arrived: list[bytes] = []
+    while b"to eu1" not in arrived:
+        arrived += [one.body for one in await at_eu.fetch(10, 10)]
+    await eu.publish_batch([Outgoing(EU_ID.subject("settled"), "last", b"last")])
+    await spy.sees(b"last")
+    assert b"to eu1" not in spy.bodies()
+
+
 class TestCorruptTransit:
     """Every leaf and the attacker share one account without permissions: only the cells guard themselves."""
 
