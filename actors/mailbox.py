@@ -9,13 +9,18 @@ done is not run again: whoever asks gets the same answer. Only answers that are 
 """
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.hosted import place_of
+from actors.runtime import ActorUnavailable
 from cells.kit.command import Command, Reply
 from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.actors.mailbox")
 
 
 class MailboxFull(KovraError):
@@ -83,7 +88,7 @@ class Mailbox:
 class Drain:
     """The mailboxes of many wallets, emptied into one batch at a time.
 
-    `run` answers a batch with one reply each, in order, KovraErrors among them; it must not raise.
+    `run` answers a batch with one reply each, in order, KovraErrors among them. Should it raise, all are unknown.
     """
 
     def __init__(
@@ -188,10 +193,18 @@ class Drain:
             async with self._turn:
                 batch = self._gather()
                 self.stats.note(len(batch))
-                replies = await self._run(batch)
-            assert len(replies) == len(batch), (len(replies), len(batch))
+                replies = await self._carry_out(batch)
             for command, reply in zip(batch, replies, strict=True):
                 self._settle(command, reply)
+
+    async def _carry_out(self, batch: Sequence[Command]) -> Sequence[Reply]:
+        try:
+            replies = await self._run(batch)
+            assert len(replies) == len(batch), (len(replies), len(batch))
+        except Exception as bug:  # noqa: BLE001 - an id that is never settled could never be asked again
+            _log.error("a batch of %d ended unknown: %s", len(batch), place_of(bug))
+            return [ActorUnavailable()] * len(batch)
+        return replies
 
     def _gather(self) -> list[Command]:
         """Everything that waits; if that is more than a batch holds, a share of each mailbox, who waited longest first."""

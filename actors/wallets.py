@@ -8,15 +8,19 @@ commands are asked once more, within the deadline; what is then not answered is 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from actors.hosted import place_of
 from actors.mailbox import MailboxFull
 from actors.placement import Placement
-from actors.runtime import ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
+from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
 from cells.kit.command import Command, Reply
 from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.actors.wallets")
 
 _Waiting = tuple[Command, "asyncio.Future[Reply]"]
 _POLL_FIRST_S = 0.02
@@ -163,6 +167,9 @@ class _Lane:
             replies = await self._answered(commands)
         except KovraError as failure:
             replies = [failure] * len(batch)
+        except Exception as bug:  # noqa: BLE001 - such as a body that does not pickle: its callers must hear of it
+            _log.error("a call to %s failed: %s", self._service.name, place_of(bug))
+            replies = [ActorFailed()] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
             _settle(future, reply)
 

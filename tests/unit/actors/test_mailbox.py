@@ -120,6 +120,20 @@ async def test_a_retryable_failure_is_asked_again_and_a_final_one_is_remembered(
     assert isinstance(await drain.ask(command(1)), Refused)
 
 
+async def test_a_batch_that_breaks_is_unknown_and_its_ids_may_be_asked_again() -> None:
+    broken = True
+
+    async def run(batch: Sequence[Command]) -> Sequence[Reply]:
+        if broken:
+            raise ValueError
+        return [one.body for one in batch]
+
+    drain = Drain(run)
+    assert isinstance(await drain.ask(command(0)), ActorUnavailable)
+    broken = False
+    assert await drain.ask(command(0)) == "body 0"
+
+
 async def test_memory_of_what_is_done_is_bounded() -> None:
     gate = Gate()
     gate.let_through(9)

@@ -11,7 +11,7 @@ from actors.deployment import Deployment
 from actors.in_process import InProcess
 from actors.mailbox import MailboxFull
 from actors.placement import Placement
-from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
+from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Described, ServiceSpec
 from actors.wallets import Wallets
 from cells.kit.command import Command, Reply
 from tests.actor_doubles import Refused
@@ -113,6 +113,17 @@ async def test_no_answer_within_the_deadline_is_unknown_and_the_call_goes_on() -
     host.open.release()
     host.open.release()
     await wallets.close()
+
+
+async def test_a_body_that_does_not_travel_is_told_to_its_caller(tmp_path: Path) -> None:
+    runtime = InProcess()
+    deployment = Deployment(str(tmp_path), handler="tests.actor_doubles:open_folder_handler")
+    wallets = deployment.wallets(runtime)
+    with pytest.raises(ActorFailed):
+        await wallets.ask(Command("c1", "w", "do", lambda: None))
+    assert (await wallets.ask(command(2)))[1] == 2
+    await wallets.close()
+    await runtime.close()
 
 
 async def test_a_caller_that_gave_up_before_its_turn_is_not_sent() -> None:
