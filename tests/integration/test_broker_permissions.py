@@ -260,7 +260,11 @@ async def test_a_thief_beside_the_real_cell_neither_speaks_to_it_nor_hears_it_sp
         await attacker.flush()
         return bool(await at_eu.fetch(1, 0.2))
 
+    async def both_listen() -> bool:
+        return at_real.silent_s is not None
+
     await until(heard, "what the thief says as id1 (admission refuses its signature)")
+    await until(both_listen, "the real cell hears the origin's heartbeat")
     await eu.publish_batch([message(EU_ID, 0)])
     await spy.sees(b"to id1")
     assert [one.body for one in await take(at_real, 1)] == [b"to id1"]
