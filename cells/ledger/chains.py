@@ -168,7 +168,12 @@ def cross_border_void(
 
 
 def cross_border_freeze(
-    payment: int, accounts: OriginAccounts, terms: CrossBorderTerms, *, hold_attempt: int = 1, attempt: int = 1
+    payment: int,
+    accounts: OriginAccounts,
+    terms: CrossBorderTerms,
+    *,
+    hold_attempt: int = 1,
+    attempt: int = 1,
 ) -> Chain:
     """A sanction applies: void S1 to S4 · F1 W → BLOCKED_FUNDS, all that was held."""
     held = cross_border_hold(payment, accounts, terms, attempt=hold_attempt)

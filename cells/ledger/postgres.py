@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from cells.backends.postgres import Connection, Pool, StoreUnavailable, open_pool, transaction
-from cells.ledger import evaluate, postgres_rows
+from cells.ledger import evaluate, postgres_rows, postgres_writes
 from cells.ledger.batching import split
 from cells.ledger.entry import (
     Account,
@@ -137,7 +137,7 @@ class PostgresLedger:
 
     async def _expire(self) -> None:
         """Before balances are read: end the holds whose time is up."""
-        if await self._read(postgres_rows.holds_are_due):
+        if await self._read(postgres_writes.holds_are_due):
             await self._write(partial(_create_postings, events=()))
 
     async def _write(self, work: Callable[[Connection], Awaitable[_Answer]]) -> _Answer:
@@ -156,19 +156,19 @@ class PostgresLedger:
 
 
 async def _create_accounts(connection: Connection, events: Sequence[Account]) -> list[AccountResult]:
-    timestamp = await postgres_rows.advance_clock(connection, len(events))
+    timestamp = await postgres_writes.advance_clock(connection, len(events))
     books = WorkingSet()
-    await postgres_rows.load_accounts(connection, books, {account.id for account in events})
+    await postgres_writes.load_accounts(connection, books, {account.id for account in events})
     results = evaluate.create_accounts(books, events, timestamp)
-    await postgres_rows.save(connection, books)
+    await postgres_writes.save(connection, books)
     return results
 
 
 async def _create_postings(connection: Connection, events: Sequence[Posting]) -> list[PostingResult]:
-    timestamp = await postgres_rows.advance_clock(connection, len(events))
+    timestamp = await postgres_writes.advance_clock(connection, len(events))
     books = WorkingSet()
-    due = await postgres_rows.load_postings(connection, books, events, timestamp, _EXPIRIES_MAX)
+    due = await postgres_writes.load_postings(connection, books, events, timestamp, _EXPIRIES_MAX)
     evaluate.expire_holds(books, due)
     results = evaluate.create_postings(books, events, timestamp)
-    await postgres_rows.save(connection, books)
+    await postgres_writes.save(connection, books)
     return results

@@ -9,23 +9,8 @@ replaced, makes it ask again.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from cells.backends.tigerbeetle import (
-    Account as AccountRecord,
-)
-from cells.backends.tigerbeetle import (
-    AccountBalance,
-    AccountFilter,
-    AccountFilterFlags,
-    AccountFlags,
-    ClientAsync,
-    NoAnswer,
-    QueryFilter,
-    QueryFilterFlags,
-    RequestTooLarge,
-    Session,
-    Transfer,
-    TransferFlags,
-)
+from cells.backends.tigerbeetle import Account as AccountRecord
+from cells.backends.tigerbeetle import ClientAsync, NoAnswer, RequestTooLarge, Session, Transfer
 from cells.ledger.batching import split
 from cells.ledger.entry import (
     Account,
@@ -37,6 +22,15 @@ from cells.ledger.entry import (
     check_postings,
 )
 from cells.ledger.ledger import LedgerUnknown
+from cells.ledger.tigerbeetle_records import (
+    account_filter,
+    account_of,
+    account_record,
+    balance_of,
+    posting_of,
+    query_filter,
+    transfer_record,
+)
 
 BATCH_LIMIT_MAX = 8189
 """What a production server takes: a message of 1 MiB, less its header and trailer, in events of 128 bytes."""
@@ -79,7 +73,7 @@ class TigerBeetleLedger:
         check_accounts(accounts)
         answers = await self._send(
             accounts,
-            lambda request: self._ask(ClientAsync.create_accounts, [_account_record(one) for one in request]),
+            lambda request: self._ask(ClientAsync.create_accounts, [account_record(one) for one in request]),
         )
         return [AccountResult(answer.status.value) for answer in answers]
 
@@ -88,7 +82,9 @@ class TigerBeetleLedger:
         check_postings(postings)
         answers = await self._send(
             postings,
-            lambda request: self._ask(ClientAsync.create_transfers, [_transfer(one) for one in request]),
+            lambda request: self._ask(
+                ClientAsync.create_transfers, [transfer_record(one) for one in request]
+            ),
         )
         return [PostingResult(answer.status.value) for answer in answers]
 
@@ -97,7 +93,7 @@ class TigerBeetleLedger:
         found: list[AccountRecord] = []
         for start in range(0, len(ids), self.batch_limit):
             found += await self._ask(ClientAsync.lookup_accounts, list(ids[start : start + self.batch_limit]))
-        return {record.id: _account(record) for record in found}
+        return {record.id: account_of(record) for record in found}
 
     async def lookup_postings(self, ids: Sequence[int]) -> dict[int, Posting]:
         """See Ledger."""
@@ -106,7 +102,7 @@ class TigerBeetleLedger:
             found += await self._ask(
                 ClientAsync.lookup_transfers, list(ids[start : start + self.batch_limit])
             )
-        return {record.id: _posting(record) for record in found}
+        return {record.id: posting_of(record) for record in found}
 
     async def account_postings(
         self, account_id: int, *, limit: int, after_timestamp: int = 0, newest_first: bool = False
@@ -114,8 +110,10 @@ class TigerBeetleLedger:
         """See Ledger."""
 
         async def page(after: int, size: int) -> list[Posting]:
-            wanted = _account_filter(account_id, size, after, newest_first)
-            return [_posting(record) for record in await self._ask(ClientAsync.get_account_transfers, wanted)]
+            wanted = account_filter(account_id, size, after, newest_first)
+            return [
+                posting_of(record) for record in await self._ask(ClientAsync.get_account_transfers, wanted)
+            ]
 
         return await self._pages(page, limit, after_timestamp)
 
@@ -125,8 +123,10 @@ class TigerBeetleLedger:
         """See Ledger."""
 
         async def page(after: int, size: int) -> list[Balance]:
-            wanted = _account_filter(account_id, size, after, newest_first)
-            return [_balance(record) for record in await self._ask(ClientAsync.get_account_balances, wanted)]
+            wanted = account_filter(account_id, size, after, newest_first)
+            return [
+                balance_of(record) for record in await self._ask(ClientAsync.get_account_balances, wanted)
+            ]
 
         return await self._pages(page, limit, after_timestamp)
 
@@ -136,8 +136,8 @@ class TigerBeetleLedger:
         """See Ledger."""
 
         async def page(after: int, size: int) -> list[Account]:
-            wanted = _query_filter(size, 0, ledger, code, after)
-            return [_account(record) for record in await self._ask(ClientAsync.query_accounts, wanted)]
+            wanted = query_filter(size, 0, ledger, code, after)
+            return [account_of(record) for record in await self._ask(ClientAsync.query_accounts, wanted)]
 
         return await self._pages(page, limit, after_timestamp)
 
@@ -147,8 +147,8 @@ class TigerBeetleLedger:
         """See Ledger."""
 
         async def page(after: int, size: int) -> list[Posting]:
-            wanted = _query_filter(size, user_data_128, ledger, code, after)
-            return [_posting(record) for record in await self._ask(ClientAsync.query_transfers, wanted)]
+            wanted = query_filter(size, user_data_128, ledger, code, after)
+            return [posting_of(record) for record in await self._ask(ClientAsync.query_transfers, wanted)]
 
         return await self._pages(page, limit, after_timestamp)
 
@@ -211,114 +211,3 @@ class TigerBeetleLedger:
             if len(found) < size:
                 break
         return rows
-
-
-def _account_filter(account_id: int, limit: int, after_timestamp: int, newest_first: bool) -> AccountFilter:
-    flags = AccountFilterFlags.DEBITS | AccountFilterFlags.CREDITS
-    return AccountFilter(
-        account_id=account_id,
-        user_data_128=0,
-        user_data_64=0,
-        user_data_32=0,
-        code=0,
-        timestamp_min=0 if newest_first else after_timestamp + 1,
-        timestamp_max=after_timestamp - 1 if newest_first and after_timestamp else 0,
-        limit=limit,
-        flags=flags | AccountFilterFlags.REVERSED if newest_first else flags,
-    )
-
-
-def _query_filter(
-    limit: int, user_data_128: int, ledger: int, code: int, after_timestamp: int
-) -> QueryFilter:
-    return QueryFilter(
-        user_data_128=user_data_128,
-        user_data_64=0,
-        user_data_32=0,
-        ledger=ledger,
-        code=code,
-        timestamp_min=after_timestamp + 1,
-        timestamp_max=0,
-        limit=limit,
-        flags=QueryFilterFlags.NONE,
-    )
-
-
-def _account_record(account: Account) -> AccountRecord:
-    return AccountRecord(
-        id=account.id,
-        debits_pending=account.debits_pending,
-        debits_posted=account.debits_posted,
-        credits_pending=account.credits_pending,
-        credits_posted=account.credits_posted,
-        user_data_128=account.user_data_128,
-        user_data_64=account.user_data_64,
-        user_data_32=account.user_data_32,
-        ledger=account.ledger,
-        code=account.code,
-        flags=AccountFlags(account.flags),
-        timestamp=account.timestamp,
-    )
-
-
-def _account(record: AccountRecord) -> Account:
-    return Account(
-        id=record.id,
-        ledger=record.ledger,
-        code=record.code,
-        flags=int(record.flags),
-        user_data_128=record.user_data_128,
-        user_data_64=record.user_data_64,
-        user_data_32=record.user_data_32,
-        debits_pending=record.debits_pending,
-        debits_posted=record.debits_posted,
-        credits_pending=record.credits_pending,
-        credits_posted=record.credits_posted,
-        timestamp=record.timestamp,
-    )
-
-
-def _transfer(posting: Posting) -> Transfer:
-    return Transfer(
-        id=posting.id,
-        debit_account_id=posting.debit_account_id,
-        credit_account_id=posting.credit_account_id,
-        amount=posting.amount,
-        pending_id=posting.pending_id,
-        user_data_128=posting.user_data_128,
-        user_data_64=posting.user_data_64,
-        user_data_32=posting.user_data_32,
-        timeout=posting.timeout_s,
-        ledger=posting.ledger,
-        code=posting.code,
-        flags=TransferFlags(posting.flags),
-        timestamp=posting.timestamp,
-    )
-
-
-def _posting(record: Transfer) -> Posting:
-    return Posting(
-        id=record.id,
-        debit_account_id=record.debit_account_id,
-        credit_account_id=record.credit_account_id,
-        amount=record.amount,
-        ledger=record.ledger,
-        code=record.code,
-        flags=int(record.flags),
-        pending_id=record.pending_id,
-        timeout_s=record.timeout,
-        user_data_128=record.user_data_128,
-        user_data_64=record.user_data_64,
-        user_data_32=record.user_data_32,
-        timestamp=record.timestamp,
-    )
-
-
-def _balance(record: AccountBalance) -> Balance:
-    return Balance(
-        timestamp=record.timestamp,
-        debits_pending=record.debits_pending,
-        debits_posted=record.debits_posted,
-        credits_pending=record.credits_pending,
-        credits_posted=record.credits_posted,
-    )
