@@ -55,20 +55,23 @@ async def reserve(
     `limits` is by (tenant id, currency). The usage rows stay locked until the commit, so wallets of one
     tenant and currency on different hosts cannot pass a limit together.
     """
-    # Counted first and checked against what the rows then say: one statement, unless something does not fit.
-    counted = await _add(
-        connection, region, [(one.tenant_id, one.currency, one.amount_minor, 1) for one in reservations]
-    )
+    verdicts = {
+        one.transfer_id: check(Usage(), one.amount_minor, one.currency, limits[one.tenant_id, one.currency])
+        for one in reservations
+    }
+    # What passes by itself is counted first and checked against what the rows then say: one statement, unless
+    # something does not fit. (What does not pass by itself stays out, so that a batch of giants cannot overflow a sum.)
+    passing = [one for one in reservations if verdicts[one.transfer_id] is None]
+    counted = await _add(connection, region, [(one.tenant_id, one.currency, one.amount_minor, 1) for one in passing])
     asked: dict[tuple[str, str], list[Reservation]] = defaultdict(list)
-    for one in reservations:
+    for one in passing:
         asked[one.tenant_id, one.currency].append(one)
-    verdicts: dict[str, LimitExceeded | None] = {}
     for key, several in asked.items():
         usage = _before(counted[key], several)
         for one in several:
             verdicts[one.transfer_id] = verdict = check(usage, one.amount_minor, one.currency, limits[key])
             usage = usage if verdict else usage.plus(one.amount_minor)
-    over = [one for one in reservations if verdicts[one.transfer_id]]
+    over = [one for one in passing if verdicts[one.transfer_id]]
     await _subtract(connection, region, [(one.tenant_id, one.currency, one.amount_minor, None) for one in over])
     return verdicts
 

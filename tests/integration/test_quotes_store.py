@@ -138,6 +138,11 @@ async def test_what_does_not_fit_adds_nothing_and_what_follows_it_still_may(cell
     assert await _reserve(cell, 1) == ["day-amount"]
 
 
+async def test_a_batch_of_giants_is_refused_one_by_one_and_not_by_an_overflow(cell: EuCell) -> None:
+    assert await _reserve(cell, *[10**16] * 1_000) == ["transfer-amount"] * 1_000
+    assert await _usage(cell) == {}
+
+
 async def test_released_limits_can_be_used_again(cell: EuCell) -> None:
     tenant_id = cell.tenant.tenant_id
     asked = [Reservation(mint("tr", CELL.name), tenant_id, "EUR", 900) for _ in range(2)]

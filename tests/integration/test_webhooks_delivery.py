@@ -16,7 +16,7 @@ from joserfc.jwk import JWKRegistry, KeySet
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from actors.workers.webhooks import Bounds, WebhookWorker
-from cells.backends.postgres import Pool, Record, tenant_transaction, transaction
+from cells.backends.postgres import Pool, Record, StoreUnavailable, tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.webhooks import store, store_endpoints
 from cells.webhooks.endpoints import NewEndpoint, UnknownEventType, create_endpoint
@@ -158,6 +158,46 @@ async def test_a_worker_that_dies_in_the_middle_is_followed_by_one_that_delivers
             await listener.wait_for(2)
             await _until(cell, delivered=1)
     assert listener.received[0].body == listener.received[1].body
+
+
+async def test_a_worker_that_loses_its_listening_connection_says_so_and_a_new_one_delivers(cell: EuCell) -> None:
+    sender = Sender(VAULT, QUICK, allow_loopback=True, connections_max=1)
+    lost = asyncio.create_task(WebhookWorker(cell.writer, REGION, sender, QUICK).run(asyncio.Event()))
+    async with asyncio.timeout(20):
+        while True:
+            async with transaction(cell.writer) as connection:
+                query = (
+                    "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %kovra_webhooks%'"
+                )
+                if await connection.fetchval(query):
+                    break
+        with pytest.raises(StoreUnavailable):
+            await lost
+    await sender.close()
+    async with open_listener() as listener, _worker(cell.writer):
+        await _endpoint(cell, listener.url)
+        await _append(cell, _event(cell))
+        await listener.wait_for(1)
+        await _until(cell, delivered=1)
+
+
+async def test_reading_below_the_oldest_open_transaction_skips_no_late_commit(cell: EuCell) -> None:
+    """The cursor that recorded_in makes possible: an event of a transaction that commits late is read late, not never."""
+    seen = """
+        select event_id from events
+        where recorded_in < pg_snapshot_xmin(pg_current_snapshot()) order by recorded_in, event_id
+    """
+    late, early = _event(cell), _event(cell)
+    async with cell.writer.acquire() as slow:
+        change = slow.transaction()
+        await change.start()
+        await store.append_events(slow, REGION, [late])
+        await _append(cell, early)
+        async with transaction(cell.writer) as connection:
+            assert await connection.fetch(seen) == []
+        await change.commit()
+    async with transaction(cell.writer) as connection:
+        assert [row["event_id"] for row in await connection.fetch(seen)] == [late.event_id, early.event_id]
 
 
 async def test_only_what_commits_is_told_and_only_what_was_asked_for(cell: EuCell) -> None:

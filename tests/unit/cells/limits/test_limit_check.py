@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from cells.kit.money import CURRENCIES
 from cells.limits.limits import CurrencyLimits, Usage, check
 from cells.tenants.tiers import tiers
 
@@ -47,6 +48,17 @@ def test_the_tiers_are_as_published() -> None:
     assert published["enterprise"] == (2_000, 30, 50)
     assert tiers()["enterprise"].placement == "own"
     assert {"sandbox", "benchmark"} < set(published)
+
+
+def test_no_batch_of_admissible_transfers_can_overflow_a_sum() -> None:
+    batch_max = 8_189  # what the ledger takes at once
+    for tier in tiers().values():
+        for limits in tier.limits.values():
+            assert limits.transfer_minor * batch_max + limits.month_minor < 2**63
+
+
+def test_every_tier_limits_every_currency() -> None:
+    assert all(set(tier.limits) == set(CURRENCIES) for tier in tiers().values())
 
 
 @pytest.mark.parametrize(("agreed", "margin"), [(None, 50), (10, 30), (40, 40), (90, 50)])
