@@ -127,3 +127,8 @@ def clean_environment(**extra: str) -> dict[str, str]:
     """What a server needs of our environment, and nothing that could steer it (PG*, RAY_*, NATS_*)."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
     return {**kept, **extra}
+
+
+def kovra_environment() -> dict[str, str]:
+    """Our own switches (KOVRA_…), which our own processes are to see as well."""
+    return {name: value for name, value in os.environ.items() if name.startswith("KOVRA_")}

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from infra.local.child import clean_environment
+from infra.local.child import clean_environment, kovra_environment
 from infra.local.home import SHARED, Home
 from infra.local.part import Part
 from infra.local.probes import answers_http
@@ -23,7 +23,8 @@ SCHEMES_MODULE = "infra.schemes"
 def _python(
     home: Home, cell: str, name: str, port: int, *command: str, needs: tuple[str, ...] = (), token: Path | None = None
 ) -> Part:
-    environment = clean_environment(KOVRA_HOME=str(home.root), PYTHONUNBUFFERED="1", PYTHONPATH=str(REPOSITORY))
+    environment = clean_environment(**kovra_environment(), PYTHONUNBUFFERED="1", PYTHONPATH=str(REPOSITORY))
+    environment["KOVRA_HOME"] = str(home.root)
     if token is not None:
         environment |= client_environment(token)
     return Part(

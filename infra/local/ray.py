@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.binaries import script
-from infra.local.child import clean_environment
+from infra.local.child import clean_environment, kovra_environment
 from infra.local.home import Home, ensure_directory, remembered_secret
 from infra.local.part import Part
 from infra.local.probes import accepts_tcp, accepts_unix
@@ -80,8 +80,7 @@ class RayHead:
     def environment(self) -> dict[str, str]:
         """The head's; its workers, which run our actors, inherit it."""
         return clean_environment(
-            **client_environment(self.token),
-            KOVRA_HOME=str(self.home),
+            **kovra_environment() | client_environment(self.token) | {"KOVRA_HOME": str(self.home)},
             PYTHONPATH=str(REPOSITORY),
             PYTHONUNBUFFERED="1",
             # Ray nices its workers by 15: behind every other process of the laptop.

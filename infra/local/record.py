@@ -265,8 +265,3 @@ async def sweep(home: Home) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-
-
-def kovra_environment() -> dict[str, str]:
-    """Our own switches, which a supervisor in the background needs as well."""
-    return {name: value for name, value in os.environ.items() if name.startswith("KOVRA_")}

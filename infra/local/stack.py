@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infra.local import ports, record
-from infra.local.child import clean_environment
+from infra.local.child import clean_environment, kovra_environment
 from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.layout import Layout, lay_out, port_keys
@@ -174,7 +174,7 @@ def _in_background(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=clean_environment(**record.kovra_environment()),
+            env=clean_environment(**kovra_environment()),
             start_new_session=True,
         )
 

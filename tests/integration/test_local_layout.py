@@ -1,0 +1,95 @@
+"""What the laptop lays out from the directory, before anything starts: parts, settings, secrets."""
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+import pytest
+
+from cells.spec import load_spec
+from infra.local.errors import LocalError
+from infra.local.home import Home
+from infra.local.layout import Layout, lay_out, port_keys
+from infra.local.ports import allocate
+from infra.schemes.config import read_config
+from residency.directory import load_directory
+from tests import servers
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("KOVRA_PORT_BASE", str(servers.free_port_base()))
+    monkeypatch.setenv("KOVRA_TIGERBEETLE_BINARY", "/nonexistent/tigerbeetle")
+    directory = servers.scratch_directory()
+    made = Home(directory / "h")
+    made.create()
+    yield made
+    made.clean()
+    shutil.rmtree(directory)
+
+
+async def laid_out(home: Home) -> Layout:
+    return await lay_out(home, allocate(home, port_keys(load_directory())))
+
+
+async def test_every_declared_cell_gets_every_part_on_a_port_of_its_own(home: Home) -> None:
+    layout = await laid_out(home)
+    keys = {part.key for part in layout.parts}
+    for cell in load_directory().cells:
+        for name in ("postgres", "redis", "nats", "ray", "schemes", "host", "api"):
+            assert f"{cell}/{name}" in keys
+    assert {"shared/transit", "shared/router"} <= keys
+    ports = [part.port for part in layout.parts]
+    assert len(set(ports)) == len(ports)
+
+
+async def test_no_cell_needs_another_cell_the_transit_or_the_router_to_start(home: Home) -> None:
+    for part in (await laid_out(home)).parts:
+        assert {need.split("/", maxsplit=1)[0] for need in part.needs} <= {part.cell}
+
+
+async def test_what_is_written_is_what_the_processes_read(home: Home) -> None:
+    layout = await laid_out(home)
+    for name in load_directory().cells:
+        spec, schemes = load_spec(name, home.root), read_config(home.root, name)
+        assert spec.entry.addresses["api"] == layout.api_urls[name]
+        assert set(spec.settings.schemes) == set(schemes.rails) == set(spec.entry.rails)
+        for rail, settings in spec.settings.schemes.items():
+            assert settings.secret == schemes.rails[rail].secret
+            assert settings.url.startswith(f"http://{schemes.listen.host}:{schemes.listen.port}/")
+        assert schemes.cell.api == f"http://{spec.settings.api.host}:{spec.settings.api.port}"
+    assert await laid_out(home) is not None
+    again = load_spec(name, home.root)
+    assert again == spec
+
+
+async def test_secrets_are_for_their_owner_only_and_in_no_command_line(home: Home) -> None:
+    layout = await laid_out(home)
+    secrets: set[str] = set()
+    for cell in load_directory().cells:
+        settings_file = home.cell(cell) / "cell.json"
+        assert stat.S_IMODE(settings_file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(home.keys(cell).stat().st_mode) == 0o700
+        settings = json.loads(settings_file.read_text())
+        secrets |= {dsn.split(":")[2].split("@")[0] for dsn in settings["postgres"].values()}
+        secrets |= {settings["nats"]["seed"], settings["redis"].split(":")[2].split("@")[0]}
+    assert len(secrets) == 6 * len(load_directory().cells)
+    for part in layout.parts:
+        told = " ".join([*part.command, *part.environment.values()])
+        assert not [secret for secret in secrets if secret in told]
+
+
+async def test_processes_of_a_cell_find_ray_by_a_token_file(home: Home) -> None:
+    for part in (await laid_out(home)).parts:
+        if part.name in ("host", "api", "ray"):
+            assert part.environment["RAY_AUTH_MODE"] == "token"
+            assert part.environment["RAY_AUTH_TOKEN_PATH"] == str(home.keys(part.cell) / "ray")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory somebody else's")
+def test_a_runtime_directory_of_somebody_else_is_refused(home: Home) -> None:
+    os.chown(home.runtime, 65534, 65534)
+    with pytest.raises(LocalError, match="belongs to another user"):
+        home.create()
