@@ -1,7 +1,7 @@
 """The runtime on the cell's own Ray cluster: services are detached named actors that Ray restarts. The only file that imports ray.
 
 Invariants: Ray never repeats a call (max_task_retries=0), since an error can follow a call that ran; one process talks to
-one cluster; a driver whose head died lets go and connects again, because Ray ends a driver that waits for a lost head.
+one cluster; a driver whose head died lets go and connects again, because a restarted head is another cluster.
 
 Ray is imported on first connection, not with this module: it reads the cluster's token mode from the environment
 when it loads, and costs a second that a process without actors need not pay.
@@ -182,7 +182,7 @@ class RayHandle:
         return self._name
 
     async def ask(self, method: str, *arguments: Any, deadline_s: float) -> Any:
-        # Packed here, not by Ray: its own pickler is several times slower on lists of small objects.
+        # Packed here, not by Ray: its own pickler takes twice as long on lists of commands.
         return unpack(await self._runtime.call(self.actor, "ask", method, pack(arguments), deadline_s=deadline_s))
 
     async def described(self, *, deadline_s: float = 2.0) -> Described:
