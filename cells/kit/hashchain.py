@@ -22,8 +22,7 @@ HASH_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a chain stands: the number of its last link (0 before the first) and that link's hash (32 bytes).
-    """
+    """Where a chain stands: the number of its last link (0 before the first) and that link's hash (32 bytes)."""
 
     sequence: int
     hash: bytes
@@ -51,9 +50,7 @@ def next_head(head: Head, body_digest: bytes) -> Head:
     """The head after one more link over `body_digest` (from `digest`)."""
     assert len(body_digest) == HASH_BYTES
     sequence = head.sequence + 1
-    return Head(
-        sequence, hashlib.sha256(_TAG + head.hash + sequence.to_bytes(8, "big") + body_digest).digest()
-    )
+    return Head(sequence, hashlib.sha256(_TAG + head.hash + sequence.to_bytes(8, "big") + body_digest).digest())
 
 
 def extend(head: Head, bodies: Sequence[bytes]) -> list[Head]:
