@@ -18,7 +18,7 @@ import pytest
 from cells.spec import load_spec
 from infra.local import ports, postgres
 from infra.local.binaries import postgres_install
-from infra.local.child import run
+from infra.local.child import run, spawn
 from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.layout import port_keys
@@ -144,6 +144,25 @@ async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(fo
     with pytest.raises(NotRunning):
         await stack.down()
     await stack.clean()
+
+
+async def test_ctrl_c_in_the_middle_of_starting_stops_what_had_started(folder: Path) -> None:
+    home = Home(folder / "h")
+    home.create()
+    process = await spawn(
+        [sys.executable, "-m", "infra.local", str(home.root), "--servers-only"],
+        log=folder / "out",
+        environment={**os.environ},
+        cwd=REPOSITORY,
+    )
+    await until(lambda: " ready" in (folder / "out").read_text(), "a first part is ready")
+    everybody = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 40) == 0
+    assert everybody
+    assert not [pid for pid in everybody if lives(pid)]
+    assert "parts are ready" not in (folder / "out").read_text()
+    home.clean()
 
 
 async def test_a_taken_port_is_named_with_its_part_and_its_holder(folder: Path) -> None:
