@@ -30,7 +30,7 @@ class Draft:
     attempt: int
     postings: Chain = field(default_factory=list)
 
-    def add(
+    def add(  # noqa: PLR0917 - reads as the row it is: step, phase, ledger, Dr, Cr, amount, code
         self, step: Step, phase: Phase, ledger: int, debit: int, credit: int, amount: int, code: Code
     ) -> None:
         """Append Dr → Cr, unless the amount is zero."""

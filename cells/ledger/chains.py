@@ -47,9 +47,7 @@ __all__ = [
 # ------------------------------------------------------------------------------------------------------
 
 
-def collection_hold(
-    payment: int, accounts: CollectionAccounts, amount: int, ledger: int, *, attempt: int = 1
-) -> Chain:
+def collection_hold(payment: int, accounts: CollectionAccounts, amount: int, ledger: int, *, attempt: int = 1) -> Chain:
     """Money arrives: C1 RAIL → PI, pending."""
     draft = Draft(payment, Leg.COLLECTION, attempt)
     draft.add(Step.C1, Phase.HOLD, ledger, accounts.rail, accounts.inbound, amount, Code.COLLECTION)
@@ -85,9 +83,7 @@ def collection_suspend(
     """Unmatched: post C1 · PI → SUS."""
     held = collection_hold(payment, accounts, amount, ledger, attempt=hold_attempt)
     draft = Draft(payment, Leg.COLLECTION, attempt)
-    draft.add(
-        Step.C3, Phase.DIRECT, ledger, accounts.inbound, accounts.suspense, amount, Code.COLLECTION_SUSPENSE
-    )
+    draft.add(Step.C3, Phase.DIRECT, ledger, accounts.inbound, accounts.suspense, amount, Code.COLLECTION_SUSPENSE)
     return link([*resolve(held, Phase.POST, attempt), *draft.postings])
 
 
@@ -109,9 +105,7 @@ def collection_refuse(
 # -----------------------------------------------------------------------------------
 
 
-def cross_border_hold(
-    payment: int, accounts: OriginAccounts, terms: CrossBorderTerms, *, attempt: int = 1
-) -> Chain:
+def cross_border_hold(payment: int, accounts: OriginAccounts, terms: CrossBorderTerms, *, attempt: int = 1) -> Chain:
     """Hold: S1 W → FX principal · S2 W → MARGIN · S3 W → FEE (source) · S4 FX → REG (target); all pending."""
     draft = Draft(payment, Leg.ORIGIN, attempt)
     draft.add(
@@ -123,9 +117,7 @@ def cross_border_hold(
         terms.principal,
         Code.PRINCIPAL,
     )
-    draft.add(
-        Step.S2, Phase.HOLD, terms.source_ledger, accounts.wallet, accounts.margin, terms.margin, Code.MARGIN
-    )
+    draft.add(Step.S2, Phase.HOLD, terms.source_ledger, accounts.wallet, accounts.margin, terms.margin, Code.MARGIN)
     draft.add(Step.S3, Phase.HOLD, terms.source_ledger, accounts.wallet, accounts.fee, terms.fee, Code.FEE)
     draft.add(
         Step.S4,
@@ -148,9 +140,7 @@ def cross_border_post(
     attempt: int = 1,
 ) -> Chain:
     """`settled` admitted: post S1 to S4."""
-    return link(
-        resolve(cross_border_hold(payment, accounts, terms, attempt=hold_attempt), Phase.POST, attempt)
-    )
+    return link(resolve(cross_border_hold(payment, accounts, terms, attempt=hold_attempt), Phase.POST, attempt))
 
 
 def cross_border_void(
@@ -162,9 +152,7 @@ def cross_border_void(
     attempt: int = 1,
 ) -> Chain:
     """Refused or cancelled: void S1 to S4."""
-    return link(
-        resolve(cross_border_hold(payment, accounts, terms, attempt=hold_attempt), Phase.VOID, attempt)
-    )
+    return link(resolve(cross_border_hold(payment, accounts, terms, attempt=hold_attempt), Phase.VOID, attempt))
 
 
 def cross_border_freeze(
@@ -208,9 +196,7 @@ def destination_hold(
         amount - recipient_fee,
         Code.PAYOUT,
     )
-    draft.add(
-        Step.D3, Phase.HOLD, ledger, accounts.settlement, accounts.fee, recipient_fee, Code.RECIPIENT_FEE
-    )
+    draft.add(Step.D3, Phase.HOLD, ledger, accounts.settlement, accounts.fee, recipient_fee, Code.RECIPIENT_FEE)
     return link(draft.postings)
 
 
@@ -225,9 +211,7 @@ def destination_post(
     attempt: int = 1,
 ) -> Chain:
     """Rail final: post D1 (and D3) · D2 PO → RAIL."""
-    held = destination_hold(
-        payment, accounts, amount, ledger, recipient_fee=recipient_fee, attempt=hold_attempt
-    )
+    held = destination_hold(payment, accounts, amount, ledger, recipient_fee=recipient_fee, attempt=hold_attempt)
     draft = Draft(payment, Leg.DESTINATION, attempt)
     paid = amount - recipient_fee
     draft.add(Step.D2, Phase.DIRECT, ledger, accounts.outbound, accounts.rail, paid, Code.PAYOUT_SETTLED)
@@ -245,9 +229,7 @@ def destination_void(
     attempt: int = 1,
 ) -> Chain:
     """Refused by the rail or here: void D1 (and D3)."""
-    held = destination_hold(
-        payment, accounts, amount, ledger, recipient_fee=recipient_fee, attempt=hold_attempt
-    )
+    held = destination_hold(payment, accounts, amount, ledger, recipient_fee=recipient_fee, attempt=hold_attempt)
     return link(resolve(held, Phase.VOID, attempt))
 
 
@@ -293,11 +275,7 @@ def in_region_void(
     attempt: int = 1,
 ) -> Chain:
     """Refused: void I1, I2."""
-    return link(
-        resolve(
-            in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt), Phase.VOID, attempt
-        )
-    )
+    return link(resolve(in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt), Phase.VOID, attempt))
 
 
 def in_region_freeze(

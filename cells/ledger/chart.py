@@ -29,9 +29,7 @@ from cells.ledger.entry import U32_MAX, U64_MAX, U128_MAX, Account, AccountFlag,
 CURRENCY_LEDGER: Final = MappingProxyType({code: currency.number for code, currency in CURRENCIES.items()})
 """ISO 4217 numbers; the ledger of a currency."""
 
-CURRENCY_OF_LEDGER: Final = MappingProxyType(
-    {ledger: currency for currency, ledger in CURRENCY_LEDGER.items()}
-)
+CURRENCY_OF_LEDGER: Final = MappingProxyType({ledger: currency for currency, ledger in CURRENCY_LEDGER.items()})
 
 RAIL_NUMBER: Final = MappingProxyType(
     {"sepa_instant": 1, "faster_payments": 2, "bi_fast": 3, "sepa_credit_transfer": 4}
@@ -201,9 +199,7 @@ class AccountKey(NamedTuple):
 def read_account_id(number: int) -> AccountKey:
     """Take an account id apart. Raises ValueError for an account type that this chart does not know."""
     assert 0 < number <= U128_MAX
-    return AccountKey(
-        number >> 96, number >> 32 & U64_MAX, AccountType(number >> 24 & 0xFF), number & 0xFFFFFF
-    )
+    return AccountKey(number >> 96, number >> 32 & U64_MAX, AccountType(number >> 24 & 0xFF), number & 0xFFFFFF)
 
 
 def opening(number: int) -> Account:
@@ -253,9 +249,7 @@ def posting_id(payment: int, leg: Leg, step: Step, phase: Phase, attempt: int) -
     assert 0 < payment <= U128_MAX
     assert 1 <= attempt <= U32_MAX
     identity = payment.to_bytes(16) + posting_mark(leg, step, phase).to_bytes(8) + attempt.to_bytes(4)
-    return payment >> 80 << 80 | int.from_bytes(
-        blake2b(identity, digest_size=10, person=b"kovra-posting").digest()
-    )
+    return payment >> 80 << 80 | int.from_bytes(blake2b(identity, digest_size=10, person=b"kovra-posting").digest())
 
 
 def posting_mark(leg: Leg, step: Step, phase: Phase) -> int:

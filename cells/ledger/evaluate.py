@@ -8,6 +8,8 @@ posting_rules.py. The conformance suite and a differential test against the real
 Event `i` of `n` in a batch stamped `timestamp` gets `timestamp - n + i + 1`, whether it succeeds or not.
 """
 
+# ruff: noqa: C901, PLR0911 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -37,9 +39,9 @@ def create_accounts(books: WorkingSet, accounts: Sequence[Account], timestamp: i
         books,
         accounts,
         timestamp,
-        lambda account, at: _open_account(books, account, at),
-        AccountResult,
-        lambda account, result: None,
+        create=lambda account, at: _open_account(books, account, at),
+        results_type=AccountResult,
+        failed=lambda _account, _result: None,
     )
 
 
@@ -56,7 +58,12 @@ def create_postings(books: WorkingSet, postings: Sequence[Posting], timestamp: i
             books.changes.burnt.append(posting.id)
 
     return _run(
-        books, postings, timestamp, lambda posting, at: apply_posting(books, posting, at), PostingResult, burn
+        books,
+        postings,
+        timestamp,
+        create=lambda posting, at: apply_posting(books, posting, at),
+        results_type=PostingResult,
+        failed=burn,
     )
 
 
@@ -76,6 +83,7 @@ def _run(
     books: WorkingSet,
     events: Sequence[_Event],
     timestamp: int,
+    *,
     create: Callable[[_Event, int], _Result],
     results_type: type[_Result],
     failed: Callable[[_Event, _Result], None],

@@ -57,9 +57,7 @@ class MemoryLedger:
 
     async def lookup_accounts(self, ids: Sequence[int]) -> dict[int, Account]:
         self._expire()
-        return {
-            number: self._books.accounts[number].account() for number in ids if number in self._books.accounts
-        }
+        return {number: self._books.accounts[number].account() for number in ids if number in self._books.accounts}
 
     async def lookup_postings(self, ids: Sequence[int]) -> dict[int, Posting]:
         return {number: self._books.postings[number] for number in ids if number in self._books.postings}
@@ -85,9 +83,7 @@ class MemoryLedger:
     ) -> list[Account]:
         self._expire()
         accounts = [self._books.accounts[number].account() for number in self._accounts_by_time]
-        matching = [
-            account for account in accounts if ledger in (0, account.ledger) and code in (0, account.code)
-        ]
+        matching = [account for account in accounts if ledger in (0, account.ledger) and code in (0, account.code)]
         return _page(matching, limit, after_timestamp, newest_first=False)
 
     async def query_postings(

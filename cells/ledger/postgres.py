@@ -116,9 +116,7 @@ class PostgresLedger:
         """See Ledger."""
         await self._expire()
         return await self._read(
-            lambda connection: postgres_rows.page_of_accounts(
-                connection, limit, ledger, code, after_timestamp
-            )
+            lambda connection: postgres_rows.page_of_accounts(connection, limit, ledger, code, after_timestamp)
         )
 
     async def query_postings(
@@ -127,7 +125,12 @@ class PostgresLedger:
         """See Ledger."""
         return await self._read(
             lambda connection: postgres_rows.page_of_postings(
-                connection, limit, user_data_128, ledger, code, after_timestamp
+                connection,
+                limit=limit,
+                user_data_128=user_data_128,
+                ledger=ledger,
+                code=code,
+                after_timestamp=after_timestamp,
             )
         )
 

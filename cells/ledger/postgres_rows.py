@@ -13,9 +13,7 @@ from cells.ledger.entry import Account, Balance, Posting
 
 NOW_NS = "(extract(epoch from clock_timestamp()) * 1000000)::bigint * 1000"
 
-_BALANCES = (
-    "debits_pending::text, debits_posted::text, credits_pending::text, credits_posted::text, timestamp"
-)
+_BALANCES = "debits_pending::text, debits_posted::text, credits_pending::text, credits_posted::text, timestamp"
 _ACCOUNT = f"id, ledger, code, flags, user_data_128, user_data_64, user_data_32, {_BALANCES}"
 POSTING = (
     "id, debit_account_id, credit_account_id, amount::text, pending_id, user_data_128, user_data_64, "
@@ -29,17 +27,13 @@ _PAGE_DOWN = "timestamp < $2 order by timestamp desc limit $3"
 
 async def find_accounts(connection: Connection, ids: Iterable[int]) -> list[Account]:
     """The accounts that exist among `ids`."""
-    rows = await connection.fetch(
-        f"select {_ACCOUNT} from ledger.accounts where id = any ($1::uuid[])", uuids(ids)
-    )
+    rows = await connection.fetch(f"select {_ACCOUNT} from ledger.accounts where id = any ($1::uuid[])", uuids(ids))
     return [_account(row) for row in rows]
 
 
 async def find_postings(connection: Connection, ids: Iterable[int]) -> list[Posting]:
     """The postings that exist among `ids`."""
-    rows = await connection.fetch(
-        f"select {POSTING} from ledger.postings where id = any ($1::uuid[])", uuids(ids)
-    )
+    rows = await connection.fetch(f"select {POSTING} from ledger.postings where id = any ($1::uuid[])", uuids(ids))
     return [posting_of(row) for row in rows]
 
 
@@ -98,7 +92,7 @@ async def page_of_accounts(
 
 
 async def page_of_postings(
-    connection: Connection, limit: int, user_data_128: int, ledger: int, code: int, after_timestamp: int
+    connection: Connection, *, limit: int, user_data_128: int, ledger: int, code: int, after_timestamp: int
 ) -> list[Posting]:
     """Postings in order of time; 0 filters nothing. By payment through its own index."""
     by_payment = "user_data_128 = $5" if user_data_128 else "$5 = $5"

@@ -29,9 +29,7 @@ async def advance_clock(connection: Connection, events: int) -> int:
 
 async def holds_are_due(connection: Connection) -> bool:
     """Whether any hold's time is up."""
-    return bool(
-        await connection.fetchval(f"select exists (select from ledger.postings where expires_at <= {NOW_NS})")
-    )
+    return bool(await connection.fetchval(f"select exists (select from ledger.postings where expires_at <= {NOW_NS})"))
 
 
 async def load_accounts(connection: Connection, books: WorkingSet, ids: Collection[int]) -> None:
@@ -64,9 +62,7 @@ async def load_postings(
             due.append(posting)
     burnt = await connection.fetch("select id from ledger.burnt_ids where id = any ($1::uuid[])", uuids(ids))
     books.burnt.update(row["id"].int for row in burnt)
-    named = {
-        number for posting in postings for number in (posting.debit_account_id, posting.credit_account_id)
-    }
+    named = {number for posting in postings for number in (posting.debit_account_id, posting.credit_account_id)}
     held = {
         number
         for posting in books.postings.values()

@@ -4,6 +4,8 @@ Pure, no I/O.
 Read from src/state_machine.zig: create_transfer_exists and post_or_void_pending_transfer_exists.
 """
 
+# ruff: noqa: C901, PLR0911 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
+
 from cells.ledger.entry import AMOUNT_MAX, Posting, PostingFlag, PostingResult
 from cells.ledger.working_set import WorkingSet
 
@@ -25,13 +27,9 @@ def compare_posting(books: WorkingSet, posting: Posting, existing: Posting) -> P
     # A post or a void may leave fields out, which then mean the hold's.
     hold = books.postings[posting.pending_id] if posting.flags & _RESOLVES else None
     optional = hold is not None
-    if posting.debit_account_id != existing.debit_account_id and not (
-        optional and not posting.debit_account_id
-    ):
+    if posting.debit_account_id != existing.debit_account_id and not (optional and not posting.debit_account_id):
         return R.EXISTS_WITH_DIFFERENT_DEBIT_ACCOUNT_ID
-    if posting.credit_account_id != existing.credit_account_id and not (
-        optional and not posting.credit_account_id
-    ):
+    if posting.credit_account_id != existing.credit_account_id and not (optional and not posting.credit_account_id):
         return R.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT_ID
     if not _same_amount(posting, existing, hold):
         return R.EXISTS_WITH_DIFFERENT_AMOUNT

@@ -5,6 +5,8 @@ post_or_void_pending_transfer_exists. The order decides which reason a caller he
 the id.
 """
 
+# ruff: noqa: C901, PLR0911 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
+
 from cells.ledger.entry import AMOUNT_MAX, POSTING_PADDING, U128_MAX, Posting, PostingFlag, PostingResult
 from cells.ledger.posting_again import compare_posting
 from cells.ledger.working_set import PendingStatus, Standing, WorkingSet, expires_at
@@ -128,17 +130,17 @@ def _check_amount(
         return R.OVERFLOWS_DEBITS_POSTED
     if amount + credit.credits_posted > U128_MAX:
         return R.OVERFLOWS_CREDITS_POSTED
-    debits = debit.debits_pending + debit.debits_posted + amount
-    credits = credit.credits_pending + credit.credits_posted + amount
-    if debits > U128_MAX:
+    debit_total = debit.debits_pending + debit.debits_posted + amount
+    credit_total = credit.credits_pending + credit.credits_posted + amount
+    if debit_total > U128_MAX:
         return R.OVERFLOWS_DEBITS
-    if credits > U128_MAX:
+    if credit_total > U128_MAX:
         return R.OVERFLOWS_CREDITS
     if timestamp + posting.timeout_s * 1_000_000_000 > _TIMESTAMP_MAX:
         return R.OVERFLOWS_TIMEOUT
-    if debit.debits_limited and debits > debit.credits_posted:
+    if debit.debits_limited and debit_total > debit.credits_posted:
         return R.EXCEEDS_CREDITS
-    if credit.credits_limited and credits > credit.debits_posted:
+    if credit.credits_limited and credit_total > credit.debits_posted:
         return R.EXCEEDS_DEBITS
     return None
 

@@ -53,10 +53,7 @@ async def submit_chains(ledger: Ledger, chains: Sequence[Chain]) -> list[ChainRe
     if not unsure:
         return [result for result in results if result is not None]
     found = await ledger.lookup_postings([posting.id for chain in unsure for posting in chain])
-    return [
-        _confirm(chain, found) if result is None else result
-        for chain, result in zip(chains, results, strict=True)
-    ]
+    return [_confirm(chain, found) if result is None else result for chain, result in zip(chains, results, strict=True)]
 
 
 def _read(answers: Sequence[PostingResult]) -> ChainResult | None:

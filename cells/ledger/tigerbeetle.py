@@ -54,9 +54,7 @@ class TigerBeetleLedger:
         self._deadline_s = deadline_s
 
     @classmethod
-    async def open(
-        cls, cluster_id: int, addresses: str, *, deadline_s: float = _DEADLINE_S
-    ) -> "TigerBeetleLedger":
+    async def open(cls, cluster_id: int, addresses: str, *, deadline_s: float = _DEADLINE_S) -> "TigerBeetleLedger":
         """`addresses` as `tigerbeetle start` takes them. Raises LedgerUnknown when no server answers in
         time.
         """
@@ -82,9 +80,7 @@ class TigerBeetleLedger:
         check_postings(postings)
         answers = await self._send(
             postings,
-            lambda request: self._ask(
-                ClientAsync.create_transfers, [transfer_record(one) for one in request]
-            ),
+            lambda request: self._ask(ClientAsync.create_transfers, [transfer_record(one) for one in request]),
         )
         return [PostingResult(answer.status.value) for answer in answers]
 
@@ -99,9 +95,7 @@ class TigerBeetleLedger:
         """See Ledger."""
         found: list[Transfer] = []
         for start in range(0, len(ids), self.batch_limit):
-            found += await self._ask(
-                ClientAsync.lookup_transfers, list(ids[start : start + self.batch_limit])
-            )
+            found += await self._ask(ClientAsync.lookup_transfers, list(ids[start : start + self.batch_limit]))
         return {record.id: posting_of(record) for record in found}
 
     async def account_postings(
@@ -111,9 +105,7 @@ class TigerBeetleLedger:
 
         async def page(after: int, size: int) -> list[Posting]:
             wanted = account_filter(account_id, size, after, newest_first)
-            return [
-                posting_of(record) for record in await self._ask(ClientAsync.get_account_transfers, wanted)
-            ]
+            return [posting_of(record) for record in await self._ask(ClientAsync.get_account_transfers, wanted)]
 
         return await self._pages(page, limit, after_timestamp)
 
@@ -124,9 +116,7 @@ class TigerBeetleLedger:
 
         async def page(after: int, size: int) -> list[Balance]:
             wanted = account_filter(account_id, size, after, newest_first)
-            return [
-                balance_of(record) for record in await self._ask(ClientAsync.get_account_balances, wanted)
-            ]
+            return [balance_of(record) for record in await self._ask(ClientAsync.get_account_balances, wanted)]
 
         return await self._pages(page, limit, after_timestamp)
 

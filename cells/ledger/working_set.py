@@ -73,9 +73,7 @@ class Standing:
 
     def balance(self, timestamp: int) -> Balance:
         """The balances as a row of the account's history."""
-        return Balance(
-            timestamp, self.debits_pending, self.debits_posted, self.credits_pending, self.credits_posted
-        )
+        return Balance(timestamp, self.debits_pending, self.debits_posted, self.credits_pending, self.credits_posted)
 
 
 @dataclass(slots=True)

@@ -42,10 +42,7 @@ class Batches:
         ledger.
         """
         flags = (0, 0, 2, 2 | 8, 4, 8)
-        return [
-            Account(self._base + index, 360 if index == 1 else 978, 1, flag)
-            for index, flag in enumerate(flags)
-        ]
+        return [Account(self._base + index, 360 if index == 1 else 978, 1, flag) for index, flag in enumerate(flags)]
 
     def accounts(self) -> list[Account]:
         """Accounts sent again with a change, or malformed, or new."""
@@ -67,9 +64,7 @@ class Batches:
             account = replace(account, id=random.choice([0, U128_MAX, self._base + _ACCOUNTS]))
         changes: dict[str, int] = {}
         if self._often(0.7):
-            name = random.choice(
-                [name for name in Account.__dataclass_fields__ if name not in ("id", "flags")]
-            )
+            name = random.choice([name for name in Account.__dataclass_fields__ if name not in ("id", "flags")])
             changes[name] = random.choice([0, 1, 2])
         if self._often(0.3):
             changes["flags"] = random.choice([1, 2, 6, 8, 32, 64])
@@ -126,9 +121,7 @@ class Batches:
             amount=random.choice([hold.amount, hold.amount, 0, AMOUNT_MAX, 1]),
             ledger=hold.ledger if named else 0,
             code=hold.code if named else 0,
-            flags=int(
-                random.choice([F.POST_PENDING, F.VOID_PENDING]) | (F.LINKED if self._often(0.3) else F.NONE)
-            ),
+            flags=int(random.choice([F.POST_PENDING, F.VOID_PENDING]) | (F.LINKED if self._often(0.3) else F.NONE)),
             pending_id=hold.id,
             user_data_128=random.choice([0, 9, 8]),
         )

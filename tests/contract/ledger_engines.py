@@ -166,9 +166,7 @@ async def open_accounts(ledger: Ledger, *flags: int) -> list[int]:
 
 async def funded_wallet(ledger: Ledger, amount: int) -> tuple[int, int]:
     """A wallet that may not be overdrawn, holding `amount`, and the account that it was funded from."""
-    house, wallet = await open_accounts(
-        ledger, 0, AccountFlag.DEBITS_MUST_NOT_EXCEED_CREDITS | AccountFlag.HISTORY
-    )
+    house, wallet = await open_accounts(ledger, 0, AccountFlag.DEBITS_MUST_NOT_EXCEED_CREDITS | AccountFlag.HISTORY)
     if amount:
         await ledger.create_postings([posting(house, wallet, amount)])
     return house, wallet

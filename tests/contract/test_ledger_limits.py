@@ -64,9 +64,7 @@ async def test_the_limit_of_a_tigerbeetle_server_is_learnt(open_ledger: OpenLedg
         assert session is not None
         await session.request(ClientAsync.create_transfers, [Transfer()] * ledger.batch_limit, deadline_s=10)
         with pytest.raises(RequestTooLarge):
-            await session.request(
-                ClientAsync.create_transfers, [Transfer()] * (ledger.batch_limit + 1), deadline_s=10
-            )
+            await session.request(ClientAsync.create_transfers, [Transfer()] * (ledger.batch_limit + 1), deadline_s=10)
         # A server replaced by one that takes less: the refusal is definite, so the same batch goes out in
         # smaller parts.
         ledger.batch_limit = 8189

@@ -144,9 +144,7 @@ async def test_a_payment_over_the_peers_cap_waits_until_there_is_room(books: Boo
     await books.apply(house.grant_cap(uuid7().int, books.eu, IDR, CAP))
     await books.apply(hold(two, attempt=2))
     await books.apply(chains.destination_post(one, books.destination, TERMS.target_amount, IDR))
-    await books.apply(
-        chains.destination_post(two, books.destination, TERMS.target_amount, IDR, hold_attempt=2)
-    )
+    await books.apply(chains.destination_post(two, books.destination, TERMS.target_amount, IDR, hold_attempt=2))
     assert await books.owed_by_eu() == -2 * TERMS.target_amount
 
 

@@ -56,15 +56,16 @@ async def test_an_account_with_history_tells_its_balance_after_every_posting(led
     hold = posting(wallet, house, 30, PostingFlag.PENDING)
     await ledger.create_postings([hold, posting(wallet, house, 20), post(hold, 10)])
     history = await ledger.account_balances(wallet, limit=10)
-    assert [
-        (one.debits_pending, one.debits_posted, one.credits_pending, one.credits_posted) for one in history
-    ] == [(0, 0, 0, 100), (30, 0, 0, 100), (30, 20, 0, 100), (0, 30, 0, 100)]
+    assert [(one.debits_pending, one.debits_posted, one.credits_pending, one.credits_posted) for one in history] == [
+        (0, 0, 0, 100),
+        (30, 0, 0, 100),
+        (30, 20, 0, 100),
+        (0, 30, 0, 100),
+    ]
     postings = await ledger.account_postings(wallet, limit=10)
     assert [one.timestamp for one in history] == [one.timestamp for one in postings]
     assert await ledger.account_balances(wallet, limit=2, newest_first=True) == history[:1:-1]
-    assert (
-        await ledger.account_balances(wallet, limit=2, after_timestamp=history[0].timestamp) == history[1:3]
-    )
+    assert await ledger.account_balances(wallet, limit=2, after_timestamp=history[0].timestamp) == history[1:3]
     assert await ledger.account_balances(house, limit=10) == []
 
 

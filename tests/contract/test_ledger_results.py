@@ -40,9 +40,7 @@ async def test_debits_must_not_exceed_credits_holds_included(ledger: Ledger) -> 
     )
     assert answers == [R.CREATED, R.EXCEEDS_CREDITS, R.CREATED]
     # Money that is only on its way in cannot be spent.
-    answers = await ledger.create_postings(
-        [posting(house, wallet, 9, PostingFlag.PENDING), posting(wallet, house, 1)]
-    )
+    answers = await ledger.create_postings([posting(house, wallet, 9, PostingFlag.PENDING), posting(wallet, house, 1)])
     assert answers == [R.CREATED, R.EXCEEDS_CREDITS]
 
 
@@ -73,9 +71,7 @@ async def test_a_balancing_posting_moves_what_there_is(ledger: Ledger) -> None:
 
 async def test_a_posting_sent_again_exists_or_says_what_differs(ledger: Ledger) -> None:
     a, b, c = await open_accounts(ledger, 0, 0, 0)
-    sent = replace(
-        posting(a, b, 10, PostingFlag.PENDING, timeout_s=3600, payment=5), user_data_64=6, user_data_32=7
-    )
+    sent = replace(posting(a, b, 10, PostingFlag.PENDING, timeout_s=3600, payment=5), user_data_64=6, user_data_32=7)
     assert await ledger.create_postings([sent, sent]) == [R.CREATED, R.EXISTS]
     variants = [
         (replace(sent, flags=0, timeout_s=0), R.EXISTS_WITH_DIFFERENT_FLAGS),
@@ -90,9 +86,7 @@ async def test_a_posting_sent_again_exists_or_says_what_differs(ledger: Ledger) 
         (replace(sent, ledger=360, code=2), R.EXISTS_WITH_DIFFERENT_LEDGER),
         (replace(sent, code=2), R.EXISTS_WITH_DIFFERENT_CODE),
     ]
-    assert await ledger.create_postings([event for event, _ in variants]) == [
-        result for _, result in variants
-    ]
+    assert await ledger.create_postings([event for event, _ in variants]) == [result for _, result in variants]
     assert await balances(ledger, a) == [(10, 0, 0, 0)]
 
 
@@ -120,9 +114,7 @@ async def test_a_resolution_sent_again_exists_or_says_what_differs(ledger: Ledge
         (replace(part, ledger=360), R.EXISTS_WITH_DIFFERENT_LEDGER),
         (replace(part, code=2), R.EXISTS_WITH_DIFFERENT_CODE),
     ]
-    assert await ledger.create_postings([event for event, _ in variants]) == [
-        result for _, result in variants
-    ]
+    assert await ledger.create_postings([event for event, _ in variants]) == [result for _, result in variants]
 
 
 async def test_a_posting_that_failed_for_a_passing_reason_has_burnt_its_id(ledger: Ledger) -> None:
@@ -166,9 +158,7 @@ async def test_a_posting_that_failed_for_a_lasting_reason_may_be_sent_right(ledg
 
 async def test_a_poisoned_id_makes_the_late_original_fail(ledger: Ledger) -> None:
     house, wallet = await funded_wallet(ledger, 100)
-    hold = link(
-        [posting(wallet, house, 10, PostingFlag.PENDING), posting(wallet, house, 5, PostingFlag.PENDING)]
-    )
+    hold = link([posting(wallet, house, 10, PostingFlag.PENDING), posting(wallet, house, 5, PostingFlag.PENDING)])
     assert await ledger.create_postings(poison(hold)) == [R.CREATED, R.CREATED]
     assert await ledger.create_postings(poison(hold)) == [R.EXISTS, R.EXISTS]
     late = await ledger.create_postings(hold)
@@ -192,9 +182,7 @@ async def test_ledgers_do_not_mix(ledger: Ledger) -> None:
     euro, rupiah = account(), account(ledger=360)
     other = account()
     assert await ledger.create_accounts([euro, rupiah, other]) == [A.CREATED] * 3
-    answers = await ledger.create_postings(
-        [posting(euro.id, rupiah.id, 1), posting(euro.id, other.id, 1, ledger=360)]
-    )
+    answers = await ledger.create_postings([posting(euro.id, rupiah.id, 1), posting(euro.id, other.id, 1, ledger=360)])
     assert answers == [R.ACCOUNTS_MUST_HAVE_THE_SAME_LEDGER, R.TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS]
 
 
@@ -215,9 +203,7 @@ async def test_malformed_postings_are_named_in_order_of_precedence(ledger: Ledge
         (replace(good, ledger=0, code=0), R.LEDGER_MUST_NOT_BE_ZERO),
         (replace(good, code=0), R.CODE_MUST_NOT_BE_ZERO),
     ]
-    assert await ledger.create_postings([event for event, _ in malformed]) == [
-        result for _, result in malformed
-    ]
+    assert await ledger.create_postings([event for event, _ in malformed]) == [result for _, result in malformed]
 
 
 async def test_no_balance_can_overflow(ledger: Ledger) -> None:
@@ -265,9 +251,7 @@ async def test_accounts_sent_again_exist_or_say_what_differs(ledger: Ledger) -> 
         (replace(sent, ledger=9, code=9), A.EXISTS_WITH_DIFFERENT_LEDGER),
         (replace(sent, code=9), A.EXISTS_WITH_DIFFERENT_CODE),
     ]
-    assert await ledger.create_accounts([event for event, _ in variants]) == [
-        result for _, result in variants
-    ]
+    assert await ledger.create_accounts([event for event, _ in variants]) == [result for _, result in variants]
 
 
 async def test_malformed_accounts_are_named_in_order_of_precedence(ledger: Ledger) -> None:
@@ -285,9 +269,7 @@ async def test_malformed_accounts_are_named_in_order_of_precedence(ledger: Ledge
         (replace(good, ledger=0, code=0), A.LEDGER_MUST_NOT_BE_ZERO),
         (replace(good, code=0), A.CODE_MUST_NOT_BE_ZERO),
     ]
-    assert await ledger.create_accounts([event for event, _ in malformed]) == [
-        result for _, result in malformed
-    ]
+    assert await ledger.create_accounts([event for event, _ in malformed]) == [result for _, result in malformed]
     assert await ledger.create_accounts([good]) == [A.CREATED]
 
 

@@ -127,9 +127,7 @@ def test_every_chain_is_linked_without_gaps_and_without_zeros(terms: chains.Cros
     )
     made = [builder(payment, origin, terms) for builder in builders]
     for chain in made:
-        assert [bool(posting.flags & PostingFlag.LINKED) for posting in chain] == [True] * (
-            len(chain) - 1
-        ) + [False]
+        assert [bool(posting.flags & PostingFlag.LINKED) for posting in chain] == [True] * (len(chain) - 1) + [False]
         assert all(posting.amount > 0 for posting in chain)
         assert len(chain) == 2 + bool(terms.margin) + bool(terms.fee)
         assert all(posting.user_data_128 == payment for posting in chain)

@@ -73,9 +73,7 @@ RAILS = {"sepa_instant": 1, "faster_payments": 2, "bi_fast": 3, "sepa_credit_tra
 )
 def test_numbers_are_never_changed(numbers: type[AccountType], pinned: dict[str, int]) -> None:
     now = {name: member.value for name, member in numbers.__members__.items()}
-    assert pinned.items() <= now.items(), (
-        "ledgers are read with these numbers for ever: add new ones, change none"
-    )
+    assert pinned.items() <= now.items(), "ledgers are read with these numbers for ever: add new ones, change none"
     assert len(set(now.values())) == len(now), "a number means one thing"
 
 
@@ -144,7 +142,5 @@ def test_posting_ids_differ_in_everything_and_keep_the_payments_time() -> None:
 
 def test_a_posting_says_what_it_is_part_of() -> None:
     mark = chart.posting_mark(Leg.DESTINATION, Step.D2, Phase.DIRECT)
-    posting = Posting(
-        1, 2, 3, 4, 978, Code.PAYOUT_SETTLED, user_data_128=9, user_data_64=mark, user_data_32=2
-    )
+    posting = Posting(1, 2, 3, 4, 978, Code.PAYOUT_SETTLED, user_data_128=9, user_data_64=mark, user_data_32=2)
     assert chart.read_posting(posting) == (9, Leg.DESTINATION, Step.D2, Phase.DIRECT, 2)
