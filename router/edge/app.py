@@ -1,0 +1,166 @@
+"""The router as an ASGI application: three pages of its own, everything else carried to a cell and back."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+import aiohttp
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from residency.directory import Directory
+from residency.errors import KovraError
+from router.edge import messages, problems
+from router.edge.problems import CellAway
+from router.edge.resolve import Asked, KeyMissing, resolve, split_prefix
+from router.edge.upstream import Body, Upstream, opened
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# What every cell answers alike, and to anybody: whichever cell is up may say it.
+_ANY_CELL = ("/docs", "/redoc", "/openapi.json", "/problems")
+
+
+class Candidate(NamedTuple):
+    """A cell that may be asked, with the path and region to ask it for."""
+
+    upstream: Upstream
+    path: str
+    region: str | None
+
+
+class Edge:
+    """The application. Its pools open with ASGI's lifespan."""
+
+    def __init__(self, directory: Directory, *, silence_timeout_s: float = 30.0) -> None:
+        self._directory = directory
+        self._silence_timeout_s = silence_timeout_s
+        self._upstreams: dict[str, Upstream] = {}
+        self.registry = CollectorRegistry()
+        self._answers = Counter(
+            "kovra_edge_answers", "Answers by cell and status", ["cell", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "kovra_edge_seconds", "Time to the last byte of an answer", ["cell"], registry=self.registry
+        )
+        self._open = Gauge(
+            "kovra_edge_breaker_open", "1 while a cell is taken for away", ["cell"], registry=self.registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as stack:
+            await receive()
+            for cell in self._directory.cells.values():
+                self._upstreams[cell.name] = await stack.enter_async_context(opened(cell, self._silence_timeout_s))
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        found = _found(scope["headers"])
+        request_id = messages.request_id(found.get(messages.REQUEST_ID, ""))
+        path = scope["raw_path"].decode("latin-1")
+        cell = "none"
+        try:
+            if page := self._own_page(path):
+                cell, status = "edge", await _say(send, 200, *page, request_id=request_id)
+            else:
+                candidates = self._candidates(scope["method"], path, found)
+                cell, status = await self._carry(candidates, scope, receive, send, found=found, request_id=request_id)
+        except KovraError as error:
+            cell = error.extra.get("cell", cell)
+            body = problems.document(error, request_id)
+            status = await _say(send, error.status, body, problems.headers(error), request_id=request_id)
+        self._answers.labels(cell, str(status)).inc()
+        self._seconds.labels(cell).observe(time.perf_counter() - began)
+
+    def _candidates(self, method: str, path: str, found: Mapping[str, str]) -> list[Candidate]:
+        """Where the request may go, best first: one place, but for what any cell may answer. Raises KovraError."""
+        asked = Asked(
+            method=method,
+            path=path,
+            host=found.get("host", ""),
+            region=found.get(messages.REGION, ""),
+            authorization=found.get("authorization", ""),
+        )
+        try:
+            to = resolve(self._directory, asked)
+        except KeyMissing:
+            rest = split_prefix(path)[1]
+            if method not in ("GET", "HEAD") or not any(rest == one or rest.startswith(f"{one}/") for one in _ANY_CELL):
+                raise
+            return [Candidate(upstream, path, None) for upstream in self._upstreams.values()]
+        return [Candidate(self._upstreams[to.cell.name], to.path, to.region)]
+
+    def _own_page(self, path: str) -> tuple[bytes, problems.Headers] | None:
+        if path == "/healthz":
+            cells = {name: "away" if one.breaker.is_open else "in use" for name, one in self._upstreams.items()}
+            return json.dumps({"healthy": True, "cells": cells}).encode(), [(b"content-type", b"application/json")]
+        if path == "/metrics":
+            for name, one in self._upstreams.items():
+                self._open.labels(name).set(one.breaker.is_open)
+            return generate_latest(self.registry), [(b"content-type", CONTENT_TYPE_LATEST.encode())]
+        return None
+
+    async def _carry(
+        self,
+        candidates: Sequence[Candidate],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        found: Mapping[str, str],
+        request_id: str,
+    ) -> tuple[str, int]:
+        """Ask the candidates in turn, and pass the first answer back. Raises CellAway, CellSilent, CallerGone."""
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        forwarded = messages.forwarded_element(scope, found.get("host", ""))
+        body = Body(receive) if found.get("content-length", "0") != "0" or "transfer-encoding" in found else None
+        for number, (upstream, path, region) in enumerate(candidates, start=1):
+            headers = messages.onward(scope["headers"], region=region, request_id=request_id, forwarded=forwarded)
+            try:
+                async with upstream.ask(scope["method"], path + query.decode("latin-1"), headers, body) as answer:
+                    return upstream.cell.name, await _pass_back(answer, send, request_id)
+            except CellAway:
+                if number == len(candidates):
+                    raise
+        raise AssertionError("there is always a candidate")
+
+
+async def _pass_back(answer: aiohttp.ClientResponse, send: Send, request_id: str) -> int:
+    headers = messages.back(answer.raw_headers, request_id)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    try:
+        async for chunk in answer.content.iter_any():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except (aiohttp.ClientError, TimeoutError):
+        # The cell broke off in the middle of its answer. Without a last part our server breaks off too, and the caller knows.
+        return answer.status
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return answer.status
+
+
+async def _say(send: Send, status: int, body: bytes, headers: problems.Headers, *, request_id: str) -> int:
+    told = [*headers, (b"content-length", str(len(body)).encode()), (b"kovra-request-id", request_id.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+    return status
+
+
+def _found(raw: messages.Raw) -> dict[str, str]:
+    """The few headers that the router itself looks at, by lower-case name."""
+    wanted = (b"host", b"authorization", b"content-length", b"transfer-encoding", b"kovra-region", b"kovra-request-id")
+    return {name.decode(): value.decode("latin-1") for name, value in raw if name in wanted}

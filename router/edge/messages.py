@@ -1,0 +1,71 @@
+"""Headers on their way through: what belongs to one connection stays behind, what the next hop must know is added.
+
+Sources: RFC 9110 section 7.6.1 (hop-by-hop fields), RFC 7239 (Forwarded).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from residency.ids import mint
+
+REQUEST_ID = "kovra-request-id"
+REGION = "kovra-region"
+# Ids that the router mints carry its own name where others carry their cell's.
+_EDGE = "ed-0"
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_OURS_TO_SAY = frozenset({"date", "server"})
+_REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+Raw = Iterable[tuple[bytes, bytes]]
+
+
+def request_id(given: str) -> str:
+    """The caller's own id for the request when it has a usable form, else a new one."""
+    return given if _REQUEST_ID_FORM.fullmatch(given) else mint("req", _EDGE)
+
+
+def onward(raw: Raw, *, region: str | None, request_id: str, forwarded: str) -> list[tuple[str, str]]:
+    """A request's headers as the cell gets them. `forwarded` is this hop's element of Forwarded."""
+    kept = [(name, value) for name, value in _end_to_end(raw) if name not in (REGION, REQUEST_ID, "forwarded", "host")]
+    before = [value for name, value in _end_to_end(raw) if name == "forwarded"]
+    kept += [("Forwarded", ", ".join([*before, forwarded])), ("Kovra-Request-Id", request_id)]
+    if region is not None:
+        kept.append(("Kovra-Region", region))
+    return kept
+
+
+def back(raw: Raw, request_id: str) -> list[tuple[bytes, bytes]]:
+    """An answer's headers as the caller gets them."""
+    kept = [(name, value) for name, value in _end_to_end(raw) if name not in _OURS_TO_SAY]
+    if all(name != REQUEST_ID for name, _ in kept):
+        kept.append((REQUEST_ID, request_id))
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
+
+
+def forwarded_element(scope: Mapping[str, object], host: str) -> str:
+    """This hop, as RFC 7239 writes it: who called, on what name, over which scheme."""
+    client = scope.get("client")
+    address = str(client[0]) if isinstance(client, (tuple, list)) else "unknown"
+    if ":" in address:
+        address = f'"[{address}]"'
+    host = re.sub(r"[^A-Za-z0-9.:\[\]_-]", "", host)
+    return f'for={address};host="{host}";proto={scope.get("scheme", "http")}'
+
+
+def _end_to_end(raw: Raw) -> list[tuple[str, str]]:
+    pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+    named = {one.strip().lower() for name, value in pairs if name == "connection" for one in value.split(",")}
+    return [pair for pair in pairs if pair[0] not in _HOP_BY_HOP and pair[0] not in named]

@@ -1,0 +1,52 @@
+"""Headers on their way through the router."""
+
+from residency.ids import parse
+from router.edge import messages
+
+
+def _onward(*raw: tuple[bytes, bytes], region: str | None = None) -> list[tuple[str, str]]:
+    return messages.onward(raw, region=region, request_id="req-1", forwarded="for=10.0.0.1")
+
+
+def test_what_belongs_to_the_connection_stays_behind() -> None:
+    sent = dict(
+        _onward(
+            (b"Connection", b"keep-alive, X-Hop"),
+            (b"X-Hop", b"1"),
+            (b"Transfer-Encoding", b"chunked"),
+            (b"X-End", b"2"),
+        )
+    )
+    assert sent.keys() == {"x-end", "Forwarded", "Kovra-Request-Id"}
+
+
+def test_repeated_headers_all_arrive_in_order() -> None:
+    sent = _onward((b"x-one", b"a"), (b"x-one", b"b"))
+    assert [value for name, value in sent if name == "x-one"] == ["a", "b"]
+
+
+def test_the_region_is_what_the_router_found_and_nothing_else() -> None:
+    assert dict(_onward((b"Kovra-Region", b"eu-1"), region="EU"))["Kovra-Region"] == "EU"
+    assert "Kovra-Region" not in dict(_onward((b"kovra-region", b"EU")))
+
+
+def test_this_hop_comes_last_in_forwarded() -> None:
+    assert dict(_onward((b"forwarded", b"for=192.0.2.1")))["Forwarded"] == "for=192.0.2.1, for=10.0.0.1"
+
+
+def test_forwarded_writes_addresses_as_rfc_7239_does() -> None:
+    assert messages.forwarded_element({"client": ("2001:db8::1", 5), "scheme": "https"}, 'a"b.example:1') == (
+        'for="[2001:db8::1]";host="ab.example:1";proto=https'
+    )
+
+
+def test_a_usable_request_id_is_kept_and_another_replaced() -> None:
+    assert messages.request_id("abc-123") == "abc-123"
+    assert parse(messages.request_id(""), "req")
+    assert parse(messages.request_id("two words"), "req")
+    assert parse(messages.request_id("x" * 65), "req")
+
+
+def test_every_answer_carries_one_request_id() -> None:
+    assert messages.back([(b"Date", b"x"), (b"Server", b"x")], "r1") == [(b"kovra-request-id", b"r1")]
+    assert messages.back([(b"Kovra-Request-Id", b"r2")], "r1") == [(b"kovra-request-id", b"r2")]
