@@ -1,0 +1,62 @@
+# Needs python3 (3.11 or 3.12), make and git; everything else comes from requirements.lock into .venv.
+# ARGS reaches the command: make test ARGS="-k edge", make run ARGS=--json, make lock ARGS=--upgrade.
+
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := install
+.PHONY: help install run demo test lint reconcile clean lock
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## Install what the lock names, and Kovra itself, into .venv
+	@echo "Installed. What next:"
+	@$(MAKE) --no-print-directory help
+
+run: $(INSTALLED)  ## Start all cells here, show how to use them, stop with Ctrl-C
+	@$(BIN)/kovra run $(ARGS)
+
+demo: $(INSTALLED)  ## Pay across the borders once, on fresh data, and prove what happened
+	@$(BIN)/kovra demo $(ARGS)
+
+test: $(INSTALLED)  ## Run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)  ## Check style, types and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+reconcile: $(INSTALLED)  ## Check the ledger's invariants over the running cells
+	@$(BIN)/kovra reconcile $(ARGS)
+
+clean:  ## Remove the data of this checkout's stack, and caches; .venv stays
+	@test ! -x $(BIN)/kovra || $(BIN)/kovra clean
+	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		pyproject.toml --extra local --extra dev --output-file requirements.lock $(ARGS)
+	@! grep -nE '://|^ *-(-[a-gi-z]|[a-z])' requirements.lock || { echo "the lock names a place to fetch from"; exit 1; }
+
+# A venv that was not finished is made anew: pip gives no promise about half of one.
+$(LOCKED): requirements.lock
+	@python=$$(.ci/find-python) && rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@count=$$(grep -c '^[a-z].*==' requirements.lock); \
+	echo "Installing $$count packages into $(VENV), once; this takes some minutes."; \
+	{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+		-r requirements.lock || echo KOVRA-PIP-FAILED; } | awk -v count=$$count \
+		'/^KOVRA-PIP-FAILED/ { exit 1 } \
+		/^ *Downloading/ || /^ *Using cached/ { printf "\r  %d of %d", ++n, count; fflush() } \
+		END { print "" }' || { echo "The installation failed; what pip said stands above."; exit 1; }
+	@touch $@
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
