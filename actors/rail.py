@@ -11,6 +11,7 @@ until the wallet has taken it; memory is rebuilt from the record at start. Only 
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ from residency.errors import KovraError
 _log = logging.getLogger("kovra.actors.rail")
 
 _LOAD_PAGE = 5_000
+_PLACEMENT_LASTS_S = 5.0
 _Answer = tuple[str, Outcome]
 
 
@@ -75,6 +77,7 @@ class RailActor:
         self._doubtful = Stage("inquire", self._inquire, in_flight=4, batch_limit=50, retry_s=retry)
         self._answered = Stage("record", self._record, retry_s=retry)
         self._owed = Stage("push", self._push, in_flight=4, retry_s=retry)
+        self._placed_until = 0.0
         self._desk: RailDesk
         self._wallets: Wallets
 
@@ -234,9 +237,18 @@ class RailActor:
             self._answered.add([(transfer_id, outcome_after(rail.profile, outcome, asked_at, now))])
         return ()
 
+    async def _keep_placement(self) -> None:
+        """Push to where the wallets live now; looking seldom is slow for a moment, and never wrong, because the epoch fences."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._placed_until:
+            own = tuple(await self._desk.own_wallets())
+            self._wallets.move(replace(self._deployment, own=own).placement)
+            self._placed_until = now + _PLACEMENT_LASTS_S
+
     async def _push(self, batch: Sequence[_Answer]) -> Sequence[_Answer]:
         """Tell the wallets; what they did not take comes again. An in-doubt answer is told once and owed no longer than that."""
         batch = [answer for answer in batch if answer[1].final or answer[0] in self._inquiries]
+        await self._keep_placement()
         replies = await self._wallets.ask_many(await self._desk.commands(batch))
         again: list[_Answer] = []
         taken: list[str] = []

@@ -7,6 +7,7 @@ wallets. An ack is never the commit; a wallet that was not told is found by the 
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -54,6 +55,8 @@ class Exporter:
         self._wake = asyncio.Event()
         self._exported = self._published = 0
         self._aside: set[str] = set()
+        # Per peer, which envelope is where in the stream. Forgotten with the process; the stream's age limit sees to the rest.
+        self._in_stream: dict[str, deque[tuple[int, int]]] = {}
 
     def wake(self) -> None:
         """Something may be due: an admission that owes a receipt, or a transfer that waits for export."""
@@ -119,10 +122,24 @@ class Exporter:
             # A wiped store has lost its streams: they come back here, and what is not receipted is published again.
             spec = self._institution.spec
             await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
+            self._in_stream.clear()
             raise BusUnavailable("nothing of a batch was taken")
         async with transaction(self._institution.pool) as connection:
             await mark_published(connection, known)
         self._published += len(known)
+        for one, sequence in zip(waiting, sequences, strict=False):
+            if sequence is not None:
+                self._in_stream.setdefault(one.to_cell, deque()).append((one.sequence, sequence))
+
+    async def receipted(self, peer: str, through: int) -> None:
+        """The peer has what was sent up to `through`: its copies leave the stream now, sealed parts and all."""
+        positions = self._in_stream.get(peer, deque())
+        last = 0
+        while positions and positions[0][0] <= through:
+            last = max(last, positions.popleft()[1])
+        if last:
+            entry = self._institution.spec.entry
+            await self._bus.purge_through(Corridor(entry.compact, compact(peer)), last)
 
     async def _repeat_overdue(self, stop: asyncio.Event) -> None:
         """What was published and not receipted in time is published again: a broker may have lost it."""
@@ -218,7 +235,11 @@ class Admitter:
                 closed = await close_through(connection, spec, spec.directory, one.body)
                 if isinstance(closed, Closed):
                     await handoff.receipted(connection, spec.region, closed.peer, closed.through)
-            await one.ack() if isinstance(closed, Closed) else await one.term()
+            if isinstance(closed, Closed):
+                await one.ack()
+                await self._exporter.receipted(closed.peer, closed.through)
+            else:
+                await one.term()
 
     def _tell(self, commands: Sequence[Command]) -> None:
         """Tell the wallets while the next batch is admitted. What is not taken is found by the sweep."""

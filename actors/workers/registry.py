@@ -8,7 +8,10 @@ from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
 from actors.workers.border import Admitter, Exporter
+from actors.workers.keeper import Keeper
+from actors.workers.placing import PlacementWorker
 from actors.workers.sweep import Sweep
+from actors.workers.webhooks import opened_webhooks
 from actors.workers.worker import Worker
 from cells.backends.nats import open_bus
 from cells.cell import found_cell, open_institution
@@ -38,7 +41,15 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
         for peer in spec.directory.peers_of(spec.name)
     ]
     try:
-        yield (exporter, *admitters, Sweep(institution, parts.wallets))
+        async with opened_webhooks(institution.pool, institution.vault, sandbox=spec.settings.sandbox) as webhooks:
+            yield (
+                exporter,
+                *admitters,
+                Sweep(institution, parts.wallets),
+                Keeper(institution),
+                PlacementWorker(parts.wallets, institution.pool, spec),
+                webhooks,
+            )
     finally:
         await bus.close()
         await institution.close()

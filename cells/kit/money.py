@@ -1,13 +1,16 @@
 """Money is a whole number of minor units of a currency (ISO 4217). A float never touches it."""
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from types import MappingProxyType
 
 from residency.errors import KovraError
 
 # Amounts are bigint in the journal; far above any scheme's ceiling, far below 2^63 so that sums cannot wrap.
 AMOUNT_MAX_MINOR = 10**16
+_WHOLE_DIGITS_MAX = 17
+_DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,19 @@ def currency_of(code: str, pointer: str | None = None) -> Currency:
 def parse_amount(value: str, code: str, pointer: str | None = None) -> int:
     """`("1250.00", "EUR")` → 125000 minor units. Positive only. Raises UnknownCurrency, InvalidAmount."""
     currency = currency_of(code, pointer)
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        raise InvalidAmount('Write the amount as a decimal string, such as "1250.00".', pointer=pointer) from None
-    if not amount.is_finite() or len(value) > 32 or "e" in value.lower() or "_" in value:
+    if not _DECIMAL.fullmatch(value):
         raise InvalidAmount('Write the amount as a plain decimal string, such as "1250.00".', pointer=pointer)
-    if amount <= 0:
+    whole, _, fraction = value.partition(".")
+    if len(fraction) > currency.exponent:
+        raise InvalidAmount(f"{code} has {currency.exponent} decimals; the amount has more.", pointer=pointer)
+    if len(whole) > _WHOLE_DIGITS_MAX:
+        raise InvalidAmount("The amount is larger than any payment can be.", pointer=pointer)
+    minor = int(whole + fraction.ljust(currency.exponent, "0"))
+    if minor == 0 or value.startswith("-"):
         raise InvalidAmount("The amount must be more than zero.", pointer=pointer)
-    minor = amount.scaleb(currency.exponent)
     if minor > AMOUNT_MAX_MINOR:
         raise InvalidAmount("The amount is larger than any payment can be.", pointer=pointer)
-    if minor != minor.to_integral_value():
-        raise InvalidAmount(f"{code} has {currency.exponent} decimals; the amount has more.", pointer=pointer)
-    return int(minor)
+    return minor
 
 
 def format_amount(minor: int, code: str) -> str:

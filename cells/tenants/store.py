@@ -180,6 +180,12 @@ async def list_wallets(connection: Connection, region: str, tenant_id: str) -> l
     return [_wallet(row) for row in rows]
 
 
+async def own_wallets(connection: Connection, region: str, limit: int) -> list[str]:
+    """The wallets whose tenants have an actor for each of their wallets, in the order of the grants."""
+    rows = await connection.fetch("select wallet_id from own_wallets($1, $2)", region, limit)
+    return [row["wallet_id"] for row in rows]
+
+
 async def bump_epoch(connection: Connection, region: str, wallet_ids: Sequence[str], host: str) -> dict[str, int]:
     """Take wallets over for `host`: their new epochs, by wallet id. Every earlier holder is stale from the
     commit on.

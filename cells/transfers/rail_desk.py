@@ -80,6 +80,11 @@ class JournalDesk:
             found = await transfers_store.read(connection, self._region, [one for one, _ in answers])
         return [_command(found[transfer_id], outcome) for transfer_id, outcome in answers]
 
+    async def own_wallets(self) -> Sequence[str]:
+        async with transaction(self._pool) as connection:
+            limit = self._spec.entry.capacity.wallet_actors_max
+            return await tenants.own_wallets(connection, self._region, limit)
+
     async def close(self) -> None:
         await self.rail.close()
         await self._pool.close()

@@ -1,11 +1,11 @@
 """One step of many transfers in one transaction: load, decide, make the transition durable with all it implies.
 
-The only place that carries out decisions of the machine, for whoever tells the event: the wallet actor, the exporter, the border. What
-a transition implies inside the database (postings planned, limits given back, the partner's event written, the exporter's
+The only place that carries out decisions of the machine, for whoever tells the event: the wallet actor, the exporter, the border.
+`plan` is the pure half (the explorer runs it too), `take` the shell around it. What a transition implies inside the database (postings planned, limits given back, the partner's event written, the exporter's
 queue) is written in its very commit. What it implies outside is returned as a Step, to be carried out once the commit stands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from cells.backends.postgres import Connection
 from cells.ledger.chain import Chain
 from cells.limits.store import Release, release
 from cells.transfers import notices, store
-from cells.transfers.machine import LEDGER_EFFECTS, Advance, Decision, Effect, Event, Impossible, State, decide
+from cells.transfers.machine import LEDGER_EFFECTS, Advance, Effect, Event, Impossible, State, decide
 from cells.transfers.store import Planned, Transition
 from cells.transfers.transfer import ExportKind, Told, Transfer
 
@@ -40,12 +40,24 @@ class Owed:
     chain: Chain
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One transition of one transfer, and the effects that come with it."""
+
+    before: Transfer
+    now: Transfer
+    told: Told
+    effects: tuple[Effect, ...]
+
+
 @dataclass(slots=True)
 class Step:
-    """What one transaction did, and what is left to do outside it. `now`: every transfer it looked at, as it stands (one that does
-    not exist is absent); `told`: events yet to be told; `refused`: events that could not be taken, with the transfer then."""
+    """What one transaction does, and what is left to do outside it. `now`: every transfer it looks at, as it stands (one that does
+    not exist is absent); `waves`: its transitions, at most one of each transfer in a wave; `told`: events yet to be told;
+    `refused`: events that cannot be taken, with the transfer as it stood."""
 
     now: dict[str, Transfer] = field(default_factory=dict)
+    waves: list[list[Move]] = field(default_factory=list)
     owed: list[Owed] = field(default_factory=list)
     submit: list[Transfer] = field(default_factory=list)
     export: list[Transfer] = field(default_factory=list)
@@ -56,15 +68,31 @@ class Step:
 async def take(
     connection: Connection, region: str, told: Sequence[Told], *, room: str, build: ChainBuilder | None = None
 ) -> Step:
-    """Tell events of transfers, in order, inside the caller's transaction. `build` makes the chains of ledger effects; a room
-    that never causes one (the exporter, the border) needs none."""
-    step = Step()
-    step.now = await store.load(connection, region, sorted({one.transfer_id for one in told}))
-    waiting = [one for one in told if one.transfer_id in step.now]
+    """Tell events of transfers, in order, inside the caller's transaction: load, plan, write. `build` makes the chains of ledger
+    effects; a room that never causes one (the exporter, the border) needs none."""
+    loaded = await store.load(connection, region, sorted({one.transfer_id for one in told}))
+    step = plan(loaded, told, build)
+    for wave in step.waves:
+        transitions = [Transition(move.before, move.now, str(move.told.event), room) for move in wave]
+        done = await store.advance(connection, region, transitions)
+        # Rows are locked since they were loaded, so each is still at the version that was decided on.
+        assert len(done) == len(transitions), "a locked transfer changed its version"
+    await _write_implied(connection, region, [move for wave in step.waves for move in wave])
+    await journal(connection, region, step.owed)
+    return step
+
+
+def plan(now: Mapping[str, Transfer], told: Sequence[Told], build: ChainBuilder | None = None) -> Step:
+    """Decide every event on the transfers as they stand, and all that follows from it at once. Pure."""
+    step = Step(now=dict(now))
+    waiting = [one for one in told if one.transfer_id in now]
     while waiting:
         wave, waiting = _first_of_each(waiting)
-        waiting = [*await _take_wave(connection, region, wave, step, room, build), *waiting]
-    await journal(connection, region, step.owed)
+        moves = [move for one in wave if (move := _decided(step, one)) is not None]
+        if moves:
+            step.waves.append(moves)
+        follows = [follow for move in moves for follow in _carry_out(step, move, build)]
+        waiting = [*follows, *waiting]
     return step
 
 
@@ -79,54 +107,45 @@ def after(before: Transfer, told: Told, decision: Advance) -> Transfer:
     return replace(before, state=decision.state, version=before.version + 1, **facts)
 
 
-async def _take_wave(
-    connection: Connection, region: str, wave: Sequence[Told], step: Step, room: str, build: ChainBuilder | None
-) -> list[Told]:
-    """At most one event of each transfer; the events that follow from it at once are returned."""
-    transitions: list[Transition] = []
-    moves: list[tuple[Transfer, Transfer, Advance]] = []
-    for told in wave:
-        before = step.now[told.transfer_id]
-        decision: Decision = decide(before.leg, before.state, told.event)
-        if isinstance(decision, Impossible):
-            step.refused.append((told, before))
-        elif isinstance(decision, Advance):
-            now = after(before, told, decision)
-            transitions.append(Transition(before, now, str(told.event), room))
-            moves.append((before, now, decision))
-    done = await store.advance(connection, region, transitions)
-    # Rows are locked since they were loaded, so each is still at the version that was decided on.
-    assert len(done) == len(transitions), "a locked transfer changed its version"
-    follows: list[Told] = []
-    for before, now, decision in moves:
-        step.now[now.transfer_id] = now
-        for effect in decision.effects:
-            if effect in LEDGER_EFFECTS:
-                assert build is not None, f"{room} cannot carry out {effect}"
-                step.owed.append(Owed(now, effect, build(now, effect)))
-            elif effect is Effect.SUBMIT:
-                step.submit.append(now)
-            elif effect is Effect.EXPORT:
-                step.export.append(now)
-            elif effect in _FOLLOWS:
-                follows.append(Told(now.transfer_id, _FOLLOWS[effect]))
-        if now.state is State.IN_REVIEW and now.screening == "block":
-            follows.append(Told(now.transfer_id, Event.SANCTIONED))
-    await _write_implied(connection, region, [(now, decision) for _, now, decision in moves])
+def _decided(step: Step, told: Told) -> Move | None:
+    before = step.now[told.transfer_id]
+    decision = decide(before.leg, before.state, told.event)
+    if isinstance(decision, Impossible):
+        step.refused.append((told, before))
+    if not isinstance(decision, Advance):
+        return None
+    now = step.now[told.transfer_id] = after(before, told, decision)
+    return Move(before, now, told, decision.effects)
+
+
+def _carry_out(step: Step, move: Move, build: ChainBuilder | None) -> list[Told]:
+    """Note what the move asks for outside the database; the events that follow from it at once are returned."""
+    now, follows = move.now, list[Told]()
+    for effect in move.effects:
+        if effect in LEDGER_EFFECTS:
+            assert build is not None, f"nobody here can carry out {effect}"
+            step.owed.append(Owed(now, effect, build(now, effect)))
+        elif effect is Effect.SUBMIT:
+            step.submit.append(now)
+        elif effect is Effect.EXPORT:
+            step.export.append(now)
+        elif effect in _FOLLOWS:
+            follows.append(Told(now.transfer_id, _FOLLOWS[effect]))
+    if now.state is State.IN_REVIEW and now.screening == "block":
+        follows.append(Told(now.transfer_id, Event.SANCTIONED))
     return follows
 
 
-async def _write_implied(connection: Connection, region: str, moves: Sequence[tuple[Transfer, Advance]]) -> None:
+async def _write_implied(connection: Connection, region: str, moves: Sequence[Move]) -> None:
     released = [
-        Release(one.tenant_id, one.source_currency, one.source_total, one.created_at)
-        for one, decision in moves
-        if Effect.RELEASE_LIMITS in decision.effects and one.created_at is not None
+        Release(one.now.tenant_id, one.now.source_currency, one.now.source_total, one.now.created_at)
+        for one in moves
+        if Effect.RELEASE_LIMITS in one.effects and one.now.created_at is not None
     ]
     if released:
         await release(connection, region, released)
-    noticed = [one for one, decision in moves if Effect.NOTIFY in decision.effects]
-    await notices.write(connection, region, noticed)
-    if any(Effect.QUEUE_EXPORT in decision.effects for _, decision in moves):
+    await notices.write(connection, region, [one.now for one in moves if Effect.NOTIFY in one.effects])
+    if any(Effect.QUEUE_EXPORT in one.effects for one in moves):
         await store.wake(connection, EXPORT_CHANNEL)
 
 

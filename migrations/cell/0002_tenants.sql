@@ -86,4 +86,15 @@ $$;
 revoke all on function find_api_keys(text, text[]) from public;
 grant execute on function find_api_keys(text, text[]) to kovra_api, kovra_writer;
 
+-- Which wallets have been granted an actor of their own, in the order of the grants: every process of the cell must find the same.
+create policy owner_reads on wallets for select to current_user using (true);
+create function own_wallets(region text, most integer) returns table (wallet_id text)
+    language sql stable security definer set search_path = public, pg_temp as $$
+    select w.wallet_id from wallets w join tenants t using (compliance_region, tenant_id)
+    where w.compliance_region = region and t.placement = 'own' and w.state = 'open'
+    order by w.wallet_id limit most
+$$;
+revoke all on function own_wallets(text, integer) from public;
+grant execute on function own_wallets(text, integer) to kovra_api, kovra_writer;
+
 -- migrate: rollback

@@ -131,6 +131,9 @@ class Desk:
         self.book.told += answers
         return [Command(f"{one}-{type(outcome).__name__}", "wallet", "told") for one, outcome in answers]
 
+    async def own_wallets(self) -> Sequence[str]:
+        return ()
+
     async def close(self) -> None:
         return
 

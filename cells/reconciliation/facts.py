@@ -1,0 +1,150 @@
+"""What is known of one cell at one instant, as far as its own record goes. Pure data, amounts in minor units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cells.kit.hashchain import Break
+from cells.ledger.chart import AccountType, read_account_id
+from cells.ledger.chart import CURRENCY_OF_LEDGER
+from cells.ledger.entry import Account, Posting
+from cells.reconciliation.fold import Figures, Fold
+from cells.reconciliation.report import Finding
+from cells.transfers.machine import Leg, State
+
+
+@dataclass(frozen=True, slots=True)
+class LegSum:
+    """All legs that are alike, added up."""
+
+    leg: Leg
+    state: State
+    origin_cell: str
+    destination_cell: str
+    source_currency: str
+    target_currency: str
+    count: int
+    principal: int
+    margin: int
+    fee: int
+    target: int
+    recipient_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSum:
+    state: str
+    currency: str
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletSum:
+    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen."""
+
+    wallet_id: str
+    account: int
+    credited: int
+    spent: int
+    held: int
+    frozen: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """A hold that nothing has resolved, and the payment it is for (None: the journal knows of none)."""
+
+    posting: Posting
+    payment_id: str | None
+    leg: Leg | None
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HousePosting:
+    """A posting that belongs to no payment: listed, not matched."""
+
+    posting: Posting
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFault:
+    """An account whose reported figures no prefix of its postings explains."""
+
+    account: int
+    expected: Figures
+    found: Figures | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFacts:
+    """A rail's own account of our money there, read before and after everything else (sandbox)."""
+
+    rail: str
+    currency: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteFault:
+    """A quote and a transfer that do not name each other, or not only each other."""
+
+    quote_id: str
+    transfer_id: str
+    what: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomsFacts:
+    """The cell's own customs chain: how long, where it breaks, and which peers it has dealings with."""
+
+    entries: int
+    broken: Break | None
+    peers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CellFacts:
+    """Everything of one cell. `reported`: accounts as the ledger says; `settled`: the figures those had before what was applied
+    while they were read; `books`: the postings added up as of the journal's snapshot."""
+
+    cell: str
+    number: int
+    currencies: tuple[str, ...]
+    rails: tuple[str, ...]
+    peers: Mapping[str, int]
+    leg_sums: Sequence[LegSum]
+    collections: Sequence[CollectionSum]
+    wallets: Sequence[WalletSum]
+    reported: Mapping[int, Account]
+    settled: Mapping[int, Figures]
+    account_faults: Sequence[AccountFault]
+    books: Fold
+    postings: int
+    open_holds: Sequence[OpenHold]
+    house: Sequence[HousePosting]
+    posting_findings: Sequence[Finding]
+    leg_findings: Sequence[Finding]
+    quote_faults: Sequence[QuoteFault]
+    customs: CustomsFacts
+    statements: Sequence[StatementFacts]
+
+    def name_of(self, account: int) -> str:
+        """An account as a person reads it."""
+        wallet = next((one.wallet_id for one in self.wallets if one.account == account), None)
+        return f"{wallet} ({describe(account)})" if wallet else describe(account)
+
+
+def describe(account: int) -> str:
+    """`TENANT_WALLET EUR …` from an account id alone."""
+    try:
+        key = read_account_id(account)
+    except ValueError:
+        return f"account {account:032x}"
+    currency = CURRENCY_OF_LEDGER.get(key.ledger, str(key.ledger))
+    if key.account_type in (AccountType.REGIONAL_SETTLEMENT, AccountType.REGIONAL_CAP) and key.peer_number:
+        return f"{key.account_type.name} {currency} with cell number {key.peer_number}"
+    return f"{key.account_type.name} {currency} {account:032x}"

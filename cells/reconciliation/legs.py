@@ -1,0 +1,86 @@
+"""One leg of one payment, as its cell's journal tells it: the row, its quote, and the sums of its applied postings. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cells.ledger.chart import Code, Phase
+from cells.reconciliation.standing import Standing, standings
+from cells.transfers.machine import Leg, State
+
+Amounts = Mapping[Code, int]
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteFacts:
+    """The integers that the quote promised, minor units."""
+
+    principal: int
+    margin: int
+    fee: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegFacts:
+    """`applied`: amount by phase and code of the postings that the journal calls applied."""
+
+    transfer_id: str
+    leg: Leg
+    state: State
+    origin_cell: str
+    destination_cell: str
+    source_currency: str
+    target_currency: str
+    principal: int
+    margin: int
+    fee: int
+    target: int
+    recipient_fee: int
+    quote: QuoteFacts | None
+    applied: Mapping[Phase, Amounts] = field(default_factory=dict)
+
+    @property
+    def possible(self) -> frozenset[Standing]:
+        return standings(self.leg, self.state)
+
+    @property
+    def posted(self) -> bool:
+        return self.possible == {Standing.POSTED}
+
+    @property
+    def held(self) -> bool:
+        return self.possible == {Standing.HELD}
+
+    def terms(self) -> dict[Code, int]:
+        """What the row says that each hold is for; nothing for zero."""
+        match self.leg:
+            case Leg.ORIGIN:
+                wanted = {
+                    Code.PRINCIPAL: self.principal,
+                    Code.MARGIN: self.margin,
+                    Code.FEE: self.fee,
+                    Code.DEALING: self.target,
+                }
+            case Leg.DESTINATION:
+                wanted = {Code.PAYOUT: self.target - self.recipient_fee, Code.RECIPIENT_FEE: self.recipient_fee}
+            case Leg.IN_REGION:
+                wanted = {Code.IN_REGION: self.principal, Code.FEE: self.fee}
+        return {code: amount for code, amount in wanted.items() if amount}
+
+    def expected(self, standing: Standing) -> dict[Phase, dict[Code, int]]:
+        """What the journal must call applied in that standing."""
+        terms = self.terms()
+        match standing:
+            case Standing.NONE:
+                return {}
+            case Standing.HELD:
+                return {Phase.HOLD: terms}
+            case Standing.VOIDED:
+                return {Phase.HOLD: terms, Phase.VOID: terms}
+            case Standing.FROZEN:
+                frozen = sum(amount for code, amount in terms.items() if code is not Code.DEALING)
+                return {Phase.HOLD: terms, Phase.VOID: terms, Phase.DIRECT: {Code.FREEZE: frozen}}
+            case Standing.POSTED:
+                paid = terms.get(Code.PAYOUT, 0) + terms.get(Code.IN_REGION, 0)
+                direct = {Phase.DIRECT: {Code.PAYOUT_SETTLED: paid}} if paid else {}
+                return {Phase.HOLD: terms, Phase.POST: terms, **direct}

@@ -1,0 +1,108 @@
+"""L4 and L5, leg by leg within one cell: row, quote and applied postings tell the same integers. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from cells.ledger.chart import Code, Phase
+from cells.reconciliation.legs import LegFacts
+from cells.reconciliation.report import Finding
+
+_REVENUE = frozenset({Code.FEE, Code.MARGIN, Code.RECIPIENT_FEE})
+
+
+def leg_findings(cell: str, legs: Sequence[LegFacts]) -> list[Finding]:
+    """Where a leg's row, its quote and its journaled postings do not say the same. Fees and margin count as L5, the rest as L4."""
+    return [finding for leg in legs for finding in (*_against_quote(cell, leg), *_against_postings(cell, leg))]
+
+
+def _against_quote(cell: str, leg: LegFacts) -> Iterable[Finding]:
+    quote = leg.quote
+    if quote is None:
+        return
+    pairs = (
+        ("L4", "principal", quote.principal, leg.principal),
+        ("L5", "margin", quote.margin, leg.margin),
+        ("L5", "fee", quote.fee, leg.fee),
+        ("L4", "target amount", quote.target, leg.target),
+    )
+    for invariant, name, promised, written in pairs:
+        if promised != written:
+            yield Finding(
+                invariant, (cell,), leg.transfer_id, f"{name} of the transfer against its quote", str(promised), str(written)
+            )
+
+
+def _against_postings(cell: str, leg: LegFacts) -> Iterable[Finding]:
+    if not leg.possible:
+        yield Finding("L4", (cell,), leg.transfer_id, "state", f"one that a leg {leg.leg} can be in", str(leg.state))
+        return
+    wanted = [leg.expected(standing) for standing in sorted(leg.possible)]
+    found = {phase: dict(amounts) for phase, amounts in leg.applied.items() if amounts}
+    if found in wanted:
+        return
+    closest = wanted[0]
+    for phase in Phase:
+        must, has = closest.get(phase, {}), found.get(phase, {})
+        for code in sorted(must.keys() | has.keys()):
+            if must.get(code, 0) != has.get(code, 0):
+                yield Finding(
+                    "L5" if code in _REVENUE else "L4",
+                    (cell,),
+                    leg.transfer_id,
+                    f"{code.name} {phase.name} in the journal, in state {leg.state}",
+                    str(must.get(code, 0)),
+                    str(has.get(code, 0)),
+                )
+
+
+def pair_findings(
+    origin_cell: str, destination_cell: str, origins: Sequence[LegFacts], destinations: dict[str, LegFacts]
+) -> tuple[list[Finding], dict[str, int]]:
+    """L4 over one corridor: findings, and what is in flight by the pair of states.
+
+    The paying cell's legs must have been read first, the others after: whatever has ended there was ended here before.
+    """
+    findings: list[Finding] = []
+    moving: dict[str, int] = {}
+    for origin in origins:
+        there = destinations.get(origin.transfer_id)
+        fault = _pair_fault(origin, there)
+        if fault is not None:
+            cells = (origin_cell, destination_cell)
+            findings.append(Finding("L4", cells, origin.transfer_id, "the two legs", *fault))
+        elif origin.held or not origin.possible or _on_its_way(origin, there):
+            state = f"{origin.state}/{there.state if there else 'not there'}"
+            moving[state] = moving.get(state, 0) + 1
+    return findings, moving
+
+
+def orphan_findings(
+    origin_cell: str, destination_cell: str, destinations: Sequence[LegFacts], known: set[str]
+) -> list[Finding]:
+    """Legs that a cell pays out for a peer which knows of no such payment. The paying cell must have been read after."""
+    cells = (destination_cell, origin_cell)
+    return [
+        Finding("L4", cells, one.transfer_id, "the leg that pays", f"a transfer in {origin_cell}", "none")
+        for one in destinations
+        if one.transfer_id not in known
+    ]
+
+
+def _on_its_way(origin: LegFacts, there: LegFacts | None) -> bool:
+    return (origin.state.name == "CREATED") or (there is not None and there.held)
+
+
+def _pair_fault(origin: LegFacts, there: LegFacts | None) -> tuple[str, str] | None:
+    """(expected, found), or None."""
+    if there is not None:
+        ours, theirs = _agreed(origin), _agreed(there)
+        if ours != theirs:
+            return f"{ours}", f"{theirs}"
+    if origin.posted and (there is None or not there.posted):
+        return "posted in both", f"posted where it was paid in, {there.state if there else 'no leg'} where it is paid out"
+    if not origin.posted and not origin.held and there is not None and (there.posted or there.held):
+        return f"nothing paid out for a payment {origin.state}", f"{there.state} where it is paid out"
+    return None
+
+
+def _agreed(leg: LegFacts) -> str:
+    return f"{leg.target} {leg.target_currency}, of which the recipient's fee {leg.recipient_fee}"

@@ -1,0 +1,92 @@
+"""L8: what two cells owe each other, each by its own books and one against the other. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cells.kit.money import CURRENCIES
+from cells.ledger import chart
+from cells.reconciliation.facts import CellFacts
+from cells.reconciliation.report import Finding
+from cells.reconciliation.standing import Standing, is_in
+from cells.transfers.machine import Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One cell, one peer, one currency, minor units: owed to the peer (negative: owed by it)."""
+
+    cell: str
+    peer: str
+    currency: str
+    by_books: int
+    by_payments: int
+
+
+def positions(facts: CellFacts) -> list[Position]:
+    """REG less its prefunding, beside the sums of payments that the journal shows posted. Those without either are left out."""
+    by_payments: Counter[tuple[str, str]] = Counter()
+    for one in facts.leg_sums:
+        if is_in(one.leg, one.state, Standing.POSTED):
+            if one.leg is Leg.ORIGIN:
+                by_payments[one.destination_cell, one.target_currency] += one.target
+            elif one.leg is Leg.DESTINATION:
+                by_payments[one.origin_cell, one.target_currency] -= one.target
+    found = []
+    for peer, number in facts.peers.items():
+        for currency, declared in CURRENCIES.items():
+            owed = facts.books.without_cap(chart.settlement(number, declared.number)).balance
+            if owed or by_payments[peer, currency]:
+                found.append(Position(facts.cell, peer, currency, owed, by_payments[peer, currency]))
+    return found
+
+
+def own_positions(facts: CellFacts) -> list[Finding]:
+    """What one cell can say alone: REG is what its own payments make it."""
+    return [
+        Finding(
+            "L8", (one.cell,), f"REGIONAL_SETTLEMENT {one.currency} with {one.peer}", "position against settled payments",
+            str(one.by_payments), str(one.by_books),
+        )
+        for one in positions(facts)
+        if one.by_books != one.by_payments
+    ]  # fmt: skip
+
+
+def mirrored(cells: Sequence[CellFacts]) -> tuple[list[Finding], dict[str, int], set[str]]:
+    """Findings, what is in flight, and the peers whose record is missing.
+
+    In flight, the two positions differ by the payments that the paying-out cell has settled and the paying cell has yet to hear
+    of (or heard of between the two snapshots).
+    """
+    by_cell = {one.cell: one for one in cells}
+    held = {(one.cell, one.peer, one.currency): one for facts in cells for one in positions(facts)}
+    findings: list[Finding] = []
+    moving: dict[str, int] = {}
+    missing = {one.peer for one in held.values() if one.peer not in by_cell}
+    pairs = {(min(one.cell, one.peer), max(one.cell, one.peer), one.currency) for one in held.values() if one.peer in by_cell}
+    for left, right, currency in sorted(pairs):
+        ours = held.get((left, right, currency), Position(left, right, currency, 0, 0))
+        theirs = held.get((right, left, currency), Position(right, left, currency, 0, 0))
+        difference, explained = ours.by_books + theirs.by_books, ours.by_payments + theirs.by_payments
+        travelling = _travelling(by_cell, left, right, currency)
+        if explained and explained == difference and travelling:
+            moving[f"{currency} between {left} and {right}, minor units settled and not yet heard of"] = abs(explained)
+        elif difference:
+            findings.append(
+                Finding("L8", (left, right), f"REGIONAL_SETTLEMENT {currency}", f"{left} owes {right}, against the other's books",
+                        str(-theirs.by_books), str(ours.by_books))
+            )  # fmt: skip
+    return findings, moving, missing
+
+
+def _travelling(cells: Mapping[str, CellFacts], left: str, right: str, currency: str) -> bool:
+    """Whether a payment between the two is on its way, by either journal."""
+    return any(
+        {one.origin_cell, one.destination_cell} == {left, right}
+        and one.target_currency == currency
+        and not is_in(one.leg, one.state, Standing.NONE)
+        and (one.leg is not Leg.ORIGIN or is_in(one.leg, one.state, Standing.HELD))
+        for name in (left, right)
+        for one in cells[name].leg_sums
+    )

@@ -1,0 +1,58 @@
+"""L5 in sum: what stands on FEE and MARGIN, by posting code, is what completed payments were charged. Pure."""
+
+from collections import Counter
+
+from cells.kit.money import CURRENCIES
+from cells.ledger import chart
+from cells.ledger.chart import AccountType, Code
+from cells.reconciliation.facts import CellFacts, LegSum, describe
+from cells.reconciliation.fold import Figures
+from cells.reconciliation.report import Finding
+from cells.reconciliation.standing import Standing, is_in
+from cells.transfers.machine import Leg
+
+Key = tuple[int, Code]
+
+
+def revenue(facts: CellFacts) -> list[Finding]:
+    """Each (account, code): posted = completed payments', pending = those on their way; any other code is a fault."""
+    posted, held = _charged(facts, Standing.POSTED), _charged(facts, Standing.HELD)
+    found: dict[Key, Figures] = {
+        (account, Code(code)): figures
+        for kind in (AccountType.FEE_REVENUE, AccountType.FX_MARGIN)
+        for account in facts.books.accounts(kind)
+        for code, figures in facts.books.by_code[account].items()
+    }
+    findings = []
+    for key in sorted(posted.keys() | held.keys() | found.keys()):
+        figures = found.get(key, Figures())
+        for name, must, has in (
+            ("posted", posted[key], figures.balance),
+            ("pending", held[key], figures.credits_pending - figures.debits_pending),
+        ):
+            if must != has:
+                account, code = key
+                findings.append(Finding("L5", (facts.cell,), describe(account), f"{code.name} {name}", str(must), str(has)))
+    return findings
+
+
+def _charged(facts: CellFacts, standing: Standing) -> Counter[Key]:
+    sums: Counter[Key] = Counter()
+    for one in facts.leg_sums:
+        if is_in(one.leg, one.state, standing):
+            for key, amount in _charges(one):
+                sums[key] += amount
+    return Counter({key: amount for key, amount in sums.items() if amount})
+
+
+def _charges(one: LegSum) -> list[tuple[Key, int]]:
+    source, target = CURRENCIES[one.source_currency].number, CURRENCIES[one.target_currency].number
+    fee = chart.platform(AccountType.FEE_REVENUE, target if one.leg is Leg.DESTINATION else source)
+    match one.leg:
+        case Leg.DESTINATION:
+            return [((fee, Code.RECIPIENT_FEE), one.recipient_fee)]
+        case Leg.IN_REGION:
+            return [((fee, Code.FEE), one.fee)]
+        case Leg.ORIGIN:
+            margin = chart.platform(AccountType.FX_MARGIN, source)
+            return [((fee, Code.FEE), one.fee), ((margin, Code.MARGIN), one.margin)]

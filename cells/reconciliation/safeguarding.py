@@ -1,0 +1,108 @@
+"""L9: what is owed to tenants is there; and each wallet is what its collections and payments make it. Pure.
+
+LEDGER.md says: what is owed to tenants ≤ the safeguarded balance at rails and banks. A cell that pays out for a peer does so from
+the house's money at its rail until positions are netted, so its rail balance falls by what the peer then owes it (REG, capped by
+the prefunding). That claim stands in for the money until netting brings it, and is therefore added, and shown on its own.
+"""
+
+from dataclasses import dataclass
+
+from cells.kit.money import CURRENCIES, format_amount
+from cells.ledger import chart
+from cells.ledger.chart import AccountType
+from cells.reconciliation.facts import CellFacts, StatementFacts
+from cells.reconciliation.report import Finding
+from cells.reconciliation.standing import Standing, is_in
+from cells.transfers.machine import Leg
+
+_OWED = (
+    AccountType.TENANT_WALLET,
+    AccountType.SUSPENSE,
+    AccountType.BATCH_RESERVE,
+    AccountType.PENDING_INBOUND,
+    AccountType.PENDING_OUTBOUND,
+    AccountType.BLOCKED_FUNDS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguarded:
+    """One currency of one cell, minor units. `at_rails`: what the rails owe us by our books; `owed_by_peers`: paid out for them."""
+
+    currency: str
+    owed: int
+    at_rails: int
+    owed_by_peers: int
+
+    @property
+    def covered(self) -> bool:
+        return self.owed <= self.at_rails + self.owed_by_peers
+
+    def __str__(self) -> str:
+        parts = [("owed to tenants", self.owed), ("at rails", self.at_rails), ("paid out for peers", self.owed_by_peers)]
+        return f"{self.currency}: " + ", ".join(f"{name} {format_amount(amount, self.currency)}" for name, amount in parts)
+
+
+def safeguarded(facts: CellFacts) -> list[Safeguarded]:
+    """By currency that the cell holds money in."""
+    books, found = facts.books, []
+    for currency in facts.currencies:
+        ledger = CURRENCIES[currency].number
+        owed = sum(
+            books.account(account).balance for kind in _OWED for account in books.accounts(kind) if account & 0xFFFFFF == ledger
+        )
+        rails = sum(
+            -books.account(account).balance for account in books.accounts(AccountType.RAIL_SETTLEMENT) if account & 0xFFFFFF == ledger
+        )
+        positions = [books.without_cap(chart.settlement(number, ledger)).balance for number in facts.peers.values()]
+        found.append(Safeguarded(currency, owed, rails, -sum(min(one, 0) for one in positions)))
+    return found
+
+
+def safeguarding(facts: CellFacts) -> list[Finding]:
+    """L9 in full: cover by currency, wallet by wallet, and against the rails' own statements."""
+    short = [
+        Finding("L9", (facts.cell,), f"safeguarded money in {one.currency}", "what is owed to tenants", f"at most {one.at_rails + one.owed_by_peers}", str(one.owed))
+        for one in safeguarded(facts)
+        if not one.covered
+    ]
+    return [*short, *_wallets(facts), *_statements(facts)]
+
+
+def _wallets(facts: CellFacts) -> list[Finding]:
+    known = {one.account: one for one in facts.wallets}
+    found = []
+    for account in sorted(known.keys() | set(facts.books.accounts(AccountType.TENANT_WALLET))):
+        figures, wallet = facts.books.account(account), known.get(account)
+        balance = wallet.credited - wallet.spent - wallet.frozen if wallet else 0
+        held = wallet.held if wallet else 0
+        for what, must, has in (
+            ("balance against collections and payments", balance, figures.balance),
+            ("held for payments on their way", held, figures.debits_pending),
+        ):
+            if must != has:
+                found.append(Finding("L9", (facts.cell,), facts.name_of(account), what, str(must), str(has)))
+    return found
+
+
+def _statements(facts: CellFacts) -> list[Finding]:
+    found = []
+    for one in facts.statements:
+        low, high = _statement_range(facts, one)
+        # A statement that moved while the books were read says nothing exact about them.
+        if one.before == one.after and not low <= one.after <= high:
+            expected = str(low) if low == high else f"{low} to {high}"
+            found.append(Finding("L9", (facts.cell,), f"statement of {one.rail}", f"balance in {one.currency}", expected, str(one.after)))
+    return found
+
+
+def _statement_range(facts: CellFacts, statement: StatementFacts) -> tuple[int, int]:
+    """Our books' balance at the rail, less what it may have paid already, plus what it may have taken in already."""
+    books = -facts.books.account(chart.rail(statement.rail, CURRENCIES[statement.currency].number)).balance
+    leaving = sum(
+        one.principal if one.leg is Leg.IN_REGION else one.target - one.recipient_fee
+        for one in facts.leg_sums
+        if one.leg is not Leg.ORIGIN and one.target_currency == statement.currency and is_in(one.leg, one.state, Standing.HELD)
+    )
+    arriving = sum(one.amount for one in facts.collections if one.currency == statement.currency and one.state in ("received", "unmatched"))
+    return books - leaving, books + arriving
