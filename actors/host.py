@@ -24,6 +24,7 @@ from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, Runtime
 from actors.workers.registry import HostParts, opened_workers
 from actors.workers.worker import Supervisor, sleep_unless
+from cells.kit import log
 from cells.spec import CellSpec, load_spec
 
 _log = logging.getLogger("kovra.host")
@@ -151,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run the actors and workers of one cell.")
     parser.add_argument("--cell", required=True, help="the cell's name, such as eu-1")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log.configure("host", arguments.cell)
     asyncio.run(run(load_spec(arguments.cell)))
 
 

@@ -202,6 +202,7 @@ class _RayActor:
     """What Ray hosts: one Hosted. Ray builds it inside the actor's running event loop (uvloop, where it is installed)."""
 
     def __init__(self, connection: RayConnection, name: str, path: str, arguments: dict[str, Any]) -> None:
+        log.configure(name)
         self._hosted = Hosted(OnRay(connection), name, path, arguments)
         self._hosted.begin()
 
