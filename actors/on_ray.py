@@ -19,6 +19,7 @@ from typing import Any
 
 from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
+from cells.kit import log
 from cells.spec import CellSpec
 
 NAMESPACE = "kovra"
