@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.kit.hashchain import Break
-from cells.ledger.chart import AccountType, read_account_id
-from cells.ledger.chart import CURRENCY_OF_LEDGER
+from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, read_account_id
 from cells.ledger.entry import Account, Posting
 from cells.reconciliation.fold import Figures, Fold
 from cells.reconciliation.report import Finding

@@ -1,7 +1,8 @@
 """Postings added up, account by account: what a ledger's balances must be if nothing but its postings made them. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 
 from cells.ledger.chart import AccountType, Code
 from cells.ledger.entry import Account, Posting, PostingFlag
@@ -52,7 +53,10 @@ class Fold:
 
     def add(self, posting: Posting) -> None:
         """One posting, in the ledger's order: a post or void follows its hold."""
-        debit, credit = self._figures(posting.debit_account_id, posting), self._figures(posting.credit_account_id, posting)
+        debit, credit = (
+            self._figures(posting.debit_account_id, posting),
+            self._figures(posting.credit_account_id, posting),
+        )
         if posting.flags & PostingFlag.PENDING:
             self.open_holds[posting.id] = posting
             debit.debits_pending += posting.amount
@@ -70,11 +74,11 @@ class Fold:
 
     def account(self, account: int) -> Figures:
         """All codes together."""
-        return self._sum(account, lambda code: True)
+        return self._sum(self.by_code.get(account, {}).values())
 
     def without_cap(self, account: int) -> Figures:
         """REG less its prefunding: what is really owed (house.position)."""
-        return self._sum(account, lambda code: code != Code.CAP)
+        return self._sum(figures for code, figures in self.by_code.get(account, {}).items() if code != Code.CAP)
 
     def accounts(self, kind: AccountType) -> list[int]:
         return sorted(account for account in self.by_code if account >> 24 & 0xFF == kind)
@@ -85,9 +89,5 @@ class Fold:
     def _figures(self, account: int, posting: Posting) -> Figures:
         return self.by_code.setdefault(account, {}).setdefault(posting.code, Figures())
 
-    def _sum(self, account: int, wanted: Callable[[int], bool]) -> Figures:
-        total = Figures()
-        for code, figures in self.by_code.get(account, {}).items():
-            if wanted(code):
-                total = total.plus(figures)
-        return total
+    def _sum(self, parts: Iterable[Figures]) -> Figures:
+        return reduce(Figures.plus, parts, Figures())

@@ -22,13 +22,6 @@ _NEVER_BELOW_ZERO = frozenset(
         AccountType.BLOCKED_FUNDS,
     }
 )
-_OWED = (
-    AccountType.TENANT_WALLET,
-    AccountType.SUSPENSE,
-    AccountType.BATCH_RESERVE,
-    AccountType.PENDING_INBOUND,
-    AccountType.BLOCKED_FUNDS,
-)
 
 
 def balanced(facts: CellFacts) -> list[Finding]:
@@ -38,16 +31,30 @@ def balanced(facts: CellFacts) -> list[Finding]:
         ledger = account & 0xFFFFFF
         totals[ledger] = totals.get(ledger, Figures()).plus(figures)
     found = [
-        Finding("L1", (facts.cell,), f"ledger {chart.CURRENCY_OF_LEDGER.get(ledger, ledger)}", f"debits and credits, {name}", str(debits), str(credits))
+        Finding(
+            "L1",
+            (facts.cell,),
+            f"ledger {chart.CURRENCY_OF_LEDGER.get(ledger, ledger)}",
+            f"debits and credits, {name}",
+            str(debited),
+            str(credited),
+        )
         for ledger, sums in sorted(totals.items())
-        for name, debits, credits in (
+        for name, debited, credited in (
             ("posted", sums.debits_posted, sums.credits_posted),
             ("pending", sums.debits_pending, sums.credits_pending),
         )
-        if debits != credits
+        if debited != credited
     ]
     return found + [
-        Finding("L1", (facts.cell,), facts.name_of(one.account), "balances against its postings", str(one.expected), str(one.found or "no account"))
+        Finding(
+            "L1",
+            (facts.cell,),
+            facts.name_of(one.account),
+            "balances against its postings",
+            str(one.expected),
+            str(one.found or "no account"),
+        )
         for one in facts.account_faults
     ]
 
@@ -55,7 +62,14 @@ def balanced(facts: CellFacts) -> list[Finding]:
 def not_below_zero(facts: CellFacts) -> list[Finding]:
     """L2. At every instant, so over the figures exactly as the ledger reported them."""
     return [
-        Finding("L2", (facts.cell,), facts.name_of(account.id), "what is left of posted credits", "0 or more", str(account.available))
+        Finding(
+            "L2",
+            (facts.cell,),
+            facts.name_of(account.id),
+            "what is left of posted credits",
+            "0 or more",
+            str(account.available),
+        )
         for account in facts.reported.values()
         if account.code in _NEVER_BELOW_ZERO and account.available < 0
     ]
@@ -65,7 +79,9 @@ def passages(facts: CellFacts) -> list[Finding]:
     """L3. PI, PO and RSV hold, account by account, the sums over payments on their way; every open hold is for one of them."""
     found = []
     for kind in (AccountType.PENDING_INBOUND, AccountType.PENDING_OUTBOUND, AccountType.BATCH_RESERVE):
-        accounts = {chart.platform(kind, CURRENCIES[one].number) for one in facts.currencies} | set(facts.books.accounts(kind))
+        accounts = {chart.platform(kind, CURRENCIES[one].number) for one in facts.currencies} | set(
+            facts.books.accounts(kind)
+        )
         for account in sorted(accounts):
             figures, expected = facts.books.account(account), _on_the_way(facts, account)
             for name, must, has in (
@@ -108,10 +124,16 @@ def _on_the_way(facts: CellFacts, account: int) -> int:
     if key.owner != chart.PLATFORM_OWNER:
         return 0
     if key.account_type is AccountType.PENDING_OUTBOUND:
-        return sum(_outbound(one) for one in facts.leg_sums if one.target_currency == currency and is_in(one.leg, one.state, Standing.HELD))
+        return sum(
+            _outbound(one)
+            for one in facts.leg_sums
+            if one.target_currency == currency and is_in(one.leg, one.state, Standing.HELD)
+        )
     if key.account_type is AccountType.PENDING_INBOUND:
         return sum(
-            one.posting.amount for one in facts.open_holds if one.state == "received" and one.posting.credit_account_id == account
+            one.posting.amount
+            for one in facts.open_holds
+            if one.state == "received" and one.posting.credit_account_id == account
         )
     return 0
 
@@ -128,6 +150,6 @@ def _outbound(one: LegSum) -> int:
 
 def _holds_now(leg: Leg | None, state: str | None) -> bool:
     """Whether a payment in that state has an open hold. A collection has none but while it is `received`."""
-    if leg is None or state not in State:
+    if leg is None or state is None or state not in State.__members__:
         return state == "received"
     return is_in(leg, State(state), Standing.HELD)

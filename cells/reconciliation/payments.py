@@ -27,7 +27,12 @@ def _against_quote(cell: str, leg: LegFacts) -> Iterable[Finding]:
     for invariant, name, promised, written in pairs:
         if promised != written:
             yield Finding(
-                invariant, (cell,), leg.transfer_id, f"{name} of the transfer against its quote", str(promised), str(written)
+                invariant,
+                (cell,),
+                leg.transfer_id,
+                f"{name} of the transfer against its quote",
+                str(promised),
+                str(written),
             )
 
 
@@ -98,7 +103,10 @@ def _pair_fault(origin: LegFacts, there: LegFacts | None) -> tuple[str, str] | N
         if ours != theirs:
             return f"{ours}", f"{theirs}"
     if origin.posted and (there is None or not there.posted):
-        return "posted in both", f"posted where it was paid in, {there.state if there else 'no leg'} where it is paid out"
+        return (
+            "posted in both",
+            f"posted where it was paid in, {there.state if there else 'no leg'} where it is paid out",
+        )
     if not origin.posted and not origin.held and there is not None and (there.posted or there.held):
         return f"nothing paid out for a payment {origin.state}", f"{there.state} where it is paid out"
     return None

@@ -8,7 +8,7 @@ from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.reconciliation.facts import CellFacts
 from cells.reconciliation.report import Finding
-from cells.reconciliation.standing import Standing, is_in
+from cells.reconciliation.standing import Standing, is_in, moving
 from cells.transfers.machine import Leg
 
 
@@ -62,22 +62,26 @@ def mirrored(cells: Sequence[CellFacts]) -> tuple[list[Finding], dict[str, int],
     by_cell = {one.cell: one for one in cells}
     held = {(one.cell, one.peer, one.currency): one for facts in cells for one in positions(facts)}
     findings: list[Finding] = []
-    moving: dict[str, int] = {}
+    in_flight: dict[str, int] = {}
     missing = {one.peer for one in held.values() if one.peer not in by_cell}
-    pairs = {(min(one.cell, one.peer), max(one.cell, one.peer), one.currency) for one in held.values() if one.peer in by_cell}
+    pairs = {
+        (min(one.cell, one.peer), max(one.cell, one.peer), one.currency) for one in held.values() if one.peer in by_cell
+    }
     for left, right, currency in sorted(pairs):
         ours = held.get((left, right, currency), Position(left, right, currency, 0, 0))
         theirs = held.get((right, left, currency), Position(right, left, currency, 0, 0))
         difference, explained = ours.by_books + theirs.by_books, ours.by_payments + theirs.by_payments
         travelling = _travelling(by_cell, left, right, currency)
         if explained and explained == difference and travelling:
-            moving[f"{currency} between {left} and {right}, minor units settled and not yet heard of"] = abs(explained)
+            in_flight[f"{currency} between {left} and {right}, minor units settled and not yet heard of"] = abs(
+                explained
+            )
         elif difference:
             findings.append(
                 Finding("L8", (left, right), f"REGIONAL_SETTLEMENT {currency}", f"{left} owes {right}, against the other's books",
                         str(-theirs.by_books), str(ours.by_books))
             )  # fmt: skip
-    return findings, moving, missing
+    return findings, in_flight, missing
 
 
 def _travelling(cells: Mapping[str, CellFacts], left: str, right: str, currency: str) -> bool:
@@ -85,8 +89,8 @@ def _travelling(cells: Mapping[str, CellFacts], left: str, right: str, currency:
     return any(
         {one.origin_cell, one.destination_cell} == {left, right}
         and one.target_currency == currency
+        and moving(one.state)
         and not is_in(one.leg, one.state, Standing.NONE)
-        and (one.leg is not Leg.ORIGIN or is_in(one.leg, one.state, Standing.HELD))
         for name in (left, right)
         for one in cells[name].leg_sums
     )

@@ -102,7 +102,12 @@ def stray_finding(cell: str, posting: Posting, payment: str) -> Finding:
     """A posting in the ledger that the journal never planned. `payment`: what it says it is part of."""
     moved = f"{posting.amount} from {describe(posting.debit_account_id)} to {describe(posting.credit_account_id)}"
     return Finding(
-        "L6", (cell,), f"posting {posting.id:032x} of {payment}", "posting in the ledger", "a row in the journal", f"none; it moves {moved}"
+        "L6",
+        (cell,),
+        f"posting {posting.id:032x} of {payment}",
+        "posting in the ledger",
+        "a row in the journal",
+        f"none; it moves {moved}",
     )
 
 

@@ -32,7 +32,9 @@ def revenue(facts: CellFacts) -> list[Finding]:
         ):
             if must != has:
                 account, code = key
-                findings.append(Finding("L5", (facts.cell,), describe(account), f"{code.name} {name}", str(must), str(has)))
+                findings.append(
+                    Finding("L5", (facts.cell,), describe(account), f"{code.name} {name}", str(must), str(has))
+                )
     return findings
 
 

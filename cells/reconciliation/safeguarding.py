@@ -39,8 +39,14 @@ class Safeguarded:
         return self.owed <= self.at_rails + self.owed_by_peers
 
     def __str__(self) -> str:
-        parts = [("owed to tenants", self.owed), ("at rails", self.at_rails), ("paid out for peers", self.owed_by_peers)]
-        return f"{self.currency}: " + ", ".join(f"{name} {format_amount(amount, self.currency)}" for name, amount in parts)
+        parts = [
+            ("owed to tenants", self.owed),
+            ("at rails", self.at_rails),
+            ("paid out for peers", self.owed_by_peers),
+        ]
+        return f"{self.currency}: " + ", ".join(
+            f"{name} {format_amount(amount, self.currency)}" for name, amount in parts
+        )
 
 
 def safeguarded(facts: CellFacts) -> list[Safeguarded]:
@@ -49,10 +55,15 @@ def safeguarded(facts: CellFacts) -> list[Safeguarded]:
     for currency in facts.currencies:
         ledger = CURRENCIES[currency].number
         owed = sum(
-            books.account(account).balance for kind in _OWED for account in books.accounts(kind) if account & 0xFFFFFF == ledger
+            books.account(account).balance
+            for kind in _OWED
+            for account in books.accounts(kind)
+            if account & 0xFFFFFF == ledger
         )
         rails = sum(
-            -books.account(account).balance for account in books.accounts(AccountType.RAIL_SETTLEMENT) if account & 0xFFFFFF == ledger
+            -books.account(account).balance
+            for account in books.accounts(AccountType.RAIL_SETTLEMENT)
+            if account & 0xFFFFFF == ledger
         )
         positions = [books.without_cap(chart.settlement(number, ledger)).balance for number in facts.peers.values()]
         found.append(Safeguarded(currency, owed, rails, -sum(min(one, 0) for one in positions)))
@@ -62,7 +73,14 @@ def safeguarded(facts: CellFacts) -> list[Safeguarded]:
 def safeguarding(facts: CellFacts) -> list[Finding]:
     """L9 in full: cover by currency, wallet by wallet, and against the rails' own statements."""
     short = [
-        Finding("L9", (facts.cell,), f"safeguarded money in {one.currency}", "what is owed to tenants", f"at most {one.at_rails + one.owed_by_peers}", str(one.owed))
+        Finding(
+            "L9",
+            (facts.cell,),
+            f"safeguarded money in {one.currency}",
+            "what is owed to tenants",
+            f"at most {one.at_rails + one.owed_by_peers}",
+            str(one.owed),
+        )
         for one in safeguarded(facts)
         if not one.covered
     ]
@@ -92,7 +110,16 @@ def _statements(facts: CellFacts) -> list[Finding]:
         # A statement that moved while the books were read says nothing exact about them.
         if one.before == one.after and not low <= one.after <= high:
             expected = str(low) if low == high else f"{low} to {high}"
-            found.append(Finding("L9", (facts.cell,), f"statement of {one.rail}", f"balance in {one.currency}", expected, str(one.after)))
+            found.append(
+                Finding(
+                    "L9",
+                    (facts.cell,),
+                    f"statement of {one.rail}",
+                    f"balance in {one.currency}",
+                    expected,
+                    str(one.after),
+                )
+            )
     return found
 
 
@@ -102,7 +129,13 @@ def _statement_range(facts: CellFacts, statement: StatementFacts) -> tuple[int, 
     leaving = sum(
         one.principal if one.leg is Leg.IN_REGION else one.target - one.recipient_fee
         for one in facts.leg_sums
-        if one.leg is not Leg.ORIGIN and one.target_currency == statement.currency and is_in(one.leg, one.state, Standing.HELD)
+        if one.leg is not Leg.ORIGIN
+        and one.target_currency == statement.currency
+        and is_in(one.leg, one.state, Standing.HELD)
     )
-    arriving = sum(one.amount for one in facts.collections if one.currency == statement.currency and one.state in ("received", "unmatched"))
+    arriving = sum(
+        one.amount
+        for one in facts.collections
+        if one.currency == statement.currency and one.state in ("received", "unmatched")
+    )
     return books - leaving, books + arriving

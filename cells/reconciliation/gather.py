@@ -1,0 +1,259 @@
+"""Gather what one cell's record says: its journal as of one snapshot, its ledger read after it, both in pages.
+
+Why the order matters, and what is left out of the sums: see the package's docstring.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from cells.backends.postgres import Connection, Pool, transaction
+from cells.customs import store as customs_store
+from cells.customs.chain import CustomsEntry, chain_name
+from cells.kit.hashchain import Break, Head, find_break, genesis
+from cells.ledger.entry import Account, Posting
+from cells.ledger.ledger import Ledger
+from cells.rails.console import Statement
+from cells.reconciliation import store, store_legs
+from cells.reconciliation.facts import AccountFault, CellFacts, CustomsFacts, HousePosting, OpenHold, StatementFacts
+from cells.reconciliation.fold import Figures, Fold, figures_of
+from cells.reconciliation.payments import leg_findings
+from cells.reconciliation.postings import JournalRow, missing_findings, row_findings, sort_page, stray_finding
+from cells.reconciliation.report import Finding
+from cells.reconciliation.statements import Teller
+from cells.spec import CellSpec
+from cells.transfers.transfer import PEER_TENANT_PREFIX
+from residency.ids import compact, encode
+
+_LEDGER_PAGE = 8000
+_JOURNAL_PAGE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCell:
+    """What reconciliation needs of a cell: its spec, a pool of the writer's role, its ledger, and who asks its rails."""
+
+    spec: CellSpec
+    pool: Pool
+    ledger: Ledger
+    teller: Teller
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The ledger read so far. `everything` is the ledger's own present; `books` that of the journal's snapshot."""
+
+    everything: Fold = field(default_factory=Fold)
+    books: Fold = field(default_factory=Fold)
+    house: list[Posting] = field(default_factory=list)
+    later: list[Posting] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    applied: int = 0
+    count: int = 0
+    last: int = 0
+
+
+async def gather(cell: OpenCell) -> CellFacts:
+    """Everything of one cell. Raises StoreUnavailable, LedgerUnknown."""
+    spec, region = cell.spec, cell.spec.region
+    before = await cell.teller.statements()
+    async with transaction(cell.pool) as snapshot:
+        await store.take_snapshot(snapshot)
+        legs = await store.leg_sums(snapshot, region)
+        collections = await store.collection_sums(snapshot, region)
+        wallets = await store.wallet_sums(snapshot, region, PEER_TENANT_PREFIX)
+        faults = await store.quote_faults(snapshot, region)
+        reading = await _read_ledger(cell, snapshot)
+        await _find_missing(cell, snapshot, reading)
+        await _take_strays(cell, reading)
+        holds = await _open_holds(snapshot, region, reading.books)
+        leg_faults = await _walk_legs(snapshot, spec)
+        customs = await _read_customs(snapshot, spec)
+    accounts = await _read_accounts(cell.ledger)
+    settled, account_faults = await _compare_accounts(cell.ledger, accounts, reading)
+    after = await cell.teller.statements()
+    return CellFacts(
+        cell=spec.name,
+        number=spec.entry.number,
+        currencies=spec.entry.currencies,
+        rails=spec.entry.rails,
+        peers={peer.name: peer.number for peer in spec.directory.peers_of(spec.name)},
+        leg_sums=legs,
+        collections=collections,
+        wallets=wallets,
+        reported=accounts,
+        settled=settled,
+        account_faults=account_faults,
+        books=reading.books,
+        postings=reading.count,
+        open_holds=holds,
+        house=[HousePosting(one) for one in reading.house],
+        posting_findings=reading.findings,
+        leg_findings=leg_faults,
+        quote_faults=faults,
+        customs=customs,
+        statements=_statements(before, after),
+    )
+
+
+async def _read_ledger(cell: OpenCell, snapshot: Connection) -> _Reading:
+    """Every posting of the ledger, put against the snapshot's rows a page at a time."""
+    reading, spec = _Reading(), cell.spec
+    while page := await cell.ledger.query_postings(limit=_LEDGER_PAGE, after_timestamp=reading.last):
+        rows = await store.journal_rows(snapshot, spec.region, [one.id for one in page])
+        sorted_page = sort_page(spec.name, page, rows)
+        for posting in page:
+            reading.everything.add(posting)
+        for posting in sorted_page.counted:
+            reading.books.add(posting)
+        reading.house += sorted_page.house
+        reading.later += sorted_page.later
+        reading.findings += sorted_page.findings
+        reading.applied += sorted_page.applied
+        reading.count += len(page)
+        reading.last = page[-1].timestamp
+    return reading
+
+
+async def _find_missing(cell: OpenCell, snapshot: Connection, reading: _Reading) -> None:
+    """Applied rows that the ledger has not shown: only looked for when the numbers say that there are some."""
+    region, after = cell.spec.region, 0
+    if await store.applied_count(snapshot, region) == reading.applied:
+        return
+    while rows := await store.applied_page(snapshot, region, after, _JOURNAL_PAGE):
+        found = await cell.ledger.lookup_postings([row.posting.id for row in rows])
+        reading.findings += missing_findings(cell.spec.name, rows, found)
+        after = rows[-1].posting.id
+
+
+async def _take_strays(cell: OpenCell, reading: _Reading) -> None:
+    """What the snapshot did not know of must be in the journal by now, planned before the ledger was asked. What is not, counts."""
+    spec = cell.spec
+    for start in range(0, len(reading.later), _JOURNAL_PAGE):
+        part = reading.later[start : start + _JOURNAL_PAGE]
+        async with transaction(cell.pool) as now:
+            rows = await store.journal_rows(now, spec.region, [one.id for one in part])
+            strays = [one for one in part if one.id not in rows]
+            names = await _names(now, spec, strays)
+        for posting in part:
+            if posting.id in rows:
+                planned = _as_applied(rows[posting.id])
+                reading.findings += row_findings(spec.name, planned, posting)
+        for posting in strays:
+            reading.books.add(posting)
+            reading.findings.append(stray_finding(spec.name, posting, names[posting.id]))
+
+
+def _as_applied(row: JournalRow) -> JournalRow:
+    """A planned row is compared like an applied one: the ledger has it, and only the second journal write is yet to come."""
+    return JournalRow(row.posting, row.payment_id, row.effect, "applied" if row.state == "planned" else row.state)
+
+
+async def _names(connection: Connection, spec: CellSpec, strays: Sequence[Posting]) -> dict[int, str]:
+    """The payment that a stray posting says it is part of: an id of this house where there is one, else its number."""
+    candidates = {
+        f"{kind}_{compact(cell)}_{encode(UUID(int=one.user_data_128))}": one.id
+        for one in strays
+        for kind in ("tr", "col")
+        for cell in spec.directory.cells
+    }
+    known = await store.payment_states(connection, spec.region, list(candidates))
+    names = {one.id: f"payment {one.user_data_128:032x}" for one in strays}
+    return names | {posting: payment for payment, posting in candidates.items() if payment in known}
+
+
+async def _open_holds(snapshot: Connection, region: str, books: Fold) -> list[OpenHold]:
+    """The holds that are open at the snapshot's instant, with the payments they are for. As many as are on their way."""
+    holds, found = list(books.open_holds.values()), []
+    for start in range(0, len(holds), _JOURNAL_PAGE):
+        part = holds[start : start + _JOURNAL_PAGE]
+        rows = await store.journal_rows(snapshot, region, [one.id for one in part])
+        states = await store.payment_states(snapshot, region, sorted({row.payment_id for row in rows.values()}))
+        for hold in part:
+            payment = rows[hold.id].payment_id if hold.id in rows else None
+            leg, state = states.get(payment or "", (None, None))
+            found.append(OpenHold(hold, payment, leg, state))
+    return found
+
+
+async def _walk_legs(snapshot: Connection, spec: CellSpec) -> list[Finding]:
+    findings: list[Finding] = []
+    after = ""
+    while page := await store_legs.page(snapshot, spec.region, after, _JOURNAL_PAGE):
+        findings += leg_findings(spec.name, page)
+        after = page[-1].transfer_id
+    return findings
+
+
+async def _read_customs(snapshot: Connection, spec: CellSpec) -> CustomsFacts:
+    """Follow the cell's own chain from its beginning to the head that its row names."""
+    head, broken, last = genesis(chain_name(spec.name)), None, 0
+    while page := await customs_store.read_log(snapshot, spec, last, _JOURNAL_PAGE):
+        broken = broken or _break_in(head, page)
+        last = page[-1].position
+        head = Head(last, page[-1].entry_hash)
+    claimed = await customs_store.read_head(snapshot, spec)
+    if broken is None and claimed != head:
+        broken = Break(head.sequence + 1, "sequence")
+    return CustomsFacts(last, broken, frozenset(await store.customs_peers(snapshot, spec.region, spec.name)))
+
+
+def _break_in(head: Head, page: Sequence[CustomsEntry]) -> Break | None:
+    """As customs.chain.verify_chain, from any place in the chain."""
+    previous = head
+    for entry in page:
+        if entry.previous_hash != previous.hash:
+            return Break(entry.position, "hash")
+        claimed = Head(entry.position, entry.entry_hash)
+        if (found := find_break(previous, [(claimed, entry.crossing.body())])) is not None:
+            return found
+        previous = claimed
+    return None
+
+
+async def _read_accounts(ledger: Ledger) -> dict[int, Account]:
+    accounts: dict[int, Account] = {}
+    last = 0
+    while page := await ledger.query_accounts(limit=_LEDGER_PAGE, after_timestamp=last):
+        accounts |= {one.id: one for one in page}
+        last = page[-1].timestamp
+    return accounts
+
+
+async def _compare_accounts(
+    ledger: Ledger, accounts: dict[int, Account], reading: _Reading
+) -> tuple[dict[int, Figures], list[AccountFault]]:
+    """Each account's reported figures against its postings; those that changed meanwhile must show some moment in between.
+
+    Answers the figures of the moment when the postings had been read: reported ones only where no posting explains them.
+    """
+    fold = reading.everything
+    settled = fold.copy_of(accounts.keys() | fold.by_code.keys())
+    unlike = {
+        number
+        for number, figures in settled.items()
+        if number not in accounts or figures_of(accounts[number]) != figures
+    }
+    last = reading.last
+    while page := await ledger.query_postings(limit=_LEDGER_PAGE, after_timestamp=last):
+        for posting in page:
+            fold.add(posting)
+            for number in {posting.debit_account_id, posting.credit_account_id} & unlike:
+                if number in accounts and figures_of(accounts[number]) == fold.account(number):
+                    unlike.discard(number)
+        last = page[-1].timestamp
+    faults = []
+    for number in sorted(unlike):
+        found = figures_of(accounts[number]) if number in accounts else None
+        faults.append(AccountFault(number, settled[number], found))
+        settled[number] = found or Figures()
+    return settled, faults
+
+
+def _statements(before: Sequence[Statement], after: Sequence[Statement]) -> list[StatementFacts]:
+    earlier = {one.rail: one.balance_minor for one in before}
+    return [
+        StatementFacts(one.rail, one.currency, earlier[one.rail], one.balance_minor)
+        for one in after
+        if one.rail in earlier
+    ]

@@ -1,0 +1,84 @@
+"""`kovra reconcile`: L1 to L10 over running cells. A table for people, JSON for machines, exit status 1 when one is violated.
+
+It runs on a machine that reaches the cells of the home folder: all of them, or those named. With one cell alone, what takes two
+records is shown as not checked.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cells.reconciliation.reconcile import reconcile as reconcile_cells
+from cells.reconciliation.report import Report, Result, Status
+from cells.spec import CellSpec, home_path, load_spec
+from residency.directory import load_directory
+from residency.errors import KovraError
+
+_POLL_S = 0.5
+# A person reads the first few; --json has them all.
+_FINDINGS_SHOWN = 20
+_SHOWN = {
+    Status.HELD: Text("held", style="green"),
+    Status.IN_FLIGHT: Text("holds, in flight", style="cyan"),
+    Status.VIOLATED: Text("VIOLATED", style="bold red"),
+    Status.NOT_CHECKED: Text("not checked", style="yellow"),
+}
+
+
+def reconcile(
+    cell: Annotated[list[str] | None, typer.Option(help="Only this cell; may be given several times.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    wait: Annotated[float, typer.Option(help="Wait up to this many seconds for what moves to come to rest.")] = 0.0,
+) -> None:
+    """Check L1 to L10 over the running cells. Exits 1 when one of them is violated, 2 when a cell cannot be read."""
+    try:
+        names = cell or list(load_directory(home_path()).cells)
+        report = asyncio.run(settled([load_spec(name) for name in names], wait))
+    except KovraError as error:
+        Console(stderr=True).print(f"[red]{error.title}.[/] {error.detail or ''}")
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        Console().print(render(report))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+async def settled(specs: Sequence[CellSpec], wait_s: float = 0.0) -> Report:
+    """The first report in which nothing moves, or the last one within `wait_s`."""
+    until = time.monotonic() + wait_s
+    while True:
+        report = await reconcile_cells(specs)
+        if (report.ok and report.at_rest) or time.monotonic() + _POLL_S > until:
+            return report
+        await asyncio.sleep(_POLL_S)
+
+
+def render(report: Report) -> RenderableType:
+    """The report as a table, and below it what was found."""
+    table = Table(title=f"Reconciliation of {', '.join(report.cells)}", title_justify="left", show_lines=False)
+    table.add_column("")
+    table.add_column("Invariant")
+    table.add_column("Result", no_wrap=True)
+    table.add_column("In flight, and notes", overflow="fold")
+    for one in report.results:
+        table.add_row(one.invariant, one.title, _SHOWN[one.status], "\n".join(_remarks(one)))
+    findings = report.findings
+    lines: list[RenderableType] = [
+        Text.assemble((f"{one.invariant} ", "bold red"), str(one)) for one in findings[:_FINDINGS_SHOWN]
+    ]
+    if len(findings) > _FINDINGS_SHOWN:
+        lines.append(Text(f"… and {len(findings) - _FINDINGS_SHOWN} more: see --json"))
+    return Group(table, *lines)
+
+
+def _remarks(result: Result) -> list[str]:
+    moving = [f"{what}: {count}" for what, count in result.moving.items() if result.status is not Status.VIOLATED]
+    return [*moving, *result.notes]
