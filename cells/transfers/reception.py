@@ -1,0 +1,140 @@
+"""Money at the door: inbound credits matched to wallets and put on record, in one transaction, before the scheme is answered.
+
+Invariants: a scheme reference is on record once, and a duplicate is answered as the first was; a credit that carries a known
+reference but says something else is refused, and changes nothing; who paid lies in the vault, sealed under the
+collection's id; money for nobody is refused, and nothing is kept of who sent it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from cells.backends.postgres import Connection
+from cells.backends.vault import SubjectRef, Vault
+from cells.parties import store_subjects
+from cells.parties.store_subjects import SealedSubject
+from cells.rails import store_collections
+from cells.rails.rail import Collection
+from cells.rails.store_collections import CollectionRow
+from cells.tenants import store as tenants
+from cells.tenants.tenant import Wallet
+from cells.transfers.transfer import PEER_TENANT_PREFIX
+from residency.classes import Confidential, Personal
+from residency.directory import CellEntry
+from residency.ids import mint
+
+KIND = "debtor"
+# ISO 20022 ExternalStatusReason1Code: account unknown, closed, blocked; a known reference with another content.
+_UNKNOWN, _CLOSED, _BLOCKED, _DUPLICATE = "AC01", "AC04", "AC06", "AM05"
+
+
+class Debtor(BaseModel):
+    """Who sent money, as the vault keeps it: the law has the payee's side keep what came (Regulation (EU) 2023/1113 Art. 16)."""
+
+    model_config = ConfigDict(frozen=True)
+    name: Annotated[str, Personal]
+    account_number: Annotated[str, Personal]
+    bank: Annotated[str, Confidential]
+    country: Annotated[str, Confidential]
+    town: Annotated[str, Personal]
+    street: Annotated[str, Personal]
+    postcode: Annotated[str, Personal]
+    remittance: Annotated[str, Personal]
+
+
+class Reception(NamedTuple):
+    """`rows`: what the record holds of each credit, in order; `refusals`: ISO reason codes by scheme reference."""
+
+    rows: list[CollectionRow]
+    refusals: dict[str, str]
+
+    @property
+    def open(self) -> list[CollectionRow]:
+        """Those that a wallet's actor has yet to book."""
+        return [row for row in self.rows if row.state == "received"]
+
+
+async def receive(
+    connection: Connection, entry: CellEntry, vault: Vault, came: Sequence[Collection], message: bytes
+) -> Reception:
+    """Put the credits of one message on record and decide the answer to each. The writer's connection; never commits."""
+    accounts = [one.creditor_account.key for one in came]
+    wallets = await tenants.find_wallets_by_account(connection, entry.region, accounts)
+    digest = hashlib.sha256(message).digest()
+    new = [_row(entry, one, wallets.get(one.creditor_account.key), digest) for one in came]
+    rows = await store_collections.receive(connection, entry.region, new)
+    first = [
+        (row, one)
+        for row, mine, one in zip(rows, new, came, strict=True)
+        if row.collection_id == mine.collection_id and row.tenant_id is not None
+    ]
+    await _keep_debtors(connection, vault, first)
+    return Reception(rows, _refusals(rows, new))
+
+
+def _row(entry: CellEntry, credit: Collection, wallet: Wallet | None, digest: bytes) -> CollectionRow:
+    reason = _objection(credit, wallet)
+    matched = wallet if reason is None else None
+    collection_id = mint("col", entry.name)
+    return CollectionRow(
+        collection_id=collection_id,
+        tenant_id=matched.tenant_id if matched else None,
+        wallet_id=matched.wallet_id if matched else None,
+        rail=credit.rail,
+        scheme_reference=credit.scheme_reference,
+        end_to_end_id=credit.end_to_end_id,
+        amount=credit.amount_minor,
+        currency=credit.currency,
+        state="received" if matched else "refused",
+        reason_code=reason,
+        debtor_subject_id=collection_id if matched else None,
+        message_sha256=digest,
+        received_at=credit.received_at,
+    )
+
+
+def _objection(credit: Collection, wallet: Wallet | None) -> str | None:
+    """Why the credit cannot be taken. A peer's correspondent wallet is no account that anybody may pay into."""
+    if wallet is None or wallet.tenant_id.startswith(PEER_TENANT_PREFIX) or wallet.currency != credit.currency:
+        return _UNKNOWN
+    return {"closed": _CLOSED, "frozen": _BLOCKED}.get(wallet.state)
+
+
+def _refusals(rows: Sequence[CollectionRow], new: Sequence[CollectionRow]) -> dict[str, str]:
+    refusals: dict[str, str] = {}
+    for row, mine in zip(rows, new, strict=True):
+        said, kept = (mine.amount, mine.currency, mine.end_to_end_id), (row.amount, row.currency, row.end_to_end_id)
+        elsewhere = mine.wallet_id is not None and row.wallet_id is not None and mine.wallet_id != row.wallet_id
+        if said != kept or elsewhere:
+            refusals[row.scheme_reference] = _DUPLICATE
+        elif row.state == "refused":
+            refusals[row.scheme_reference] = row.reason_code or _UNKNOWN
+    return refusals
+
+
+async def _keep_debtors(connection: Connection, vault: Vault, first: Sequence[tuple[CollectionRow, Collection]]) -> None:
+    if not first:
+        return
+    refs = [SubjectRef(row.tenant_id or "", row.collection_id, KIND) for row, _ in first]
+    sealed = vault.seal([(ref, _debtor(one)) for ref, (_, one) in zip(refs, first, strict=True)])
+    await store_subjects.insert_sealed(
+        connection, vault.region, [SealedSubject(ref, one) for ref, one in zip(refs, sealed, strict=True)]
+    )
+
+
+def _debtor(credit: Collection) -> bytes:
+    who = credit.debtor
+    account = who.account
+    details = Debtor(
+        name=who.name,
+        account_number=account.number if account else "",
+        bank=account.bank if account else "",
+        country=who.country,
+        town=who.town,
+        street=who.street,
+        postcode=who.postcode,
+        remittance=credit.remittance,
+    )
+    return details.model_dump_json().encode()

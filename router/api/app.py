@@ -1,0 +1,117 @@
+"""The application of one cell, from its spec and a way to open its parts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.spec import CellSpec
+from residency.errors import KovraError
+from router.api import inbound, metrics, openapi, problems
+from router.api.call import Json, call_of
+from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, RouteUnknown, UnknownProblem
+from router.api.front import Front
+from router.api.openapi import problem_responses
+from router.api.parts import Parts, opened_parts, parts_of
+from router.api.problems import Problems, invalid_fields
+from router.api.v1 import directory, payers, quotes, recipients, sandbox, transfers, wallets, webhooks
+
+VERSION = "1.0.0"
+_DESCRIPTION = """Pay bank accounts across borders from one wallet per currency, without moving people's data.
+
+A first payment takes five calls: a deposit (`POST /v1/sandbox/deposits`), a recipient (`POST /v1/recipients`, in the region of
+its bank account), a payer (`POST /v1/payers`), a quote (`POST /v1/quotes`), and the payment (`POST /v1/transfers`).
+
+Every failure is a problem document (RFC 9457) whose `type` leads to a page about it."""
+_RESOURCES = (quotes, recipients, payers, transfers, wallets, webhooks, directory, sandbox)
+
+PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]
+
+
+def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
+    """The API of `spec`. Its parts are open while its lifespan runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(spec) as parts:
+            app.state.parts = parts
+            yield
+            await inbound.told()
+
+    app = FastAPI(title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    made = Problems(spec.entry.addresses.get("api", "").rstrip("/"))
+    app.state.problems = made
+    app.add_middleware(Front, entry=spec.entry, directory=spec.directory, problems=made)
+    _handle_failures(app, made)
+    for resource in _RESOURCES:
+        resource.add_routes(app)
+    inbound.add_routes(app)
+    _add_pages(app)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _handle_failures(app: FastAPI, made: Problems) -> None:
+    async def expected(request: Request, error: Exception) -> Response:
+        assert isinstance(error, KovraError)
+        return made.of_error(error, call_of(request).request_id)
+
+    async def malformed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = [(one["loc"][0], one["type"], tuple(one["loc"][1:]), one["msg"]) for one in error.errors()]
+        return made.of_error(invalid_fields(found), call_of(request).request_id)
+
+    async def unanswered(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = made.of_error(_of_status(error.status_code), call_of(request).request_id)
+        if error.headers and "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+
+    app.add_exception_handler(KovraError, expected)
+    app.add_exception_handler(RequestValidationError, malformed)
+    app.add_exception_handler(HTTPException, unanswered)
+
+
+def _of_status(status: int) -> KovraError:
+    """What the framework refuses by status alone."""
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return RouteUnknown()
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed()
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return BodyTooLarge()
+        case HTTPStatus.BAD_REQUEST:
+            return BodyNotJson()
+        case _:
+            return KovraError()
+
+
+def _add_pages(app: FastAPI) -> None:
+    async def healthz(request: Request) -> Response:
+        """Whether the process serves, and what it last saw of the parts it stands on."""
+        parts = parts_of(request)
+        seen = {"postgres": parts.health.postgres, "actors": parts.health.actors}
+        return Json({"cell": parts.spec.name, "healthy": True, "parts": seen})
+
+    async def figures() -> Response:
+        return metrics.exposition()
+
+    async def problem_index() -> Response:
+        return problems.index()
+
+    async def problem_page(code: str) -> Response:
+        return problems.page(code)
+
+    app.add_api_route("/healthz", healthz, include_in_schema=False)
+    app.add_api_route("/metrics", figures, include_in_schema=False)
+    app.add_api_route("/problems", problem_index, include_in_schema=False)
+    app.add_api_route(
+        "/problems/{code}", problem_page, include_in_schema=False, responses=problem_responses((UnknownProblem,))
+    )

@@ -1,0 +1,56 @@
+"""One request on its way through the API: who asks, and what the audit trail will say of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.tenants.tenant import Tenant
+
+CALL = "kovra.call"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose key it is, and what it may do."""
+
+    key_id: str
+    tenant: Tenant
+    scopes: frozenset[str]
+
+
+@dataclass(slots=True)
+class Call:
+    """`region_named`: the caller (or the router for it) said this region. `resource_id`: what the call made or changed."""
+
+    request_id: str
+    region_named: bool = False
+    caller: Caller | None = None
+    resource_id: str = ""
+
+    @property
+    def tenant(self) -> Tenant:
+        assert self.caller is not None, "the route is authenticated"
+        return self.caller.tenant
+
+    @property
+    def tenant_id(self) -> str:
+        return self.tenant.tenant_id
+
+
+def call_of(request: Request) -> Call:
+    """The call that this request is."""
+    call = request.scope[CALL]
+    assert isinstance(call, Call)
+    return call
+
+
+class Json(Response):
+    """A JSON answer."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)

@@ -1,0 +1,101 @@
+"""What the edge of a cell itself refuses. The rooms' own failures are theirs."""
+
+from residency.errors import KovraError
+
+
+class RouteUnknown(KovraError):
+    code = "not-found"
+    status = 404
+    title = "There is nothing at this address"
+
+
+class MethodNotAllowed(KovraError):
+    code = "method-not-allowed"
+    status = 405
+    title = "This address does not take that method"
+
+
+class BodyTooLarge(KovraError):
+    code = "body-too-large"
+    status = 413
+    title = "The request body is larger than this address takes"
+
+
+class MediaTypeUnsupported(KovraError):
+    code = "unsupported-media-type"
+    status = 415
+    title = "Send the body as application/json"
+
+
+class BodyNotJson(KovraError):
+    code = "body-not-json"
+    status = 400
+    title = "The request body is not JSON"
+
+
+class InvalidRequest(KovraError):
+    """`extra["errors"]` lists every field at fault, by JSON pointer or by the name of the parameter."""
+
+    code = "invalid-request"
+    status = 422
+    title = "The request does not have the form that this address takes"
+
+
+class ScopeMissing(KovraError):
+    code = "scope-missing"
+    status = 403
+    title = "The API key may not do this"
+
+
+class RegionRequired(KovraError):
+    code = "region-required"
+    status = 400
+    title = "Say in which region this shall be kept"
+
+
+class IdempotencyKeyMissing(KovraError):
+    code = "idempotency-key-missing"
+    status = 400
+    title = "Send an Idempotency-Key header, so that a repeated request pays once"
+
+
+class IdempotencyKeyInvalid(KovraError):
+    code = "idempotency-key-invalid"
+    status = 400
+    title = "An Idempotency-Key has 1 to 255 visible ASCII characters"
+
+
+class NoRail(KovraError):
+    code = "no-rail"
+    status = 422
+    title = "No rail moves that currency"
+
+
+class RailCannotPay(KovraError):
+    code = "rail-cannot-pay"
+    status = 422
+    title = "The rail cannot carry that amount"
+
+
+class WalletMissing(KovraError):
+    code = "wallet-missing"
+    status = 422
+    title = "You have no wallet in that currency here"
+
+
+class SandboxOnly(KovraError):
+    code = "sandbox-only"
+    status = 403
+    title = "Only a sandbox key in a sandbox cell can do this"
+
+
+class UnknownEndpoint(KovraError):
+    code = "unknown-webhook-endpoint"
+    status = 404
+    title = "There is no such webhook endpoint"
+
+
+class UnknownProblem(KovraError):
+    code = "unknown-problem"
+    status = 404
+    title = "There is no such kind of problem"

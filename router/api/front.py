@@ -1,0 +1,111 @@
+"""What every request meets first: an id, the region guard, the size limit, the clock; and what every answer carries.
+
+It stands around the whole application, so that whatever goes wrong inside leaves as a problem document with an id, and the
+log says which error and where, never what it said.
+"""
+
+import logging
+import time
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from actors.hosted import place_of
+from residency.directory import CellEntry, Directory
+from residency.errors import KovraError
+from residency.ids import MalformedId, mint, parse
+from router.api.call import CALL, Call
+from router.api.errors import BodyTooLarge
+from router.api.metrics import IN_FLIGHT, LATENCY
+from router.api.problems import Problems
+from router.api.region import check_header, check_path
+
+BODY_MAX_BYTES = 64 * 1024
+RAIL_BODY_MAX_BYTES = 1024 * 1024
+RAIL_PREFIX = "/rails/"
+REQUEST_ID = "Kovra-Request-Id"
+_log = logging.getLogger("kovra.api")
+
+
+class Front:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, *, entry: CellEntry, directory: Directory, problems: Problems) -> None:
+        self._app = app
+        self._entry = entry
+        self._directory = directory
+        self._problems = problems
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value for name, value in scope["headers"] if name in _READ}
+        call = Call(self._request_id(headers.get(b"kovra-request-id")))
+        scope[CALL] = call
+        stamp = (REQUEST_ID.encode(), call.request_id.encode())
+        started_at, status = time.perf_counter(), 0
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], stamp]
+            await send(message)
+
+        IN_FLIGHT.inc()
+        try:
+            await self._guarded(scope, receive, stamped, call, headers)
+        except KovraError as error:
+            await self._problems.of_error(error, call.request_id)(scope, receive, stamped)
+        except Exception as error:  # noqa: BLE001 - a bug must leave as a bare 500, and its message in no log
+            _log.error("%s failed: %s", call.request_id, place_of(error))
+            if not status:
+                await self._problems.of_error(KovraError(), call.request_id)(scope, receive, stamped)
+        finally:
+            IN_FLIGHT.dec()
+            route = getattr(scope.get("route"), "path", "none")
+            LATENCY.labels(scope["method"], route, status).observe(time.perf_counter() - started_at)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, call: Call, headers: dict[bytes, bytes]) -> None:
+        path: str = scope["path"]
+        check_path(self._entry, self._directory, path)
+        region = headers.get(b"kovra-region")
+        if region is not None:
+            check_header(self._entry, self._directory, region.decode("latin-1"))
+            call.region_named = True
+        limit = RAIL_BODY_MAX_BYTES if path.startswith(RAIL_PREFIX) else BODY_MAX_BYTES
+        length = headers.get(b"content-length")
+        if length is None:
+            receive = _counted(receive, limit)
+        elif not length.isdigit() or int(length) > limit:
+            raise BodyTooLarge(f"This address takes {limit} bytes at most.")
+        await self._app(scope, receive, send)
+
+    def _request_id(self, given: bytes | None) -> str:
+        """The router's id where it gave one, else a new one."""
+        if given is not None:
+            try:
+                return parse(given.decode("latin-1"), "req").text
+            except MalformedId:
+                pass
+        return mint("req", self._entry.name)
+
+
+_READ = frozenset({b"kovra-request-id", b"kovra-region", b"content-length"})
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """A body without an announced length is counted as it comes."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise HTTPException(BodyTooLarge.status)
+        return message
+
+    return counted

@@ -1,0 +1,82 @@
+"""Idempotency-Key at the door: required where money moves, honoured wherever it is sent.
+
+What is kept under a key is the id of what was made, never the answer's text, which may hold personal data or a secret: a
+replay reads the resource again. (Transfers keep their own answers, in the commit of the payment; cells/transfers.)
+"""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.backends.postgres import Connection, tenant_transaction
+from cells.idempotency import store
+from cells.idempotency.answer import Answer, IdempotencyConflict, RequestInFlight
+from cells.idempotency.store import Claim
+from residency.ids import mint
+from router.api.call import Json, call_of
+from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
+from router.api.parts import parts_of
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Made(NamedTuple):
+    """Something that a request made: its id and how it is shown."""
+
+    resource_id: str
+    body: dict[str, Any]
+
+
+def optional_key(request: Request) -> str | None:
+    """Raises IdempotencyKeyInvalid."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and _KEY.fullmatch(key) is None:
+        raise IdempotencyKeyInvalid
+    return key
+
+
+def required_key(request: Request) -> str:
+    """Raises IdempotencyKeyMissing, IdempotencyKeyInvalid."""
+    key = optional_key(request)
+    if key is None:
+        raise IdempotencyKeyMissing
+    return key
+
+
+async def created(
+    request: Request,
+    operation: str,
+    make: Callable[[Connection], Awaitable[Made]],
+    again: Callable[[Connection, str], Awaitable[dict[str, Any]]],
+) -> Response:
+    """Make a resource in one transaction, once per key if there is one: 201 with what was made.
+
+    Raises what `make` raises (then the key is free again), IdempotencyConflict, RequestInFlight.
+    """
+    parts, call, key = parts_of(request), call_of(request), optional_key(request)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        if key is None:
+            made = await make(connection)
+            call.resource_id = made.resource_id
+            return Json(made.body, 201)
+        claim_id = mint("req", parts.spec.name)
+        digest = hashlib.sha256(await request.body()).digest()
+        claim = Claim(call.tenant_id, operation, key, digest, claim_id)
+        [claimed] = await store.claim(connection, parts.region, [claim])
+        if claimed.first:
+            made = await make(connection)
+            await store.give(connection, parts.region, {claim_id: Answer(201, {"id": made.resource_id})})
+            call.resource_id = made.resource_id
+            return Json(made.body, 201)
+        if not claimed.same_request:
+            raise IdempotencyConflict
+        if claimed.answer is None:
+            raise RequestInFlight
+        call.resource_id = claimed.answer.body["id"]
+        return Json(await again(connection, call.resource_id), 201, {REPLAYED: "true"})

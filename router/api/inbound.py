@@ -1,0 +1,75 @@
+"""The door of the rails: what a scheme sends to this cell, answered once it is on record.
+
+The scheme signs with the connection's secret; it has no API key. The row is durable before the answer leaves, and the
+wallet is told after it: if it does not hear, the sweep tells it again.
+"""
+
+import asyncio
+import logging
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.wallets import Wallets
+from actors.workers.sweep import deposit_command
+from cells.backends.postgres import StoreUnavailable, transaction
+from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
+from cells.rails.inbound import build_answer, parse_inbound
+from cells.rails.rail import MessageInvalid, utc_now
+from cells.rails.registry import UnknownRail
+from cells.rails.store_collections import CollectionRow
+from cells.transfers.reception import receive
+from residency.errors import KovraError
+from router.api.errors import BodyTooLarge
+from router.api.openapi import Header, described, problem_responses
+from router.api.parts import parts_of
+
+_XML = "application/xml"
+_log = logging.getLogger("kovra.api.inbound")
+_HEADERS = (
+    Header(TIMESTAMP_HEADER, True, "Unix seconds, at most five minutes old", "^[0-9]{1,12}$"),
+    Header(SIGNATURE_HEADER, True, "HMAC-SHA-256 in hex over `timestamp.body`", "^[0-9a-f]{64}$"),
+)
+_telling: set[asyncio.Task[None]] = set()
+
+
+async def take_inbound(request: Request, rail: str) -> Response:
+    """A scheme's pacs.008, answered with a pacs.002. A repeat is answered as the first time."""
+    parts = parts_of(request)
+    settings = parts.spec.settings.schemes.get(rail)
+    if settings is None:
+        raise UnknownRail("This cell has no such rail.")
+    body = await request.body()
+    verify(settings.secret.encode(), request.headers, body, utc_now())
+    # Reading and checking the XML takes milliseconds of plain computing; other requests go on meanwhile.
+    came = await asyncio.to_thread(parse_inbound, rail, body)
+    async with transaction(parts.writer) as connection:
+        reception = await receive(connection, parts.spec.entry, parts.institution.vault, came, body)
+    if reception.open:
+        task = asyncio.create_task(_tell(parts.wallets, reception.open))
+        _telling.add(task)
+        task.add_done_callback(_telling.discard)
+    return Response(build_answer(rail, came, reception.refusals), media_type=_XML)
+
+
+async def _tell(wallets: Wallets, rows: list[CollectionRow]) -> None:
+    for reply in await wallets.ask_many([deposit_command(row) for row in rows]):
+        if isinstance(reply, KovraError):
+            _log.warning("a collection waits for the sweep: %s", reply.code)
+
+
+async def told() -> None:
+    """Wait for what is being told to wallets just now."""
+    await asyncio.gather(*_telling)
+
+
+def add_routes(app: FastAPI) -> None:
+    extra = described(None, _HEADERS)
+    extra["requestBody"] = {"required": True, "content": {_XML: {"schema": {"type": "string"}}}}
+    failures = problem_responses((SchemeSignatureInvalid, UnknownRail, MessageInvalid, BodyTooLarge, StoreUnavailable))
+    answered = {"description": "pacs.002", "content": {_XML: {"schema": {"type": "string"}}}}
+    app.add_api_route(
+        "/rails/{rail}/inbound", take_inbound, methods=["POST"], tags=["Rails"], summary="Money from a scheme",
+        responses={200: answered, **failures}, openapi_extra=extra, response_class=Response,
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""The OpenAPI 3.1 document: what FastAPI derives from the routes, with every failure of every route, and the shared headers."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from residency.errors import KovraError
+from router.api.problems import MEDIA_TYPE, Problem, Problems
+
+_COMPONENTS = "#/components/schemas/"
+_EXAMPLE_REQUEST = "req_eu1_06l2r0k8q5o7t3v1a9c4e6g8io"
+
+
+class Header(NamedTuple):
+    """A request header as the document describes it."""
+
+    name: str
+    required: bool
+    description: str
+    pattern: str
+
+    @property
+    def parameter(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "in": "header",
+            "required": self.required,
+            "description": self.description,
+            "schema": {"type": "string", "pattern": self.pattern},
+        }
+
+
+_KEY = "A name of your choice for this request: the same key and body again answer as the first time, and change nothing"
+KEY_REQUIRED = Header("Idempotency-Key", True, _KEY, "^[!-~]{1,255}$")
+KEY_OPTIONAL = Header("Idempotency-Key", False, _KEY, "^[!-~]{1,255}$")
+REGION_REQUIRED = Header("Kovra-Region", True, "The region that shall keep the data; or name it in the path", "^[A-Z]{2}$")
+
+_direct_bodies: dict[str, type[BaseModel]] = {}
+
+
+def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may fail in these ways, one example for each."""
+    by_status: dict[int, dict[str, type[KovraError]]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, {})[kind.code] = kind
+    problems = Problems("")
+    return {
+        status: {
+            "description": " · ".join(dict.fromkeys(kind.title for kind in found.values())),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": f"{_COMPONENTS}Problem"},
+                    "examples": {
+                        code: {"value": problems.document(kind, _EXAMPLE_REQUEST)} for code, kind in found.items()
+                    },
+                }
+            },
+        }
+        for status, found in sorted(by_status.items())
+    }
+
+
+def described(body: type[BaseModel] | None, headers: Sequence[Header]) -> dict[str, Any]:
+    """What FastAPI cannot see: the body of a route that reads it by itself, and the headers that a route reads."""
+    found: dict[str, Any] = {}
+    if headers:
+        found["parameters"] = [one.parameter for one in headers]
+    if body is not None:
+        _direct_bodies[body.__name__] = body
+        content = {"application/json": {"schema": {"$ref": _COMPONENTS + body.__name__}}}
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The whole document, made once."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    found = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
+    )
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    models: list[type[BaseModel]] = [Problem, *_direct_bodies.values()]
+    for model in models:
+        schema = model.model_json_schema(ref_template=_COMPONENTS + "{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    for path in found["paths"].values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                response.setdefault("headers", {})["Kovra-Request-Id"] = {
+                    "description": "Name it when you ask us about this request",
+                    "schema": {"type": "string"},
+                }
+    app.openapi_schema = found
+    return found

@@ -1,0 +1,132 @@
+"""The open parts that one API process works with."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from actors.deployment import Deployment
+from actors.on_ray import OnRay, RayConnection
+from actors.runtime import ActorUnavailable, Runtime
+from actors.wallets import Wallets
+from cells.audit.writer import AuditWriter
+from cells.backends.postgres import Pool, StoreUnavailable, open_pool, transaction
+from cells.cell import Institution, open_institution
+from cells.fx.ecb import EcbHistory
+from cells.fx.rates import RateSource
+from cells.spec import CellSpec
+from residency.errors import KovraError
+from router.api.auth import KeyRing
+from router.api.memory import QuoteWallets
+
+_API_CONNECTIONS = 8
+_WRITER_CONNECTIONS = 3
+_PROBE_EVERY_S = 5.0
+_PROBE_S = 1.0
+
+
+@dataclass(slots=True)
+class Health:
+    """What the last look at each part found: `up`, `down`, or `unknown` before the first look."""
+
+    postgres: str = "unknown"
+    actors: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`institution` has the API's role (one tenant per transaction). `writer` has the writer's, for what has no tenant yet: the
+    inbound gateway, the audit trail, public keys."""
+
+    institution: Institution
+    writer: Pool
+    runtime: Runtime
+    wallets: Wallets
+    audit: AuditWriter
+    keys: KeyRing
+    quote_wallets: QuoteWallets
+    rates: RateSource
+    health: Health = field(default_factory=Health)
+
+    @property
+    def spec(self) -> CellSpec:
+        return self.institution.spec
+
+    @property
+    def region(self) -> str:
+        return self.spec.region
+
+    @property
+    def pool(self) -> Pool:
+        return self.institution.pool
+
+
+def parts_of(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+def assemble(institution: Institution, writer: Pool, runtime: Runtime, wallets: Wallets) -> Parts:
+    """The parts that follow from these."""
+    spec = institution.spec
+    return Parts(
+        institution=institution,
+        writer=writer,
+        runtime=runtime,
+        wallets=wallets,
+        audit=AuditWriter(writer, spec.region, spec.name, lambda at: institution.keys.signer(spec.directory, at)),
+        keys=KeyRing(institution.pool, spec.region),
+        quote_wallets=QuoteWallets(institution.pool, spec.entry),
+        rates=EcbHistory(),
+    )
+
+
+@asynccontextmanager
+async def opened_parts(spec: CellSpec) -> AsyncIterator[Parts]:
+    """Open what the cell's settings name, and close it in reverse. Raises KeysInvalid, StoreUnavailable."""
+    institution = await open_institution(spec, "api", name="kovra-api", connections_max=_API_CONNECTIONS)
+    writer = await open_pool(spec.settings.postgres.writer, size_max=_WRITER_CONNECTIONS, name="kovra-api-writer")
+    runtime = OnRay(RayConnection.of(spec))
+    wallets = Deployment.of(spec).wallets(runtime)
+    parts = assemble(institution, writer, runtime, wallets)
+    # The first payment shall not wait for the rates to be read; nor for Ray, which the probe connects to.
+    await asyncio.to_thread(parts.rates.latest)
+    probing = asyncio.create_task(probe(parts))
+    try:
+        yield parts
+    finally:
+        probing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await probing
+        await wallets.close()
+        with contextlib.suppress(KovraError):
+            await parts.audit.close()
+        await runtime.close()
+        await writer.close()
+        await institution.close()
+
+
+async def probe(parts: Parts) -> None:
+    """Look at the parts every few seconds, for ever."""
+    while True:
+        await look(parts)
+        await asyncio.sleep(_PROBE_EVERY_S)
+
+
+async def look(parts: Parts) -> None:
+    """Look at each part once."""
+    try:
+        async with asyncio.timeout(_PROBE_S), transaction(parts.pool) as connection:
+            await connection.fetchval("select 1")
+        parts.health.postgres = "up"
+    except (StoreUnavailable, TimeoutError):
+        parts.health.postgres = "down"
+    try:
+        await parts.runtime.names()
+        parts.health.actors = "up"
+    except ActorUnavailable:
+        parts.health.actors = "down"

@@ -1,0 +1,138 @@
+"""A route that knows its caller: authenticate, then handle, then audit, then answer.
+
+Authentication comes before anything of the body is read, and the audit trail before the answer leaves: what a partner
+changed is on record, whatever the answer said.
+"""
+
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.audit.entry import Entry
+from cells.backends.postgres import StoreUnavailable
+from cells.parties.recipients import WrongRegion
+from cells.tenants.keys import InvalidKey
+from residency.directory import UnknownCell
+from residency.errors import KovraError
+from router.api.auth import require
+from router.api.call import Call, call_of
+from router.api.errors import BodyNotJson, BodyTooLarge, InvalidRequest, MediaTypeUnsupported, ScopeMissing
+from router.api.metrics import AUDIT
+from router.api.openapi import Header, described, problem_responses
+from router.api.parts import parts_of
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_BEARER = HTTPBearer(scheme_name="api_key", description="Your API key, `kv_sandbox_…` or `kv_live_…`", auto_error=False)
+_ALWAYS = (InvalidKey, ScopeMissing, WrongRegion, UnknownCell, StoreUnavailable, KovraError)
+_WITH_BODY = (BodyNotJson, BodyTooLarge, MediaTypeUnsupported, InvalidRequest)
+
+
+class PartnerRoute(APIRoute):
+    """A route for keys with `scope`. A method other than GET is audited."""
+
+    scope: ClassVar[str]
+    direct: ClassVar[bool] = False
+
+    def get_route_handler(self) -> Handler:
+        # `direct`: the endpoint reads the request itself, and FastAPI's solving of parameters is spared.
+        handle: Handler = self.endpoint if self.direct else super().get_route_handler()
+        (method,) = self.methods or {"GET"}
+        action = f"{method} {self.path}"
+        reading = method == "GET"
+        takes_json = self.body_field is not None
+
+        async def called(request: Request) -> Response:
+            parts, call = parts_of(request), call_of(request)
+            call.caller = await parts.keys.caller(request.headers.get("authorization"))
+            require(call.caller, self.scope, reading=reading)
+            if takes_json and not _is_json(request):
+                raise MediaTypeUnsupported
+            if reading:
+                return await handle(request)
+            try:
+                response = await handle(request)
+            except (KovraError, RequestValidationError) as error:
+                status = error.status if isinstance(error, KovraError) else InvalidRequest.status
+                await _audit(request, call, action, status)
+                raise
+            await _audit(request, call, action, response.status_code)
+            return response
+
+        return called
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+async def _audit(request: Request, call: Call, action: str, status: int) -> None:
+    assert call.caller is not None
+    started_at = time.perf_counter()
+    entry = Entry(
+        at=datetime.now(UTC),
+        actor=call.caller.key_id,
+        tenant_id=call.tenant_id,
+        action=action,
+        resource_id=call.resource_id,
+        outcome=str(status),
+        request_id=call.request_id,
+    )
+    await parts_of(request).audit.append(entry)
+    AUDIT.observe(time.perf_counter() - started_at)
+
+
+class Resource:
+    """Adds the routes of one resource to the application. `noun` is the scope that its keys need."""
+
+    def __init__(self, app: FastAPI, noun: str, tag: str) -> None:
+        self._router: APIRouter = app.router
+        self._tag = tag
+        self._routes = {
+            direct: type(f"{noun.title()}Route", (PartnerRoute,), {"scope": noun, "direct": direct}) for direct in (False, True)
+        }
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        summary: str,
+        model: type[BaseModel] | None,
+        status: int = 200,
+        errors: tuple[type[KovraError], ...] = (),
+        direct_body: type[BaseModel] | None = None,
+        headers: tuple[Header, ...] = (),
+    ) -> None:
+        """One route. `direct_body`: the model that the endpoint reads by itself. `headers`: those that it reads."""
+        body_errors = _WITH_BODY if method == "POST" else (InvalidRequest,)
+        self._router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            summary=summary,
+            tags=[self._tag],
+            response_model=model,
+            status_code=status,
+            responses=problem_responses((*_ALWAYS, *body_errors, *errors)),
+            dependencies=[Security(_BEARER)],
+            route_class_override=self._routes[direct_body is not None],
+            openapi_extra=described(direct_body, headers),
+            response_class=_JsonDescribed if model is not None else Response,
+        )
+
+
+class _JsonDescribed(Response):
+    media_type = "application/json"
+

@@ -1,0 +1,91 @@
+"""What the resources' shapes share: strict bodies, money, text that a database and a rail can hold, pages."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cells.kit.money import InvalidAmount, currency_of, format_amount, parse_amount
+from residency.classes import Confidential, Public
+from residency.errors import KovraError
+from residency.ids import MalformedId, parse
+from router.api.problems import invalid
+
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+PAGE_MAX = 100
+
+
+class Shape(BaseModel):
+    """A request body: what it does not know it refuses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _printable(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+        raise ValueError("it holds control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+# Ids are checked where they are looked up; here only that they are words of at most the length of a recipient's token.
+IdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,160}$")]
+
+
+class Money(Shape):
+    """An amount in major units of `currency`, as a decimal string: never a number."""
+
+    value: Annotated[str, Confidential] = Field(
+        max_length=32, examples=["1250.00"], json_schema_extra={"pattern": r"^[0-9]{1,14}(\.[0-9]{1,2})?$"}
+    )
+    currency: Annotated[CurrencyCode, Public] = Field(examples=["EUR"])
+
+
+def minor_of(amount: Money, pointer: str) -> int:
+    """Minor units. Raises UnknownCurrency, InvalidAmount, each pointing below `pointer`."""
+    currency_of(amount.currency, f"{pointer}/currency")
+    if _PLAIN.fullmatch(amount.value) is None:
+        raise InvalidAmount('Write the amount as a plain decimal string, such as "1250.00".', pointer=f"{pointer}/value")
+    return parse_amount(amount.value, amount.currency, f"{pointer}/value")
+
+
+def money(minor: int, currency: str) -> dict[str, str]:
+    """Minor units as the API writes them."""
+    return {"value": format_amount(minor, currency), "currency": currency}
+
+
+def stamp(at: datetime) -> str:
+    """An instant as the API writes it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(model: type[Model], body: bytes) -> Model:
+    """A body, parsed and checked in one pass. Raises BodyNotJson, InvalidRequest."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def checked_id(text: str, kind: str, missing: KovraError) -> str:
+    """An id of that kind, or `missing` is raised: what is no id of the kind is nobody's."""
+    try:
+        return parse(text, kind).text
+    except MalformedId:
+        raise missing from None
+
+
+Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
+Cursor = Annotated[str | None, Field(max_length=160, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+def page(rows: list[dict[str, Any]], limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of a list. `cursor` leads to the next one; None when this is the last."""
+    return {"data": rows, "next_cursor": cursor if len(rows) == limit else None}

@@ -1,0 +1,209 @@
+"""Quotes: a price locked for ten minutes, in the region of the wallet that will pay."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.backends.postgres import Connection, tenant_transaction
+from cells.fx.fees import fee_for
+from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
+from cells.fx.quotes import NewQuote, Quote, UnknownQuote
+from cells.fx.rates import RateMissing
+from cells.fx.store import find_quotes, lock_quotes
+from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
+from cells.kit.money import InvalidAmount, UnknownCurrency, currency_of
+from cells.rails import registry
+from cells.rails.profile import RailProfile
+from cells.tenants.tenant import Tenant
+from cells.tenants.tiers import tier
+from residency.classes import Confidential, Public
+from residency.directory import Directory
+from residency.errors import KovraError
+from residency.ids import mint
+from router.api.call import Json, call_of
+from router.api.errors import IdempotencyKeyInvalid, NoRail, RailCannotPay
+from router.api.idempotency import Made, created
+from router.api.openapi import KEY_OPTIONAL
+from router.api.parts import Parts, parts_of
+from router.api.region import check_currency
+from router.api.routes import Resource
+from router.api.shapes import CurrencyCode, Money, Shape, checked_id, minor_of, money, stamp
+
+OPERATION = "quotes.create"
+_FORMS = [["source", "target_currency"], ["target", "source_currency"]]
+
+
+class QuoteNew(Shape):
+    """Fix what leaves the wallet (`source` and `target_currency`) or what arrives (`target` and `source_currency`)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": list[JsonValue](form)} for form in _FORMS],
+            "examples": [{"source": {"value": "1000.00", "currency": "EUR"}, "target_currency": "IDR"}],
+        }
+    )
+
+    source: Annotated[Money | None, Confidential] = None
+    target_currency: Annotated[CurrencyCode | None, Public] = None
+    target: Annotated[Money | None, Confidential] = None
+    source_currency: Annotated[CurrencyCode | None, Public] = None
+
+    @model_validator(mode="after")
+    def _one_side(self) -> Self:
+        if sorted(self.model_fields_set) not in [sorted(form) for form in _FORMS]:
+            raise ValueError("give source and target_currency, or target and source_currency")
+        if None in (getattr(self, name) for name in self.model_fields_set):
+            raise ValueError("leave out what you do not fix, rather than sending null")
+        return self
+
+
+class MarginShown(BaseModel):
+    """The exchange margin: basis points of what is converted, and the amount."""
+
+    bps: Annotated[int, Confidential]
+    amount: Annotated[Money, Confidential]
+
+
+class QuoteShown(BaseModel):
+    """A quote. `source` is all that leaves the wallet: principal, margin and fee."""
+
+    id: Annotated[str, Public]
+    status: Annotated[Literal["open", "used", "expired"], Public]
+    fixed_side: Annotated[Literal["source", "target"], Public]
+    source: Annotated[Money, Confidential]
+    target: Annotated[Money, Confidential]
+    rate: Annotated[str, Public] = Field(description="Mid-market: major units of the target for one of the source")
+    rate_as_of: Annotated[date, Public]
+    rate_source: Annotated[str, Public]
+    principal: Annotated[Money, Confidential]
+    margin: Annotated[MarginShown, Confidential]
+    fee: Annotated[Money, Confidential]
+    rail: Annotated[str, Public] = Field(description="The rail that will pay out")
+    transfer_id: Annotated[str | None, Public]
+    created_at: Annotated[datetime, Public]
+    expires_at: Annotated[datetime, Public]
+
+
+def shown(quote: Quote, now: datetime) -> dict[str, Any]:
+    """A quote as the API writes it."""
+    used = quote.transfer_id is not None
+    source, target = quote.source_currency, quote.target_currency
+    return {
+        "id": quote.quote_id,
+        "status": "used" if used else "open" if quote.expires_at > now else "expired",
+        "fixed_side": quote.side,
+        "source": money(quote.source_minor, source),
+        "target": money(quote.target_minor, target),
+        "rate": quote.rate,
+        "rate_as_of": quote.rate_as_of.isoformat(),
+        "rate_source": quote.rate_origin,
+        "principal": money(quote.principal_minor, source),
+        "margin": {"bps": quote.margin_bps, "amount": money(quote.margin_minor, source)},
+        "fee": money(quote.fee_minor, source),
+        "rail": quote.rail,
+        "transfer_id": quote.transfer_id,
+        "created_at": stamp(quote.created_at),
+        "expires_at": stamp(quote.expires_at),
+    }
+
+
+def rail_for(directory: Directory, currency: str) -> RailProfile:
+    """The rail that pays out in a currency, in the region that holds it. Raises NoRail."""
+    region = directory.region_of_currency.get(currency)
+    for cell in directory.regions.get(region or "", ()):
+        for name in cell.rails:
+            profile = registry.profile_of(name)
+            if profile.currency == currency:
+                return profile
+    raise NoRail(f"No rail pays out in {currency} yet.")
+
+
+def _wanted(parts: Parts, asked: QuoteNew) -> tuple[Side, int, str, str, str]:
+    """(side, minor units, source currency, target currency, pointer to the amount). Raises what a bad wish deserves."""
+    entry, directory = parts.spec.entry, parts.spec.directory
+    if asked.source is not None and asked.target_currency is not None:
+        source, target = asked.source.currency, asked.target_currency
+        pointers = ("/source/currency", "/target_currency")
+    else:
+        assert asked.target is not None
+        assert asked.source_currency is not None
+        source, target = asked.source_currency, asked.target.currency
+        pointers = ("/source_currency", "/target/currency")
+    currency_of(source, pointers[0])
+    currency_of(target, pointers[1])
+    check_currency(entry, directory, source, pointers[0])
+    if source not in entry.currencies:
+        raise NoRail(f"No wallet can be held in {source} yet.", pointer=pointers[0])
+    fixed, side, pointer = (asked.source, "source", "/source") if asked.source else (asked.target, "target", "/target")
+    assert fixed is not None
+    return ("source" if side == "source" else "target"), minor_of(fixed, pointer), source, target, pointer
+
+
+def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> tuple[Price, RailProfile]:
+    """The price of a wish, by today's rates and the tenant's terms."""
+    side, amount, source, target, pointer = _wanted(parts, asked)
+    target_pointer = "/target/currency" if side == "target" else "/target_currency"
+    try:
+        rail = rail_for(parts.spec.directory, target)
+    except NoRail as error:
+        raise NoRail(error.detail, pointer=target_pointer) from None
+    rate = parts.rates.latest().rate(source, target)
+    margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
+    try:
+        found = price(rate, side, amount, margin_bps, fee_for(source, target, rail.name))
+    except (AmountTooSmall, AmountTooLarge, AmountNotPayable) as error:
+        raise type(error)(error.detail, pointer=f"{pointer}/value") from None
+    objection = rail.objection(found.target_minor, target)
+    if objection is not None:
+        code, text = objection
+        arrives = money(found.target_minor, target)["value"]
+        raise RailCannotPay(f"{arrives} {target} would arrive. {text}", pointer=f"{pointer}/value", reason_code=code)
+    return found, rail
+
+
+async def create_quote(request: Request, body: QuoteNew) -> Response:
+    """Lock a price for ten minutes. The quote pays one transfer, once."""
+    parts, call = parts_of(request), call_of(request)
+    found, rail = priced(parts, call.tenant, body)
+
+    async def make(connection: Connection) -> Made:
+        new = NewQuote(mint("qt", parts.spec.name), call.tenant_id, rail.name, found)
+        [quote] = await lock_quotes(connection, parts.region, [new])
+        return Made(quote.quote_id, shown(quote, quote.created_at))
+
+    async def again(connection: Connection, quote_id: str) -> dict[str, Any]:
+        return shown((await find_quotes(connection, parts.region, [quote_id]))[quote_id], datetime.now(UTC))
+
+    response = await created(request, OPERATION, make, again)
+    parts.quote_wallets.note(call.tenant_id, call.resource_id, found.rate.source)
+    return response
+
+
+async def get_quote(request: Request, quote_id: str) -> Response:
+    """A quote, open, used or expired."""
+    parts, call = parts_of(request), call_of(request)
+    found = checked_id(quote_id, "qt", UnknownQuote())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        quote = (await find_quotes(connection, parts.region, [found])).get(found)
+    if quote is None:
+        raise UnknownQuote
+    return Json(shown(quote, datetime.now(UTC)))
+
+
+_ERRORS: tuple[type[KovraError], ...] = (
+    UnknownCurrency, InvalidAmount, NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay,
+    IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight,
+)  # fmt: skip
+
+
+def add_routes(app: FastAPI) -> None:
+    routes = Resource(app, "quotes", "Quotes")
+    routes.add(
+        "POST", "/v1/quotes", create_quote, summary="Lock a price", model=QuoteShown, status=201, errors=_ERRORS,
+        headers=(KEY_OPTIONAL,),
+    )  # fmt: skip
+    routes.add("GET", "/v1/quotes/{quote_id}", get_quote, summary="A quote", model=QuoteShown, errors=(UnknownQuote,))

@@ -1,0 +1,119 @@
+"""The sandbox: make money arrive as a scheme would bring it."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.wallet import UnknownWallet
+from cells.backends.postgres import tenant_transaction
+from cells.idempotency import store
+from cells.idempotency.answer import Answer, IdempotencyConflict
+from cells.idempotency.store import Claim
+from cells.kit.money import InvalidAmount, UnknownCurrency
+from cells.rails import registry
+from cells.rails.console import ConsoleRefused, SchemeConsole, wallet_account
+from cells.rails.rail import Party, RailUnavailable
+from cells.tenants.tenant import Wallet
+from residency.classes import Confidential, Public
+from residency.ids import mint
+from router.api.call import Json, call_of
+from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, NoRail, RailCannotPay, SandboxOnly
+from router.api.idempotency import REPLAYED, required_key
+from router.api.openapi import KEY_REQUIRED
+from router.api.parts import Parts, parts_of
+from router.api.region import check_path
+from router.api.routes import Resource
+from router.api.shapes import IdText, Money, Shape, minor_of
+from router.api.v1.quotes import rail_for
+from router.api.v1.wallets import own_wallet
+
+OPERATION = "sandbox.deposits.create"
+# Who pays in. No one of that name, and no account: a sandbox reaches nobody.
+_DEPOSITOR = Party("Sandbox Depositor")
+
+
+class DepositNew(Shape):
+    """Money that shall arrive in a wallet, in its currency."""
+
+    wallet_id: Annotated[IdText, Public]
+    amount: Annotated[Money, Confidential]
+
+
+class DepositShown(BaseModel):
+    """The scheme sends the money now; `wallet.credited` tells of its arrival."""
+
+    wallet_id: Annotated[str, Public]
+    amount: Annotated[Money, Confidential]
+    rail: Annotated[str, Public]
+    scheme_reference: Annotated[str, Public]
+
+
+async def create_deposit(request: Request, body: DepositNew) -> Response:
+    """Have the sandbox's scheme send money to a wallet's account number, as a real inbound credit."""
+    parts, call, key = parts_of(request), call_of(request), required_key(request)
+    if not parts.spec.settings.sandbox or call.tenant.environment != "sandbox":
+        raise SandboxOnly
+    check_path(parts.spec.entry, parts.spec.directory, body.wallet_id)
+    wallet = await own_wallet(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
+    amount = minor_of(body.amount, "/amount")
+    if body.amount.currency != wallet.currency:
+        raise InvalidAmount(f"The wallet holds {wallet.currency}.", pointer="/amount/currency")
+    rail = _rail_of(parts, wallet, amount)
+    # The same key names the same credit at the scheme, so that a repeat after a crash at any line changes nothing.
+    reference = "SBX" + hashlib.sha256(f"{call.tenant_id}|{key}".encode()).hexdigest()[:32]
+    call.resource_id = reference
+    shown = {
+        "wallet_id": wallet.wallet_id,
+        "amount": body.amount.model_dump(),
+        "rail": rail,
+        "scheme_reference": reference,
+    }
+    claim_id = mint("req", parts.spec.name)
+    digest = hashlib.sha256(await request.body()).digest()
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        [claimed] = await store.claim(
+            connection, parts.region, [Claim(call.tenant_id, OPERATION, key, digest, claim_id)]
+        )
+    if not claimed.same_request:
+        raise IdempotencyConflict
+    if claimed.answer is not None:
+        return Json(shown, 202, {REPLAYED: "true"})
+    await _collect(parts, rail, wallet, amount, reference)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await store.give(connection, parts.region, {claimed.resource_id: Answer(202, {"id": reference})})
+    return Json(shown, 202)
+
+
+def _rail_of(parts: Parts, wallet: Wallet, amount: int) -> str:
+    """The rail that brings the wallet's currency. Raises NoRail, RailCannotPay."""
+    profile = rail_for(parts.spec.directory, wallet.currency)
+    if profile.name not in parts.spec.settings.schemes:
+        raise NoRail(f"No rail brings {wallet.currency} to this cell.", pointer="/wallet_id")
+    objection = profile.objection(amount, wallet.currency)
+    if objection is not None:
+        raise RailCannotPay(objection[1], pointer="/amount/value", reason_code=objection[0])
+    return profile.name
+
+
+async def _collect(parts: Parts, rail: str, wallet: Wallet, amount: int, reference: str) -> None:
+    settings = parts.spec.settings.schemes[rail]
+    connection = registry.connection_to(rail, parts.spec.entry.number, settings.url, settings.secret)
+    account = wallet_account(registry.profile_of(rail).account_form, wallet.account_number)
+    async with SchemeConsole(connection) as console:
+        await console.collect(amount, wallet.currency, account, _DEPOSITOR, scheme_reference=reference)
+
+
+def add_routes(app: FastAPI) -> None:
+    routes = Resource(app, "sandbox", "Sandbox")
+    routes.add(
+        "POST", "/v1/sandbox/deposits", create_deposit, summary="Make money arrive", model=DepositShown, status=202,
+        errors=(
+            IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, UnknownWallet, UnknownCurrency,
+            InvalidAmount, NoRail, RailCannotPay, ConsoleRefused, RailUnavailable,
+        ),
+        headers=(KEY_REQUIRED,),
+    )  # fmt: skip

@@ -1,0 +1,219 @@
+"""Transfers: the payment itself. Creating one is the hot path, and does by itself what FastAPI would do for it."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.mailbox import MailboxFull
+from actors.runtime import ActorUnavailable, DeadlineMissed
+from actors.wallet import UnknownWallet
+from cells.backends.postgres import Record, tenant_transaction
+from cells.fx.quotes import QuoteExpired, QuoteUsed, UnknownQuote
+from cells.idempotency.answer import Answer, IdempotencyConflict, RequestInFlight
+from cells.kit.command import Command
+from cells.limits.limits import LimitExceeded
+from cells.parties.payers import UnknownPayer
+from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
+from cells.transfers import personal, store
+from cells.transfers.machine import Leg, State, public
+from cells.transfers.origin_leg import OPERATION, Acceptance, QuoteMismatch, WalletNotOpen
+from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound, resource
+from residency.classes import Confidential, Personal, Public
+from residency.errors import KovraError
+from residency.ids import mint, parse
+from residency.travel_rule import TravelRuleIncomplete
+from router.api.call import Json, call_of
+from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, WalletMissing
+from router.api.idempotency import REPLAYED, required_key
+from router.api.openapi import KEY_REQUIRED
+from router.api.parts import Parts, parts_of
+from router.api.problems import Problems
+from router.api.region import elsewhere
+from router.api.routes import Resource
+from router.api.shapes import Cursor, IdText, Limit, Money, Shape, Text, checked_id, page, read, stamp
+
+MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
+
+
+class TransferNew(Shape):
+    """`reference` is the text that the recipient's bank shows; it is sealed as it arrives. `metadata` is yours, and shown in
+    webhooks: put nothing about a person in it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "quote_id": "qt_eu1_06l2r0k8q5o7t3v1a9c4e6g8io",
+                    "recipient_id": "rcp_id1_06l2r0k8q5o7t3v1a9c4e6g8io.IDR.…",
+                    "payer_id": "pyr_eu1_06l2r0k8q5o7t3v1a9c4e6g8io",
+                    "reference": "Invoice 4711",
+                }
+            ]
+        }
+    )
+
+    quote_id: Annotated[IdText, Public]
+    recipient_id: Annotated[IdText, Public]
+    payer_id: Annotated[IdText, Public]
+    reference: Annotated[Annotated[Text, StringConstraints(min_length=1, max_length=140)] | None, Personal] = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
+
+
+class TimelineShown(BaseModel):
+    """One step of a transfer's life."""
+
+    event: Annotated[str, Public]
+    status: Annotated[State, Public]
+    room: Annotated[str, Public] = Field(description="The part of the cell that learnt of it")
+    at: Annotated[datetime, Public]
+
+
+class TransferShown(BaseModel):
+    """A transfer. `source` is all that leaves the wallet; `target` what reaches the recipient's account."""
+
+    id: Annotated[str, Public]
+    status: Annotated[State, Public]
+    quote_id: Annotated[str | None, Public]
+    recipient_id: Annotated[str, Public]
+    payer_id: Annotated[str | None, Public]
+    source_wallet_id: Annotated[str, Public]
+    source: Annotated[Money, Confidential]
+    fee: Annotated[Money, Confidential]
+    margin: Annotated[Money, Confidential]
+    target: Annotated[Money, Confidential]
+    rail: Annotated[str, Public]
+    in_doubt: Annotated[bool, Public] = Field(description="The rail has not answered; it is being asked again")
+    reason_code: Annotated[str | None, Public] = Field(description="ISO 20022 code, when it was refused")
+    scheme_reference: Annotated[str | None, Confidential]
+    metadata: Annotated[dict[str, str], Confidential]
+    created_at: Annotated[datetime | None, Public]
+    updated_at: Annotated[datetime | None, Public]
+
+
+class TransferWithTimeline(TransferShown):
+    timeline: Annotated[list[TimelineShown], Public]
+
+
+class TransferPage(BaseModel):
+    """Newest first."""
+
+    data: Annotated[list[TransferShown], Confidential]
+    next_cursor: Annotated[str | None, Public]
+
+
+async def create_transfer(request: Request) -> Response:
+    """Pay a recipient with a quote. The same Idempotency-Key and body again answer as the first time, and pay once."""
+    parts, call = parts_of(request), call_of(request)
+    key = required_key(request)
+    raw = await request.body()
+    asked = read(TransferNew, raw)
+    tenant_id = call.tenant_id
+    _check_quote(parts, asked.quote_id)
+    wallet_id = await parts.quote_wallets.wallet_of(tenant_id, asked.quote_id)
+    transfer_id = mint("tr", parts.spec.name)
+    digest = hashlib.sha256(raw)
+    remittance = None
+    if asked.reference is not None:
+        remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, asked.reference)
+    body = Acceptance(
+        transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, digest.digest(), asked.metadata,
+        remittance,
+    )  # fmt: skip
+    command = Command(f"{tenant_id}:{OPERATION}:{key}:{digest.hexdigest()[:16]}", wallet_id, "accept", body)
+    return _answered(request, await parts.wallets.ask(command))
+
+
+def _check_quote(parts: Parts, quote_id: str) -> None:
+    """Raises UnknownQuote; WrongRegion for a quote of another cell, which is where its wallet is."""
+    checked_id(quote_id, "qt", UnknownQuote(pointer="/quote_id"))
+    other = parts.spec.directory.cells.get(parse(quote_id).cell)
+    if other is not None and other.name != parts.spec.name:
+        raise elsewhere(other, "/quote_id")
+
+
+def _answered(request: Request, answer: Answer) -> Response:
+    """What the wallet answered, for the first time or again."""
+    call = call_of(request)
+    if answer.problem:
+        problems = request.app.state.problems
+        assert isinstance(problems, Problems)
+        response = problems.of_answer(answer, call.request_id)
+    else:
+        call.resource_id = answer.body["id"]
+        response = Json(answer.body, answer.status)
+    if answer.replayed:
+        response.headers[REPLAYED] = "true"
+    return response
+
+
+async def list_transfers(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Your transfers that are paid from this region, newest first."""
+    parts, call = parts_of(request), call_of(request)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        found = await store.list_page(connection, parts.region, call.tenant_id, before_id=cursor, limit=limit)
+    return Json(page([resource(one) for one in found], limit, found[-1].transfer_id if found else None))
+
+
+async def get_transfer(request: Request, transfer_id: str) -> Response:
+    """A transfer with its timeline."""
+    parts, call = parts_of(request), call_of(request)
+    found = checked_id(transfer_id, "tr", TransferNotFound())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        transfer = _own((await store.read(connection, parts.region, [found])).get(found))
+        lines = await store.timeline(connection, parts.region, found)
+    return Json({**resource(transfer), "timeline": _timeline(lines)})
+
+
+async def cancel_transfer(request: Request, transfer_id: str) -> Response:
+    """Cancel a transfer that has not been instructed yet. Cancelling one that is cancelled changes nothing."""
+    parts, call = parts_of(request), call_of(request)
+    found = checked_id(transfer_id, "tr", TransferNotFound())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        transfer = _own((await store.read(connection, parts.region, [found])).get(found))
+    call.resource_id = found
+    command = Command(f"{found}:cancel:{call.request_id}", transfer.wallet_id, "cancel", found)
+    return _answered(request, await parts.wallets.ask(command))
+
+
+def _own(transfer: Transfer | None) -> Transfer:
+    """Raises TransferNotFound: a leg that pays for another cell is that cell's transfer."""
+    if transfer is None or transfer.leg is Leg.DESTINATION:
+        raise TransferNotFound
+    return transfer
+
+
+def _timeline(lines: Sequence[Record]) -> list[dict[str, Any]]:
+    return [
+        {"event": line["event"], "status": str(public(State(line["state"]))), "room": line["room"], "at": stamp(line["at"])}
+        for line in lines
+    ]
+
+
+_UNKNOWN_OUTCOME: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
+_CREATE_ERRORS: tuple[type[KovraError], ...] = (
+    IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownQuote, QuoteExpired, QuoteUsed,
+    QuoteMismatch, WalletMissing, UnknownWallet, WalletNotOpen, UnknownRecipient, WrongRecipientCurrency, UnknownPayer,
+    TravelRuleIncomplete, LimitExceeded, InsufficientFunds, *_UNKNOWN_OUTCOME,
+)  # fmt: skip
+
+
+def add_routes(app: FastAPI) -> None:
+    routes = Resource(app, "transfers", "Transfers")
+    routes.add(
+        "POST", "/v1/transfers", create_transfer, summary="Pay a recipient", model=TransferShown, status=202,
+        errors=_CREATE_ERRORS, direct_body=TransferNew, headers=(KEY_REQUIRED,),
+    )  # fmt: skip
+    routes.add("GET", "/v1/transfers", list_transfers, summary="Your transfers", model=TransferPage)
+    one = "/v1/transfers/{transfer_id}"
+    routes.add("GET", one, get_transfer, summary="A transfer", model=TransferWithTimeline, errors=(TransferNotFound,))
+    routes.add(
+        "POST", f"{one}/cancel", cancel_transfer, summary="Cancel a transfer", model=TransferShown,
+        errors=(TransferNotFound, TooLateToCancel, UnknownWallet, *_UNKNOWN_OUTCOME),
+    )  # fmt: skip

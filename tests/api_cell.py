@@ -1,0 +1,180 @@
+"""One cell's API over real databases, with its real actors in this process and the running scheme simulator as its rail."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from actors.deployment import Deployment
+from actors.in_process import InProcess
+from cells.backends.postgres import open_pool, transaction
+from cells.cell import found_cell, open_institution
+from cells.rails.connection import sign
+from cells.spec import CellSpec, load_spec
+from cells.tenants import store as tenants
+from cells.tenants.keys import SCOPES, mint_key
+from cells.tenants.tenant import ApiKey, NewWallet, Tenant, Wallet, mint_tenant
+from infra.local.home import Home
+from infra.local.keys import ensure_keys
+from infra.schemes.credits import SimulatedCredit, SimulatedDebtor, credit_message
+from residency.directory import OVERLAY, load_directory
+from router.api import inbound
+from router.api.app import create_app
+from router.api.auth import KeyRing
+from router.api.parts import Parts, assemble
+from tests.schemes import RunningSchemes
+from tests.servers import CellDatabase
+
+RAIL_SECRETS = {rail: f"secret of {rail}" for rail in ("sepa_instant", "faster_payments", "bi_fast")}
+REMEMBERED_S = 0.2
+
+
+@dataclass
+class ApiCell:
+    """`client` speaks as `tenant`, `other` as `stranger`; `anyone` without a key."""
+
+    spec: CellSpec
+    app: FastAPI
+    parts: Parts
+    runtime: InProcess
+    tenant: Tenant
+    stranger: Tenant
+    client: httpx.AsyncClient
+    other: httpx.AsyncClient
+    anyone: httpx.AsyncClient
+    wallets: Mapping[str, Wallet] = field(default_factory=dict)
+
+    async def key(self, tenant: Tenant, scopes: frozenset[str] = SCOPES) -> tuple[str, str]:
+        """A new key's text and id."""
+        minted = mint_key(self.spec.name, tenant.environment)
+        async with transaction(self.parts.writer) as connection:
+            stored = ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, scopes)
+            await tenants.add_keys(connection, self.spec.region, [stored])
+        return minted.text, minted.key_id
+
+    async def inbound(self, rail: str, credit: SimulatedCredit, *, secret: str | None = None) -> httpx.Response:
+        """A scheme's credit at the door, as the scheme would send it."""
+        body = credit_message(credit)
+        headers = sign((secret or RAIL_SECRETS[rail]).encode(), body, datetime.now(UTC))
+        answer = await self.anyone.post(f"/rails/{rail}/inbound", content=body, headers=headers)
+        await inbound.told()
+        return answer
+
+    async def fund(self, currency: str = "EUR", amount_minor: int = 500_000, rail: str = "sepa_instant") -> None:
+        """Money for the tenant's wallet, by the rail."""
+        account = self.wallets[currency].account_number
+        answer = await self.inbound(rail, credit_to({"iban": account}, amount_minor, currency))
+        assert answer.status_code == 200, answer.text
+
+    async def quote(self, value: str = "100.00", source: str = "EUR", target: str = "EUR") -> dict[str, Any]:
+        asked = {"source": {"value": value, "currency": source}, "target_currency": target}
+        answer = await self.client.post("/v1/quotes", json=asked)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def recipient(self, **more: Any) -> str:
+        headers = {"Kovra-Region": self.spec.region}
+        answer = await self.client.post("/v1/recipients", json={**RECIPIENT, **more}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def payer(self) -> str:
+        answer = await self.client.post("/v1/payers", json=PAYER, headers={"Kovra-Region": self.spec.region})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+RECIPIENT = {"currency": "EUR", "name": "Jürgen Weiß", "account": {"iban": "DE89370400440532013000"}}
+PAYER = {
+    "name": "Astrid Lindqvist-Marker",
+    "address": {"street": "Storgatan", "building_number": "12", "post_code": "22350", "town": "Lund", "country": "SE"},
+    "customer_number": "C-10021",
+    "document": {"type": "passport", "number": "P-88231177", "country": "SE"},
+}
+
+
+def credit_to(account: Mapping[str, str], amount_minor: int, currency: str = "EUR", **more: Any) -> SimulatedCredit:
+    debtor = SimulatedDebtor(name="Müller & Söhne GmbH", country="DE", account={"iban": "DE89370400440532013000"})
+    return SimulatedCredit(amount_minor=amount_minor, currency=currency, creditor_account=account, debtor=debtor, **more)
+
+
+def write_home(home: Home, cell: str, database: CellDatabase, schemes: RunningSchemes, sandbox: bool = True) -> CellSpec:
+    """The files that a cell's processes read, for a cell on a test database."""
+    directory = load_directory()
+    overlay = {name: {"addresses": {}, "keys": ensure_keys(home, name, datetime.now(UTC))} for name in directory.cells}
+    settings = {
+        "postgres": {role: getattr(database, role) for role in ("owner", "api", "writer", "ledger")},
+        "redis": "redis://nowhere",
+        "nats": {"url": "nats://nowhere", "seed": "none"},
+        "ray": {"address": "nowhere:0", "token_path": "/nowhere"},
+        "ledger": {"engine": "postgres"},
+        "schemes": {
+            rail: {"url": f"http://127.0.0.1:{schemes.port}/{rail}", "secret": RAIL_SECRETS[rail]}
+            for rail in directory.cell(cell).rails
+        },
+        "api": {"host": "127.0.0.1", "port": schemes.gateway_port},
+        "host": {"host": "127.0.0.1", "port": 1},
+        "sandbox": sandbox,
+    }
+    home.cell(cell).mkdir(parents=True, exist_ok=True)
+    (home.cell(cell) / "cell.json").write_text(json.dumps(settings))
+    (home.root / OVERLAY).write_text(json.dumps({"cells": overlay}, default=str))
+    return load_spec(cell, home.root)
+
+
+@asynccontextmanager
+async def open_api_cell(root: Path, database: CellDatabase, schemes: RunningSchemes) -> AsyncIterator[ApiCell]:
+    """eu-1 with two tenants, a key for each, and their EUR wallets. KOVRA_HOME must name `root`."""
+    spec = write_home(Home(root), "eu-1", database, schemes)
+    await found_cell(spec)
+    tenant, stranger = (mint_tenant(name, spec.entry, tier="growth") for name in ("Nusantara Pay", "Hanse Remit"))
+    runtime = InProcess()
+
+    @asynccontextmanager
+    async def opened(spec: CellSpec) -> AsyncIterator[Parts]:
+        institution = await open_institution(spec, "api", name="test-api", connections_max=8)
+        writer = await open_pool(spec.settings.postgres.writer, size_max=3, name="test-api-writer")
+        wallets = Deployment.of(spec).wallets(runtime)
+        parts = assemble(institution, writer, runtime, wallets)
+        # A short memory of keys, so that a test of revocation need not wait for the real one.
+        parts = Parts(**{**_fields(parts), "keys": KeyRing(institution.pool, spec.region, remembered_s=REMEMBERED_S)})
+        yield parts
+        await wallets.close()
+        await runtime.close()
+        await parts.audit.close()
+        await writer.close()
+        await institution.close()
+
+    app = create_app(spec, opened)
+    async with app.router.lifespan_context(app), _clients(app) as (client, other, anyone):
+        cell = ApiCell(spec, app, app.state.parts, runtime, tenant, stranger, client, other, anyone)
+        async with transaction(cell.parts.writer) as connection:
+            await tenants.create_tenants(connection, spec.region, [tenant, stranger])
+            wanted = [NewWallet(tenant.tenant_id, "EUR"), NewWallet(tenant.tenant_id, "SEK"), NewWallet(stranger.tenant_id, "EUR")]
+            opened_wallets = await tenants.open_wallets(connection, spec.entry, wanted)
+        cell.wallets = {one.currency: one for one in opened_wallets if one.tenant_id == tenant.tenant_id}
+        for speaker, whose in ((client, tenant), (other, stranger)):
+            text, _ = await cell.key(whose)
+            speaker.headers["Authorization"] = f"Bearer {text}"
+        yield cell
+
+
+@asynccontextmanager
+async def _clients(app: FastAPI) -> AsyncIterator[list[httpx.AsyncClient]]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    clients = [httpx.AsyncClient(transport=transport, base_url="http://eu-1.test", timeout=30) for _ in range(3)]
+    yield clients
+    for client in clients:
+        await client.aclose()
+
+
+def _fields(parts: Parts) -> dict[str, Any]:
+    return {name: getattr(parts, name) for name in Parts.__slots__}
+
+
