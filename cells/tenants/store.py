@@ -80,6 +80,19 @@ async def find_tenants(connection: Connection, region: str, tenant_ids: Sequence
     return {row["tenant_id"]: _tenant(row) for row in rows}
 
 
+async def list_tenants(connection: Connection, region: str, limit: int = 10_000) -> list[Tenant]:
+    """The tenants that this cell knows, oldest first (ids are time-ordered)."""
+    rows = await connection.fetch(
+        """
+        select tenant_id, name, home_region, home_cell, tier, owner_number, environment, placement,
+               agreed_margin_bps
+        from tenants where compliance_region = $1 and tenant_id like 'ten\\_%' order by created_at, tenant_id limit $2
+        """,
+        region, limit,
+    )  # fmt: skip
+    return [_tenant(row) for row in rows]
+
+
 async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) -> None:
     """Store new keys; a key that is stored already stays as it is."""
     # One array of text per column, but scopes: arrays of arrays must be rectangular, so scopes travel joined.

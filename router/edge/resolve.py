@@ -17,6 +17,9 @@ from residency.ids import KINDS, expand
 # Creating one of these sends personal data, which may only go to where it will stay: a default could be a leak.
 REGION_REQUIRED = frozenset({"/v1/recipients", "/v1/payers"})
 
+# The public keys of a tenant's webhooks differ by region, and are asked for without a key.
+_KEYS_PATH = "/.well-known/jwks.json"
+
 _ID_HEAD = re.compile(r"([a-z]{2,3})_([a-z]{2}[0-9]{1,4})_")
 _KEY_HEAD = re.compile(r"\b(?:kv_[a-z]+|key)_([a-z]{2}[0-9]{1,4})_")
 _PREFIX = re.compile(r"/([A-Za-z]{2}|[a-z]{2}-?[0-9]{1,4})(?=/|$)")
@@ -27,7 +30,7 @@ _VERSION = re.compile(r"v[0-9]+")
 class RegionRequired(KovraError):
     code = "region-required"
     status = 400
-    title = "Say in which region this shall be kept"
+    title = "Say which region this is about"
 
 
 class RegionsDisagree(KovraError):
@@ -82,7 +85,7 @@ def resolve(directory: Directory, asked: Asked) -> Resolved:
     home = _home_cell(asked.authorization)
     if named:
         return Resolved(_cell_for(directory, named, home), path, _region(directory, named))
-    if asked.method == "POST" and path.rstrip("/") in REGION_REQUIRED:
+    if path == _KEYS_PATH or (asked.method == "POST" and path.rstrip("/") in REGION_REQUIRED):
         regions = sorted(directory.regions)
         raise RegionRequired(
             f"Name the region in the path (/{regions[0].lower()}{path.rstrip('/')}) or in the Kovra-Region header; "

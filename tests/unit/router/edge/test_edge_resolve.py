@@ -129,3 +129,9 @@ def test_without_a_key_there_is_nobody_to_ask() -> None:
 def test_only_paths_are_paths() -> None:
     with pytest.raises(PathInvalid):
         _to("*", method="OPTIONS")
+
+
+def test_public_keys_are_a_regions_own() -> None:
+    with pytest.raises(RegionRequired):
+        _to("/.well-known/jwks.json", key="")
+    assert _to("/id/.well-known/jwks.json", key="") == ("id-1", "/.well-known/jwks.json", "ID")

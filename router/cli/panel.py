@@ -1,0 +1,48 @@
+"""What stands on the screen when the stack is up: addresses, the sandbox key, and three lines to paste."""
+
+from rich.panel import Panel
+from rich.table import Table
+
+from infra.local.record import StackStatus
+from router.cli.console import out, print_plain
+from router.cli.sandbox import Sandbox
+
+
+def show_panel(status: StackStatus, sandbox: Sandbox) -> None:
+    """For people; `curl` lines stand below the panel, unwrapped, so that they can be pasted."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("router", status.router_url)
+    table.add_row("API docs", f"{status.router_url}/docs")
+    table.add_row("sandbox tenant", sandbox.tenant.tenant_id)
+    for cell, engine in status.ledgers.items():
+        table.add_row(f"ledger {cell}", engine)
+    slowest = max(status.parts, key=lambda part: part.ready_after_s or 0.0)
+    table.add_row(
+        "parts", f"{len(status.parts)} ready; slowest: {slowest.cell}/{slowest.name} {slowest.ready_after_s or 0:.1f} s"
+    )
+    out.print(Panel(table, title="Kovra", expand=False))
+    for title, line in [("sandbox key", sandbox.key), *curl_lines(status.router_url, sandbox)]:
+        out.print(f"\n[bold]{title}[/]")
+        print_plain(line)
+    out.print("\n[dim]Ctrl-C stops everything; `kovra status` shows every part.[/]")
+
+
+def curl_lines(router_url: str, sandbox: Sandbox) -> list[tuple[str, str]]:
+    """(what it does, the line) of money that arrives, the wallets, and a price."""
+    auth = f"-H 'Authorization: Bearer {sandbox.key}'"
+    json = "-H 'Content-Type: application/json'"
+    source, target = _example(list(sandbox.wallets))
+    deposit = f'{{"wallet_id": "{sandbox.wallets[source]}", "amount": {{"value": "5000.00", "currency": "{source}"}}}}'
+    quote = f'{{"source": {{"value": "100.00", "currency": "{source}"}}, "target_currency": "{target}"}}'
+    once = '-H "Idempotency-Key: $(date +%s)"'
+    return [
+        ("a price, locked for ten minutes", f"curl -sS {auth} {json} -d '{quote}' {router_url}/v1/quotes"),
+        ("money arrives, by a simulated scheme", f"curl -sS {auth} {json} {once} -d '{deposit}' {router_url}/v1/sandbox/deposits"),
+        ("your wallets at home; a region in front, as in /id/v1/wallets, shows the others", f"curl -sS {auth} {router_url}/v1/wallets"),
+    ]  # fmt: skip
+
+
+def _example(currencies: list[str]) -> tuple[str, str]:
+    """From which wallet to which currency the lines go: euro to rupiah, where there are such wallets."""
+    source = "EUR" if "EUR" in currencies else currencies[0]
+    return source, "IDR" if "IDR" in currencies else currencies[-1]
