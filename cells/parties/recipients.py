@@ -112,7 +112,7 @@ class Recipients:
         live = {(row.tenant_id, row.recipient_id) for row in rows if row.deleted_at is None}
         verdicts = await self._standing.standing(connection, sorted(row_id for _, row_id in live))
         return {
-            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownRecipient(pointer="/recipient")
+            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownRecipient(pointer="/recipient_id")
             for pair in recipients
         }
 

@@ -111,7 +111,7 @@ class TokenVerifier:
         else:
             self._good.move_to_end(key)
         if check.currency is not None and check.currency != token.currency:
-            return WrongRecipientCurrency(f"That recipient is paid in {token.currency}.", pointer="/recipient")
+            return WrongRecipientCurrency(f"That recipient is paid in {token.currency}.", pointer="/recipient_id")
         return token
 
     def _verify_signature(self, check: TokenCheck) -> RecipientToken:
@@ -157,7 +157,7 @@ def _split(text: str) -> tuple[RecipientToken, Identifier, bytes]:
 def _unknown() -> UnknownRecipient:
     return UnknownRecipient(
         "The recipient is not one of yours. Use the id exactly as it was given at its creation.",
-        pointer="/recipient",
+        pointer="/recipient_id",
     )
 
 
