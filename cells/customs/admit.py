@@ -72,7 +72,7 @@ Admission = Admitted | Duplicate | Refused | Gap
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
     sha256: bytes
     opened: OpenedEnvelope | None
     reason: str = ""
@@ -99,7 +99,7 @@ async def admit(
         return []
     at = at or datetime.now(UTC)
     # Signatures and seals are checked before the lock is taken: they cost most, and need no state.
-    candidates: list[_Candidate] = []
+    candidates: list[Candidate] = []
     for data in envelopes:
         candidates.append(_examine(data, spec, keys, directory, at))
         if len(candidates) % YIELD_EVERY == 0:
@@ -111,7 +111,7 @@ async def admit(
         if authentic
         else {}
     )
-    register = _Register(
+    register = Register(
         spec=spec,
         at=at,
         moved={peer: (state.admitted_sequence, state.admitted_roll) for peer, state in corridors.items()},
@@ -153,21 +153,21 @@ async def _instructed(
     return await store.instructions(connection, spec, replies) if replies else {}
 
 
-def _examine(data: bytes, spec: CellSpec, keys: CellKeys, directory: Directory, at: datetime) -> _Candidate:
+def _examine(data: bytes, spec: CellSpec, keys: CellKeys, directory: Directory, at: datetime) -> Candidate:
     """Everything that can be judged from the bytes alone."""
     sha256 = hashlib.sha256(data).digest()
     try:
         opened = open_envelope(data, directory, here=spec.name, at=at)
     except EnvelopeRefused as refusal:
-        return _Candidate(sha256, None, refusal.reason, refusal.claimed)
+        return Candidate(sha256, None, refusal.reason, refusal.claimed)
     if isinstance(opened.message, Receipt) or opened.sequence == 0:
-        return _Candidate(sha256, None, "not-sequenced", opened.header)
+        return Candidate(sha256, None, "not-sequenced", opened.header)
     if not isinstance(opened.message, Instructed):
-        return _Candidate(sha256, opened)
+        return Candidate(sha256, opened)
     try:
         parties = unseal(opened, keys)
     except SealUnreadable:
-        return _Candidate(sha256, opened, faults=(SEALED_UNREADABLE,))
+        return Candidate(sha256, opened, faults=(SEALED_UNREADABLE,))
     wanted = demand(
         directory.cell(opened.from_cell).region,
         spec.region,
@@ -175,13 +175,13 @@ def _examine(data: bytes, spec: CellSpec, keys: CellKeys, directory: Directory, 
         opened.message.amount_minor,
     )
     missing = wanted.missing(crossed_fields(parties))
-    return _Candidate(
+    return Candidate(
         sha256, opened, parties=parties, faults=(f"{TRAVEL_RULE}:{'+'.join(missing)}",) if missing else ()
     )
 
 
 @dataclass(slots=True)
-class _Register:
+class Register:
     """The state that one batch of admissions moves, and the log entries it makes."""
 
     spec: CellSpec
@@ -193,7 +193,7 @@ class _Register:
     crossings: list[Crossing] = field(default_factory=list)
     owed: set[str] = field(default_factory=set)
 
-    def decide(self, candidate: _Candidate) -> Admission:
+    def decide(self, candidate: Candidate) -> Admission:
         opened = candidate.opened
         if opened is None:
             return self._refuse(candidate, candidate.reason, candidate.claimed)
@@ -236,7 +236,7 @@ class _Register:
         )
 
     def _refuse(
-        self, candidate: _Candidate, reason: str, claimed: Header | None, transfer_id: str = ""
+        self, candidate: Candidate, reason: str, claimed: Header | None, transfer_id: str = ""
     ) -> Refused:
         if candidate.sha256 not in self.recorded:
             self.recorded.add(candidate.sha256)

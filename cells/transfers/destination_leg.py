@@ -54,7 +54,7 @@ class Destination:
         reasons = await self._reasons(connection, new)
         wallets = await self._peer_wallets(connection, [message for _, message in new])
         legs = [
-            self._leg(one, message, wallets[message.origin_cell, message.currency], reasons.get(message.transfer_id))
+            leg_of(one, message, wallets[message.origin_cell, message.currency], reasons.get(message.transfer_id))
             for one, message in new
         ]
         await store.insert(connection, region, legs, "admitted", _ROOM)
@@ -110,27 +110,32 @@ class Destination:
         found = await tenants.find_wallets_of_tenants(connection, self.spec.region, list(wanted.values()))
         return {key: found[new].wallet_id for key, new in wanted.items()}
 
-    def _leg(self, one: Admitted, message: Instructed, wallet_id: str, reason: str | None) -> Transfer:
-        return Transfer(
-            transfer_id=message.transfer_id,
-            tenant_id=message.tenant_id,
-            leg=Leg.DESTINATION,
-            state=State.ADMITTED,
-            version=1,
-            wallet_id=wallet_id,
-            origin_cell=message.origin_cell,
-            destination_cell=message.destination_cell,
-            quote_id=None,
-            recipient_id=message.recipient_id,
-            payer_id=None,
-            source_currency=message.source_currency,
-            target_currency=message.currency,
-            principal=0,
-            margin=0,
-            fee=0,
-            target_amount=message.amount_minor,
-            recipient_fee=message.fee_minor,
-            rail=message.rail or "",
-            screening="clear" if reason is None else "block",
-            instruction_sha256=one.opened.sha256,
-        )
+
+def leg_of(one: Admitted, message: Instructed, wallet_id: str, reason: str | None) -> Transfer:
+    """The leg that an admitted instruction makes, in the correspondent wallet of its origin. Pure.
+
+    `reason` when it cannot be carried out, else None.
+    """
+    return Transfer(
+        transfer_id=message.transfer_id,
+        tenant_id=message.tenant_id,
+        leg=Leg.DESTINATION,
+        state=State.ADMITTED,
+        version=1,
+        wallet_id=wallet_id,
+        origin_cell=message.origin_cell,
+        destination_cell=message.destination_cell,
+        quote_id=None,
+        recipient_id=message.recipient_id,
+        payer_id=None,
+        source_currency=message.source_currency,
+        target_currency=message.currency,
+        principal=0,
+        margin=0,
+        fee=0,
+        target_amount=message.amount_minor,
+        recipient_fee=message.fee_minor,
+        rail=message.rail or "",
+        screening="clear" if reason is None else "block",
+        instruction_sha256=one.opened.sha256,
+    )

@@ -62,7 +62,7 @@ async def export_due(connection: Connection, gate: Gate, aside: Collection[str] 
     parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     at = datetime.now(UTC)
-    outbound = [_outbound(gate, one, parties, verdicts, at) for one in due]
+    outbound = [_outbound(one, parties, verdicts, at) for one in due]
     exported = await export(connection, gate.spec, gate.keys, gate.spec.directory, outbound, at=at)
     hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
     await store.keep_instruction_hashes(connection, region, hashes)
@@ -73,6 +73,26 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
     """Keep what instructed cells answered; the origin legs to act upon. Answers with a fault have no effect.
 
     The admission gate has checked that each comes from the cell that was instructed, and names the instruction's hash.
+    """
+    answers, amounts = answers_of(admitted)
+    if not answers:
+        return []
+    transfers = await store.load(connection, region, sorted(answers))
+    for transfer_id, settled_amount in amounts.items():
+        transfer = transfers[transfer_id]
+        if settled_amount != (transfer.target_currency, transfer.target_amount):
+            # Neither post nor void on it: somebody must look, and until then the hold stands.
+            _log.critical("%s was settled for another amount than it was instructed for", transfer_id)
+            del answers[transfer_id]
+    await store.keep_answers(connection, region, answers)
+    kept = await store.read(connection, region, list(answers))
+    return [one for one in kept.values() if one.leg is Leg.ORIGIN]
+
+
+def answers_of(admitted: Sequence[Admitted]) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, int]]]:
+    """What instructed cells answered, by transfer id, and the (currency, amount in minor units) of those that settled. Pure.
+
+    One with a fault says nothing.
     """
     answers: dict[str, dict[str, Any]] = {}
     amounts: dict[str, tuple[str, int]] = {}
@@ -94,18 +114,7 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
                     "reason_code": rejected.reason_code,
                     "at": rejected.rejected_at.isoformat(),
                 }
-    if not answers:
-        return []
-    transfers = await store.load(connection, region, sorted(answers))
-    for transfer_id, settled_amount in amounts.items():
-        transfer = transfers[transfer_id]
-        if settled_amount != (transfer.target_currency, transfer.target_amount):
-            # Neither post nor void on it: somebody must look, and until then the hold stands.
-            _log.critical("%s was settled for another amount than it was instructed for", transfer_id)
-            del answers[transfer_id]
-    await store.keep_answers(connection, region, answers)
-    kept = await store.read(connection, region, list(answers))
-    return [one for one in kept.values() if one.leg is Leg.ORIGIN]
+    return answers, amounts
 
 
 async def receipted(connection: Connection, region: str, peer: str, through: int) -> list[str]:
@@ -129,15 +138,20 @@ async def _verdicts(connection: Connection, gate: Gate, transfers: Sequence[Tran
 
 
 def _outbound(
-    gate: Gate, transfer: Transfer, parties: dict[str, SealedParties], verdicts: dict[str, Verdict], at: datetime
+    transfer: Transfer, parties: dict[str, SealedParties], verdicts: dict[str, Verdict], at: datetime
 ) -> Outbound:
     if transfer.leg is Leg.ORIGIN:
-        message = _instructed(transfer, verdicts[transfer.payer_id or ""], at)
+        message = instruction_of(transfer, verdicts[transfer.payer_id or ""], at)
         return Outbound(transfer.destination_cell, message, parties[transfer.transfer_id])
+    return Outbound(transfer.origin_cell, reply_of(transfer, at))
+
+
+def reply_of(transfer: Transfer, at: datetime) -> Settled | Rejected:
+    """What the instructed cell says of a destination leg that waits for export. Pure."""
     assert transfer.instruction_sha256 is not None, "a destination leg was admitted under an instruction"
     instruction_hash = transfer.instruction_sha256.hex()
     if transfer.state is State.SETTLED:
-        settled = Settled(
+        return Settled(
             transfer_id=transfer.transfer_id,
             instruction_hash=instruction_hash,
             currency=transfer.target_currency,
@@ -146,15 +160,13 @@ def _outbound(
             scheme_reference=_reference(transfer),
             settled_at=at,
         )
-        return Outbound(transfer.origin_cell, settled)
-    rejected = Rejected(
+    return Rejected(
         transfer_id=transfer.transfer_id,
         instruction_hash=instruction_hash,
         stage="destination" if transfer.state is State.DESTINATION_REJECTED else "rail",
         reason_code=transfer.reason_code or REASON_UNSPECIFIED,
         rejected_at=at,
     )
-    return Outbound(transfer.origin_cell, rejected)
 
 
 def _reference(transfer: Transfer) -> str:
@@ -163,7 +175,8 @@ def _reference(transfer: Transfer) -> str:
     return given if _CLEAR_REFERENCE.fullmatch(given) else end_to_end_id(transfer.transfer_id)
 
 
-def _instructed(transfer: Transfer, verdict: Verdict, at: datetime) -> Instructed:
+def instruction_of(transfer: Transfer, verdict: Verdict, at: datetime) -> Instructed:
+    """The clear part of what the destination is asked to do; `verdict`: what the payer was accepted under. Pure."""
     attestation = verdict.attestation
     return Instructed(
         transfer_id=transfer.transfer_id,

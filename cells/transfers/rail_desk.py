@@ -78,7 +78,7 @@ class JournalDesk:
     async def commands(self, answers: Sequence[tuple[str, Outcome]]) -> Sequence[Command]:
         async with transaction(self._pool) as connection:
             found = await transfers_store.read(connection, self._region, [one for one, _ in answers])
-        return [_command(found[transfer_id], outcome) for transfer_id, outcome in answers]
+        return [command_of(found[transfer_id], outcome) for transfer_id, outcome in answers]
 
     async def own_wallets(self) -> Sequence[str]:
         async with transaction(self._pool) as connection:
@@ -122,7 +122,7 @@ class JournalDesk:
         )
 
 
-def _command(transfer: Transfer, outcome: Outcome) -> Command:
+def command_of(transfer: Transfer, outcome: Outcome) -> Command:
     """The scheme's answer as its wallet is told of it; the id is made of transfer and answer, so a repetition is one."""
     transfer_id = transfer.transfer_id
     match outcome:
