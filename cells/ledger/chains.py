@@ -44,7 +44,6 @@ __all__ = [
 ]
 
 # --- collection
-# ------------------------------------------------------------------------------------------------------
 
 
 def collection_hold(payment: int, accounts: CollectionAccounts, amount: int, ledger: int, *, attempt: int = 1) -> Chain:
@@ -102,7 +101,6 @@ def collection_refuse(
 
 
 # --- cross-border, the paying cell
-# -----------------------------------------------------------------------------------
 
 
 def cross_border_hold(payment: int, accounts: OriginAccounts, terms: CrossBorderTerms, *, attempt: int = 1) -> Chain:
@@ -172,7 +170,6 @@ def cross_border_freeze(
 
 
 # --- cross-border, the cell that pays out
-# ----------------------------------------------------------------------------
 
 
 def destination_hold(
@@ -234,7 +231,6 @@ def destination_void(
 
 
 # --- in region
-# -------------------------------------------------------------------------------------------------------
 
 
 def in_region_hold(

@@ -19,32 +19,29 @@ from typing import Any, Protocol
 
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
-from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
 from cells.kit.command import Command, Reply, StaleEpoch
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chain import Chain
 from cells.ledger.entry import PostingResult
 from cells.ledger.ledger import Ledger
-from cells.ledger.submit import ChainResult, submit_chains
+from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
 from cells.transfers import collection_leg, store, wallet_view
 from cells.transfers.collection_leg import DepositOwed
-from cells.transfers.machine import Effect, Event, Leg, State
+from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Acceptance, Intent, Origin
 from cells.transfers.recovery import need_of
+from cells.transfers.replies import answers_to_keep, ledger_said, reply_to
 from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.transfer import (
     PEER_TENANT_PREFIX,
     Books,
     Contradiction,
-    InsufficientFunds,
     Told,
-    TooLateToCancel,
     Transfer,
     TransferNotFound,
-    resource,
 )
 from residency.directory import CellEntry
 from residency.errors import KovraError
@@ -163,7 +160,9 @@ class Saga:
         needs = await self._needs(connection, [*bodies.get("resume", {}).values(), *_found(intents)])
         told = [*turn.told.values(), *(Told(one, Event.CANCEL) for one in cancels.values()), *needs.told]
         turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
-        turn.step.now = needs.now | {one.transfer.transfer_id: one.transfer for one in intents if one.transfer} | turn.step.now
+        turn.step.now = (
+            needs.now | {one.transfer.transfer_id: one.transfer for one in intents if one.transfer} | turn.step.now
+        )
         new = [self._owed(one.transfer, Effect.HOLD) for one in intents if one.transfer] + needs.owed
         await journal(connection, region, new)
         turn.step.owed += new
@@ -204,7 +203,7 @@ class Saga:
         owed, deposits = turn.step.owed, turn.deposits
         chains = [one.chain for one in owed] + [chain for one in deposits for chain in one.chains]
         results = await submit_chains(self._ledger, chains)
-        told = [told for one, result in zip(owed, results, strict=False) for told in _said(one, result)]
+        told = [told for one, result in zip(owed, results, strict=False) for told in ledger_said(one, result)]
         closed = [
             (chain, PostingResult.CREATED if result.applied else result.reason)
             for chain, result in zip(chains, results, strict=True)
@@ -214,7 +213,7 @@ class Saga:
             await store.close_postings(connection, region, closed)
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             await collection_leg.close(connection, region, deposits, results[len(owed) :])
-            await idempotency.give(connection, region, _answers(owed, turn.step.now))
+            await idempotency.give(connection, region, answers_to_keep(owed, turn.step.now))
         turn.step.now = before.now | turn.step.now
         turn.step.refused = [*before.refused, *turn.step.refused]
         turn.submit |= {one.transfer_id: one for one in turn.step.submit}
@@ -223,7 +222,7 @@ class Saga:
     def _answer(self, turn: _Turn) -> None:
         refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}
         for index, transfer_id in turn.answering.items():
-            turn.replies[index] = _reply(turn.batch[index].name, turn.step.now.get(transfer_id), refused)
+            turn.replies[index] = reply_to(turn.batch[index].name, turn.step.now.get(transfer_id), refused)
         for index, told in turn.told.items():
             if told.transfer_id not in turn.step.now:
                 turn.replies[index] = TransferNotFound()
@@ -261,48 +260,6 @@ class Saga:
 def _account(wallet: Wallet) -> int:
     """W of a wallet."""
     return chart.wallet(wallet.owner_number, CURRENCIES[wallet.currency].number, wallet.qualifier)
-
-
-def _said(owed: Owed, result: ChainResult) -> list[Told]:
-    """The event that the ledger's word on a chain means. A refusal that cannot be is a bug, and is not papered over."""
-    transfer_id = owed.transfer.transfer_id
-    if result.applied:
-        match owed.effect:
-            case Effect.HOLD:
-                clear = owed.transfer.screening == "clear"
-                return [Told(transfer_id, Event.HELD if clear else Event.HELD_FOR_REVIEW)]
-            case Effect.POST:
-                return [Told(transfer_id, Event.POSTED)]
-            case Effect.VOID:
-                return [Told(transfer_id, Event.VOIDED)]
-            case Effect.FREEZE:
-                return [Told(transfer_id, Event.FROZEN)]
-    if owed.effect is Effect.HOLD and (result.lacks_funds or result.burnt):
-        return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"})]
-    _log.critical("the ledger refused %s of %s: %s", owed.effect, transfer_id, result.reason.name)
-    return []
-
-
-def _accepted(transfer: Transfer) -> Answer:
-    if transfer.state is State.REJECTED:
-        return answer_of_error(InsufficientFunds(transfer_id=transfer.transfer_id))
-    return Answer(202, resource(transfer))
-
-
-def _answers(owed: Sequence[Owed], now: Mapping[str, Transfer]) -> dict[str, Answer]:
-    """The answers to keep for partners' transfers whose hold has just been decided, by transfer id."""
-    decided = (now.get(one.transfer.transfer_id) for one in owed if one.effect is Effect.HOLD)
-    return {one.transfer_id: _accepted(one) for one in decided if one is not None and one.leg is not Leg.DESTINATION}
-
-
-def _reply(name: str, transfer: Transfer | None, refused: Mapping[tuple[str, Event], Transfer]) -> Reply:
-    if transfer is None:
-        return TransferNotFound()
-    if name == "accept":
-        return RequestInFlight() if transfer.state is State.CREATED else _accepted(transfer)
-    if (transfer.transfer_id, Event.CANCEL) in refused:
-        return TooLateToCancel()
-    return Answer(200, resource(transfer))
 
 
 def _found(intents: Sequence[Intent]) -> list[str]:

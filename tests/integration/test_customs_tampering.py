@@ -48,9 +48,7 @@ async def cross(eu: Customs, indonesia: Customs) -> None:
         ("delete from customs_log where position = 4", 4),
     ],
 )
-async def test_any_tampering_is_found_at_its_entry(
-    cell_database: Databases, statement: str, position: int
-) -> None:
+async def test_any_tampering_is_found_at_its_entry(cell_database: Databases, statement: str, position: int) -> None:
     databases: list[CellDatabase] = []
 
     def remember(region: str) -> CellDatabase:
@@ -64,7 +62,8 @@ async def test_any_tampering_is_found_at_its_entry(
         assert verify_chain(await read(eu), "eu-1", head) is None
         await as_superuser(databases[0], statement)
         found = verify_chain(await read(eu), "eu-1", head)
-        assert isinstance(found, Break) and found.sequence == position
+        assert isinstance(found, Break)
+        assert found.sequence == position
 
 
 async def test_an_export_verifies_offline_and_for_its_own_cell_only(cell_database: Databases) -> None:

@@ -2,191 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from actors.breaker import Breaker
-from actors.deployment import Deployment
-from actors.in_process import InProcess
 from actors.rail import RailFull
-from cells.kit.command import Command
 from cells.rails.desk import Submission
 from cells.rails.rail import (
-    Account,
     InDoubt,
     Outcome,
-    Party,
-    Payout,
     RailUnavailable,
     Refused,
     Settled,
-    transfer_id_of,
 )
-from cells.rails.registry import profile_of
-from residency.ids import mint
+from tests.rail_room import NOW, SETTLED, settle, silence, transfers, world
 from tests.waiting import until
-
-NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-SETTLED = Settled("scheme-1", NOW)
-FAST = {"inquiry_first_s": 0.002, "inquiry_last_s": 0.004, "retry_first_s": 0.002, "retry_last_s": 0.004}
-
-
-def silence() -> InDoubt:
-    return InDoubt(datetime.now(UTC))
-
-
-def settle(_: str) -> Outcome:
-    return SETTLED
-
-
-@dataclass
-class Scheme:
-    """A Rail whose answers a test decides. `profile` is SEPA Instant's: one payment a message."""
-
-    submitted: list[str] = field(default_factory=list)
-    inquired: list[str] = field(default_factory=list)
-    on_submit: Callable[[str], Outcome] = settle
-    on_inquire: Callable[[str], Outcome] = settle
-    before_submit: Callable[[str], Awaitable[None]] | None = None
-    profile: Any = field(default_factory=lambda: profile_of("sepa_instant"))
-
-    async def submit(self, payouts: Sequence[Payout]) -> Sequence[Outcome]:
-        ids = [payout.transfer_id for payout in payouts]
-        for one in ids:
-            if self.before_submit:
-                await self.before_submit(one)
-        self.submitted += ids
-        return [self.on_submit(one) for one in ids]
-
-    async def inquire(self, end_to_end_ids: Sequence[str]) -> Sequence[Outcome]:
-        ids = [transfer_id_of(one) for one in end_to_end_ids]
-        self.inquired += ids
-        return [self.on_inquire(one) for one in ids]
-
-    async def close(self) -> None:
-        return
-
-
-@dataclass
-class Record:
-    """The submissions table of the test, which outlives the actor."""
-
-    rows: dict[str, Submission] = field(default_factory=dict)
-    acknowledged: list[str] = field(default_factory=list)
-    told: list[tuple[str, Outcome]] = field(default_factory=list)
-    unopenable: set[str] = field(default_factory=set)
-    refusing_pushes: int = 0
-
-
-class Desk:
-    """A RailDesk over the test's scheme and record. Wallets are told through commands that the FolderHandler journals."""
-
-    def __init__(self, rail: Scheme, record: Record) -> None:
-        self.rail = rail
-        self.book = record
-
-    async def enqueue(self, transfer_ids: Sequence[str]) -> None:
-        for one in transfer_ids:
-            self.book.rows.setdefault(one, Submission(one, "queued"))
-
-    async def mark_asked(self, transfer_ids: Sequence[str]) -> Mapping[str, datetime]:
-        fresh = [one for one in transfer_ids if self.book.rows[one].state == "queued"]
-        now = datetime.now(UTC)
-        for one in fresh:
-            self.book.rows[one] = Submission(one, "asked", now)
-        return dict.fromkeys(fresh, now)
-
-    async def mark_queued(self, transfer_ids: Sequence[str]) -> None:
-        for one in transfer_ids:
-            self.book.rows[one] = Submission(one, "queued")
-
-    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> None:
-        for one, outcome in answers:
-            if outcome.final:
-                self.book.rows[one] = replace(self.book.rows[one], state="answered", outcome=outcome)
-
-    async def acknowledge(self, transfer_ids: Sequence[str]) -> None:
-        self.book.acknowledged += transfer_ids
-
-    async def unfinished(self, after: str, limit: int) -> Sequence[Submission]:
-        owed = [row for one, row in sorted(self.book.rows.items()) if one > after and one not in self.book.acknowledged]
-        return owed[:limit]
-
-    async def prepare(self, transfer_ids: Sequence[str]) -> Sequence[Payout | Refused]:
-        return [
-            Refused("AC01", "The account is gone.", NOW) if one in self.book.unopenable else payout(one)
-            for one in transfer_ids
-        ]
-
-    async def commands(self, answers: Sequence[tuple[str, Outcome]]) -> Sequence[Command]:
-        if self.book.refusing_pushes:
-            self.book.refusing_pushes -= 1
-            raise ConnectionError
-        self.book.told += answers
-        return [Command(f"{one}-{type(outcome).__name__}", "wallet", "told") for one, outcome in answers]
-
-    async def own_wallets(self) -> Sequence[str]:
-        return ()
-
-    async def close(self) -> None:
-        return
-
-
-def payout(transfer_id: str) -> Payout:
-    account = Account("iban", "DE02120300000000202051")
-    return Payout(transfer_id, 1_000, "EUR", Party("Payer"), Party("Payee", account))
-
-
-_DESKS: dict[str, Desk] = {}
-
-
-async def open_desk(cell: str, rail: str) -> Desk:
-    return _DESKS[cell]
-
-
-@dataclass
-class World:
-    runtime: InProcess
-    deployment: Deployment
-    scheme: Scheme
-    record: Record
-
-    async def submit(self, *transfer_ids: str) -> None:
-        await self.deployment.rails(self.runtime).submit("sepa_instant", transfer_ids)
-
-    async def restart(self) -> None:
-        await self.runtime.crash("rail-sepa_instant")
-
-    async def stats(self) -> Mapping[str, Any]:
-        handle = await self.runtime.spawn(self.deployment.rail_service("sepa_instant"))
-        return (await handle.described()).stats
-
-
-@asynccontextmanager
-async def world(folder: Path, **bounds: Any) -> AsyncIterator[World]:
-    scheme, record = Scheme(), Record()
-    _DESKS[str(folder)] = Desk(scheme, record)
-    deployment = Deployment(
-        str(folder),
-        handler="tests.actor_doubles:open_folder_handler",
-        desk=f"{__name__}:open_desk",
-        rail_bounds=tuple({**FAST, **bounds}.items()),
-    )
-    runtime = InProcess()
-    try:
-        yield World(runtime, deployment, scheme, record)
-    finally:
-        await runtime.close()
-
-
-def transfers(count: int) -> list[str]:
-    return [mint("tr", "eu-1") for _ in range(count)]
 
 
 async def test_a_payment_is_asked_once_settled_told_and_acknowledged(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""What the saga makes of others' words: the event that the ledger's answer means, and the answer that a partner gets. Pure."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
+from cells.kit.command import Reply
+from cells.ledger.submit import ChainResult
+from cells.transfers.machine import Effect, Event, Leg, State
+from cells.transfers.step import Owed
+from cells.transfers.transfer import InsufficientFunds, Told, TooLateToCancel, Transfer, TransferNotFound, resource
+
+_log = logging.getLogger("kovra.saga")
+
+
+def ledger_said(owed: Owed, result: ChainResult) -> list[Told]:
+    """The event that the ledger's word on a chain means. A refusal that cannot be is a bug, and is not papered over."""
+    transfer_id = owed.transfer.transfer_id
+    if result.applied:
+        match owed.effect:
+            case Effect.HOLD:
+                clear = owed.transfer.screening == "clear"
+                return [Told(transfer_id, Event.HELD if clear else Event.HELD_FOR_REVIEW)]
+            case Effect.POST:
+                return [Told(transfer_id, Event.POSTED)]
+            case Effect.VOID:
+                return [Told(transfer_id, Event.VOIDED)]
+            case Effect.FREEZE:
+                return [Told(transfer_id, Event.FROZEN)]
+    if owed.effect is Effect.HOLD and (result.lacks_funds or result.burnt):
+        return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"})]
+    _log.critical("the ledger refused %s of %s: %s", owed.effect, transfer_id, result.reason.name)
+    return []
+
+
+def accepted(transfer: Transfer) -> Answer:
+    """The answer to an acceptance that the ledger has decided."""
+    if transfer.state is State.REJECTED:
+        return answer_of_error(InsufficientFunds(transfer_id=transfer.transfer_id))
+    return Answer(202, resource(transfer))
+
+
+def answers_to_keep(owed: Sequence[Owed], now: Mapping[str, Transfer]) -> dict[str, Answer]:
+    """The answers to keep for partners' transfers whose hold has just been decided, by transfer id."""
+    decided = (now.get(one.transfer.transfer_id) for one in owed if one.effect is Effect.HOLD)
+    return {one.transfer_id: accepted(one) for one in decided if one is not None and one.leg is not Leg.DESTINATION}
+
+
+def reply_to(name: str, transfer: Transfer | None, refused: Mapping[tuple[str, Event], Transfer]) -> Reply:
+    """What a partner's command is answered with, now that the batch is through."""
+    if transfer is None:
+        return TransferNotFound()
+    if name == "accept":
+        return RequestInFlight() if transfer.state is State.CREATED else accepted(transfer)
+    if (transfer.transfer_id, Event.CANCEL) in refused:
+        return TooLateToCancel()
+    return Answer(200, resource(transfer))
