@@ -15,7 +15,7 @@ from cells.reconciliation.payments import orphan_findings, pair_findings
 from cells.reconciliation.report import Finding
 from cells.transfers.machine import Leg
 
-_PAGE = 5000
+_PAGE = 2000
 
 
 async def compare_legs(cells: Mapping[str, OpenCell]) -> tuple[list[Finding], Counter[str], set[str]]:

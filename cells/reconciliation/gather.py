@@ -25,8 +25,9 @@ from cells.spec import CellSpec
 from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.ids import compact, encode
 
-_LEDGER_PAGE = 8000
-_JOURNAL_PAGE = 5000
+# Small enough that whoever shares the event loop (the worker does) is held up for some 30 ms, not for a second.
+_LEDGER_PAGE = 2000
+_JOURNAL_PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,12 @@ records is shown as not checked.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +18,7 @@ from cells.reconciliation.reconcile import reconcile as reconcile_cells
 from cells.reconciliation.report import Report, Result, Status
 from cells.spec import CellSpec, home_path, load_spec
 from residency.directory import load_directory
-from residency.errors import KovraError
+from router.cli.console import out, print_json
 
 _POLL_S = 0.5
 # A person reads the first few; --json has them all.
@@ -32,22 +31,25 @@ _SHOWN = {
 }
 
 
+def register(app: typer.Typer) -> None:
+    app.command()(reconcile)
+
+
 def reconcile(
     cell: Annotated[list[str] | None, typer.Option(help="Only this cell; may be given several times.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     wait: Annotated[float, typer.Option(help="Wait up to this many seconds for what moves to come to rest.")] = 0.0,
 ) -> None:
-    """Check L1 to L10 over the running cells. Exits 1 when one of them is violated, 2 when a cell cannot be read."""
-    try:
-        names = cell or list(load_directory(home_path()).cells)
-        report = asyncio.run(settled([load_spec(name) for name in names], wait))
-    except KovraError as error:
-        Console(stderr=True).print(f"[red]{error.title}.[/] {error.detail or ''}")
-        raise typer.Exit(2) from error
+    """Check L1 to L10 over the running cells; exit status 1 when one of them is violated.
+
+    Raises StoreUnavailable, LedgerUnknown, SettingsInvalid, UnknownCell.
+    """
+    names = cell or list(load_directory(home_path()).cells)
+    report = asyncio.run(settled([load_spec(name) for name in names], wait))
     if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=2))
+        print_json(report.to_json())
     else:
-        Console().print(render(report))
+        out.print(render(report))
     raise typer.Exit(0 if report.ok else 1)
 
 

@@ -56,7 +56,8 @@ class Reconciled:
         """What is found of one invariant, which must be violated."""
         report = await self.report()
         result = next(one for one in report.results if one.invariant == invariant)
-        assert result.status is Status.VIOLATED and not report.ok, report.to_json()
+        assert result.status is Status.VIOLATED, report.to_json()
+        assert not report.ok
         return list(result.findings)
 
     async def tamper(self, cell: HandCell, statement: str, *values: object) -> None:

@@ -39,7 +39,8 @@ async def test_all_ten_hold_once_payments_of_every_ending_are_at_rest(cells: Rec
 
     report = await cells.report()
     assert set(statuses(report).values()) == {Status.HELD}, report.to_json()
-    assert report.ok and report.at_rest
+    assert report.ok
+    assert report.at_rest
 
 
 async def test_every_moment_of_a_payment_is_in_flight_and_none_is_a_fault(cells: Reconciled) -> None:
