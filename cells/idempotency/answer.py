@@ -22,15 +22,20 @@ class RequestInFlight(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answers. `replayed`: given before, under the same key. A problem's `body` is the error's own members."""
+    """What the API answers. `replayed`: given before, under the same key. A problem's `body` is the error's own members.
+
+    `resource_id`: what the request that was answered first makes or would have made, "" where nobody needs it; not kept. A
+    caller who minted another id has been given somebody else's first answer again (an actor may remember it).
+    """
 
     status: int
     body: Mapping[str, Any]
     replayed: bool = False
     problem: bool = False
+    resource_id: str = ""
 
 
-def answer_of_error(error: KovraError) -> Answer:
+def answer_of_error(error: KovraError, resource_id: str = "") -> Answer:
     """An expected failure as an answer that can be kept."""
     body = {
         "code": error.code,
@@ -41,7 +46,7 @@ def answer_of_error(error: KovraError) -> Answer:
         "pointer": error.pointer,
         "extra": error.extra,
     }
-    return Answer(error.status, body, problem=True)
+    return Answer(error.status, body, problem=True, resource_id=resource_id)
 
 
 def to_stored(answer: Answer) -> dict[str, Any]:

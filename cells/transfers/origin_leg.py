@@ -101,7 +101,8 @@ class Origin:
         refusals: dict[str, Answer] = {}
         for index, verdict in zip(fresh, decided, strict=True):
             if isinstance(verdict, KovraError):
-                refusals[asked[index][0].transfer_id] = answer = answer_of_error(verdict)
+                transfer_id = asked[index][0].transfer_id
+                refusals[transfer_id] = answer = answer_of_error(verdict, transfer_id)
                 intents[index] = Intent(answer=answer)
             else:
                 intents[index] = Intent(transfer=verdict)

@@ -10,10 +10,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from cells.backends.postgres import Pool, transaction
+from cells.spec import CellSpec
 from cells.tenants.keys import InvalidKey, check_key, parse_key
 from cells.tenants.store import find_keys
+from cells.tenants.tenant import Tenant
 from router.api.call import Caller
-from router.api.errors import ScopeMissing
+from router.api.errors import SandboxOnly, ScopeMissing
 
 REMEMBERED_S = 3.0
 _KEYS_MAX = 10_000
@@ -72,3 +74,9 @@ def require(caller: Caller, scope: str, *, reading: bool) -> None:
     if scope in caller.scopes or (reading and "read" in caller.scopes):
         return
     raise ScopeMissing(f"It needs the scope {scope}{' or read' if reading else ''}.", scope=scope)
+
+
+def need_sandbox(spec: CellSpec, tenant: Tenant) -> None:
+    """Raises SandboxOnly, unless both the cell and its caller are for trying out."""
+    if not spec.settings.sandbox or tenant.environment != "sandbox":
+        raise SandboxOnly

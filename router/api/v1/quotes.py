@@ -11,7 +11,7 @@ from starlette.responses import Response
 from cells.backends.postgres import Connection, tenant_transaction
 from cells.fx.fees import fee_for
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
-from cells.fx.quotes import NewQuote, Quote, UnknownQuote
+from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, UnknownQuote
 from cells.fx.rates import RateMissing
 from cells.fx.store import find_quotes, lock_quotes
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
@@ -24,8 +24,9 @@ from residency.classes import Confidential, Public
 from residency.directory import Directory
 from residency.errors import KovraError
 from residency.ids import mint
+from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
-from router.api.errors import IdempotencyKeyInvalid, NoRail, RailCannotPay
+from router.api.errors import IdempotencyKeyInvalid, NoRail, RailCannotPay, SandboxOnly
 from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
@@ -51,10 +52,13 @@ class QuoteNew(Shape):
     target_currency: Annotated[CurrencyCode | None, Public] = None
     target: Annotated[Money | None, Confidential] = None
     source_currency: Annotated[CurrencyCode | None, Public] = None
+    sandbox_lifetime_s: Annotated[int, Public] = Field(
+        default=QUOTE_LIFETIME_S, ge=1, le=QUOTE_LIFETIME_S, description="Sandbox only: run out sooner, to see what that is like"
+    )
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
-        if sorted(self.model_fields_set) not in [sorted(form) for form in _FORMS]:
+        if sorted(self.model_fields_set - {"sandbox_lifetime_s"}) not in [sorted(form) for form in _FORMS]:
             raise ValueError("give source and target_currency, or target and source_currency")
         if None in (getattr(self, name) for name in self.model_fields_set):
             raise ValueError("leave out what you do not fix, rather than sending null")
@@ -168,11 +172,13 @@ def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> tuple[Price, RailPr
 async def create_quote(request: Request, body: QuoteNew) -> Response:
     """Lock a price for ten minutes. The quote pays one transfer, once."""
     parts, call = parts_of(request), call_of(request)
+    if "sandbox_lifetime_s" in body.model_fields_set:
+        need_sandbox(parts.spec, call.tenant)
     found, rail = priced(parts, call.tenant, body)
 
     async def make(connection: Connection) -> Made:
         new = NewQuote(mint("qt", parts.spec.name), call.tenant_id, rail.name, found)
-        [quote] = await lock_quotes(connection, parts.region, [new])
+        [quote] = await lock_quotes(connection, parts.region, [new], lifetime_s=body.sandbox_lifetime_s)
         return Made(quote.quote_id, shown(quote, quote.created_at))
 
     async def again(connection: Connection, quote_id: str) -> dict[str, Any]:
@@ -196,7 +202,7 @@ async def get_quote(request: Request, quote_id: str) -> Response:
 
 _ERRORS: tuple[type[KovraError], ...] = (
     UnknownCurrency, InvalidAmount, NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay,
-    IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight,
+    IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, SandboxOnly,
 )  # fmt: skip
 
 

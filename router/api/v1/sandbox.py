@@ -20,6 +20,7 @@ from cells.rails.rail import Party, RailUnavailable
 from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
 from residency.ids import mint
+from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, NoRail, RailCannotPay, SandboxOnly
 from router.api.idempotency import REPLAYED, required_key
@@ -55,8 +56,7 @@ class DepositShown(BaseModel):
 async def create_deposit(request: Request, body: DepositNew) -> Response:
     """Have the sandbox's scheme send money to a wallet's account number, as a real inbound credit."""
     parts, call, key = parts_of(request), call_of(request), required_key(request)
-    if not parts.spec.settings.sandbox or call.tenant.environment != "sandbox":
-        raise SandboxOnly
+    need_sandbox(parts.spec, call.tenant)
     check_path(parts.spec.entry, parts.spec.directory, body.wallet_id)
     wallet = await own_wallet(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
     amount = minor_of(body.amount, "/amount")

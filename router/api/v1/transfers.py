@@ -127,7 +127,14 @@ async def create_transfer(request: Request) -> Response:
         remittance,
     )  # fmt: skip
     command = Command(f"{tenant_id}:{OPERATION}:{key}:{digest.hexdigest()[:16]}", wallet_id, "accept", body)
-    return _answered(request, await parts.wallets.ask(command))
+    answer = await parts.wallets.ask(command)
+    return _answered(request, answer, replayed=_is_of_another(answer, transfer_id))
+
+
+def _is_of_another(answer: Answer, transfer_id: str) -> bool:
+    """Whether an answer speaks of a transfer that another request made: then that request was the first under the key."""
+    told = answer.body["extra"].get("transfer_id", "") if answer.problem else answer.body["id"]
+    return (answer.resource_id or told) not in ("", transfer_id)
 
 
 def _check_quote(parts: Parts, quote_id: str) -> None:
@@ -138,7 +145,7 @@ def _check_quote(parts: Parts, quote_id: str) -> None:
         raise elsewhere(other, "/quote_id")
 
 
-def _answered(request: Request, answer: Answer) -> Response:
+def _answered(request: Request, answer: Answer, *, replayed: bool = False) -> Response:
     """What the wallet answered, for the first time or again."""
     call = call_of(request)
     if answer.problem:
@@ -148,7 +155,7 @@ def _answered(request: Request, answer: Answer) -> Response:
     else:
         call.resource_id = answer.body["id"]
         response = Json(answer.body, answer.status)
-    if answer.replayed:
+    if answer.replayed or replayed:
         response.headers[REPLAYED] = "true"
     return response
 
