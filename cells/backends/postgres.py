@@ -64,6 +64,12 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         raise StoreUnavailable() from error
 
 
+async def ping(pool: Pool) -> None:
+    """Ask the database for an answer. Raises StoreUnavailable."""
+    async with transaction(pool) as connection:
+        await connection.execute("select 1")
+
+
 @asynccontextmanager
 async def tenant_transaction(pool: Pool, tenant_id: str) -> AsyncIterator[Connection]:
     """A transaction of the API's role that sees one tenant's rows and no other's. Raises StoreUnavailable."""

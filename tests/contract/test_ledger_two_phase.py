@@ -1,6 +1,5 @@
 """Holds: pending, then posted in whole or in part, voided, or expired; once."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from tests.contract.ledger_engines import (
     posting,
     void,
 )
+from tests.waiting import until
 
 R = PostingResult
 PENDING = PostingFlag.PENDING
@@ -128,10 +128,12 @@ async def test_a_hold_with_a_timeout_expires_by_itself(ledger: Ledger) -> None:
     lasting = posting(wallet, house, 2, PENDING, timeout_s=3600)
     await ledger.create_postings([hold, lasting])
     assert await balances(ledger, wallet) == [(9, 0, 0, 10)]
-    async with asyncio.timeout(10):
-        # Nobody announces an expiry: asking is the only way to see it.
-        while await balances(ledger, wallet) != [(2, 0, 0, 10)]:  # noqa: ASYNC110 - see above
-            await asyncio.sleep(0.05)
+
+    async def expired() -> bool:
+        return await balances(ledger, wallet) == [(2, 0, 0, 10)]
+
+    # Nobody announces an expiry: asking is the only way to see it.
+    await until(expired)
     answers = await ledger.create_postings([post(hold, 7), void(hold), post(lasting, 2)])
     assert answers == [R.PENDING_TRANSFER_EXPIRED, R.PENDING_TRANSFER_EXPIRED, R.CREATED]
     assert await balances(ledger, wallet) == [(0, 2, 0, 10)]

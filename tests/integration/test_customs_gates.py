@@ -76,10 +76,14 @@ async def test_two_exporters_at_once_leave_no_hole_and_no_twin(cell_database: Da
 
 async def test_a_rolled_back_export_uses_no_number(cell_database: Databases) -> None:
     async with open_customs(cell_database, "eu-1") as (eu,):
-        with pytest.raises(RuntimeError):
+
+        async def fails_after_export() -> None:
             async with transaction(eu.pool) as connection:
                 await export(connection, *eu.tools, [outbound()], at=NOW)
                 raise RuntimeError("the transition that caused it failed")
+
+        with pytest.raises(RuntimeError):
+            await fails_after_export()
         assert await eu.log() == []
         assert [one.sequence for one in await eu.export(outbound())] == [1]
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from residency.ids import mint, parse
+from tests import waiting
 from tests.integration.edge_cells import World, open_world, until
 
 _KEY = {"Authorization": "Bearer kv_sandbox_eu1_" + "0" * 26 + "_" + "s" * 52}
@@ -137,11 +138,11 @@ async def test_a_cell_that_comes_back_is_used_again(world: World) -> None:
     for _ in range(6):
         await _poke(world, "uk")
     await cell.start()
-    waited = 0
-    while (answer := await _poke(world, "uk")).status_code == 503 and waited < 20:
-        waited += 1
-        await asyncio.sleep(answer.json()["retry_after_s"])
-    assert answer.text == "uk-1"
+
+    async def taken() -> bool:
+        return (await _poke(world, "uk")).status_code != 503
+
+    await waiting.until(taken, timeout_s=20)
     assert (await _poke(world, "uk")).text == "uk-1"
 
 
