@@ -1,0 +1,65 @@
+"""`kovra pay --fund`: in the sandbox, have the simulated schemes send the wallets what the file needs."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+
+from cells.kit.money import CURRENCIES
+from cells.rails import registry
+from residency.errors import KovraError
+from router.client import KovraClient
+from router.client.models import Wallet
+
+_ARRIVES_WITHIN_S = 30.0
+_LOOK_EVERY_S = 0.1
+
+
+class NotFunded(KovraError):
+    code = "not-funded"
+    title = "The wallets could not be funded"
+
+
+async def fund(client: KovraClient, needed: Mapping[str, Decimal], regions: Mapping[str, str]) -> dict[str, Decimal]:
+    """Deposit what is missing, and wait until it is there: the amounts by currency. Raises NotFunded, ProblemError."""
+    sent: dict[str, Decimal] = {}
+    for currency, amount in needed.items():
+        wallet = await _wallet(client, currency, regions)
+        missing = amount - wallet.available.amount
+        if missing <= 0:
+            continue
+        sent[currency] = missing
+        for part in _parts(missing, currency):
+            await client.sandbox.deposit(wallet.id, f"{part:f}", currency)
+        await _arrived(client, wallet, amount)
+    return sent
+
+
+async def _wallet(client: KovraClient, currency: str, regions: Mapping[str, str]) -> Wallet:
+    if currency in regions:
+        for wallet in await client.wallets.list(region=regions[currency]):
+            if wallet.currency == currency:
+                return wallet
+    raise NotFunded(f"There is no wallet in {currency}.")
+
+
+def _parts(amount: Decimal, currency: str) -> list[Decimal]:
+    """The amount in pieces that the currency's rail can bring, in whole payable units, rounded up."""
+    unit = Decimal(CURRENCIES[currency].payable_unit_minor).scaleb(-CURRENCIES[currency].exponent)
+    left = -(-amount // unit) * unit
+    profiles = registry.PROFILES.values()
+    ceilings = [one.ceiling_minor for one in profiles if one.currency == currency and one.ceiling_minor is not None]
+    most = Decimal(min(ceilings)).scaleb(-CURRENCIES[currency].exponent) if ceilings else left
+    parts = []
+    while left > 0:
+        parts.append(min(left, most))
+        left -= parts[-1]
+    return parts
+
+
+async def _arrived(client: KovraClient, wallet: Wallet, amount: Decimal) -> None:
+    until = time.monotonic() + _ARRIVES_WITHIN_S
+    while (await client.wallets.get(wallet.id)).available.amount < amount:
+        if time.monotonic() > until:
+            raise NotFunded(f"{wallet.currency} {amount} has not arrived within {_ARRIVES_WITHIN_S:.0f} s.")
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,166 @@
+"""`kovra pay FILE.csv`: every line of a file paid, each to its own outcome."""
+
+import asyncio
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cells.spec import home_path
+from infra.local.home import Home
+from infra.local.record import read_status
+from residency.errors import KovraError
+from router.cli.console import err, listing, out, print_json
+from router.cli.funding import fund
+from router.cli.paying import Outcome, Paying
+from router.cli.payments_file import COLUMNS, BadLine, FileInvalid, Payment, read_payments
+from router.cli.sandbox import read_sandbox
+from router.client import KovraClient
+
+_STYLES = {"paid": "green", "not paid": "yellow", "refused": "red", "under way": "cyan", "unknown": "magenta"}
+# Typer folds lines into paragraphs, but for a block that starts with this mark.
+_VERBATIM = "\b\n"
+_HELP = f"""Pay every line of a CSV file, and tell what became of each.
+
+A line that cannot be paid is refused with its number and reason, and stops no other. Running the same file again pays nothing
+twice: what was paid is found again, what was refused is tried again. (A file under another name is another file; --run says
+that it is the same one, or under one name a new one.) Without --url and --key it pays from the sandbox tenant of the stack on this machine.
+
+Exit status: 0 every line is paid, 1 some are not.
+
+Columns, * needed in every line:
+
+{_VERBATIM}{chr(10).join(f"{name:26} {about}" for name, about in COLUMNS.items())}"""
+
+File = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The payments, as CSV in UTF-8.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the outcomes as CSV.", dir_okay=False)]
+Url = Annotated[str | None, typer.Option("--url", envvar="KOVRA_URL", help="The API's address.")]
+Key = Annotated[str | None, typer.Option("--key", envvar="KOVRA_API_KEY", help="The API key.", show_envvar=True)]
+AtOnce = Annotated[int, typer.Option("--at-once", min=1, max=64, help="How many lines are under way at the same time.")]
+Wait = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds to wait for the end of each payment.")]
+Run = Annotated[str | None, typer.Option("--run", help="What tells this run from others; the file's name by default.")]
+Fund = Annotated[bool, typer.Option("--fund", help="In the sandbox: first deposit what the wallets lack for it.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+class NoStack(KovraError):
+    code = "no-stack"
+    title = "There is nothing to pay through"
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What was asked for."""
+
+    lines: Sequence[Payment | BadLine]
+    name: str
+    url: str
+    key: str
+    at_once: int
+    wait_s: float
+    fund: bool
+
+
+def register(app: typer.Typer) -> None:
+    app.command(help=_HELP)(pay)
+
+
+def pay(
+    file: File,
+    *,
+    out_file: Out = None,
+    url: Url = None,
+    key: Key = None,
+    at_once: AtOnce = 8,
+    wait: Wait = 60.0,
+    run: Run = None,
+    fund_first: Fund = False,
+    json: Json = False,
+) -> None:
+    lines = read_payments(file.read_bytes())
+    url, key = _reach(url, key)
+    order = _Order(lines, run or file.name, url, key, at_once, wait, fund_first)
+    done: list[Outcome] = []
+    try:
+        outcomes = asyncio.run(_pay(order, done))
+    except BaseException:
+        # Interrupted or cut off: what is known by now is worth keeping.
+        _finish(sorted(done, key=lambda one: one.line), out_file, json=json)
+        err.print("Interrupted; run the same file again, nothing is paid twice.")
+        raise
+    _finish(outcomes, out_file, json=json)
+    if any(one.result != "paid" for one in outcomes):
+        raise typer.Exit(1)
+
+
+async def _pay(order: _Order, done: list[Outcome]) -> list[Outcome]:
+    columns = (TextColumn("Paying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    async with KovraClient(order.url, order.key) as client:
+        regions = {code: one.region for one in await client.regions.list() for code in one.currencies}
+        paying = Paying(client, order.name, regions, wait_s=order.wait_s)
+        if order.fund:
+            needed = await paying.needed([line for line in order.lines if isinstance(line, Payment)])
+            _tell_funding(await fund(client, needed, regions))
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+            task = progress.add_task("", total=len(order.lines))
+
+            def note(outcome: Outcome) -> None:
+                done.append(outcome)
+                progress.advance(task)
+
+            return await paying.run(order.lines, at_once=order.at_once, report=note)
+
+
+def _tell_funding(sent: Mapping[str, object]) -> None:
+    if sent:
+        err.print(f"Deposited {', '.join(f'{amount:,} {currency}' for currency, amount in sent.items())}.")
+
+
+def _reach(url: str | None, key: str | None) -> tuple[str, str]:
+    """Address and key: as given, else those of the stack on this machine. Raises NoStack."""
+    home = home_path()
+    if url is None:
+        url = read_status(Home(home)).router_url
+    if key is None and (sandbox := read_sandbox(home)) is not None:
+        key = sandbox.key
+    if not url or not key:
+        raise NoStack("No stack was started from here (`kovra run` does); or name one with --url and --key.")
+    return url, key
+
+
+def _finish(outcomes: Sequence[Outcome], out_file: Path | None, *, json: bool) -> None:
+    counts = Counter(one.result for one in outcomes)
+    if out_file is not None:
+        _write(outcomes, out_file)
+    if json:
+        print_json({"summary": counts, "lines": [asdict(one) for one in outcomes]})
+        return
+    table = listing(
+        "line", "reference", "result", "status", "leaves", "arrives", "reason", right=("line", "leaves", "arrives")
+    )
+    for one in outcomes:
+        result = f"[{_STYLES[one.result]}]{one.result}[/]"
+        reason = " ".join(part for part in (one.code, one.reason) if part)
+        table.add_row(str(one.line), one.reference, result, one.status, one.source, one.target, reason)
+    out.print(table)
+    out.print(", ".join(f"{count} {result}" for result, count in counts.items()))
+    if out_file is not None:
+        err.print(f"The outcomes are in {out_file}.")
+
+
+def _write(outcomes: Sequence[Outcome], path: Path) -> None:
+    names = [field.name for field in fields(Outcome)]
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(asdict(one) for one in outcomes)
+    except OSError as error:
+        raise FileInvalid(f"The outcomes cannot be written to {path}: {error.strerror}.") from error

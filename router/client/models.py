@@ -1,0 +1,193 @@
+"""What the API answers, typed. Fields that this version does not know are left out, so that new ones break nothing."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from residency.classes import Confidential, Personal, Public
+
+# The states after which the money of a transfer moves no more; a completed payment may still come back.
+TERMINAL = frozenset({"COMPLETED", "REFUNDED", "REJECTED", "CANCELLED", "BLOCKED", "RETURNED", "PARTIALLY_RETURNED"})
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Money(_Answer):
+    """`value` in major units, as a decimal string."""
+
+    value: Annotated[str, Confidential]
+    currency: Annotated[str, Public]
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount:,}"
+
+
+class Margin(_Answer):
+    bps: Annotated[int, Confidential]
+    amount: Annotated[Money, Confidential]
+
+
+class Quote(_Answer):
+    """`source` is all that leaves the wallet: principal, margin and fee."""
+
+    id: Annotated[str, Public]
+    status: Annotated[str, Public]
+    fixed_side: Annotated[str, Public]
+    source: Annotated[Money, Confidential]
+    target: Annotated[Money, Confidential]
+    rate: Annotated[str, Public]
+    rate_as_of: Annotated[date, Public]
+    rate_source: Annotated[str, Public]
+    principal: Annotated[Money, Confidential]
+    margin: Annotated[Margin, Confidential]
+    fee: Annotated[Money, Confidential]
+    rail: Annotated[str, Public]
+    transfer_id: Annotated[str | None, Public] = None
+    created_at: Annotated[datetime, Public]
+    expires_at: Annotated[datetime, Public]
+
+
+class Recipient(_Answer):
+    """`id` is the signed token that pays it."""
+
+    id: Annotated[str, Public]
+    kind: Annotated[str, Confidential]
+    currency: Annotated[str, Confidential]
+    country: Annotated[str, Confidential]
+    bank: Annotated[str, Confidential]
+    status: Annotated[str, Public]
+    created_at: Annotated[datetime, Public]
+    details: Annotated[dict[str, Any] | None, Personal] = None
+
+
+class Payer(_Answer):
+    id: Annotated[str, Public]
+    kind: Annotated[str, Confidential]
+    status: Annotated[str, Public]
+    created_at: Annotated[datetime, Public]
+    details: Annotated[dict[str, Any] | None, Personal] = None
+
+
+class Step(_Answer):
+    """One step of a transfer's life, and the room of the cell that learnt of it."""
+
+    event: Annotated[str, Public]
+    status: Annotated[str, Public]
+    room: Annotated[str, Public]
+    at: Annotated[datetime, Public]
+
+
+class Transfer(_Answer):
+    """`source` is all that leaves the wallet; `target` what reaches the recipient. `timeline` comes with a single one."""
+
+    id: Annotated[str, Public]
+    status: Annotated[str, Public]
+    quote_id: Annotated[str | None, Public]
+    recipient_id: Annotated[str, Public]
+    payer_id: Annotated[str | None, Public]
+    source_wallet_id: Annotated[str, Public]
+    source: Annotated[Money, Confidential]
+    fee: Annotated[Money, Confidential]
+    margin: Annotated[Money, Confidential]
+    target: Annotated[Money, Confidential]
+    rail: Annotated[str, Public]
+    in_doubt: Annotated[bool, Public] = False
+    reason_code: Annotated[str | None, Public] = None
+    scheme_reference: Annotated[str | None, Confidential] = None
+    metadata: Annotated[dict[str, str], Confidential] = {}
+    created_at: Annotated[datetime | None, Public] = None
+    updated_at: Annotated[datetime | None, Public] = None
+    timeline: Annotated[tuple[Step, ...], Public] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to an end, good or bad."""
+        return self.status in TERMINAL
+
+    @property
+    def paid(self) -> bool:
+        return self.status == "COMPLETED"
+
+
+class Wallet(_Answer):
+    """`available` can be spent now; `held` waits on payments under way."""
+
+    id: Annotated[str, Public]
+    currency: Annotated[str, Public]
+    state: Annotated[str, Public]
+    account_number: Annotated[str, Confidential]
+    available: Annotated[Money, Confidential]
+    held: Annotated[Money, Confidential]
+
+
+class Entry(_Answer):
+    """One line of a statement: a hold, release, debit or credit."""
+
+    entry: Annotated[str, Public]
+    code: Annotated[str, Public]
+    amount: Annotated[Money, Confidential]
+    transfer_id: Annotated[str | None, Public] = None
+    collection_id: Annotated[str | None, Public] = None
+    at: Annotated[datetime, Public]
+
+
+class Deposit(_Answer):
+    """Money that the sandbox's scheme sends now."""
+
+    wallet_id: Annotated[str, Public]
+    amount: Annotated[Money, Confidential]
+    rail: Annotated[str, Public]
+    scheme_reference: Annotated[str, Public]
+
+
+class WebhookEndpoint(_Answer):
+    """`secret` is there once, in the answer that makes the endpoint."""
+
+    id: Annotated[str, Public]
+    url: Annotated[str, Confidential]
+    event_types: Annotated[tuple[str, ...], Public]
+    status: Annotated[str, Public]
+    disabled_reason: Annotated[str | None, Public] = None
+    jwks_path: Annotated[str, Public] = ""
+    created_at: Annotated[datetime, Public]
+    secret: Annotated[str | None, Confidential] = None
+
+
+class Event(_Answer):
+    """What a webhook carries."""
+
+    id: Annotated[str, Public]
+    type: Annotated[str, Public]
+    timestamp: Annotated[datetime, Public]
+    data: Annotated[dict[str, Any], Confidential]
+
+
+class Rails(_Answer):
+    name: Annotated[str, Public]
+    rails: Annotated[tuple[str, ...], Public]
+
+
+class Region(_Answer):
+    """A jurisdiction, and what it holds."""
+
+    region: Annotated[str, Public]
+    currencies: Annotated[tuple[str, ...], Public]
+    cells: Annotated[tuple[Rails, ...], Public]
+
+
+Item = TypeVar("Item", bound=BaseModel)
+
+
+class Page(_Answer, Generic[Item]):
+    """Part of a list; `next_cursor` leads on, None at the end."""
+
+    data: Annotated[tuple[Item, ...], Confidential]
+    next_cursor: Annotated[str | None, Public] = None
