@@ -1,0 +1,49 @@
+"""The API as its own process: it serves while the actors are away, says so, logs no request, and ends when told to."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import httpx
+
+from infra.local.home import Home
+from tests.api_cell import write_home
+from tests.schemes import RunningSchemes
+from tests.servers import free_port
+
+
+async def test_it_starts_without_its_actors_and_stops_when_told(cell_database, schemes, tmp_path) -> None:
+    port = free_port()
+    elsewhere = RunningSchemes(schemes.home, schemes.port, port, schemes.process)
+    write_home(Home(tmp_path), "eu-1", cell_database("EU"), elsewhere)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "router.api", "--cell", "eu-1",
+        env=os.environ | {"KOVRA_HOME": str(tmp_path)}, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(30):
+            while not await answers(client):
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
+            while (health := (await client.get("/healthz")).json())["parts"]["postgres"] != "up":
+                await asyncio.sleep(0.05)
+            assert health["parts"]["actors"] in ("down", "unknown")
+            named = await client.get("/v1/wallets/somebody-by-name", headers={"Authorization": "Bearer Somebody"})
+            assert named.status_code == 401
+            process.send_signal(signal.SIGTERM)
+            _, said = await process.communicate()
+        # uvicorn closes everything, and then ends by the very signal that it was told with.
+        assert process.returncode == -signal.SIGTERM, said
+        assert b"omebody" not in said
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/healthz")).status_code == 200
+    except httpx.TransportError:
+        return False

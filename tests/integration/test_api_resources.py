@@ -1,0 +1,115 @@
+"""Recipients, payers, webhooks, events, rates and regions through the API of one cell."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from cells.backends.postgres import transaction
+from tests.api_cell import PAYER, RECIPIENT, ApiCell, open_api_cell
+
+HERE = {"Kovra-Region": "EU"}
+
+
+@pytest.fixture
+async def cell(cell_database, schemes, tmp_path, monkeypatch) -> AsyncIterator[ApiCell]:
+    monkeypatch.setenv("KOVRA_HOME", str(tmp_path))
+    async with open_api_cell(tmp_path, cell_database("EU"), schemes) as opened:
+        yield opened
+
+
+async def erased(cell: ApiCell, subject_id: str) -> bool:
+    async with transaction(cell.parts.writer) as connection:
+        return await connection.fetchval("select erased_at is not null from subjects where subject_id = $1", subject_id)
+
+
+@pytest.mark.parametrize(("noun", "body"), [("recipients", RECIPIENT), ("payers", PAYER)])
+async def test_parties_are_made_read_listed_and_deleted(cell: ApiCell, noun: str, body: dict[str, Any]) -> None:
+    path = f"/v1/{noun}"
+    made = [(await cell.client.post(path, json=body, headers=HERE)).json() for _ in range(3)]
+    assert made[0]["details"]["name"] == body["name"]
+    assert made[0]["status"] == "active"
+    assert (await cell.client.get(f"{path}/{made[0]['id']}")).json() == made[0]
+    first = (await cell.client.get(path, params={"limit": 2})).json()
+    rest = (await cell.client.get(path, params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    assert [one["id"] for one in first["data"] + rest["data"]] == [one["id"] for one in made]
+    assert rest["next_cursor"] is None
+    assert (await cell.client.delete(f"{path}/{made[0]['id']}")).status_code == 204
+    assert (await cell.client.get(f"{path}/{made[0]['id']}")).json()["status"] == "deleted"
+    assert await erased(cell, made[0]["id"].partition(".")[0])
+
+
+@pytest.mark.parametrize(("noun", "body"), [("recipients", RECIPIENT), ("payers", PAYER)])
+async def test_a_party_is_made_once_per_key_and_the_kept_answer_names_nobody(
+    cell: ApiCell, noun: str, body: dict[str, Any]
+) -> None:
+    headers = {**HERE, "Idempotency-Key": "k"}
+    first = await cell.client.post(f"/v1/{noun}", json=body, headers=headers)
+    again = await cell.client.post(f"/v1/{noun}", json=body, headers=headers)
+    assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (201, first.json(), "true")
+    other = await cell.client.post(f"/v1/{noun}", json={**body, "name": "Someone Else"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+    async with transaction(cell.parts.writer) as connection:
+        kept = await connection.fetchval("select string_agg(k::text, '') from idempotency_keys k")
+    assert body["name"].split()[0] not in kept
+
+
+async def test_who_was_paid_is_kept_as_long_as_the_law_says(cell: ApiCell) -> None:
+    await cell.fund()
+    quote, recipient, payer = await cell.quote(), await cell.recipient(), await cell.payer()
+    asked = {"quote_id": quote["id"], "recipient_id": recipient, "payer_id": payer}
+    answer = await cell.client.post("/v1/transfers", json=asked, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 202
+    for path, subject in ((f"/v1/recipients/{recipient}", recipient.partition(".")[0]), (f"/v1/payers/{payer}", payer)):
+        assert (await cell.client.delete(path)).status_code == 204
+        assert not await erased(cell, subject)
+        async with transaction(cell.parts.writer) as connection:
+            due = "select erase_after > now() + interval '4 years' from subjects where subject_id = $1"
+            assert await connection.fetchval(due, subject)
+
+
+async def test_webhook_endpoints(cell: ApiCell) -> None:
+    body = {"url": "https://example.com/hook", "event_types": ["transfer.completed"]}
+    made = (await cell.client.post("/v1/webhooks", json=body)).json()
+    assert made["secret"].startswith("whsec_")
+    [listed] = (await cell.client.get("/v1/webhooks")).json()["data"]
+    assert "secret" not in listed
+    keys = (await cell.anyone.get(made["jwks_path"])).json()["keys"]
+    assert (keys[0]["kty"], "d" in keys[0]) == ("EC", False)
+    for url, code in (("http://example.com", "webhook-url-not-allowed"), ("https://10.0.0.1/x", "webhook-url-not-allowed")):
+        answer = await cell.client.post("/v1/webhooks", json={"url": url})
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
+    unknown = await cell.client.post("/v1/webhooks", json={**body, "event_types": ["nothing"]})
+    assert unknown.json()["code"] == "unknown-event-type"
+    assert (await cell.client.delete(f"/v1/webhooks/{made['id']}")).status_code == 204
+    assert (await cell.client.get("/v1/webhooks")).json()["data"][0]["status"] == "disabled"
+
+
+async def test_rates_and_regions(cell: ApiCell) -> None:
+    rates = (await cell.client.get("/v1/rates", params={"source": "EUR", "target": "IDR"})).json()
+    assert [one["source"] + one["target"] for one in rates["data"]] == ["EURIDR"]
+    assert rates["rate_source"].startswith("ECB")
+    regions = (await cell.client.get("/v1/regions")).json()
+    assert [one["region"] for one in regions["data"]] == ["EU", "ID", "UK"]
+    assert regions["here"] == "EU"
+
+
+async def test_pages_that_are_open_to_all(cell: ApiCell) -> None:
+    await cell.client.get("/v1/regions")
+    assert (await cell.anyone.get("/healthz")).json()["cell"] == "eu-1"
+    figures = (await cell.anyone.get("/metrics")).text
+    assert 'kovra_api_request_seconds_count{method="GET",route="/v1/regions",status="200"}' in figures
+    page = await cell.anyone.get("/problems/quote-expired")
+    assert "The quote has expired" in page.text
+    assert (await cell.anyone.get("/problems/nothing")).status_code == 404
+    assert "quote-used" in (await cell.anyone.get("/problems")).text
+    assert (await cell.anyone.get("/docs")).status_code == 200
+    assert (await cell.anyone.get("/openapi.json")).json()["openapi"].startswith("3.1")
+
+
+async def test_the_wallets_show_their_account_numbers(cell: ApiCell) -> None:
+    data = (await cell.client.get("/v1/wallets")).json()["data"]
+    assert {one["currency"]: one["account_number"] for one in data} == {
+        currency: wallet.account_number for currency, wallet in cell.wallets.items()
+    }
+    assert all(one["available"]["value"] == "0.00" for one in data)

@@ -1,0 +1,92 @@
+"""What holds for every route, walked over the application itself."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.routing import Route
+
+from cells.spec import CellSpec, PrivateSettings
+from cells.tenants.keys import SCOPES
+from residency.classes import classify, nested_models
+from residency.directory import load_directory
+from router.api.app import create_app
+from router.api.problems import kinds
+from router.api.routes import PartnerRoute
+from router.api.v1.transfers import TransferNew
+
+OPEN = {
+    "/healthz",
+    "/metrics",
+    "/problems",
+    "/problems/{code}",
+    "/.well-known/jwks.json",
+    "/openapi.json",
+    "/docs",
+    "/docs/oauth2-redirect",
+    "/rails/{rail}/inbound",  # the scheme signs; see inbound.py
+}
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    directory = load_directory()
+    return create_app(CellSpec(Path("/nowhere"), directory.cell("eu-1"), directory, PrivateSettings.model_construct()))
+
+
+def routes_of(app: FastAPI) -> list[Route]:
+    return [route for route in app.routes if isinstance(route, Route)]
+
+
+def test_every_route_needs_a_key_but_those_that_are_open_on_purpose(app: FastAPI) -> None:
+    guarded = {route.path for route in routes_of(app) if isinstance(route, PartnerRoute)}
+    assert {route.path for route in routes_of(app)} - guarded == OPEN
+    assert not guarded & OPEN
+    assert len(app.routes) == len(routes_of(app)), "no mount or socket hides from this walk"
+
+
+def test_every_guarded_route_has_a_scope_that_keys_can_have(app: FastAPI) -> None:
+    for route in routes_of(app):
+        if isinstance(route, PartnerRoute):
+            assert route.scope in SCOPES, route.path
+
+
+def test_every_operation_says_how_it_fails_and_who_may_call_it(app: FastAPI) -> None:
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            failures = {status for status in operation["responses"] if status >= "400"}
+            for status in failures:
+                content = operation["responses"][status]["content"]
+                assert list(content) == ["application/problem+json"], (method, path, status)
+                assert content["application/problem+json"]["examples"], (method, path, status)
+            if path not in OPEN:
+                assert operation["security"] == [{"api_key": []}]
+                assert {"401", "403", "421", "422", "500", "503"} <= failures, (method, path)
+
+
+def test_every_field_that_comes_or_goes_is_classed(app: FastAPI) -> None:
+    waiting: set[type[BaseModel]] = set()
+    for route in routes_of(app):
+        if isinstance(route, APIRoute):
+            waiting |= nested_models(route.response_model)
+            for parameter in route.dependant.body_params:
+                waiting |= nested_models(parameter.field_info.annotation)
+    waiting.add(TransferNew)
+    seen: set[type[BaseModel]] = set()
+    while waiting:
+        model = waiting.pop()
+        seen.add(model)
+        unmarked = [name for name, marked in classify(model).items() if marked is None]
+        assert not unmarked, f"{model.__name__} does not say how private {unmarked} are"
+        for one in model.model_fields.values():
+            waiting |= nested_models(one.annotation) - seen
+    assert len(seen) > 20
+
+
+def test_two_kinds_of_problem_never_share_a_code_and_differ() -> None:
+    for code, kind in kinds().items():
+        assert code == code.lower().strip("-")
+        assert 400 <= kind.status < 600, code
+        assert kind.title, code
