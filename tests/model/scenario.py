@@ -1,0 +1,143 @@
+"""What is played: who pays whom how much, what the world outside will say, and the cells it happens in."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from cells.kit.money import CURRENCIES
+from cells.ledger import chart, house
+from cells.ledger.chain import Chain
+from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
+from cells.spec import CellSpec, PrivateSettings
+from cells.transfers.machine import Effect, Leg, State
+from cells.transfers.transfer import Books as Chains
+from cells.transfers.transfer import ScreeningResult, Transfer
+from residency.directory import load_directory
+from residency.ids import number
+from tests.model.books import Books
+from tests.model.record import CellState, Memo
+
+AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+BEFORE_DEADLINE, DEADLINE = datetime(2026, 11, 20, 13, 0, tzinfo=UTC), datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+EU, ID, UK = "eu-1", "id-1", "uk-1"
+DIRECTORY = load_directory(None)
+SPECS = {
+    name: CellSpec(Path("/nowhere"), DIRECTORY.cell(name), DIRECTORY, PrivateSettings.model_construct())
+    for name in (EU, ID)
+}
+NUMBERS = {entry.name: entry.number for entry in DIRECTORY.cells.values()}
+_EUR, _IDR = CURRENCIES["EUR"].number, CURRENCIES["IDR"].number
+_TENANT_NUMBER = 77
+WALLET = chart.wallet(_TENANT_NUMBER, _EUR)
+_SOME_26 = "06a1b2c3d4e5f6g7h8i9j0k1l2"
+TENANT = f"ten_eu1_{_SOME_26}"
+PRINCIPAL, MARGIN, FEE, TARGET = 1_000, 8, 5, 18_000_00
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment that a partner wants. `reason`: why the destination itself refuses it; `gone`: its recipient has been erased."""
+
+    transfer_id: str
+    quote_id: str
+    leg: Leg = Leg.ORIGIN
+    screening: ScreeningResult = "clear"
+    recipient_fee: int = 0
+    reason: str | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`funds`, `cap`: how many payments the wallet, and the peer's cap at the destination, hold. `verdicts`: what the scheme may
+    say. `raised`: an operator may raise the cap once. `forged`: another cell claims, once, to have settled the first payment."""
+
+    name: str
+    payments: tuple[Payment, ...]
+    funds: int = 10
+    cap: int = 10
+    verdicts: tuple[str, ...] = ("paid", "refused")
+    cancels: bool = False
+    raised: bool = False
+    forged: bool = False
+
+    def payment(self, transfer_id: str) -> Payment:
+        return next(one for one in self.payments if one.transfer_id == transfer_id)
+
+
+def payment(place: int, *, quote: int | None = None, **more: object) -> Payment:
+    """The payment at a place in a scenario, with a quote of its own unless it is given another's."""
+    tail = "06a1b2c3d4e5f6g7h8i9j0k1l"
+    quote = place if quote is None else quote
+    return Payment(f"tr_eu1_{tail}{2 + 4 * (place % 2)}", f"qt_eu1_{tail}{2 + 4 * (quote % 2)}", **more)  # type: ignore[arg-type]
+
+
+def founded(scenario: Scenario) -> tuple[CellState, CellState]:
+    """Both cells before the first payment: accounts open, wallet funded by a collection, the peers' caps granted."""
+    total = PRINCIPAL + MARGIN + FEE
+    eu = Books.open(_accounts(EU), [*_funding(scenario.funds * total), *_caps(EU, 10**9)])
+    indonesia = Books.open(_accounts(ID), _caps(ID, scenario.cap * TARGET))
+    return CellState(eu), CellState(indonesia)
+
+
+def drafted(wanted: Payment) -> Transfer:
+    """The row that the intent commit makes of a payment."""
+    across = wanted.leg is Leg.ORIGIN
+    return Transfer(
+        transfer_id=wanted.transfer_id,
+        tenant_id=TENANT,
+        leg=wanted.leg,
+        state=State.CREATED,
+        version=1,
+        wallet_id="wallet",
+        origin_cell=EU,
+        destination_cell=ID if across else EU,
+        quote_id=wanted.quote_id,
+        recipient_id=f"rcp_{'id1' if across else 'eu1'}_{_SOME_26}.{'IDR' if across else 'EUR'}.{'A' * 86}",
+        payer_id="payer",
+        source_currency="EUR",
+        target_currency="IDR" if across else "EUR",
+        principal=PRINCIPAL,
+        margin=MARGIN if across else 0,
+        fee=FEE,
+        target_amount=TARGET if across else PRINCIPAL,
+        recipient_fee=wanted.recipient_fee,
+        rail="bi_fast" if across else "sepa_instant",
+        screening=wanted.screening,
+        review_until=None if wanted.screening == "clear" else DEADLINE,
+        metadata=Memo(),
+        created_at=AT,
+    )
+
+
+@lru_cache(maxsize=None)
+def chain(transfer: Transfer, effect: Effect) -> Chain:
+    """The postings of `effect`; one object for equal arguments, which the books go by."""
+    return Chains(WALLET, NUMBERS).chain(transfer, effect)
+
+
+@lru_cache(maxsize=None)
+def raised_cap() -> Chain:
+    """What an operator's decision to raise the peer's cap at the destination posts: room for ten more payments."""
+    return house.grant_cap(number(f"tr_id1_{_SOME_26}") + 9, NUMBERS[EU], _IDR, 10 * TARGET)
+
+
+def _accounts(cell: str) -> list[chart.Account]:
+    peers = [NUMBERS[one] for one in (EU, ID) if one != cell]
+    home, foreign, rail = (_EUR, _IDR, "sepa_instant") if cell == EU else (_IDR, _EUR, "bi_fast")
+    accounts = house.platform_accounts([home], [foreign], peers, [(rail, home)])
+    return [*accounts, chart.opening(WALLET)] if cell == EU else accounts
+
+
+def _funding(amount: int) -> list[Chain]:
+    accounts, collection = CollectionAccounts.of("sepa_instant", _EUR), number(f"col_eu1_{_SOME_26}") + 1
+    return [
+        collection_hold(collection, accounts, amount, _EUR),
+        collection_accept(collection, accounts, WALLET, amount, _EUR),
+    ]
+
+
+def _caps(cell: str, amount: int) -> list[Chain]:
+    peer, ledger = (NUMBERS[ID], _IDR) if cell == EU else (NUMBERS[EU], _IDR)
+    return [house.grant_cap(number(f"tr_eu1_{_SOME_26}") + 5, peer, ledger, amount)]
