@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import asyncpg
 
@@ -16,7 +17,16 @@ from cells.rails.store_collections import CollectionRow
 from cells.reconciliation.gather import OpenCell
 from cells.reconciliation.reconcile import examine
 from cells.reconciliation.report import Finding, Report, Status
-from cells.reconciliation.statements import NoTeller
+from cells.reconciliation.statements import NoTeller, Teller
+from cells.spec import (
+    CellSpec,
+    LedgerSettings,
+    ListenSettings,
+    NatsSettings,
+    PostgresSettings,
+    PrivateSettings,
+    RaySettings,
+)
 from cells.tenants.tenant import Wallet
 from cells.transfers.collection_leg import Deposit
 from cells.transfers.machine import Event
@@ -39,6 +49,7 @@ class Reconciled:
     payer: str
     budi: str
     weiss: str
+    tellers: dict[str, Teller] = field(default_factory=dict)
 
     @property
     def eu(self) -> HandCell:
@@ -50,7 +61,28 @@ class Reconciled:
 
     async def report(self, *only: HandCell) -> Report:
         chosen = only or (self.eu, self.id)
-        return await examine([OpenCell(one.spec, one.institution.pool, one.ledger, NoTeller()) for one in chosen])
+        tellers = {one.spec.name: self.tellers.get(one.spec.name, NoTeller()) for one in chosen}
+        return await examine(
+            [OpenCell(one.spec, one.institution.pool, one.ledger, tellers[one.spec.name]) for one in chosen]
+        )
+
+    def running(self, cell: HandCell) -> CellSpec:
+        """The spec of that cell as a process of its own would load it, with settings for what reconciliation opens."""
+        database = self.databases[cell.spec.name]
+        settings = PrivateSettings(
+            postgres=PostgresSettings(
+                owner=database.owner, api=database.api, writer=database.writer, ledger=database.ledger
+            ),
+            ledger=LedgerSettings(engine="postgres"),
+            redis="",
+            nats=NatsSettings(url="", seed=""),
+            ray=RaySettings(address="", token_path=Path("/nowhere")),
+            schemes={},
+            api=ListenSettings(host="127.0.0.1", port=1),
+            host=ListenSettings(host="127.0.0.1", port=1),
+            sandbox=True,
+        )
+        return CellSpec(Path("/nowhere"), cell.spec.entry, cell.spec.directory, settings)
 
     async def findings(self, invariant: str) -> list[Finding]:
         """What is found of one invariant, which must be violated."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -10,26 +9,16 @@ from prometheus_client import REGISTRY
 from actors.workers.reconcile import Reconciler
 from cells.reconciliation.reconcile import reconcile
 from cells.reconciliation.report import Report
-from cells.spec import CellSpec, LedgerSettings, PostgresSettings, PrivateSettings
+from cells.spec import CellSpec
 from cells.transfers.machine import Event
 from tests.integration.reconciled_cells import Reconciled, open_reconciled
-from tests.two_cells import HandCell
+from tests.waiting import until
 
 
 @pytest.fixture
 async def cells(cell_database) -> AsyncIterator[Reconciled]:
     async with open_reconciled(cell_database) as opened:
         yield opened
-
-
-def running(cells: Reconciled, cell: HandCell) -> CellSpec:
-    """The spec of that cell as a process of its own would load it."""
-    database = cells.databases[cell.spec.name]
-    postgres = PostgresSettings(owner=database.owner, api=database.api, writer=database.writer, ledger=database.ledger)
-    settings = PrivateSettings.model_construct(
-        postgres=postgres, ledger=LedgerSettings(engine="postgres"), schemes={}, sandbox=True
-    )
-    return CellSpec(Path("/nowhere"), cell.spec.entry, cell.spec.directory, settings)
 
 
 async def test_payments_that_run_meanwhile_are_never_a_fault(cells: Reconciled) -> None:
@@ -45,34 +34,27 @@ async def test_payments_that_run_meanwhile_are_never_a_fault(cells: Reconciled) 
     paying = asyncio.create_task(pay())
     reports: list[Report] = []
     while not paying.done():
-        reports.append(await reconcile([running(cells, cells.eu), running(cells, cells.id)]))
+        reports.append(await reconcile([cells.running(cells.eu), cells.running(cells.id)]))
     await paying
     assert all(one.ok for one in reports), [one.findings for one in reports if not one.ok]
     assert any(not one.at_rest for one in reports), "something must have moved while it was looked at"
-    assert (await reconcile([running(cells, cells.eu), running(cells, cells.id)])).at_rest
+    assert (await reconcile([cells.running(cells.eu), cells.running(cells.id)])).at_rest
 
 
 async def test_the_worker_shows_findings_as_gauges(cells: Reconciled) -> None:
     transfer = await cells.complete(await cells.abroad())
     await cells.at_home()
-    worker, stop = Reconciler(running(cells, cells.eu), every_s=0.05), asyncio.Event()
+    worker, stop = Reconciler(cells.running(cells.eu), every_s=0.05), asyncio.Event()
     working = asyncio.create_task(worker.run(stop))
 
     def gauge(name: str, **labels: str) -> float | None:
         return REGISTRY.get_sample_value(name, {"cell": "eu-1", **labels})
 
-    async def shown(name: str, wanted: float, **labels: str) -> None:
-        async with asyncio.timeout(20):
-            while gauge(name, **labels) != wanted:
-                await asyncio.sleep(0.02)
-
     try:
-        await shown("kovra_invariant_findings", 0, invariant="L5")
-        await shown("kovra_payments_in_flight", 1, state="in_region PENDING_RAIL")
+        await until(lambda: gauge("kovra_invariant_findings", invariant="L5") == 0, timeout_s=20)
+        await until(lambda: gauge("kovra_payments_in_flight", state="in_region PENDING_RAIL") == 1, timeout_s=20)
         await cells.tamper(cells.eu, "update transfers set fee = fee + 1 where transfer_id = $1", transfer.transfer_id)
-        async with asyncio.timeout(20):
-            while not gauge("kovra_invariant_findings", invariant="L5"):
-                await asyncio.sleep(0.02)
+        await until(lambda: bool(gauge("kovra_invariant_findings", invariant="L5")), timeout_s=20)
         assert "L5" in worker.health()["violated"]
         assert gauge("kovra_invariant_findings", invariant="L6") == 0
     finally:
@@ -81,14 +63,12 @@ async def test_the_worker_shows_findings_as_gauges(cells: Reconciled) -> None:
 
 
 async def test_a_cell_that_cannot_be_read_is_told_and_does_not_stop_the_worker(cells: Reconciled) -> None:
-    spec = running(cells, cells.eu)
+    spec = cells.running(cells.eu)
     nowhere = spec.settings.model_copy(
         update={"postgres": spec.settings.postgres.model_copy(update={"writer": "postgresql://kovra@127.0.0.1:1/none"})}
     )
     worker, stop = Reconciler(CellSpec(spec.home, spec.entry, spec.directory, nowhere), every_s=0.01), asyncio.Event()
     working = asyncio.create_task(worker.run(stop))
-    async with asyncio.timeout(20):
-        while worker.health()["last_failure_to_read"] != "store-unavailable":
-            await asyncio.sleep(0.01)
+    await until(lambda: worker.health()["last_failure_to_read"] == "store-unavailable", timeout_s=20)
     stop.set()
     await working

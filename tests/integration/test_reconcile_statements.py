@@ -1,0 +1,98 @@
+"""L9 against the rails' own statements: what the scheme says of our money there, beside what our books say."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from cells.rails.console import Statement
+from cells.reconciliation.report import Status
+from cells.reconciliation.statements import SandboxTeller
+from cells.spec import CellSpec, SchemeSettings
+from cells.transfers.machine import Event
+from tests.integration.reconciled_cells import Reconciled, open_reconciled
+from tests.schemes import RunningSchemes
+
+
+@dataclass
+class Told:
+    """A teller that says what it is told to; each asking moves `in_minor` by `step`."""
+
+    statement: Statement
+    step: int = 0
+
+    async def statements(self) -> Sequence[Statement]:
+        self.statement = replace(self.statement, in_minor=self.statement.in_minor + self.step)
+        return [self.statement]
+
+
+@pytest.fixture
+async def cells(cell_database) -> AsyncIterator[Reconciled]:
+    async with open_reconciled(cell_database) as opened:
+        yield opened
+
+
+def says(cells: Reconciled, incoming: int, outgoing: int, step: int = 0) -> None:
+    cells.tellers["eu-1"] = Told(Statement("sepa_instant", "EUR", incoming, outgoing), step)
+
+
+async def test_a_statement_that_is_the_books_balance_holds(cells: Reconciled) -> None:
+    transfer = await cells.at_home()
+    await cells.eu.tell(transfer, Event.RAIL_SETTLED, scheme_reference="SCT-1")
+    says(cells, 500_000, transfer.target_amount)
+    assert (await cells.report()).at_rest
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+async def test_one_cent_off_is_named_with_the_rail(cells: Reconciled, off_by: int) -> None:
+    says(cells, 500_000 + off_by, 0)
+    [found] = await cells.findings("L9")
+    assert "sepa_instant" in found.subject
+    assert (found.expected, found.found) == ("500000", str(500_000 + off_by))
+
+
+async def test_a_payment_that_was_paid_and_given_back_shows_in_the_statement(cells: Reconciled) -> None:
+    transfer = await cells.at_home()
+    await cells.eu.tell(transfer, Event.RAIL_REFUSED, reason_code="AC04")
+    says(cells, 500_000, transfer.target_amount)
+    [found] = await cells.findings("L9")
+    assert found.found == str(500_000 - transfer.target_amount)
+
+
+async def test_what_the_rail_may_have_paid_already_is_in_flight(cells: Reconciled) -> None:
+    transfer = await cells.at_home()
+    for paid in (0, transfer.target_amount):
+        says(cells, 500_000, paid)
+        report = await cells.report()
+        assert report.ok, report.findings
+    says(cells, 500_000, transfer.target_amount + 1)
+    assert await cells.findings("L9")
+
+
+async def test_a_statement_that_moves_while_it_is_read_is_no_witness(cells: Reconciled) -> None:
+    says(cells, 900_000, 0, step=1)
+    assert (await cells.report()).ok
+
+
+async def test_a_rail_that_is_not_asked_is_said(cells: Reconciled) -> None:
+    report = await cells.report()
+    [l9] = [one for one in report.results if one.invariant == "L9"]
+    assert l9.status is Status.HELD
+    assert any("no statement from sepa_instant" in note for note in l9.notes)
+
+
+async def test_the_sandbox_scheme_is_asked_and_a_silent_one_left_out(
+    cells: Reconciled, schemes: RunningSchemes
+) -> None:
+    settings = cells.running(cells.eu).settings
+    reached = {
+        "sepa_instant": SchemeSettings(
+            url=f"http://127.0.0.1:{schemes.port}/sepa_instant", secret="secret of sepa_instant"
+        ),
+        "faster_payments": SchemeSettings(url="http://127.0.0.1:1/faster_payments", secret="x"),
+    }
+    spec = CellSpec(
+        Path("/nowhere"), cells.eu.spec.entry, cells.eu.spec.directory, settings.model_copy(update={"schemes": reached})
+    )
+    assert [(one.rail, one.currency) for one in await SandboxTeller(spec).statements()] == [("sepa_instant", "EUR")]
