@@ -1,7 +1,8 @@
 """One cell's API over real databases, with its real actors in this process and the running scheme simulator as its rail."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -101,10 +102,14 @@ PAYER = {
 
 def credit_to(account: Mapping[str, str], amount_minor: int, currency: str = "EUR", **more: Any) -> SimulatedCredit:
     debtor = SimulatedDebtor(name="Müller & Söhne GmbH", country="DE", account={"iban": "DE89370400440532013000"})
-    return SimulatedCredit(amount_minor=amount_minor, currency=currency, creditor_account=account, debtor=debtor, **more)
+    return SimulatedCredit(
+        amount_minor=amount_minor, currency=currency, creditor_account=account, debtor=debtor, **more
+    )
 
 
-def write_home(home: Home, cell: str, database: CellDatabase, schemes: RunningSchemes, sandbox: bool = True) -> CellSpec:
+def write_home(
+    home: Home, cell: str, database: CellDatabase, schemes: RunningSchemes, sandbox: bool = True
+) -> CellSpec:
     """The files that a cell's processes read, for a cell on a test database."""
     directory = load_directory()
     overlay = {name: {"addresses": {}, "keys": ensure_keys(home, name, datetime.now(UTC))} for name in directory.cells}
@@ -156,13 +161,24 @@ async def open_api_cell(root: Path, database: CellDatabase, schemes: RunningSche
         cell = ApiCell(spec, app, app.state.parts, runtime, tenant, stranger, client, other, anyone)
         async with transaction(cell.parts.writer) as connection:
             await tenants.create_tenants(connection, spec.region, [tenant, stranger])
-            wanted = [NewWallet(tenant.tenant_id, "EUR"), NewWallet(tenant.tenant_id, "SEK"), NewWallet(stranger.tenant_id, "EUR")]
+            wanted = [
+                NewWallet(tenant.tenant_id, "EUR"),
+                NewWallet(tenant.tenant_id, "SEK"),
+                NewWallet(stranger.tenant_id, "EUR"),
+            ]
             opened_wallets = await tenants.open_wallets(connection, spec.entry, wanted)
         cell.wallets = {one.currency: one for one in opened_wallets if one.tenant_id == tenant.tenant_id}
         for speaker, whose in ((client, tenant), (other, stranger)):
             text, _ = await cell.key(whose)
             speaker.headers["Authorization"] = f"Bearer {text}"
         yield cell
+
+
+async def until(check: Callable[[], Awaitable[bool]], timeout_s: float = 30.0) -> None:
+    """Return when `check` holds."""
+    async with asyncio.timeout(timeout_s):
+        while not await check():  # noqa: ASYNC110 - what is waited for happens in another process, or by the clock
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -176,5 +192,3 @@ async def _clients(app: FastAPI) -> AsyncIterator[list[httpx.AsyncClient]]:
 
 def _fields(parts: Parts) -> dict[str, Any]:
     return {name: getattr(parts, name) for name in Parts.__slots__}
-
-

@@ -114,7 +114,9 @@ def _refusals(rows: Sequence[CollectionRow], new: Sequence[CollectionRow]) -> di
     return refusals
 
 
-async def _keep_debtors(connection: Connection, vault: Vault, first: Sequence[tuple[CollectionRow, Collection]]) -> None:
+async def _keep_debtors(
+    connection: Connection, vault: Vault, first: Sequence[tuple[CollectionRow, Collection]]
+) -> None:
     if not first:
         return
     refs = [SubjectRef(row.tenant_id or "", row.collection_id, KIND) for row, _ in first]

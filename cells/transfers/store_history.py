@@ -7,7 +7,12 @@ from cells.backends.postgres import Connection
 
 
 async def last_payments(
-    connection: Connection, region: str, tenant_id: str, *, recipient_ids: Sequence[str] = (), payer_ids: Sequence[str] = ()
+    connection: Connection,
+    region: str,
+    tenant_id: str,
+    *,
+    recipient_ids: Sequence[str] = (),
+    payer_ids: Sequence[str] = (),
 ) -> dict[str, datetime]:
     """When each recipient (by token) or payer (by id) last took part in a payment of the tenant; absent: never."""
     rows = await connection.fetch(

@@ -43,7 +43,9 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
             yield
             await inbound.told()
 
-    app = FastAPI(title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
+    )
     made = Problems(spec.entry.addresses.get("api", "").rstrip("/"))
     app.state.problems = made
     app.add_middleware(Front, entry=spec.entry, directory=spec.directory, problems=made)

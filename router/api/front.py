@@ -67,7 +67,9 @@ class Front:
             route = getattr(scope.get("route"), "path", "none")
             LATENCY.labels(scope["method"], route, status).observe(time.perf_counter() - started_at)
 
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send, call: Call, headers: dict[bytes, bytes]) -> None:
+    async def _guarded(
+        self, scope: Scope, receive: Receive, send: Send, call: Call, headers: dict[bytes, bytes]
+    ) -> None:
         path: str = scope["path"]
         check_path(self._entry, self._directory, path)
         region = headers.get(b"kovra-region")

@@ -33,10 +33,14 @@ class Header(NamedTuple):
         }
 
 
-_KEY = "A name of your choice for this request: the same key and body again answer as the first time, and change nothing"
+_KEY = (
+    "A name of your choice for this request: the same key and body again answer as the first time, and change nothing"
+)
 KEY_REQUIRED = Header("Idempotency-Key", True, _KEY, "^[!-~]{1,255}$")
 KEY_OPTIONAL = Header("Idempotency-Key", False, _KEY, "^[!-~]{1,255}$")
-REGION_REQUIRED = Header("Kovra-Region", True, "The region that shall keep the data; or name it in the path", "^[A-Z]{2}$")
+REGION_REQUIRED = Header(
+    "Kovra-Region", True, "The region that shall keep the data; or name it in the path", "^[A-Z]{2}$"
+)
 
 _direct_bodies: dict[str, type[BaseModel]] = {}
 

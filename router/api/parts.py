@@ -13,7 +13,7 @@ from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, Runtime
 from actors.wallets import Wallets
 from cells.audit.writer import AuditWriter
-from cells.backends.postgres import Pool, StoreUnavailable, open_pool, transaction
+from cells.backends.postgres import Pool, StoreUnavailable, open_pool, ping
 from cells.cell import Institution, open_institution
 from cells.fx.ecb import EcbHistory
 from cells.fx.rates import RateSource
@@ -120,8 +120,8 @@ async def probe(parts: Parts) -> None:
 async def look(parts: Parts) -> None:
     """Look at each part once."""
     try:
-        async with asyncio.timeout(_PROBE_S), transaction(parts.pool) as connection:
-            await connection.fetchval("select 1")
+        async with asyncio.timeout(_PROBE_S):
+            await ping(parts.pool)
         parts.health.postgres = "up"
     except (StoreUnavailable, TimeoutError):
         parts.health.postgres = "down"

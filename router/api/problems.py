@@ -118,7 +118,9 @@ class Problems:
 
 def invalid(error: ValidationError) -> KovraError:
     """What pydantic found in a body, as a failure of ours."""
-    return invalid_fields([("body", one["type"], one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)])
+    return invalid_fields(
+        [("body", one["type"], one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)]
+    )
 
 
 def invalid_fields(found: list[tuple[str, str, tuple[int | str, ...], str]]) -> KovraError:
@@ -157,7 +159,9 @@ def page(code: str) -> Response:
         raise UnknownProblem("The index at /problems lists them all.")
     retry = "The same request may succeed later." if kind.retryable else "The same request will fail again."
     more = (kind.__doc__ or "").strip() if kind.__doc__ and kind is not KovraError else ""
-    return _html(code, f"<p><b>{escape(kind.title)}</b></p><p>HTTP status {kind.status}. {retry}</p><p>{escape(more)}</p>")
+    return _html(
+        code, f"<p><b>{escape(kind.title)}</b></p><p>HTTP status {kind.status}. {retry}</p><p>{escape(more)}</p>"
+    )
 
 
 def index() -> Response:

@@ -31,7 +31,9 @@ def check_header(entry: CellEntry, directory: Directory, value: str) -> None:
         if cell.name != entry.name:
             raise elsewhere(cell)
     elif named.upper() not in directory.regions:
-        raise UnknownCell(f"{HEADER} is one of {', '.join(sorted(directory.regions))}.", regions=sorted(directory.regions))
+        raise UnknownCell(
+            f"{HEADER} is one of {', '.join(sorted(directory.regions))}.", regions=sorted(directory.regions)
+        )
     elif named.upper() != entry.region:
         raise elsewhere(directory.first_cell(named.upper()))
 

@@ -99,7 +99,8 @@ class Resource:
         self._router: APIRouter = app.router
         self._tag = tag
         self._routes = {
-            direct: type(f"{noun.title()}Route", (PartnerRoute,), {"scope": noun, "direct": direct}) for direct in (False, True)
+            direct: type(f"{noun.title()}Route", (PartnerRoute,), {"scope": noun, "direct": direct})
+            for direct in (False, True)
         }
 
     def add(
@@ -135,4 +136,3 @@ class Resource:
 
 class _JsonDescribed(Response):
     media_type = "application/json"
-

@@ -49,7 +49,9 @@ def minor_of(amount: Money, pointer: str) -> int:
     """Minor units. Raises UnknownCurrency, InvalidAmount, each pointing below `pointer`."""
     currency_of(amount.currency, f"{pointer}/currency")
     if _PLAIN.fullmatch(amount.value) is None:
-        raise InvalidAmount('Write the amount as a plain decimal string, such as "1250.00".', pointer=f"{pointer}/value")
+        raise InvalidAmount(
+            'Write the amount as a plain decimal string, such as "1250.00".', pointer=f"{pointer}/value"
+        )
     return parse_amount(amount.value, amount.currency, f"{pointer}/value")
 
 

@@ -9,7 +9,7 @@ import uvicorn
 from cells.backends.postgres import transaction
 from infra.schemes.messages import read_report
 from infra.schemes.signing import PARTICIPANT
-from tests.api_cell import ApiCell, credit_to, open_api_cell
+from tests.api_cell import ApiCell, credit_to, open_api_cell, until
 from tests.schemes import RunningSchemes
 
 
@@ -63,8 +63,12 @@ async def test_a_known_reference_with_another_content_is_refused(cell: ApiCell) 
 
 async def test_money_for_nobody_is_refused_on_record_and_its_sender_not_kept(cell: ApiCell) -> None:
     async with transaction(cell.parts.writer) as connection:
-        peers = await connection.fetch("select account_number from wallets where tenant_id like 'cell:%' and currency = 'EUR'")
-    for place, number in enumerate(["DE89370400440532013000", peers[0]["account_number"], cell.wallets["SEK"].account_number]):
+        peers = await connection.fetch(
+            "select account_number from wallets where tenant_id like 'cell:%' and currency = 'EUR'"
+        )
+    for place, number in enumerate(
+        ["DE89370400440532013000", peers[0]["account_number"], cell.wallets["SEK"].account_number]
+    ):
         for _ in range(2):
             credit = credit_to({"iban": number}, 100, scheme_reference=f"IN-{place}")
             answer = await cell.inbound("sepa_instant", credit)
@@ -103,9 +107,11 @@ async def test_a_sandbox_deposit_arrives_by_the_rail_once(served: ApiCell) -> No
     assert first.status_code == 202, first.text
     again = await served.client.post("/v1/sandbox/deposits", json=body, headers=key)
     assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
-    async with asyncio.timeout(15):
-        while await available(served) != "5000.00":
-            await asyncio.sleep(0.02)
+
+    async def arrived() -> bool:
+        return await available(served) == "5000.00"
+
+    await until(arrived)
     other = await served.client.post(
         "/v1/sandbox/deposits", json={**body, "amount": {"value": "1.00", "currency": "EUR"}}, headers=key
     )

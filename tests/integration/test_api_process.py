@@ -8,7 +8,7 @@ import sys
 import httpx
 
 from infra.local.home import Home
-from tests.api_cell import write_home
+from tests.api_cell import until, write_home
 from tests.schemes import RunningSchemes
 from tests.servers import free_port
 
@@ -22,13 +22,16 @@ async def test_it_starts_without_its_actors_and_stops_when_told(cell_database, s
         env=os.environ | {"KOVRA_HOME": str(tmp_path)}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(30):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(90):
             while not await answers(client):
                 assert process.returncode is None
                 await asyncio.sleep(0.05)
-            while (health := (await client.get("/healthz")).json())["parts"]["postgres"] != "up":
-                await asyncio.sleep(0.05)
-            assert health["parts"]["actors"] in ("down", "unknown")
+
+            async def seen() -> bool:
+                parts = (await client.get("/healthz")).json()["parts"]
+                return bool(parts == {"postgres": "up", "actors": "down"})
+
+            await until(seen, 60)
             named = await client.get("/v1/wallets/somebody-by-name", headers={"Authorization": "Bearer Somebody"})
             assert named.status_code == 401
             process.send_signal(signal.SIGTERM)

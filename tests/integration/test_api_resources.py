@@ -76,7 +76,10 @@ async def test_webhook_endpoints(cell: ApiCell) -> None:
     assert "secret" not in listed
     keys = (await cell.anyone.get(made["jwks_path"])).json()["keys"]
     assert (keys[0]["kty"], "d" in keys[0]) == ("EC", False)
-    for url, code in (("http://example.com", "webhook-url-not-allowed"), ("https://10.0.0.1/x", "webhook-url-not-allowed")):
+    for url, code in (
+        ("http://example.com", "webhook-url-not-allowed"),
+        ("https://10.0.0.1/x", "webhook-url-not-allowed"),
+    ):
         answer = await cell.client.post("/v1/webhooks", json={"url": url})
         assert (answer.status_code, answer.json()["code"]) == (422, code)
     unknown = await cell.client.post("/v1/webhooks", json={**body, "event_types": ["nothing"]})

@@ -50,7 +50,9 @@ class Regions(BaseModel):
     data: Annotated[list[RegionShown], Public]
 
 
-async def list_rates(request: Request, source: CurrencyCode | None = None, target: CurrencyCode | None = None) -> Response:
+async def list_rates(
+    request: Request, source: CurrencyCode | None = None, target: CurrencyCode | None = None
+) -> Response:
     """Reference rates of the pairs that can be paid, of one source or target if given."""
     parts = parts_of(request)
     for code in (source, target):

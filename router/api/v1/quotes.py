@@ -53,7 +53,10 @@ class QuoteNew(Shape):
     target: Annotated[Money | None, Confidential] = None
     source_currency: Annotated[CurrencyCode | None, Public] = None
     sandbox_lifetime_s: Annotated[int, Public] = Field(
-        default=QUOTE_LIFETIME_S, ge=1, le=QUOTE_LIFETIME_S, description="Sandbox only: run out sooner, to see what that is like"
+        default=QUOTE_LIFETIME_S,
+        ge=1,
+        le=QUOTE_LIFETIME_S,
+        description="Sandbox only: run out sooner, to see what that is like",
     )
 
     @model_validator(mode="after")

@@ -45,7 +45,8 @@ def need_region(request: Request) -> None:
     if not call_of(request).region_named:
         regions = sorted(parts_of(request).spec.directory.regions)
         raise RegionRequired(
-            f"Name it in the {HEADER} header or in front of the path; it is one of {', '.join(regions)}.", regions=regions
+            f"Name it in the {HEADER} header or in front of the path; it is one of {', '.join(regions)}.",
+            regions=regions,
         )
 
 

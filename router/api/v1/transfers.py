@@ -198,7 +198,12 @@ def _own(transfer: Transfer | None) -> Transfer:
 
 def _timeline(lines: Sequence[Record]) -> list[dict[str, Any]]:
     return [
-        {"event": line["event"], "status": str(public(State(line["state"]))), "room": line["room"], "at": stamp(line["at"])}
+        {
+            "event": line["event"],
+            "status": str(public(State(line["state"]))),
+            "room": line["room"],
+            "at": stamp(line["at"]),
+        }
         for line in lines
     ]
 

@@ -119,7 +119,9 @@ async def own_wallet(request: Request, wallet_id: str, missing: KovraError) -> W
     return wallet
 
 
-async def _payments(parts: Parts, connection: Connection, numbers: Sequence[int] | set[int]) -> dict[int, tuple[str, str]]:
+async def _payments(
+    parts: Parts, connection: Connection, numbers: Sequence[int] | set[int]
+) -> dict[int, tuple[str, str]]:
     """By the ledger's number of a payment: the field that names it, and the tenant's id of it."""
     cell = compact(parts.spec.name)
     texts = {number: encode(UUID(int=number)) for number in numbers}
@@ -163,4 +165,6 @@ def add_routes(app: FastAPI) -> None:
     one = "/v1/wallets/{wallet_id}"
     errors: tuple[type[KovraError], ...] = (UnknownWallet, *_UNREACHED)
     routes.add("GET", one, get_wallet, summary="A wallet", model=WalletShown, errors=errors)
-    routes.add("GET", f"{one}/statement", get_statement, summary="What moved in a wallet", model=Statement, errors=errors)
+    routes.add(
+        "GET", f"{one}/statement", get_statement, summary="What moved in a wallet", model=Statement, errors=errors
+    )

@@ -19,7 +19,9 @@ def directory(tmp_path: Path) -> Directory:
     return Directory(cells={**declared.cells, "eu-2": second})
 
 
-@pytest.mark.parametrize("path", ["/v1/quotes", f"/v1/transfers/{mint('tr', 'eu-1')}/cancel", "/v1/x_y/eu_1", "/v1/tr_zz9_0"])
+@pytest.mark.parametrize(
+    "path", ["/v1/quotes", f"/v1/transfers/{mint('tr', 'eu-1')}/cancel", "/v1/x_y/eu_1", "/v1/tr_zz9_0"]
+)
 def test_what_names_no_other_cell_is_ours(directory: Directory, path: str) -> None:
     check_path(directory.cell("eu-1"), directory, path)
 
