@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,14 +46,16 @@ class RayConnection:
 
 
 class OnRay:
-    def __init__(self, connection: RayConnection) -> None:
+    """`inside` an actor the process is Ray's own, which connects and ends it."""
+
+    def __init__(self, connection: RayConnection, *, inside: bool = False) -> None:
         self._connection = connection
         self._ray: ModuleType | None = None
         self._connecting = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._asks: set[asyncio.Timeout] = set()
         self._closed = False
-        self._inside = False  # of an actor, whose process Ray itself connects and ends
+        self._inside = inside
         self.connections = 0
 
     async def spawn(self, service: ServiceSpec) -> "RayHandle":
@@ -145,7 +148,7 @@ class OnRay:
             if self._ray is None:
                 if not await _answers(self._connection.address):
                     raise ActorUnavailable("The actors' cluster is down.")
-                self._ray, self._inside = await self._reach(_connect, self._connection)
+                self._ray = await self._reach(_own if self._inside else _connect, self._connection)
                 self.connections += 1
             if self._inside:
                 return self._ray
@@ -204,7 +207,7 @@ class _RayActor:
 
     def __init__(self, connection: RayConnection, name: str, path: str, arguments: dict[str, Any]) -> None:
         log.configure(name)
-        self._hosted = Hosted(OnRay(connection), name, path, arguments)
+        self._hosted = Hosted(OnRay(connection, inside=True), name, path, arguments)
         self._hosted.begin()
 
     async def ask(self, method: str, arguments: bytes) -> bytes:
@@ -218,27 +221,40 @@ class _RayActor:
         return b""
 
 
-def _connect(connection: RayConnection) -> tuple[ModuleType, bool]:
-    """Ray, connected; and whether it was so already, as it is inside an actor."""
+# An attempt that outlived its deadline goes on in its thread: the next one must wait for it, and not join it half way.
+_connecting = threading.Lock()
+
+
+def _connect(connection: RayConnection) -> ModuleType:
+    """Ray, connected to the head that answers now. Whatever a forgotten attempt left behind is let go first."""
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(connection.token_path)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Else any call that finds no connection (its head has just died) starts a whole cluster of its own, here, unasked.
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
     if connection.address.startswith("127."):
         # A head on the loopback address was told so by this switch, and its drivers must agree with it.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    ray = _own(connection)
+    with _connecting:
+        if ray.is_initialized():
+            ray.shutdown()
+        ray.init(
+            address=connection.address,
+            namespace=connection.namespace,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            ignore_reinit_error=False,
+        )
+    return ray
+
+
+def _own(_: RayConnection) -> ModuleType:
+    """Ray as it is in this process: connected, inside an actor."""
     import ray  # noqa: PLC0415 - after the environment is set: see the module's docstring
     import ray.util  # noqa: PLC0415 - likewise
 
-    if ray.is_initialized():
-        return ray, True
-    ray.init(
-        address=connection.address,
-        namespace=connection.namespace,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-        ignore_reinit_error=False,
-    )
-    return ray, False
+    return ray
 
 
 async def _answers(address: str) -> bool:

@@ -111,3 +111,14 @@ async def test_no_cluster_is_a_retryable_failure_at_once(tmp_path: Path) -> None
             await runtime.names()
     assert down.value.retryable
     await runtime.close()
+
+
+async def test_a_call_without_a_connection_starts_no_cluster_of_its_own(runtime: OnRay) -> None:
+    await runtime.names()
+    await runtime.close()
+    import ray  # noqa: PLC0415 - as actors.on_ray does: after the environment is set
+
+    # What a thread meets that is under way while the head dies. Ray's own answer to it is a new cluster, right here.
+    with pytest.raises(Exception, match="not been started"):
+        ray.get_actor("nobody")
+    assert not ray.is_initialized()
