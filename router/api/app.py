@@ -28,7 +28,8 @@ A first payment takes five calls: a deposit (`POST /v1/sandbox/deposits`), a rec
 its bank account), a payer (`POST /v1/payers`), a quote (`POST /v1/quotes`), and the payment (`POST /v1/transfers`).
 
 Every failure is a problem document (RFC 9457) whose `type` leads to a page about it."""
-_RESOURCES = (quotes, recipients, payers, transfers, wallets, webhooks, directory, sandbox)
+# Routes are tried in this order: the busiest first.
+_RESOURCES = (transfers, quotes, wallets, recipients, payers, webhooks, directory, sandbox)
 
 PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]
 
