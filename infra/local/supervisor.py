@@ -211,7 +211,8 @@ class Supervisor:
         if process.returncode is None:
             process.send_signal(running.part.stop_signal)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), running.part.stop_timeout_s)
+                async with asyncio.timeout(running.part.stop_timeout_s):
+                    await process.wait()
         with contextlib.suppress(ProcessLookupError):  # nobody is left, as it should be
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
@@ -231,7 +232,9 @@ def _began(pid: int) -> float:
 
 async def _answers(part: Part) -> bool:
     try:
-        return await asyncio.wait_for(part.healthy(), _CHECK_TIMEOUT_S)
+        # Not wait_for: before Python 3.12 it can swallow a cancellation, and a part would be watched for ever.
+        async with asyncio.timeout(_CHECK_TIMEOUT_S):
+            return await part.healthy()
     except TimeoutError:
         return False
 
