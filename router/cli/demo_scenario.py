@@ -1,0 +1,139 @@
+"""The demo as a play in scenes: the payment across the border, where its people's data lies, the other payments, the books.
+
+`play` works on any running stack, which it finds by its home folder and leaves running; the end-to-end tests play it too.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cells.reconciliation.report import Status
+from cells.spec import load_spec
+from router.cli.demo_books import Books, open_books
+from router.cli.demo_listener import open_listener
+from router.cli.demo_partner import Order, Partner
+from router.cli.demo_people import PAYERS, RECIPIENTS
+from router.cli.demo_proofs import DESTINATION, ORIGIN, claim_books, claim_customs, claim_residency
+from router.cli.demo_rooms import Stay, stays
+from router.cli.demo_story import Journey, Payment, Snapshot, Story
+from router.cli.reconcile import settled
+from router.client import KovraClient, ProblemError
+
+_WARM_RUNS = 5
+_EXPIRY_S = 1
+_REST_WITHIN_S = 15.0
+
+
+async def play(home: Path, router_url: str, key: str, story: Story) -> None:
+    """All scenes, as the partner whose API key that is. Raises DemoFailed, ProblemError, Unreachable: then it broke off."""
+    async with open_listener() as listener, KovraClient(router_url, key) as kovra, open_books(home) as books:
+        partner = Partner(kovra, listener, story, router_url)
+        story.scene("A partner sets up")
+        await partner.subscribe()
+        recipients, payers = await partner.recipients(RECIPIENTS), await partner.payers(PAYERS)
+        story.claim(
+            "recipients and payers are registered where their accounts are",
+            True,
+            f"{len(recipients) + len(payers)} people",
+        )
+        await partner.deposit("5000.00", "EUR")
+        order = Order("EUR to IDR", ("1250.00", "EUR"), "IDR", recipients["indonesian"], payers["swede"])
+        story.scene("A euro wallet pays an Indonesian bank account")
+        paid = await _across(partner, books, story, order)
+        story.scene("Where the people's data lies")
+        await claim_residency(home, books, story, paid, payers["swede"])
+        story.scene("Other payments")
+        await _others(partner, recipients, payers)
+        await _refusals(partner, story, order, recipients["refused"])
+        await _warm(partner, books, story, order)
+        story.claim(
+            "every webhook that came was signed as it must be",
+            not listener.refused,
+            f"{len(listener.heard)} verified twice",
+        )
+        specs = [load_spec(cell, home) for cell in books]
+        story.report = await settled(specs, _REST_WITHIN_S)
+        for result in story.report.results:
+            story.claim(f"{result.invariant} {result.title}", result.status is Status.HELD, str(result.status))
+
+
+async def _across(partner: Partner, books: Mapping[str, Books], story: Story, order: Order) -> Payment:
+    """The payment that is shown in full."""
+    before = await _snapshot(books)
+    quote = await partner.quote(order)
+    payment = await partner.pay(order, quote)
+    after = await _snapshot(books)
+    transfer_id = payment.transfer.id
+    origin, destination = books[ORIGIN], books[DESTINATION]
+    timeline = sorted(
+        [*await origin.timeline(transfer_id), *await destination.timeline(transfer_id)], key=lambda one: one.at
+    )
+    customs = [await origin.customs(transfer_id), await destination.customs(transfer_id)]
+    story.journey = Journey(payment, quote, timeline, await _stays(books, payment), customs, before, after)
+    claim_books(story, story.journey)
+    claim_customs(story, story.journey)
+    return payment
+
+
+async def _stays(books: Mapping[str, Books], payment: Payment) -> list[Stay]:
+    there, here = (
+        await books[DESTINATION].timeline(payment.transfer.id),
+        await books[ORIGIN].timeline(payment.transfer.id),
+    )
+    return stays(payment.asked_at, here, there, payment.heard.at, payment.transfer.rail)
+
+
+async def _snapshot(books: Mapping[str, Books]) -> Snapshot:
+    found = await asyncio.gather(*(one.balances() for one in books.values()))
+    return dict(zip(books, found, strict=True))
+
+
+async def _others(partner: Partner, recipients: Mapping[str, str], payers: Mapping[str, str]) -> None:
+    """In region, and between other regions, each from a wallet that its own rail has filled."""
+    await partner.pay(Order("EUR to EUR, in region", ("120.00", "EUR"), "EUR", recipients["german"], payers["swede"]))
+    await partner.deposit("2000.00", "GBP")
+    await partner.pay(Order("GBP to IDR", ("350.00", "GBP"), "IDR", recipients["indonesian"], payers["briton"]))
+    await partner.deposit("75000000.00", "IDR")
+    await partner.pay(Order("IDR to GBP", ("9000000.00", "IDR"), "GBP", recipients["briton"], payers["indonesian"]))
+
+
+async def _refusals(partner: Partner, story: Story, order: Order, refused_recipient: str) -> None:
+    """What does not go through costs nothing: a refusal by the rail, an expired quote, a used one."""
+    before = await partner.wallet("EUR")
+    await partner.pay(
+        Order("EUR to IDR, refused by BI-FAST", order.amount, "IDR", refused_recipient, order.payer_id, ends="REFUNDED")
+    )
+    after = await partner.wallet("EUR")
+    same = (before.available, before.held) == (after.available, after.held)
+    story.claim("the wallet is restored to the cent", same, f"{before.available} before, {after.available} after")
+    quote = await partner.quote(order, lifetime_s=_EXPIRY_S)
+    await asyncio.sleep(max(0.0, (quote.expires_at - datetime.now(UTC)).total_seconds()))
+    await _refused(partner, story, order, quote.id, "quote-expired")
+    used = story.payments[0].transfer.quote_id
+    assert used is not None, "a transfer of a partner has a quote"
+    await _refused(partner, story, order, used, "quote-used")
+
+
+async def _refused(partner: Partner, story: Story, order: Order, quote_id: str, code: str) -> None:
+    """Paying with that quote is refused with `code`, and moves nothing."""
+    before, said = await partner.wallet("EUR"), "it was accepted"
+    try:
+        await partner.kovra.transfers.create(
+            quote_id=quote_id, recipient_id=order.recipient_id, payer_id=order.payer_id
+        )
+    except ProblemError as error:
+        said = error.problem.code
+    after = await partner.wallet("EUR")
+    story.claim(
+        f"a payment with such a quote is refused: {code}",
+        said == code and before == after,
+        f"{said}, wallet {after.available}",
+    )
+
+
+async def _warm(partner: Partner, books: Mapping[str, Books], story: Story, order: Order) -> None:
+    """The same payment some more times, for how long its rooms take once everything has been used before."""
+    for number in range(_WARM_RUNS):
+        again = Order(f"EUR to IDR, again ({number + 1})", ("25.00", "EUR"), "IDR", order.recipient_id, order.payer_id)
+        story.warm.append(await _stays(books, await partner.pay(again)))
