@@ -10,6 +10,7 @@ from actors.wallets import Wallets
 from actors.workers.border import Admitter, Exporter
 from actors.workers.keeper import Keeper
 from actors.workers.placing import PlacementWorker
+from actors.workers.reconcile import Reconciler
 from actors.workers.sweep import Sweep
 from actors.workers.webhooks import opened_webhooks
 from actors.workers.worker import Worker
@@ -48,6 +49,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 Sweep(institution, parts.wallets),
                 Keeper(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),
+                Reconciler(spec),
                 webhooks,
             )
     finally:
