@@ -80,6 +80,7 @@ class Sweep:
 
 def deposit_command(row: CollectionRow) -> Command:
     """What the wallet is asked for a collection on record; the same id however often it is asked."""
-    assert row.tenant_id is not None and row.wallet_id is not None
+    assert row.tenant_id is not None, "only matched money is a deposit"
+    assert row.wallet_id is not None, "only matched money is a deposit"
     deposit = Deposit(row.collection_id, row.tenant_id, row.wallet_id, row.rail, row.amount, row.currency)
     return Command(f"{row.collection_id}:deposit", row.wallet_id, "deposit", deposit)
