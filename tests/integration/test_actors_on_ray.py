@@ -113,7 +113,8 @@ async def test_no_cluster_is_a_retryable_failure_at_once(tmp_path: Path) -> None
     await runtime.close()
 
 
-async def test_a_call_without_a_connection_starts_no_cluster_of_its_own(runtime: OnRay) -> None:
+async def test_a_call_without_a_connection_starts_no_cluster_of_its_own(ray_cluster: RunningRay) -> None:
+    runtime = OnRay(ray_cluster.connection)
     await runtime.names()
     await runtime.close()
     import ray  # noqa: PLC0415 - as actors.on_ray does: after the environment is set
