@@ -90,8 +90,8 @@ def pay(
     done: list[Outcome] = []
     try:
         outcomes = asyncio.run(_pay(order, done))
-    except BaseException:
-        # Interrupted or cut off: what is known by now is worth keeping.
+    except KeyboardInterrupt:
+        # What is known by now is worth keeping.
         _finish(sorted(done, key=lambda one: one.line), out_file, json=json)
         err.print("Interrupted; run the same file again, nothing is paid twice.")
         raise
