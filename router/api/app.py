@@ -55,7 +55,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
         resource.add_routes(app)
     inbound.add_routes(app)
     _add_pages(app)
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]
     return app
 
 

@@ -79,8 +79,8 @@ def described(body: type[BaseModel] | None, headers: Sequence[Header]) -> dict[s
     return found
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The whole document, made once."""
+def document(app: FastAPI, region: str) -> dict[str, Any]:
+    """The whole document of a cell of `region`, made once."""
     if app.openapi_schema:
         return app.openapi_schema
     found = get_openapi(
@@ -94,6 +94,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas[model.__name__] = schema
     for path in found["paths"].values():
         for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == REGION_REQUIRED.name:
+                    parameter["schema"] = {"type": "string", "enum": [region]}
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["Kovra-Request-Id"] = {
                     "description": "Name it when you ask us about this request",

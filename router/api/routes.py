@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from cells.audit.entry import Entry
 from cells.backends.postgres import StoreUnavailable
@@ -130,9 +130,5 @@ class Resource:
             dependencies=[Security(_BEARER)],
             route_class_override=self._routes[direct_body is not None],
             openapi_extra=described(direct_body, headers),
-            response_class=_JsonDescribed if model is not None else Response,
+            response_class=JSONResponse if model is not None else Response,
         )
-
-
-class _JsonDescribed(Response):
-    media_type = "application/json"
