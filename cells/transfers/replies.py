@@ -15,20 +15,20 @@ _log = logging.getLogger("kovra.saga")
 
 def ledger_said(owed: Owed, result: ChainResult) -> list[Told]:
     """The event that the ledger's word on a chain means. A refusal that cannot be is a bug, and is not papered over."""
-    transfer_id = owed.transfer.transfer_id
+    transfer_id, attempt = owed.transfer.transfer_id, owed.transfer.attempt
     if result.applied:
         match owed.effect:
             case Effect.HOLD:
                 clear = owed.transfer.screening == "clear"
-                return [Told(transfer_id, Event.HELD if clear else Event.HELD_FOR_REVIEW)]
+                return [Told(transfer_id, Event.HELD if clear else Event.HELD_FOR_REVIEW, attempt=attempt)]
             case Effect.POST:
-                return [Told(transfer_id, Event.POSTED)]
+                return [Told(transfer_id, Event.POSTED, attempt=attempt)]
             case Effect.VOID:
-                return [Told(transfer_id, Event.VOIDED)]
+                return [Told(transfer_id, Event.VOIDED, attempt=attempt)]
             case Effect.FREEZE:
-                return [Told(transfer_id, Event.FROZEN)]
+                return [Told(transfer_id, Event.FROZEN, attempt=attempt)]
     if owed.effect is Effect.HOLD and (result.lacks_funds or result.burnt):
-        return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"})]
+        return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"}, attempt)]
     _log.critical("the ledger refused %s of %s: %s", owed.effect, transfer_id, result.reason.name)
     return []
 

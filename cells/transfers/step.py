@@ -109,6 +109,8 @@ def after(before: Transfer, told: Told, decision: Advance) -> Transfer:
 
 def _decided(step: Step, told: Told) -> Move | None:
     before = step.now[told.transfer_id]
+    if told.attempt not in (None, before.attempt):
+        return None
     decision = decide(before.leg, before.state, told.event)
     if isinstance(decision, Impossible):
         step.refused.append((told, before))

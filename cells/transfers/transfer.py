@@ -102,11 +102,16 @@ class Transfer:
 
 
 class Told(NamedTuple):
-    """An event told of a transfer; `facts` are the columns that it brings with it, such as a reason code."""
+    """An event told of a transfer; `facts` are the columns that it brings with it, such as a reason code.
+
+    `attempt`: the attempt that the ledger spoke of, when it was the ledger. A copy of the actor that was paused may bring the refusal
+    of an earlier one, which says nothing of the one that is under way.
+    """
 
     transfer_id: str
     event: Event
     facts: Mapping[str, Any] = {}
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
