@@ -90,7 +90,7 @@ class Explorer:
                     for move, cost in self._priced(state, deviations=deviations):
                         if cost and spent >= budget:
                             continue
-                        reached = move.make()
+                        reached = move.make(state)
                         report.moves += 1
                         if reached in came:
                             continue
@@ -120,7 +120,7 @@ class Explorer:
             plain = [move for move in moves if not move.fault]
             move = dice.choice(faulty) if faulty and (not plain or dice.random() < 0.15) else dice.choice(plain)
             faults -= move.fault
-            state = move.make()
+            state = move.make(state)
             names.append(move.name)
             if (wrong := always(state)) is not None:
                 return Found(wrong, names)
@@ -141,7 +141,7 @@ class Explorer:
             return Found(wrong, _way(state, came))
         if state in self.healed:
             return None
-        return self._healing(state, _way(state, came) if False else None, came)
+        return self._healing(state, None, came)
 
     def _healing(self, state: State, names: list[str] | None, came: _From | None = None) -> Found | None:
         """Let the patient scheduler finish, from `state`; what is wrong at the end."""
@@ -158,7 +158,7 @@ class Explorer:
             if len(made) >= _HEALING_MAX:
                 wrong = "it goes on for ever"
                 break
-            current = move.make()
+            current = move.make(current)
             made.append(move.name)
             wrong = always(current)
             if wrong is not None:

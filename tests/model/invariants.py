@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cells.ledger import chart, house
 from cells.ledger.chart import AccountType, Code, Phase, read_account_id, read_posting
+from cells.transfers.machine import Effect
 from cells.transfers.machine import State as Stage
+from residency.ids import number
 from tests.model.books import Books
 from tests.model.railway import paid_times
 from tests.model.record import CellState, State
@@ -25,12 +28,11 @@ _EMPTY_AT_REST = {AccountType.PENDING_INBOUND, AccountType.PENDING_OUTBOUND, Acc
 
 def always(state: State) -> str | None:
     """The first thing that is wrong now, whatever is under way; None when nothing is."""
-    for name in (EU, ID):
-        cell = state.cell(name)
-        if cell.alarms:
-            return f"{name}: {cell.alarms[0]}"
-    for number, _ in state.scheme:
-        if paid_times(state, number.partition("/")[0]) > 1:
+    for name, at in ((EU, state.eu), (ID, state.id)):
+        if at.value.alarms:
+            return f"{name}: {at.value.alarms[0]}"
+    for asked, _ in state.scheme:
+        if paid_times(state, asked.partition("/")[0]) > 1:
             return "the rail has paid one payment twice"
     return None
 
@@ -83,7 +85,7 @@ def _journal_is_the_ledger(name: str, cell: CellState) -> Iterator[str]:
             yield f"L6: {name}: the journal never learned of {effect}"
         if state == "applied":
             applied |= _posting_ids(cell, transfer_id, effect, attempt)
-    payments = {chart_number(transfer_id) for transfer_id, _ in cell.transfers}
+    payments = {number(transfer_id) for transfer_id, _ in cell.transfers}
     in_ledger = {one.id for one in cell.books.postings.values() if one.user_data_128 in payments}
     if applied != in_ledger:
         yield f"L6: {name}: {len(applied - in_ledger)} postings only in the journal, {len(in_ledger - applied)} only in the ledger"
@@ -135,8 +137,8 @@ def _positions_agree(state: State) -> Iterator[str]:
     """L8."""
     found = []
     for name, peer in ((EU, ID), (ID, EU)):
-        accounts, number = state.cell(name).books.accounts, NUMBERS[peer]
-        found.append(house.position(accounts[chart.settlement(number, _IDR)], accounts[chart.settlement_cap(number, _IDR)]))
+        accounts, peers = state.cell(name).books.accounts, NUMBERS[peer]
+        found.append(house.position(accounts[chart.settlement(peers, _IDR)], accounts[chart.settlement_cap(peers, _IDR)]))
     if sum(found):
         yield f"L8: {EU} owes {ID} {found[0]}, and {ID} is owed {-found[1]}"
 
@@ -169,17 +171,7 @@ def _rail(state: State) -> Iterator[str]:
             yield f"the rail has paid {paid} times what is {row.state}"
 
 
-def chart_number(transfer_id: str) -> int:
-    from residency.ids import number  # noqa: PLC0415 - the name would hide the loop variables above
-
-    return number(transfer_id)
-
-
 def _posting_ids(cell: CellState, transfer_id: str, effect: str, attempt: int) -> set[int]:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from cells.transfers.machine import Effect  # noqa: PLC0415
-
     row = cell.transfer(transfer_id)
     assert row is not None
     return {one.id for one in chain(replace(row, attempt=attempt), Effect(effect))}
@@ -187,7 +179,7 @@ def _posting_ids(cell: CellState, transfer_id: str, effect: str, attempt: int) -
 
 def _posted(books: Books, transfer_id: str) -> dict[Code, int]:
     """What has been posted for a payment, by kind; holds and voids do not count."""
-    payment, posted = chart_number(transfer_id), dict[Code, int]()
+    payment, posted = number(transfer_id), dict[Code, int]()
     for one in books.postings.values():
         if one.user_data_128 == payment and read_posting(one).phase in (Phase.POST, Phase.DIRECT):
             posted[Code(one.code)] = posted.get(Code(one.code), 0) + one.amount

@@ -30,7 +30,7 @@ NUMBERS = {entry.name: entry.number for entry in DIRECTORY.cells.values()}
 _EUR, _IDR = CURRENCIES["EUR"].number, CURRENCIES["IDR"].number
 _TENANT_NUMBER = 77
 WALLET = chart.wallet(_TENANT_NUMBER, _EUR)
-_SOME_26 = "06a1b2c3d4e5f6g7h8i9j0k1l2"
+_SOME_26 = "06a1b2c3d4e5f6g7h8i9j0a0a0"
 TENANT = f"ten_eu1_{_SOME_26}"
 PRINCIPAL, MARGIN, FEE, TARGET = 1_000, 8, 5, 18_000_00
 
@@ -77,7 +77,7 @@ def founded(scenario: Scenario) -> tuple[CellState, CellState]:
     """Both cells before the first payment: accounts open, wallet funded by a collection, the peers' caps granted."""
     total = PRINCIPAL + MARGIN + FEE
     eu = Books.open(_accounts(EU), [*_funding(scenario.funds * total), *_caps(EU, 10**9)])
-    indonesia = Books.open(_accounts(ID), _caps(ID, scenario.cap * TARGET))
+    indonesia = Books.open(_accounts(ID), _caps(ID, scenario.cap * TARGET or 1))
     return CellState(eu), CellState(indonesia)
 
 
@@ -121,6 +121,11 @@ def chain(transfer: Transfer, effect: Effect) -> Chain:
 def raised_cap() -> Chain:
     """What an operator's decision to raise the peer's cap at the destination posts: room for ten more payments."""
     return house.grant_cap(number(f"tr_id1_{_SOME_26}") + 9, NUMBERS[EU], _IDR, 10 * TARGET)
+
+
+def has_room(cell: CellState) -> bool:
+    """Whether the origin's cap at the destination holds one more payment."""
+    return cell.books.accounts[chart.settlement(NUMBERS[EU], _IDR)].available >= TARGET
 
 
 def _accounts(cell: str) -> list[chart.Account]:

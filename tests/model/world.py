@@ -12,24 +12,44 @@ from typing import NamedTuple
 from cells.transfers.machine import Event, Leg
 from cells.transfers.machine import State as Stage
 from cells.transfers.transfer import Transfer
-from tests.model.border import Border, with_cell, without
+from tests.model.border import Border, without
 from tests.model.railway import Railway, at_scheme, end_to_end
-from tests.model.record import CellState, Memo, Parcel, State, Turn, Word, ref
-from tests.model.scenario import EU, ID, Scenario, chain, founded, raised_cap
+from tests.model.record import Asked, CellState, Memo, Parcel, Ref, State, Turn, Word, ref
+from tests.model.scenario import EU, ID, Scenario, chain, founded, has_room, raised_cap
 from tests.model.wallet import Wallet, into_mailbox, is_at_rest, is_ours
 
 _CELLS = (EU, ID)
 _ATTEMPTS_MAX = 3
-_Made = Callable[[], State]
 
 
 class Move(NamedTuple):
-    """One thing that can happen. `name` says it; `fault` is what it costs."""
+    """One thing that can happen. `name` says it; `fault` is what it costs; `make` what a state becomes by it."""
 
     name: str
-    make: _Made
+    make: Callable[[State], State]
     fair: bool = True
     fault: int = 0
+
+
+class Local:
+    """What a move makes of the one cell that it concerns: found once, however many states that cell's state is part of."""
+
+    __slots__ = ("_cell", "_made", "_name")
+
+    def __init__(self, name: str, cell: Callable[[], CellState]) -> None:
+        self._name = name
+        self._cell: Callable[[], CellState] | None = cell
+        self._made: Ref | None = None
+
+    def __call__(self, state: State) -> State:
+        if self._made is None:
+            assert self._cell is not None
+            self._made, self._cell = ref(self._cell()), None
+        return state._replace(eu=self._made) if self._name == EU else state._replace(id=self._made)
+
+
+def local(at: str, what: str, cell: Callable[[], CellState], *, fair: bool = True, fault: int = 0) -> Move:
+    return Move(f"{at}: {what}", Local(at, cell), fair, fault)
 
 
 class World:
@@ -40,6 +60,7 @@ class World:
         self.wallet = Wallet(scenario)
         self.border = Border(scenario, self.wallet)
         self.railway = Railway(scenario)
+        self._known: dict[tuple[str, Ref], tuple[tuple[Move, ...], ...]] = {}
 
     def start(self) -> State:
         eu, indonesia = founded(self.scenario)
@@ -47,212 +68,216 @@ class World:
 
     def moves(self, state: State) -> Iterator[Move]:
         """Every move, those of a patient scheduler first and in its order."""
-        for name in _CELLS:
-            yield from self._wallet_moves(state, name)
-        for name in _CELLS:
-            yield from self._rail_moves(state, name)
-        for name in _CELLS:
-            yield from self._border_moves(state, name)
+        eu, indonesia = self._of_cell(EU, state.eu), self._of_cell(ID, state.id)
+        for here, there in zip(eu[:-1], indonesia[:-1], strict=True):
+            yield from here
+            yield from there
         yield from self._bus_moves(state)
         yield from self._people_moves(state)
+        yield from eu[-1]
+        yield from indonesia[-1]
         for name in _CELLS:
             yield from self._timer_moves(state, name)
         yield from self._late_moves(state)
 
-    def _wallet_moves(self, state: State, name: str) -> Iterator[Move]:
-        cell, wallet = state.cell(name), self.wallet
-        at = _At(state, name)
-        for turn in cell.turns:
-            yield from self._turn_moves(state, name, turn)
-        for one in cell.handing:
-            yield at.move(f"{_p(one)} goes on the rail's record", lambda one=one: wallet.hand(cell, one))
-        if cell.mailbox and cell.live is None:
-            yield at.move(f"the wallet journals a batch: {_words(cell)}", lambda: wallet.begin(cell))
-        if cell.mailbox or cell.live or cell.handing:
-            yield at.move("the wallet's actor dies", lambda: _actor_dies(cell), fair=False, fault=1)
+    def _of_cell(self, name: str, at: Ref) -> tuple[tuple[Move, ...], ...]:
+        """The moves that follow from the state of one cell alone: of its wallet, its rail, its border and its sweep."""
+        found = self._known.get((name, at))
+        if found is None:
+            cell = at.value
+            rooms = (self._wallet_moves, self._rail_moves, self._border_moves, self._sweep_moves)
+            found = self._known[name, at] = tuple(tuple(room(name, cell)) for room in rooms)
+        return found
 
-    def _turn_moves(self, state: State, name: str, turn: Turn) -> Iterator[Move]:
-        cell, wallet, at = state.cell(name), self.wallet, _At(state, name)
+    def _wallet_moves(self, name: str, cell: CellState) -> Iterator[Move]:
+        wallet = self.wallet
+        for turn in cell.turns:
+            yield from self._turn_moves(name, cell, turn)
+        for one in cell.handing:
+            yield local(name, f"{_p(one)} goes on the rail's record", lambda one=one: wallet.hand(cell, one))
+        if cell.mailbox and cell.live is None:
+            yield local(name, f"the wallet journals a batch: {_words(cell)}", lambda: wallet.begin(cell))
+        if cell.mailbox or cell.live or cell.handing:
+            yield local(name, "the wallet's actor dies", lambda: _actor_dies(cell), fair=False, fault=1)
+
+    def _turn_moves(self, name: str, cell: CellState, turn: Turn) -> Iterator[Move]:
+        wallet = self.wallet
         who = "a copy thought dead" if turn.zombie else "the wallet"
         what = ", ".join(f"{one.effect} {_p(one.transfer.transfer_id)}" for one in turn.owed)
         if turn.results is None:
-            yield at.move(f"{who} asks the ledger: {what}", lambda: wallet.ask(cell, turn))
+            yield local(name, f"{who} asks the ledger: {what}", lambda: wallet.ask(cell, turn))
+            given_up = Local(name, lambda: _dies(cell, turn))
             yield Move(
                 f"{name}: {who} gives up on the ledger: {what}; the request is still on its way",
-                lambda: self._give_up(state, name, turn), fair=False, fault=1,
+                lambda state: given_up(state)._replace(late=_later(state, name, turn)), fair=False, fault=1,
             )  # fmt: skip
         else:
-            yield at.move(f"{who} journals the ledger's word: {what}", lambda: wallet.settle(cell, turn))
+            yield local(name, f"{who} journals the ledger's word: {what}", lambda: wallet.settle(cell, turn))
         if not turn.zombie and not any(one.zombie for one in cell.turns):
-            yield at.move(f"another copy takes over, during: {what}", lambda: _pause(cell, turn), fair=False, fault=1)
+            yield local(name, f"another copy takes over, during: {what}", lambda: _pause(cell, turn), fair=False, fault=1)
         if turn.zombie:
-            yield at.move(f"a copy thought dead dies, during: {what}", lambda: _dies(cell, turn), fair=False, fault=1)
+            yield local(name, f"a copy thought dead dies, during: {what}", lambda: _dies(cell, turn), fair=False, fault=1)
 
-    def _rail_moves(self, state: State, name: str) -> Iterator[Move]:
-        cell, railway, at = state.cell(name), self.railway, _At(state, name)
+    def _rail_moves(self, name: str, cell: CellState) -> Iterator[Move]:
+        railway = self.railway
         for one, doing in cell.desk:
             if doing == "sending":
-                yield from self._send_moves(state, name, one)
+                yield from self._send_moves(name, cell, one)
             else:
-                yield at.move(f"the rail's answer on {_p(one)} is recorded: {doing}", lambda one=one: railway.record(cell, one))
+                yield local(name, f"the rail's answer on {_p(one)} is recorded: {doing}", lambda one=one: railway.record(cell, one))
         for one, submission in cell.record:
             if submission.state == "queued":
-                yield at.move(f"{_p(one)} is recorded as asked", lambda one=one: railway.mark(cell, one))
+                yield local(name, f"{_p(one)} is recorded as asked", lambda one=one: railway.mark(cell, one))
             if submission.state == "answered":
                 if railway.taken(cell, one):
-                    yield at.move(f"the answer on {_p(one)} is acknowledged", lambda one=one: railway.acknowledge(cell, one))
+                    yield local(name, f"the answer on {_p(one)} is acknowledged", lambda one=one: railway.acknowledge(cell, one))
                 elif not any(word.transfer_id == one for word in cell.mailbox) and cell.live is None:
-                    yield at.move(f"the wallet is pushed the answer on {_p(one)}", lambda one=one: railway.push(cell, one))
+                    yield local(name, f"the wallet is pushed the answer on {_p(one)}", lambda one=one: railway.push(cell, one))
         if cell.desk:
-            yield at.move("the rail's actor dies", lambda: replace(cell, desk=()), fair=False, fault=1)
+            yield local(name, "the rail's actor dies", lambda: replace(cell, desk=()), fair=False, fault=1)
 
-    def _send_moves(self, state: State, name: str, one: str) -> Iterator[Move]:
-        cell, railway = state.cell(name), self.railway
-        number = end_to_end(cell, one)
-
-        def told(answer: str) -> State:
-            return with_cell(state, name, railway.answered(cell, one, answer))
-
+    def _send_moves(self, name: str, cell: CellState, one: str) -> Iterator[Move]:
+        railway, number, asked = self.railway, end_to_end(cell, one), f"the scheme is asked to pay {_p(one)}"
+        answers = {answer: Local(name, lambda answer=answer: railway.answered(cell, one, answer)) for answer in ("paid", "refused", "doubt")}
         for place, verdict in enumerate(self.scenario.verdicts):
             yield Move(
-                f"{name}: the scheme is asked to pay {_p(one)}, and says {verdict}",
-                lambda verdict=verdict: at_scheme(told(dict(state.scheme).get(number, verdict)), number, verdict), fair=place == 0,
+                f"{name}: {asked}, and says {verdict}",
+                lambda state, verdict=verdict: at_scheme(answers[dict(state.scheme).get(number, verdict)](state), number, verdict),
+                fair=place == 0,
             )  # fmt: skip
             yield Move(
-                f"{name}: the scheme is asked to pay {_p(one)}, thinks {verdict}, and is silent",
-                lambda verdict=verdict: at_scheme(told("doubt"), number, verdict), fair=False, fault=1,
+                f"{name}: {asked}, thinks {verdict}, and is silent",
+                lambda state, verdict=verdict: at_scheme(answers["doubt"](state), number, verdict), fair=False, fault=1,
             )  # fmt: skip
         yield Move(
-            f"{name}: the scheme is asked to pay {_p(one)}; nothing is heard, and it is still on its way",
-            lambda: told("doubt")._replace(underway=tuple(sorted({*state.underway, number}))), fair=False, fault=1,
+            f"{name}: {asked}; nothing is heard, and it is still on its way",
+            lambda state: answers["doubt"](state)._replace(underway=tuple(sorted({*state.underway, number}))), fair=False, fault=1,
         )  # fmt: skip
-        unseen = f"{name}: the scheme cannot be reached for {_p(one)}"
-        yield Move(unseen, lambda: with_cell(state, name, railway.unseen(cell, one)), fair=False, fault=1)
+        yield local(name, f"the scheme cannot be reached for {_p(one)}", lambda: railway.unseen(cell, one), fair=False, fault=1)
 
-    def _border_moves(self, state: State, name: str) -> Iterator[Move]:
-        cell, border, at = state.cell(name), self.border, _At(state, name)
+    def _border_moves(self, name: str, cell: CellState) -> Iterator[Move]:
+        border = self.border
         if due := border.due(cell):
-            yield at.move(f"the exporter commits {_ps(due)}", lambda: border.export(cell))
+            yield local(name, f"the exporter commits {_ps(due)}", lambda: border.export(cell))
         for one in cell.outbox:
             if one.published or one.closed:
                 continue
             what = f"{one.kind} {_p(one.transfer_id)}"
-            yield Move(f"{name}: {what} is published", lambda one=one: border.publish(state, name, one.sequence))
+            yield Move(f"{name}: {what} is published", lambda state, one=one: border.publish(state, name, one.sequence))
             yield Move(
                 f"{name}: {what} is published, and the exporter dies before it is marked",
-                lambda one=one: border.publish(state, name, one.sequence, marked=False), fair=False, fault=1,
+                lambda state, one=one: border.publish(state, name, one.sequence, marked=False), fair=False, fault=1,
             )  # fmt: skip
         if cell.receipt_due:
-            yield Move(f"{name}: a receipt leaves", lambda: border.receipt(state, name))
+            yield Move(f"{name}: a receipt leaves", lambda state: border.receipt(state, name))
 
     def _bus_moves(self, state: State) -> Iterator[Move]:
+        border = self.border
         for parcel in state.bus:
-            name, rest = parcel.to_cell, state._replace(bus=without(state.bus, parcel))
-            cell, border = state.cell(name), self.border
-            what = f"message {parcel.sequence} of {parcel.from_cell}" if parcel.sha256 else f"receipt {parcel.sequence} of {parcel.from_cell}"
+            name, cell = parcel.to_cell, state.cell(parcel.to_cell)
+            what = f"{name}: {'message' if parcel.sha256 else 'receipt'} {parcel.sequence} of {parcel.from_cell}"
             if not parcel.sha256:
-                yield Move(f"{name}: {what} arrives", lambda p=parcel, r=rest, n=name, c=cell: with_cell(r, n, border.close(c, p.sequence)))
+                closed = Local(name, lambda c=cell, p=parcel: border.close(c, p.sequence))
+                yield Move(f"{what} arrives", lambda s, m=closed, p=parcel: _gone(m(s), p))
             elif border.fits(cell, parcel):
-                yield from self._arrivals(state, rest, parcel, what)
-            yield Move(f"{name}: {what} is lost", lambda r=rest: r, fair=False, fault=1)
-
-    def _arrivals(self, state: State, rest: State, parcel: Parcel, what: str) -> Iterator[Move]:
-        name, border = parcel.to_cell, self.border
-        cell = state.cell(name)
-
-        def admitted(onto: State, *, told: bool = True) -> State:
-            return with_cell(onto, name, border.admit(cell, name, parcel.sha256, told=told))
-
-        yield Move(f"{name}: {what} is admitted", lambda: admitted(rest))
-        yield Move(f"{name}: {what} is admitted, and will come again", lambda: admitted(state), fair=False, fault=1)
-        yield Move(f"{name}: {what} is admitted, and nobody is told", lambda: admitted(rest, told=False), fair=False, fault=1)
+                admitted = Local(name, lambda c=cell, p=parcel: border.admit(c, p.to_cell, p.sha256))
+                silent = Local(name, lambda c=cell, p=parcel: border.admit(c, p.to_cell, p.sha256, told=False))
+                yield Move(f"{what} is admitted", lambda s, m=admitted, p=parcel: _gone(m(s), p))
+                yield Move(f"{what} is admitted, and will come again", admitted, fair=False, fault=1)
+                yield Move(f"{what} is admitted, and nobody is told", lambda s, m=silent, p=parcel: _gone(m(s), p), fair=False, fault=1)
+            yield Move(f"{what} is lost", lambda s, p=parcel: _gone(s, p), fair=False, fault=1)
 
     def _people_moves(self, state: State) -> Iterator[Move]:
-        cell, at = state.cell(EU), _At(state, EU)
+        cell = state.eu.value
         for wanted in self.scenario.payments:
             one = wanted.transfer_id
-            word, known = Word("accept", one), dict(cell.keys).get(one) is not None
+            word, known = Word("accept", one), any(key == one for key, _ in cell.keys)
             if word not in cell.mailbox and not (known and cell.transfer(one) is None):
-                again = " once more" if known else ""
-                yield at.move(f"a partner asks for {_p(one)}{again}", lambda w=word: into_mailbox(cell, w), fair=not known, fault=int(known))
+                what = f"a partner asks for {_p(one)}{' once more' if known else ''}"
+                yield local(EU, what, lambda w=word: into_mailbox(cell, w), fair=not known, fault=int(known))
         for key, row in cell.transfers:
             if self.scenario.cancels and f"cancel {key}" not in state.done and not is_at_rest(row):
-                yield Move(
-                    f"{EU}: the partner cancels {_p(key)}",
-                    lambda key=key: _done(with_cell(state, EU, into_mailbox(cell, Word("cancel", key))), f"cancel {key}"), fair=False,
-                )  # fmt: skip
+                cancelled = Local(EU, lambda key=key: into_mailbox(cell, Word("cancel", key)))
+                what = f"{EU}: the partner cancels {_p(key)}"
+                yield Move(what, lambda s, m=cancelled, key=key: _done(m(s), f"cancel {key}"), fair=False)
             if row.state is Stage.IN_REVIEW and cell.live is None and not any(word.transfer_id == key for word in cell.mailbox):
-                yield from self._review_moves(at, cell, key)
+                yield from _review_moves(cell, key)
         if self.scenario.raised and "raised" not in state.done:
-            indonesia = state.id.value
-            raised = replace(indonesia, books=indonesia.books.ask([raised_cap()])[1])
-            yield Move(f"{ID}: an operator raises the cap", lambda: _done(with_cell(state, ID, raised), "raised"))
-        row_of_first = cell.transfer(self.scenario.payments[0].transfer_id)
-        if self.scenario.forged and "forged" not in state.done and row_of_first and row_of_first.instruction_sha256:
-            forged = self.border.forged(row_of_first)
-            yield Move(
-                f"{EU}: uk-1 says that it has settled {_p(row_of_first.transfer_id)}",
-                lambda: _done(with_cell(state, EU, self.border.admit(cell, EU, forged)), "forged"), fair=False,
-            )  # fmt: skip
+            there = state.id.value
+            raised = Local(ID, lambda: replace(there, books=there.books.ask([raised_cap()])[1]))
+            yield Move(f"{ID}: an operator raises the cap", lambda s: _done(raised(s), "raised"))
+        yield from self._forgery(state)
 
-    def _review_moves(self, at: "_At", cell: CellState, key: str) -> Iterator[Move]:
-        for event in (Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED):
-            word = Word("tell", key, str(event), Memo())
-            yield at.move(f"an officer says {event} of {_p(key)}", lambda w=word: into_mailbox(cell, w), fair=event is Event.CLEARED)
-        yield at.move(f"the deadline of {_p(key)}'s review passes", lambda: into_mailbox(cell, Word("late", key)), fair=False)
+    def _forgery(self, state: State) -> Iterator[Move]:
+        """Another cell says that it has settled the first payment, once that has been instructed."""
+        cell = state.eu.value
+        row = cell.transfer(self.scenario.payments[0].transfer_id)
+        if self.scenario.forged and "forged" not in state.done and row and row.instruction_sha256:
+            forged = self.border.forged(row)
+            told = Local(EU, lambda: self.border.admit(cell, EU, forged))
+            what = f"{EU}: uk-1 says that it has settled {_p(row.transfer_id)}"
+            yield Move(what, lambda s: _done(told(s), "forged"), fair=False)
 
-    def _timer_moves(self, state: State, name: str) -> Iterator[Move]:
-        cell, at = state.cell(name), _At(state, name)
+    def _sweep_moves(self, name: str, cell: CellState) -> Iterator[Move]:
         busy = cell.live is not None or bool(cell.mailbox)
         for key, row in cell.transfers:
-            tired = row.state is Stage.WAITING and row.attempt >= _ATTEMPTS_MAX and "raised" not in state.done
             word = Word("resume", key)
-            if self.wallet.wants_sweep(cell, row) and not tired and word not in cell.mailbox:
-                early = " early" if busy else ""
-                yield at.move(f"the sweep takes up {_p(key)}{early}", lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
+            tired = row.state is Stage.WAITING and row.attempt >= _ATTEMPTS_MAX and not has_room(cell)
+            if word not in cell.mailbox and not tired and self.wallet.wants_sweep(cell, row):
+                what = f"the sweep takes up {_p(key)}{' early' if busy else ''}"
+                yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
+
+    def _timer_moves(self, state: State, name: str) -> Iterator[Move]:
+        cell = state.cell(name)
         for one, submission in cell.record:
-            if submission.state == "asked" and one not in dict(cell.desk) and end_to_end(cell, one) not in state.underway:
-                yield at.move(f"the rail is asked what became of {_p(one)}", lambda one=one: self.railway.inquire(state, cell, one))
-        other = state.cell(ID if name == EU else EU)
+            if submission.state == "asked" and end_to_end(cell, one) not in state.underway and all(one != key for key, _ in cell.desk):
+                asked = Local(name, lambda one=one: self.railway.inquire(state, cell, one))
+                yield Move(f"{name}: the rail is asked what became of {_p(one)}", asked)
+        waiting = [one for one in cell.outbox if one.published and not one.closed]
+        if not waiting or state.cell(ID if name == EU else EU).receipt_due:
+            return
         travelling = {(one.from_cell, one.sequence) for one in state.bus if one.sha256}
-        answered = bool(other.receipt_due) or any(one.to_cell == name and not one.sha256 for one in state.bus)
-        for row_out in cell.outbox:
-            if row_out.published and not row_out.closed and (name, row_out.sequence) not in travelling and not answered:
-                what = f"{row_out.kind} {_p(row_out.transfer_id)}"
-                yield Move(f"{name}: {what} is overdue, and published again", lambda s=row_out.sequence: self.border.publish(state, name, s))
+        if any(one.to_cell == name and not one.sha256 for one in state.bus):
+            return
+        for row in waiting:
+            if (name, row.sequence) not in travelling:
+                what = f"{name}: {row.kind} {_p(row.transfer_id)} is overdue, and published again"
+                yield Move(what, lambda s, row=row: self.border.publish(s, name, row.sequence))
 
     def _late_moves(self, state: State) -> Iterator[Move]:
         for late in state.late:
             name, owed = late
-            rest = state._replace(late=tuple(one for one in state.late if one != late))
             cell = state.cell(name)
             what = ", ".join(f"{one.effect} {_p(one.transfer.transfer_id)}" for one in owed)
-            books = cell.books.ask([chain(one.transfer, one.effect) for one in owed])[1]
-            yield Move(f"{name}: the late request reaches the ledger: {what}", lambda r=rest, n=name, c=cell, b=books: with_cell(r, n, replace(c, books=b)))
-            yield Move(f"{name}: the late request is lost: {what}", lambda r=rest: r, fair=False)
+            landed = Local(name, lambda c=cell, o=owed: replace(c, books=c.books.ask([chain(one.transfer, one.effect) for one in o])[1]))
+            yield Move(f"{name}: the late request reaches the ledger: {what}", lambda s, m=landed, late=late: _landed(m(s), late))
+            yield Move(f"{name}: the late request is lost: {what}", lambda s, late=late: _landed(s, late), fair=False)
         for number in state.underway:
             rest = state._replace(underway=tuple(one for one in state.underway if one != number))
             for place, verdict in enumerate(self.scenario.verdicts):
-                yield Move(
-                    f"the late payment {_p(number)} reaches the scheme, which says {verdict}",
-                    lambda r=rest, n=number, v=verdict: at_scheme(r, n, v), fair=place == 0,
-                )  # fmt: skip
-            yield Move(f"the late payment {_p(number)} never reaches the scheme", lambda r=rest: r, fair=False)
-
-    def _give_up(self, state: State, name: str, turn: Turn) -> State:
-        """LedgerUnknown: the batch ends unknown; what was asked may be applied at any time."""
-        state = with_cell(state, name, _dies(state.cell(name), turn))
-        return state._replace(late=tuple(sorted({*state.late, (name, turn.owed)}, key=str)))
+                what = f"the late payment {_p(number)} reaches the scheme, which says {verdict}"
+                yield Move(what, lambda _, r=rest, n=number, v=verdict: at_scheme(r, n, v), fair=place == 0)
+            yield Move(f"the late payment {_p(number)} never reaches the scheme", lambda _, r=rest: r, fair=False)
 
 
-class _At(NamedTuple):
-    """Where a move happens."""
+def _review_moves(cell: CellState, key: str) -> Iterator[Move]:
+    for event in (Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED):
+        word = Word("tell", key, str(event), Memo())
+        yield local(EU, f"an officer says {event} of {_p(key)}", lambda w=word: into_mailbox(cell, w), fair=event is Event.CLEARED)
+    yield local(EU, f"the deadline of {_p(key)}'s review passes", lambda: into_mailbox(cell, Word("late", key)), fair=False)
 
-    state: State
-    name: str
 
-    def move(self, what: str, make: Callable[[], CellState], *, fair: bool = True, fault: int = 0) -> Move:
-        return Move(f"{self.name}: {what}", lambda: with_cell(self.state, self.name, make()), fair, fault)
+def _gone(state: State, parcel: Parcel) -> State:
+    return state._replace(bus=without(state.bus, parcel))
+
+
+def _landed(state: State, late: tuple[str, tuple[Asked, ...]]) -> State:
+    return state._replace(late=tuple(one for one in state.late if one != late))
+
+
+def _later(state: State, name: str, turn: Turn) -> tuple[tuple[str, tuple[Asked, ...]], ...]:
+    """LedgerUnknown: the batch has ended unknown; what was asked may be applied at any time."""
+    return tuple(sorted({*state.late, (name, turn.owed)}, key=str))
 
 
 def _actor_dies(cell: CellState) -> CellState:
