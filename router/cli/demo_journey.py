@@ -5,7 +5,8 @@ from decimal import Decimal
 from statistics import median
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.columns import Columns
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,7 @@ from router.cli.demo_story import Claim, Journey, Payment, Snapshot, Story
 
 _PLAIN_WIDTH = 132
 _BAR_WIDTH = 24
+_AMOUNT_WIDTH = 18
 
 
 def console_for_people() -> Console:
@@ -85,18 +87,24 @@ def _median_total(again: Sequence[Sequence[Stay]]) -> float:
     return median(sum(stay.ms for stay in run) for run in again)
 
 
-def _accounts(cell: str, changed: Sequence[tuple[Balance, Balance]]) -> Table:
-    table = Table(title=f"Accounts of {cell} that the payment touched", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("account")
-    table.add_column("currency")
-    for name in ("before Dr", "before Cr", "after Dr", "after Cr", "moved Dr", "moved Cr"):
-        table.add_column(name, justify="right")
-    for before, after in changed:
-        figures = (
-            before.debits, before.credits, after.debits, after.credits,
-            after.debits - before.debits, after.credits - before.credits,
-        )  # fmt: skip
-        table.add_row(after.name, after.currency, *(amount(one, after.currency) for one in figures))
+def _accounts(cell: str, changed: Sequence[tuple[Balance, Balance]]) -> Group:
+    title = Text(f"Accounts of {cell} that the payment touched", "italic")
+    return Group(title, Columns([_t_account(*pair) for pair in changed], padding=(0, 3)), "")
+
+
+def _t_account(before: Balance, after: Balance) -> Table:
+    """One account as bookkeepers draw it: debits on the left, credits on the right."""
+    table = Table(title=f"{after.name} {after.currency}", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column("Dr", justify="right", no_wrap=True, min_width=_AMOUNT_WIDTH)
+    table.add_column("Cr", justify="right", no_wrap=True, min_width=_AMOUNT_WIDTH)
+    rows = (
+        ("before", before.debits, before.credits),
+        ("moved", after.debits - before.debits, after.credits - before.credits),
+        ("after", after.debits, after.credits),
+    )
+    for name, debits, credits_ in rows:
+        table.add_row(name, amount(debits, after.currency), amount(credits_, after.currency))
     return table
 
 
@@ -144,9 +152,9 @@ def tell_payments(console: Console, payments: Sequence[Payment]) -> None:
     say_heading(console, "All payments")
     table = Table(box=SIMPLE_HEAD)
     for name in ("payment", "left the wallet", "arrived", "rail", "ended"):
-        table.add_column(name)
-    table.add_column("accepted in ms", justify="right")
-    table.add_column("webhook after ms", justify="right")
+        table.add_column(name, no_wrap=True)
+    for name in ("accepted ms", "webhook ms"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in payments:
         done = one.transfer
         table.add_row(
@@ -154,7 +162,7 @@ def tell_payments(console: Console, payments: Sequence[Payment]) -> None:
             str(done.source),
             str(done.target) if done.paid else "-",
             done.rail,
-            done.status + (f" ({done.reason_code})" if done.reason_code else ""),
+            f"{done.status} {done.reason_code or ''}".strip(),
             f"{one.answered_ms:,.0f}",
             f"{one.total_ms:,.0f}",
         )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import httpx
 
 from residency.errors import KovraError
+from residency.ids import parse
 from router.cli.demo_listener import Heard, Listener
 from router.cli.demo_people import Person
 from router.cli.demo_story import Payment, Story
@@ -66,15 +67,24 @@ class Partner:
 
     async def recipients(self, people: Mapping[str, Person]) -> dict[str, str]:
         """Register who is to be paid, each in the region of the account, named explicitly. Tokens by name in the demo."""
-        found = {
-            name: await self.kovra.recipients.create(region=one.region, **one.details) for name, one in people.items()
+        made = {
+            name: (await self.kovra.recipients.create(region=one.region, **one.details)).id
+            for name, one in people.items()
         }
-        return {name: one.id for name, one in found.items()}
+        return self._registered("recipients", people, made)
 
     async def payers(self, people: Mapping[str, Person]) -> dict[str, str]:
         """Register who pays, each in the region where the money leaves. Ids by name in the demo."""
-        found = {name: await self.kovra.payers.create(region=one.region, **one.details) for name, one in people.items()}
-        return {name: one.id for name, one in found.items()}
+        made = {
+            name: (await self.kovra.payers.create(region=one.region, **one.details)).id for name, one in people.items()
+        }
+        return self._registered("payers", people, made)
+
+    def _registered(self, what: str, people: Mapping[str, Person], made: dict[str, str]) -> dict[str, str]:
+        homes = {name: parse(one.partition(".")[0]).cell for name, one in made.items()}
+        as_asked = all(home.startswith(people[name].region.lower()) for name, home in homes.items())
+        self._story.claim(f"{what} live where they were registered", as_asked, ", ".join(sorted(homes.values())))
+        return made
 
     async def wallet(self, currency: str) -> Wallet:
         return await self.kovra.wallets.get(self.wallets[currency])
@@ -115,6 +125,10 @@ class Partner:
             f"{arrived.removeprefix(', ').strip()}; accepted in {answered_ms:,.0f} ms, webhook after {payment.total_ms:,.0f} ms",
         )
         return payment
+
+    def told_of(self, transfer_id: str) -> list[str]:
+        """The types of all webhooks that have come about a transfer."""
+        return sorted({one.type for one in self._listener.heard if one.data.get("transfer_id") == transfer_id})
 
     async def _transfer(self, quote: Quote, order: Order) -> Transfer:
         return await self.kovra.transfers.create(

@@ -1,0 +1,1 @@
+"""Tests of the whole: a real stack of three cells, and a partner before its router."""

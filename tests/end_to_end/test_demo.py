@@ -1,0 +1,153 @@
+"""The demo's play on a real stack, once; then every promise that it makes."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from cells.reconciliation.report import TITLES
+from router.cli import demo_journey
+from router.cli.demo_proofs import NEEDLES
+from router.cli.demo_scenario import play
+from router.cli.demo_story import Story
+from tests.end_to_end.conftest import RunningStack
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def story(stack: RunningStack) -> Iterator[Story]:
+    told = Story()
+    asyncio.run(play(stack.home, stack.status.router_url, stack.sandbox.key, told))
+    yield told
+
+
+def held(story: Story, words: str) -> bool:
+    """Whether there are claims with these words, and all of them held."""
+    found = [claim for claim in story.claims if words in claim.what]
+    assert found, f"nobody claims {words!r}"
+    return all(claim.held for claim in found)
+
+
+def test_every_claim_held(story: Story) -> None:
+    assert not story.broken
+    assert len(story.claims) > 30
+
+
+def test_the_stack_is_up_in_time(stack: RunningStack) -> None:
+    assert stack.status.ready
+    assert {part.cell for part in stack.status.parts} == {"eu-1", "uk-1", "id-1", "shared"}
+
+
+def test_a_euro_wallet_pays_an_indonesian_account(story: Story) -> None:
+    payment = story.payments[0]
+    assert (payment.transfer.status, payment.transfer.rail) == ("COMPLETED", "bi_fast")
+    assert payment.heard.type == "transfer.completed"
+    assert payment.heard.data["target_amount"] == payment.transfer.target.model_dump()
+
+
+def test_every_room_of_the_path_is_timed(story: Story) -> None:
+    assert story.journey is not None
+    rooms = [stay.room for stay in story.journey.stays]
+    assert rooms == [
+        "door: router and API eu-1", "wallet eu-1", "border eu-1, out",
+        "border id-1, in", "wallet id-1", "wallet id-1", "rail bi_fast", "wallet id-1", "border id-1, out",
+        "border eu-1, in", "wallet eu-1", "webhook",
+    ]  # fmt: skip
+    assert all(stay.ms >= 0 for stay in story.journey.stays)
+    total = sum(stay.ms for stay in story.journey.stays)
+    assert total == pytest.approx(story.journey.payment.total_ms, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("title", "status"),
+    [
+        ("EUR to EUR, in region", "COMPLETED"),
+        ("GBP to IDR", "COMPLETED"),
+        ("IDR to GBP", "COMPLETED"),
+        ("EUR to IDR, refused by BI-FAST", "REFUNDED"),
+    ],
+)
+def test_other_payments_end_as_they_should(story: Story, title: str, status: str) -> None:
+    [payment] = [one for one in story.payments if one.title == title]
+    assert payment.transfer.status == status
+    assert payment.heard.data["state"] == status
+
+
+def test_what_does_not_go_through_costs_nothing(story: Story) -> None:
+    assert held(story, "restored to the cent")
+    assert held(story, "refused: quote-expired")
+    assert held(story, "refused: quote-used")
+
+
+def test_money_arrives_by_three_rails(story: Story) -> None:
+    for rail in ("sepa_instant", "faster_payments", "bi_fast"):
+        assert held(story, f"arrived by {rail}")
+
+
+def test_personal_data_stays_in_its_region(story: Story) -> None:
+    assert held(story, "the search sees what is there")
+    for label in NEEDLES:
+        assert held(story, f"the {label} is nowhere in clear")
+    assert held(story, "data is in one vault")
+    assert held(story, "opens with the destination's key")
+
+
+def test_the_books_and_both_customs_logs_agree(story: Story) -> None:
+    assert held(story, "the quote's own integers")
+    assert held(story, "byte for byte")
+    assert held(story, "customs chains hold")
+
+
+@pytest.mark.parametrize("invariant", list(TITLES))
+def test_every_invariant_holds_at_rest(story: Story, invariant: str) -> None:
+    assert held(story, f"{invariant} {TITLES[invariant]}")
+
+
+def test_the_journey_is_printed_without_a_terminal(stack: RunningStack, story: Story) -> None:
+    assert story.journey is not None
+    assert story.report is not None
+    paper = io.StringIO()
+    console = Console(file=paper, width=132, highlight=False)
+    demo_journey.tell(console, story, story.journey)
+    demo_journey.tell_payments(console, story.payments)
+    demo_journey.tell_invariants(console, story.report)
+    demo_journey.tell_stack(console, stack.status)
+    text = paper.getvalue()
+    for words in ("rail bi_fast", "TENANT_WALLET", "REGIONAL_SETTLEMENT eu-1", "chain verified", "payer.name", "L10"):
+        assert words in text
+    assert "\x1b" not in text
+    for name in NEEDLES.values():
+        assert name not in text
+
+
+def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
+    """Also in the middle of starting, what was started is ended and what was written is removed."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+    environment.pop("KOVRA_PORT_BASE", None)
+    with subprocess.Popen(
+        [sys.executable, "-m", "router.cli.main", "demo"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as demo:  # fmt: skip
+        assert demo.stdout is not None
+        seen = ""
+        for line in demo.stdout:
+            seen += line
+            if " ready in " in line:
+                break
+        children = psutil.Process(demo.pid).children(recursive=True)
+        assert children, seen
+        demo.send_signal(signal.SIGTERM)
+        seen += demo.stdout.read()
+        assert demo.wait(60) != 0
+    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert "no data is left" in seen
+    assert not list(tmp_path.iterdir())
