@@ -213,7 +213,7 @@ async def open_hand_cell(
         await api.close()
 
 
-def _world_of_today() -> World:
+def world_of_today() -> World:
     """The border tests' world, with keys that are valid by the real clock, which the gates go by."""
     world, now = make_world(), datetime.now(UTC)
     held = {name: published(keys, now - timedelta(days=1), now + timedelta(days=90)) for name, keys in world.keys.items()}
@@ -231,7 +231,7 @@ class TwoCells:
 
 @asynccontextmanager
 async def open_two_cells(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[TwoCells]:
-    world = _world_of_today()
+    world = world_of_today()
     home = world.directory.cell("eu-1")
     tenant = mint_tenant("Nusantara Pay", home, tier="growth")
     stranger = mint_tenant("Hanse Remit", home, tier="growth")

@@ -124,12 +124,15 @@ class Border:
         )
         return _opened(settled, UK, EU, 1)
 
+    def asked(self, cell: CellState, name: str, opened: OpenedEnvelope) -> dict[str, tuple[str, bytes]]:
+        """Which cell was instructed with each payment, and the hash of the instruction, by the customs log."""
+        return {one.transfer_id: (_other(name), one.sha256) for one in cell.outbox if one.kind == Instructed.kind}
+
     def _register(self, cell: CellState, name: str, opened: OpenedEnvelope) -> Register:
         """The gate as it stands before this envelope: `store.lock_corridors`, `admitted_hashes` and `instructions`."""
         known = {(peer, sequence): sha256 for peer, sequence, sha256, _ in cell.admitted}
         corridors = {peer: (sum(1 for one in known if one[0] == peer), EMPTY_ROLL) for peer in (EU, ID, UK)}
-        instructed = {one.transfer_id: (_other(name), one.sha256) for one in cell.outbox if one.kind == Instructed.kind}
-        return Register(SPECS[name], AT, corridors, known, set(), instructed)
+        return Register(SPECS[name], AT, corridors, known, set(), self.asked(cell, name, opened))
 
     def _make_leg(self, cell: CellState, one: Admitted, message: Instructed) -> tuple[CellState, list[Word]]:
         """As `Destination.admit`."""

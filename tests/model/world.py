@@ -5,51 +5,22 @@ makes. A move that is free but not fair is somebody's choice (a cancel, a scheme
 repetition, a pause, a silence, a timer that fires early.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
-from cells.transfers.machine import Event, Leg
+from cells.transfers.machine import Leg
 from cells.transfers.machine import State as Stage
 from cells.transfers.transfer import Transfer
 from tests.model.border import Border, without
+from tests.model.move import Local, Move, local, short, shorts, words
+from tests.model.people import people_moves
 from tests.model.railway import Railway, at_scheme, end_to_end
-from tests.model.record import Asked, CellState, Memo, Parcel, Ref, State, Turn, Word, ref
-from tests.model.scenario import EU, ID, Scenario, chain, founded, has_room, raised_cap
+from tests.model.record import Asked, CellState, Parcel, Ref, State, Turn, Word, ref
+from tests.model.scenario import EU, ID, Scenario, chain, founded, has_room
 from tests.model.wallet import Wallet, into_mailbox, is_at_rest, is_ours
 
 _CELLS = (EU, ID)
 _ATTEMPTS_MAX = 3
-
-
-class Move(NamedTuple):
-    """One thing that can happen. `name` says it; `fault` is what it costs; `make` what a state becomes by it."""
-
-    name: str
-    make: Callable[[State], State]
-    fair: bool = True
-    fault: int = 0
-
-
-class Local:
-    """What a move makes of the one cell that it concerns: found once, however many states that cell's state is part of."""
-
-    __slots__ = ("_cell", "_made", "_name")
-
-    def __init__(self, name: str, cell: Callable[[], CellState]) -> None:
-        self._name = name
-        self._cell: Callable[[], CellState] | None = cell
-        self._made: Ref | None = None
-
-    def __call__(self, state: State) -> State:
-        if self._made is None:
-            assert self._cell is not None
-            self._made, self._cell = ref(self._cell()), None
-        return state._replace(eu=self._made) if self._name == EU else state._replace(id=self._made)
-
-
-def local(at: str, what: str, cell: Callable[[], CellState], *, fair: bool = True, fault: int = 0) -> Move:
-    return Move(f"{at}: {what}", Local(at, cell), fair, fault)
 
 
 class World:
@@ -73,7 +44,7 @@ class World:
             yield from here
             yield from there
         yield from self._bus_moves(state)
-        yield from self._people_moves(state)
+        yield from people_moves(self.scenario, self.border, state)
         yield from eu[-1]
         yield from indonesia[-1]
         for name in _CELLS:
@@ -94,16 +65,16 @@ class World:
         for turn in cell.turns:
             yield from self._turn_moves(name, cell, turn)
         for one in cell.handing:
-            yield local(name, f"{_p(one)} goes on the rail's record", lambda one=one: wallet.hand(cell, one))
+            yield local(name, f"{short(one)} goes on the rail's record", lambda one=one: wallet.hand(cell, one))
         if cell.mailbox and cell.live is None:
-            yield local(name, f"the wallet journals a batch: {_words(cell)}", lambda: wallet.begin(cell))
+            yield local(name, f"the wallet journals a batch: {words(cell)}", lambda: wallet.begin(cell))
         if cell.mailbox or cell.live or cell.handing:
             yield local(name, "the wallet's actor dies", lambda: _actor_dies(cell), fair=False, fault=1)
 
     def _turn_moves(self, name: str, cell: CellState, turn: Turn) -> Iterator[Move]:
         wallet = self.wallet
         who = "a copy thought dead" if turn.zombie else "the wallet"
-        what = ", ".join(f"{one.effect} {_p(one.transfer.transfer_id)}" for one in turn.owed)
+        what = ", ".join(f"{one.effect} {short(one.transfer.transfer_id)}" for one in turn.owed)
         if turn.results is None:
             yield local(name, f"{who} asks the ledger: {what}", lambda: wallet.ask(cell, turn))
             given_up = Local(name, lambda: _dies(cell, turn))
@@ -124,20 +95,20 @@ class World:
             if doing == "sending":
                 yield from self._send_moves(name, cell, one)
             else:
-                yield local(name, f"the rail's answer on {_p(one)} is recorded: {doing}", lambda one=one: railway.record(cell, one))
+                yield local(name, f"the rail's answer on {short(one)} is recorded: {doing}", lambda one=one: railway.record(cell, one))
         for one, submission in cell.record:
             if submission.state == "queued":
-                yield local(name, f"{_p(one)} is recorded as asked", lambda one=one: railway.mark(cell, one))
+                yield local(name, f"{short(one)} is recorded as asked", lambda one=one: railway.mark(cell, one))
             if submission.state == "answered":
                 if railway.taken(cell, one):
-                    yield local(name, f"the answer on {_p(one)} is acknowledged", lambda one=one: railway.acknowledge(cell, one))
+                    yield local(name, f"the answer on {short(one)} is acknowledged", lambda one=one: railway.acknowledge(cell, one))
                 elif not any(word.transfer_id == one for word in cell.mailbox) and cell.live is None:
-                    yield local(name, f"the wallet is pushed the answer on {_p(one)}", lambda one=one: railway.push(cell, one))
+                    yield local(name, f"the wallet is pushed the answer on {short(one)}", lambda one=one: railway.push(cell, one))
         if cell.desk:
             yield local(name, "the rail's actor dies", lambda: replace(cell, desk=()), fair=False, fault=1)
 
     def _send_moves(self, name: str, cell: CellState, one: str) -> Iterator[Move]:
-        railway, number, asked = self.railway, end_to_end(cell, one), f"the scheme is asked to pay {_p(one)}"
+        railway, number, asked = self.railway, end_to_end(cell, one), f"the scheme is asked to pay {short(one)}"
         answers = {answer: Local(name, lambda answer=answer: railway.answered(cell, one, answer)) for answer in ("paid", "refused", "doubt")}
         for place, verdict in enumerate(self.scenario.verdicts):
             yield Move(
@@ -153,16 +124,16 @@ class World:
             f"{name}: {asked}; nothing is heard, and it is still on its way",
             lambda state: answers["doubt"](state)._replace(underway=tuple(sorted({*state.underway, number}))), fair=False, fault=1,
         )  # fmt: skip
-        yield local(name, f"the scheme cannot be reached for {_p(one)}", lambda: railway.unseen(cell, one), fair=False, fault=1)
+        yield local(name, f"the scheme cannot be reached for {short(one)}", lambda: railway.unseen(cell, one), fair=False, fault=1)
 
     def _border_moves(self, name: str, cell: CellState) -> Iterator[Move]:
         border = self.border
         if due := border.due(cell):
-            yield local(name, f"the exporter commits {_ps(due)}", lambda: border.export(cell))
+            yield local(name, f"the exporter commits {shorts(due)}", lambda: border.export(cell))
         for one in cell.outbox:
             if one.published or one.closed:
                 continue
-            what = f"{one.kind} {_p(one.transfer_id)}"
+            what = f"{one.kind} {short(one.transfer_id)}"
             yield Move(f"{name}: {what} is published", lambda state, one=one: border.publish(state, name, one.sequence))
             yield Move(
                 f"{name}: {what} is published, and the exporter dies before it is marked",
@@ -187,44 +158,13 @@ class World:
                 yield Move(f"{what} is admitted, and nobody is told", lambda s, m=silent, p=parcel: _gone(m(s), p), fair=False, fault=1)
             yield Move(f"{what} is lost", lambda s, p=parcel: _gone(s, p), fair=False, fault=1)
 
-    def _people_moves(self, state: State) -> Iterator[Move]:
-        cell = state.eu.value
-        for wanted in self.scenario.payments:
-            one = wanted.transfer_id
-            word, known = Word("accept", one), any(key == one for key, _ in cell.keys)
-            if word not in cell.mailbox and not (known and cell.transfer(one) is None):
-                what = f"a partner asks for {_p(one)}{' once more' if known else ''}"
-                yield local(EU, what, lambda w=word: into_mailbox(cell, w), fair=not known, fault=int(known))
-        for key, row in cell.transfers:
-            if self.scenario.cancels and f"cancel {key}" not in state.done and not is_at_rest(row):
-                cancelled = Local(EU, lambda key=key: into_mailbox(cell, Word("cancel", key)))
-                what = f"{EU}: the partner cancels {_p(key)}"
-                yield Move(what, lambda s, m=cancelled, key=key: _done(m(s), f"cancel {key}"), fair=False)
-            if row.state is Stage.IN_REVIEW and cell.live is None and not any(word.transfer_id == key for word in cell.mailbox):
-                yield from _review_moves(cell, key)
-        if self.scenario.raised and "raised" not in state.done:
-            there = state.id.value
-            raised = Local(ID, lambda: replace(there, books=there.books.ask([raised_cap()])[1]))
-            yield Move(f"{ID}: an operator raises the cap", lambda s: _done(raised(s), "raised"))
-        yield from self._forgery(state)
-
-    def _forgery(self, state: State) -> Iterator[Move]:
-        """Another cell says that it has settled the first payment, once that has been instructed."""
-        cell = state.eu.value
-        row = cell.transfer(self.scenario.payments[0].transfer_id)
-        if self.scenario.forged and "forged" not in state.done and row and row.instruction_sha256:
-            forged = self.border.forged(row)
-            told = Local(EU, lambda: self.border.admit(cell, EU, forged))
-            what = f"{EU}: uk-1 says that it has settled {_p(row.transfer_id)}"
-            yield Move(what, lambda s: _done(told(s), "forged"), fair=False)
-
     def _sweep_moves(self, name: str, cell: CellState) -> Iterator[Move]:
         busy = cell.live is not None or bool(cell.mailbox)
         for key, row in cell.transfers:
             word = Word("resume", key)
             tired = row.state is Stage.WAITING and row.attempt >= _ATTEMPTS_MAX and not has_room(cell)
             if word not in cell.mailbox and not tired and self.wallet.wants_sweep(cell, row):
-                what = f"the sweep takes up {_p(key)}{' early' if busy else ''}"
+                what = f"the sweep takes up {short(key)}{' early' if busy else ''}"
                 yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
 
     def _timer_moves(self, state: State, name: str) -> Iterator[Move]:
@@ -232,7 +172,7 @@ class World:
         for one, submission in cell.record:
             if submission.state == "asked" and end_to_end(cell, one) not in state.underway and all(one != key for key, _ in cell.desk):
                 asked = Local(name, lambda one=one: self.railway.inquire(state, cell, one))
-                yield Move(f"{name}: the rail is asked what became of {_p(one)}", asked)
+                yield Move(f"{name}: the rail is asked what became of {short(one)}", asked)
         waiting = [one for one in cell.outbox if one.published and not one.closed]
         if not waiting or state.cell(ID if name == EU else EU).receipt_due:
             return
@@ -241,30 +181,23 @@ class World:
             return
         for row in waiting:
             if (name, row.sequence) not in travelling:
-                what = f"{name}: {row.kind} {_p(row.transfer_id)} is overdue, and published again"
+                what = f"{name}: {row.kind} {short(row.transfer_id)} is overdue, and published again"
                 yield Move(what, lambda s, row=row: self.border.publish(s, name, row.sequence))
 
     def _late_moves(self, state: State) -> Iterator[Move]:
         for late in state.late:
             name, owed = late
             cell = state.cell(name)
-            what = ", ".join(f"{one.effect} {_p(one.transfer.transfer_id)}" for one in owed)
+            what = ", ".join(f"{one.effect} {short(one.transfer.transfer_id)}" for one in owed)
             landed = Local(name, lambda c=cell, o=owed: replace(c, books=c.books.ask([chain(one.transfer, one.effect) for one in o])[1]))
             yield Move(f"{name}: the late request reaches the ledger: {what}", lambda s, m=landed, late=late: _landed(m(s), late))
             yield Move(f"{name}: the late request is lost: {what}", lambda s, late=late: _landed(s, late), fair=False)
         for number in state.underway:
             rest = state._replace(underway=tuple(one for one in state.underway if one != number))
             for place, verdict in enumerate(self.scenario.verdicts):
-                what = f"the late payment {_p(number)} reaches the scheme, which says {verdict}"
+                what = f"the late payment {short(number)} reaches the scheme, which says {verdict}"
                 yield Move(what, lambda _, r=rest, n=number, v=verdict: at_scheme(r, n, v), fair=place == 0)
-            yield Move(f"the late payment {_p(number)} never reaches the scheme", lambda _, r=rest: r, fair=False)
-
-
-def _review_moves(cell: CellState, key: str) -> Iterator[Move]:
-    for event in (Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED):
-        word = Word("tell", key, str(event), Memo())
-        yield local(EU, f"an officer says {event} of {_p(key)}", lambda w=word: into_mailbox(cell, w), fair=event is Event.CLEARED)
-    yield local(EU, f"the deadline of {_p(key)}'s review passes", lambda: into_mailbox(cell, Word("late", key)), fair=False)
+            yield Move(f"the late payment {short(number)} never reaches the scheme", lambda _, r=rest: r, fair=False)
 
 
 def _gone(state: State, parcel: Parcel) -> State:
@@ -291,23 +224,6 @@ def _dies(cell: CellState, turn: Turn) -> CellState:
 
 def _pause(cell: CellState, turn: Turn) -> CellState:
     return replace(cell, turns=tuple(one._replace(zombie=True) if one == turn else one for one in cell.turns))
-
-
-def _done(state: State, what: str) -> State:
-    return state._replace(done=tuple(sorted({*state.done, what})))
-
-
-def _p(transfer_id: str) -> str:
-    """A payment's short name: its last letter tells it apart."""
-    return "P1" if transfer_id.partition("/")[0].endswith("2") else "P2"
-
-
-def _ps(transfers: list[Transfer]) -> str:
-    return ", ".join(f"{one.state.lower()} {_p(one.transfer_id)}" for one in transfers)
-
-
-def _words(cell: CellState) -> str:
-    return ", ".join(f"{one.event or one.name} {_p(one.transfer_id)}" for one in cell.mailbox)
 
 
 def at_rest(state: State) -> bool:
