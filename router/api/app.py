@@ -47,7 +47,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     app = FastAPI(
         title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
     )
-    made = Problems(spec.entry.addresses.get("api", "").rstrip("/"))
+    made = Problems()
     app.state.problems = made
     app.add_middleware(Front, entry=spec.entry, directory=spec.directory, problems=made)
     _handle_failures(app, made)

@@ -21,7 +21,7 @@ from cells.rails.registry import UnknownRail
 from cells.rails.store_collections import CollectionRow
 from cells.transfers.reception import receive
 from residency.errors import KovraError
-from router.api.errors import BodyTooLarge
+from router.api.errors import BodyTooLarge, InvalidRequest
 from router.api.openapi import Header, described, problem_responses
 from router.api.parts import parts_of
 
@@ -67,7 +67,9 @@ async def told() -> None:
 def add_routes(app: FastAPI) -> None:
     extra = described(None, _HEADERS)
     extra["requestBody"] = {"required": True, "content": {_XML: {"schema": {"type": "string"}}}}
-    failures = problem_responses((SchemeSignatureInvalid, UnknownRail, MessageInvalid, BodyTooLarge, StoreUnavailable))
+    failures = problem_responses(
+        (SchemeSignatureInvalid, UnknownRail, MessageInvalid, BodyTooLarge, InvalidRequest, StoreUnavailable)
+    )
     answered = {"description": "pacs.002", "content": {_XML: {"schema": {"type": "string"}}}}
     app.add_api_route(
         "/rails/{rail}/inbound", take_inbound, methods=["POST"], tags=["Rails"], summary="Money from a scheme",

@@ -50,7 +50,7 @@ def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict
     by_status: dict[int, dict[str, type[KovraError]]] = {}
     for kind in kinds:
         by_status.setdefault(kind.status, {})[kind.code] = kind
-    problems = Problems("")
+    problems = Problems()
     return {
         status: {
             "description": " · ".join(dict.fromkeys(kind.title for kind in found.values())),

@@ -48,10 +48,8 @@ class Problem(BaseModel):
 
 
 class Problems:
-    """Makes problem documents. `base` is the address under which the pages stand, without a slash at its end."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base
+    """Makes problem documents. A `type` is a relative reference (RFC 9457 section 3.1.1): the same from every cell and from the
+    router, each of which serves the page it names."""
 
     def of_error(self, error: KovraError, request_id: str) -> Response:
         """An expected failure as an answer."""
@@ -85,7 +83,7 @@ class Problems:
     def document(self, kind: type[KovraError], request_id: str) -> dict[str, Any]:
         """What a failure of that kind looks like at least: the example in the OpenAPI document."""
         return {
-            "type": f"{self._base}/problems/{kind.code}",
+            "type": f"/problems/{kind.code}",
             "title": kind.title,
             "status": kind.status,
             "detail": kind.title,
@@ -99,7 +97,7 @@ class Problems:
         extra: Mapping[str, Any], request_id: str,
     ) -> Response:  # fmt: skip
         body: dict[str, Any] = {
-            "type": f"{self._base}/problems/{code}",
+            "type": f"/problems/{code}",
             "title": title,
             "status": status,
             "detail": detail,

@@ -91,11 +91,11 @@ async def create(request: Request, body: EndpointNew) -> Response:
             connection, parts.institution.vault, parts.spec.name, call.tenant_id, url=body.url, event_types=body.event_types,
             allow_loopback=parts.spec.settings.sandbox,
         )  # fmt: skip
-        return Made(endpoint.endpoint_id, {**_shown(endpoint), "secret": secret})
+        return Made(endpoint.endpoint_id, {**_shown(endpoint, parts.region), "secret": secret})
 
     async def again(connection: Connection, endpoint_id: str) -> dict[str, Any]:
         found = await list_endpoints(connection, parts.region, call.tenant_id)
-        return next(_shown(one) for one in found if one.endpoint_id == endpoint_id)
+        return next(_shown(one, parts.region) for one in found if one.endpoint_id == endpoint_id)
 
     return await created(request, OPERATION, make, again)
 
@@ -105,7 +105,7 @@ async def list_all(request: Request) -> Response:
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         found = await list_endpoints(connection, parts.region, call.tenant_id)
-    return Json({"data": [_shown(one) for one in found]})
+    return Json({"data": [_shown(one, parts.region) for one in found]})
 
 
 async def delete(request: Request, endpoint_id: str) -> Response:
@@ -138,14 +138,15 @@ async def public_keys(request: Request, tenant_id: Annotated[str, Query(pattern=
     return Json(jwks(found), headers={"Cache-Control": "public, max-age=300"})
 
 
-def _shown(endpoint: Endpoint) -> dict[str, Any]:
+def _shown(endpoint: Endpoint, region: str) -> dict[str, Any]:
     return {
         "id": endpoint.endpoint_id,
         "url": endpoint.url,
         "event_types": list(endpoint.event_types),
         "status": "enabled" if endpoint.disabled_at is None else "disabled",
         "disabled_reason": endpoint.disabled_reason,
-        "jwks_path": f"/.well-known/jwks.json?tenant_id={endpoint.tenant_id}",
+        # With its region, because each region signs with keys of its own.
+        "jwks_path": f"/{region.lower()}/.well-known/jwks.json?tenant_id={endpoint.tenant_id}",
         "created_at": stamp(endpoint.created_at),
     }
 
