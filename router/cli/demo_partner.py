@@ -56,7 +56,7 @@ class Partner:
             for region in await self.kovra.regions.list():
                 cell = region.cells[0].name
                 endpoint = await self.kovra.webhooks.create(self._listener.url_for(cell), region=region.region)
-                keys = (await http.get(endpoint.jwks_path, headers={"Kovra-Region": region.region})).raise_for_status()
+                keys = (await http.get(endpoint.jwks_path)).raise_for_status()
                 self._listener.trust(cell, endpoint.secret or "", keys.json())
                 self.wallets |= {one.currency: one.id for one in await self.kovra.wallets.list(region=region.region)}
         self._story.claim(
