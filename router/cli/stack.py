@@ -8,6 +8,7 @@ import typer
 from infra.local.record import Phase, StackStatus
 from infra.local.stack import NotRunning, Stack
 from infra.local.supervisor import State
+from residency.errors import KovraError
 from router.cli.console import err, listing, out, print_json
 from router.cli.panel import show_panel
 from router.cli.progress import Starting
@@ -54,14 +55,21 @@ async def _in_foreground(stack: Stack, *, json: bool) -> None:
 
         def ready(status: StackStatus) -> None:
             starting.done()
-            showing.append(asyncio.create_task(_show(stack, status, json=json)))
+            showing.append(asyncio.create_task(_show_or_say(stack, status, json=json)))
 
         await stack.run(starting, ready)
     for task in showing:
-        # What went wrong while showing how to use the stack is told when it stops, if it could not be before.
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     err.print("Stopped; the data stays." if showing else "Interrupted; everything is stopped again.")
+
+
+async def _show_or_say(stack: Stack, status: StackStatus, *, json: bool) -> None:
+    """The stack goes on running when only the sandbox could not be shown; the reason is told at once."""
+    try:
+        await _show(stack, status, json=json)
+    except KovraError as error:
+        err.print(f"The stack runs, but its sandbox tenant is not ready: {error.detail}")
 
 
 async def _show(stack: Stack, status: StackStatus, *, json: bool) -> None:
