@@ -8,7 +8,7 @@ LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := install
-.PHONY: help install run demo test lint reconcile clean lock
+.PHONY: help install run demo test chaos lint reconcile clean lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ demo: $(INSTALLED)  ## Pay across the borders once, on fresh data, and prove wha
 
 test: $(INSTALLED)  ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+# SEED decides what happens where; without it one is drawn, and printed.
+chaos: $(INSTALLED)  ## Break a running stack on purpose while it pays: make chaos SEED=7
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(INSTALLED)  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check

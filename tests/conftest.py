@@ -8,6 +8,7 @@ import pytest
 from tests import servers
 from tests.ray_cluster import RunningRay, running_ray
 from tests.schemes import RunningSchemes, start_schemes, stop_schemes
+from tests.whole_stack import RunningStack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +72,15 @@ def ray_cluster() -> Iterator[RunningRay]:
             yield running
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """Three cells, the router and the schemes: one whole stack for this test process."""
+    with running_stack() as running:
+        yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who breaks the one stack on purpose comes after all who share it."""
+    items.sort(key=lambda item: item.get_closest_marker("breaks_the_stack") is not None)

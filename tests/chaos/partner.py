@@ -27,8 +27,8 @@ CELLS = {"EUR": "eu-1", "GBP": "uk-1", "IDR": "id-1"}
 # Each wallet's money, in as many credits as its rail's ceiling asks for.
 _DEPOSITS = {"EUR": ("900000.00", 1), "GBP": ("900000.00", 1), "IDR": ("250000000.00", 8)}
 _NAMES = {
-    "plain": "Wulandari Prasetyaningrum",
-    "rejected": "Sandbox Reject Hartanto",
+    "plain": "Kartika Wijayanto",
+    "rejected": "Sandbox Reject Surya",
     "timeout_settled": "Sandbox Timeout Settled",
     "timeout_rejected": "Sandbox Timeout Rejected",
     "pending": "Sandbox Pending Settled",
@@ -36,26 +36,26 @@ _NAMES = {
 _ACCOUNTS = {
     "EUR": {"iban": "DE89370400440532013000"},
     "GBP": {"sort_code": "200000", "account_number": "55779911"},
-    "IDR": {"bank_code": "014", "account_number": "7731904482"},
+    "IDR": {"bank_code": "014", "account_number": "7731900001"},
 }
 _PAYERS: Mapping[str, Mapping[str, Any]] = {
     "EUR": {
-        "name": "Astrid Bergqvist",
-        "address": {"street": "Klostergatan", "building_number": "17", "post_code": "22222", "town": "Lund", "country": "SE"},
-        "document": {"type": "passport", "number": "KVR9047718", "country": "SE"},
-        "customer_number": "CUST-SE-40917",
+        "name": "Ingrid Sandelin",
+        "address": {"street": "Storgatan", "building_number": "17", "post_code": "22222", "town": "Lund", "country": "SE"},
+        "document": {"type": "passport", "number": "KVC1100001", "country": "SE"},
+        "customer_number": "CUST-SE-1",
     },
     "GBP": {
-        "name": "Gwendolyn Ashcroft",
-        "address": {"street": "Vicarage Lane", "building_number": "4", "post_code": "OX2 6QA", "town": "Oxford", "country": "GB"},
-        "document": {"type": "passport", "number": "KVR5530127", "country": "GB"},
-        "customer_number": "CUST-GB-11208",
+        "name": "Philippa Underhill",
+        "address": {"street": "Mill Lane", "building_number": "4", "post_code": "OX2 6QA", "town": "Oxford", "country": "GB"},
+        "document": {"type": "passport", "number": "KVC1100002", "country": "GB"},
+        "customer_number": "CUST-GB-1",
     },
     "IDR": {
-        "name": "Bagaskara Nugrohoputra",
-        "address": {"street": "Jalan Cikini Raya", "building_number": "73", "post_code": "10330", "town": "Jakarta", "country": "ID"},
-        "document": {"type": "national_id", "number": "KVR3171029", "country": "ID"},
-        "customer_number": "CUST-ID-66314",
+        "name": "Dimas Anggoro",
+        "address": {"street": "Jalan Merdeka", "building_number": "73", "post_code": "10330", "town": "Jakarta", "country": "ID"},
+        "document": {"type": "national_id", "number": "KVC1100003", "country": "ID"},
+        "customer_number": "CUST-ID-1",
     },
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from cells.rails import registry
 from cells.rails.console import SchemeConsole
@@ -134,7 +135,7 @@ async def _counted(console: SchemeConsole, transfer_id: str) -> int:
     return paid[0]
 
 
-async def _listed(partner: Partner, currency: str) -> AsyncIterator[dict[str, object]]:
+async def _listed(partner: Partner, currency: str) -> AsyncIterator[dict[str, Any]]:
     cursor: str | None = None
     while True:
         more = f"&cursor={cursor}" if cursor else ""

@@ -179,7 +179,7 @@ class Chaos:
         settled_s = await self._settled(before, healed)
         await until(self.stack.well, within_s=self.plan.recovery_max_s, every_s=0.5)
         self._untouch()
-        slowest = [None if None in column else max(column) for column in zip(*probes, strict=True)]  # type: ignore[type-var]
+        slowest = [None if None in column else max(column) for column in zip(*probes, strict=True)]
         name = f"{len(names)} at random"
         self.result.recovered.append(Recovered(name, "anywhere", healed - began, slowest[0], slowest[1], settled_s))
 

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
 
 from cells.spec import CellSpec, load_spec
+from infra.local.record import StackStatus
 from infra.local.stack import Stack
 from infra.local.supervisor import Event
 from tests.chaos.patience import until
@@ -38,6 +40,10 @@ class Running:
     apis: dict[str, str]
     ledgers: dict[str, str]
 
+    @classmethod
+    def of(cls, home: Path, status: StackStatus) -> "Running":
+        return cls(home, status.router_url, status.api_urls, status.ledgers)
+
     @property
     def cells(self) -> list[str]:
         return sorted(self.apis)
@@ -48,11 +54,11 @@ class Running:
     def parts(self, cell: str) -> list[str]:
         return [row["name"] for row in self._rows() if row["cell"] == cell]
 
-    def _rows(self) -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = json.loads((self.home / "stack.json").read_text())["parts"]
+    def _rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads((self.home / "stack.json").read_text())["parts"]
         return rows
 
-    def row(self, cell: str, part: str) -> dict[str, object]:
+    def row(self, cell: str, part: str) -> dict[str, Any]:
         return next(row for row in self._rows() if (row["cell"], row["name"]) == (cell, part))
 
     def processes(self, cell: str, part: str) -> list[psutil.Process]:
@@ -123,7 +129,7 @@ async def running(report: Callable[[Event], None]) -> AsyncIterator[Running]:
     try:
         status = await stack.up(report)
         try:
-            yield Running(home, status.router_url, status.api_urls, status.ledgers)
+            yield Running.of(home, status)
         finally:
             await stack.down()
             if not os.environ.get("KOVRA_CHAOS_KEEP"):

@@ -18,7 +18,7 @@ from router.cli import demo_journey
 from router.cli.demo_proofs import NEEDLES
 from router.cli.demo_scenario import play
 from router.cli.demo_story import Story
-from tests.end_to_end.conftest import RunningStack
+from tests.whole_stack import RunningStack
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -1,15 +1,15 @@
-"""One whole stack for this test process: fresh ports, fresh data, nothing left afterwards."""
+"""One whole stack for a test process: fresh ports, fresh data, nothing left afterwards."""
 
 import asyncio
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import pytest
 
 from infra.local.record import StackStatus
 from infra.local.stack import Stack
@@ -26,8 +26,8 @@ class RunningStack:
     startup_s: float
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[RunningStack]:
+@contextmanager
+def running_stack() -> Iterator[RunningStack]:
     """Three cells, the router and the schemes, under a supervisor of their own."""
     folder = Path(tempfile.mkdtemp(prefix="kovra-e2e-"))
     folder.chmod(0o755)
