@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from residency.classes import Public
 from residency.crossing import BorderMessage, message_type
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
@@ -61,15 +62,15 @@ class Header(BaseModel):
     """The signed facts of the crossing itself. `sealed_fields` are allow-list names, never values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    from_cell: str = Field(max_length=8)
-    to_cell: str = Field(max_length=8)
-    kind: str = Field(max_length=16)
-    sequence: Annotated[int, Field(ge=0, lt=2**63)]
-    kid: str = Field(max_length=64)
-    seal_kid: str = Field(default="", max_length=64)
-    allow_list: Annotated[int, Field(ge=0, lt=2**31)]
-    sealed_fields: tuple[str, ...] = ()
-    issued_at: AwareDatetime
+    from_cell: Annotated[str, Public] = Field(max_length=8)
+    to_cell: Annotated[str, Public] = Field(max_length=8)
+    kind: Annotated[str, Public] = Field(max_length=16)
+    sequence: Annotated[int, Field(ge=0, lt=2**63), Public]
+    kid: Annotated[str, Public] = Field(max_length=64)
+    seal_kid: Annotated[str, Public] = Field(default="", max_length=64)
+    allow_list: Annotated[int, Field(ge=0, lt=2**31), Public]
+    sealed_fields: Annotated[tuple[str, ...], Public] = ()
+    issued_at: Annotated[AwareDatetime, Public]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,7 @@ def seal_and_sign(
     if (fault := message.route_fault(origin, destination)) is not None:
         raise CrossingRefused(f"{message.kind}: {fault}.")
     if message.carries_sealed != (sealed is not None):
-        raise CrossingRefused(
-            f"{message.kind} {'needs' if message.carries_sealed else 'takes no'} sealed part."
-        )
+        raise CrossingRefused(f"{message.kind} {'needs' if message.carries_sealed else 'takes no'} sealed part.")
     kid, signing_key = keys.signer(directory, at)
     seal_to = destination.current_key("sealing", at) if sealed is not None else None
     header = Header(
@@ -258,9 +257,7 @@ def _verify(data: bytes, header: Header, origin: CellEntry, at: datetime) -> Non
     if published is None:
         raise EnvelopeRefused("unknown-key", header)
     try:
-        _signing_key(published.public_hex).verify(
-            data[-_SIGNATURE_BYTES:], _DOMAIN + data[:-_SIGNATURE_BYTES]
-        )
+        _signing_key(published.public_hex).verify(data[-_SIGNATURE_BYTES:], _DOMAIN + data[:-_SIGNATURE_BYTES])
     except InvalidSignature:
         raise EnvelopeRefused("signature", header) from None
     if not (published.not_before <= header.issued_at < published.not_after and at < published.not_after):

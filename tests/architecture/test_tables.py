@@ -149,8 +149,10 @@ RULES = {
     ),
     unguarded: (
         "Row-level security is on and forced on every table and every partition, with the house's two policies.",
-        "a policy on the parent does not guard a partition that is read directly; without FORCE the owner is not bound; and a third "
-        "kind of policy is a hole nobody looks for.",
+        (
+            "a policy on the parent does not guard a partition that is read directly; without FORCE the owner is not bound; and a third "
+            "kind of policy is a hole nobody looks for."
+        ),
         "`call kovra_protect('<table>')` after creating it, and apply migrations with migrations.apply, which locks the partitions.",
     ),
     loose_grants: (

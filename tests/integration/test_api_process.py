@@ -23,9 +23,12 @@ async def test_it_starts_without_its_actors_and_stops_when_told(cell_database, s
     )  # fmt: skip
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(90):
-            while not await answers(client):
+
+            async def serves() -> bool:
                 assert process.returncode is None
-                await asyncio.sleep(0.05)
+                return await answers(client)
+
+            await until(serves, 60)
 
             async def seen() -> bool:
                 parts = (await client.get("/healthz")).json()["parts"]

@@ -135,7 +135,9 @@ async def test_a_replayed_instruction_pays_nobody_twice(cells: TwoCells) -> None
     assert (await legs(cells.id), sorted(cells.id.rails.transfer_ids), await log(cells.id)) == before
 
 
-async def test_the_sealed_part_opens_for_its_destination_alone_and_beside_its_own_clear_part_alone(cells: TwoCells) -> None:
+async def test_the_sealed_part_opens_for_its_destination_alone_and_beside_its_own_clear_part_alone(
+    cells: TwoCells,
+) -> None:
     first, second = await exported(cells, 2)
     directory = cells.eu.spec.directory
     opened = open_envelope(first, directory)

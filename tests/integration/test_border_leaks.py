@@ -51,7 +51,9 @@ class Search:
                 # A bytea as its bytes, anything else as its text: jsonb, arrays and uuids too.
                 shown = ", ".join(f'"{one.name}"' if one.type == "bytea" else f'"{one.name}"::text' for one in columns)
                 for row in await connection.fetch(f'select {shown} from {table.schema}."{table.name}"'):
-                    parts += [value if isinstance(value, bytes) else value.encode() for value in row if value is not None]
+                    parts += [
+                        value if isinstance(value, bytes) else value.encode() for value in row if value is not None
+                    ]
             return cls(b"\n".join(parts))
         finally:
             await connection.close()
@@ -62,7 +64,9 @@ class Search:
         forms = {raw, text.encode("unicode_escape"), text.encode("utf-16-le"), raw.hex().encode()}
         cores = {base64.b64encode(bytes(shift) + raw)[4:-4] for shift in range(3)}
         # A few letters of base64 occur by chance in any ciphertext.
-        return any(form.lower() in self._small for form in forms) or any(core in self._heap for core in cores if len(core) > 7)
+        return any(form.lower() in self._small for form in forms) or any(
+            core in self._heap for core in cores if len(core) > 7
+        )
 
     def all_of(self, *texts: str) -> list[str]:
         return [text for text in texts if self.finds(text)]
@@ -85,7 +89,9 @@ class Payment:
         quote = await self.eu.quote(self.tenant, "EUR", "IDR", 100_000, "bi_fast")
         command = self.eu.acceptance(wallet, quote, recipient, payer)
         body = command.body
-        sealed = personal.seal_remittance(self.eu.institution.vault, self.tenant.tenant_id, body.transfer_id, REMITTANCE)
+        sealed = personal.seal_remittance(
+            self.eu.institution.vault, self.tenant.tenant_id, body.transfer_id, REMITTANCE
+        )
         [answer] = await self.eu.ask(replace(command, body=replace(body, remittance=sealed)))
         assert answer.status == 202, answer
         self.transfer_id: str = body.transfer_id
@@ -130,7 +136,9 @@ async def payment(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator
         yield Payment(cells, made)
 
 
-async def test_nobodys_name_is_in_the_clear_in_any_table_or_log(payment: Payment, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nobodys_name_is_in_the_clear_in_any_table_or_log(
+    payment: Payment, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     await payment.accept()
     await payment.is_nowhere_in_the_clear()

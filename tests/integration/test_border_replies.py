@@ -18,7 +18,7 @@ from residency.envelope import seal_and_sign
 from residency.messages import Rejected, Settled
 from tests.border import World
 from tests.servers import CellDatabase
-from tests.two_cells import HandCell, world_of_today, open_hand_cell
+from tests.two_cells import HandCell, open_hand_cell, world_of_today
 
 HELD = {"available_minor": 400_000, "held_minor": 100_000}
 

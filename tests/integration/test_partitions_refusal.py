@@ -97,7 +97,11 @@ async def test_a_partition_is_read_by_nobody_who_serves(database: CellDatabase) 
     for dsn in (database.api, database.writer, database.ledger):
         async with connected(dsn) as connection:
             for table in catalogue.parents:
-                for statement in (f"select 1 from {table.name}_eu", f"truncate {table.name}_eu", f"copy {table.name}_eu to stdout"):
+                for statement in (
+                    f"select 1 from {table.name}_eu",
+                    f"truncate {table.name}_eu",
+                    f"copy {table.name}_eu to stdout",
+                ):
                     # The ledger's role does not even see the schema.
                     with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError)):
                         await connection.execute(statement)

@@ -2,8 +2,9 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime
+from functools import partial
 
 import asyncpg
 import pytest
@@ -65,16 +66,27 @@ def value_of(column: Column, tenant: str) -> object:
     return number if column.name == "owner_number" else by_type[column.type]
 
 
+async def as_ours(api: asyncpg.Connection, work: Callable[[], Awaitable[object]]) -> None:
+    """In a transaction that is bound to our tenant."""
+    async with api.transaction():
+        await api.execute("select set_config('kovra.tenant', $1, true)", OURS)
+        await work()
+
+
 async def insert_row(connection: asyncpg.Connection, catalogue: Catalogue, table: str, tenant: str) -> None:
     """One row with every required column, as the superuser and past all foreign keys: only visibility is at stake."""
     columns = [
         one
         for one in catalogue.columns
-        if (one.schema, one.table) == ("public", table) and (one.required or one.name in _ALSO.get(table, ())) and one.type != "xid8"
+        if (one.schema, one.table) == ("public", table)
+        and (one.required or one.name in _ALSO.get(table, ()))
+        and one.type != "xid8"
     ]
     places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     names = ", ".join(f'"{one.name}"' for one in columns)
-    await connection.execute(f"insert into {table} ({names}) values ({places})", *(value_of(one, tenant) for one in columns))
+    await connection.execute(
+        f"insert into {table} ({names}) values ({places})", *(value_of(one, tenant) for one in columns)
+    )
 
 
 @pytest.fixture
@@ -88,10 +100,12 @@ async def catalogue(cell_database: Callable[[str], CellDatabase]) -> AsyncIterat
         for tenant in (OURS, THEIRS):
             await insert_row(superuser, found, table, tenant)
     await superuser.close()
-    yield database, found
+    return database, found
 
 
-async def test_a_query_without_a_filter_sees_one_tenant_on_every_table(catalogue: tuple[CellDatabase, Catalogue]) -> None:
+async def test_a_query_without_a_filter_sees_one_tenant_on_every_table(
+    catalogue: tuple[CellDatabase, Catalogue],
+) -> None:
     database, found = catalogue
     assert len(found.tenant_tables) > 15
     api = await asyncpg.connect(database.api)
@@ -100,7 +114,9 @@ async def test_a_query_without_a_filter_sees_one_tenant_on_every_table(catalogue
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await api.fetch(f"select tenant_id from {table}")
             continue
-        assert await api.fetch(f"select tenant_id from {table}") == [], f"{table}: no tenant was bound, and rows were seen"
+        assert await api.fetch(f"select tenant_id from {table}") == [], (
+            f"{table}: no tenant was bound, and rows were seen"
+        )
         async with api.transaction():
             await api.execute("select set_config('kovra.tenant', $1, true)", OURS)
             seen = {row["tenant_id"] for row in await api.fetch(f"select tenant_id from {table}")}
@@ -110,23 +126,27 @@ async def test_a_query_without_a_filter_sees_one_tenant_on_every_table(catalogue
     await api.close()
 
 
-async def test_a_write_of_another_tenants_row_is_refused_or_touches_nothing(catalogue: tuple[CellDatabase, Catalogue]) -> None:
+async def test_a_write_of_another_tenants_row_is_refused_or_touches_nothing(
+    catalogue: tuple[CellDatabase, Catalogue],
+) -> None:
     database, found = catalogue
     api = await asyncpg.connect(database.api)
     tried = 0
     for table in found.tenant_tables:
-        for grant in [one for one in found.grants if one.table == table and one.role == "kovra_api" and one.privilege == "UPDATE"]:
+        for grant in [
+            one for one in found.grants if one.table == table and one.role == "kovra_api" and one.privilege == "UPDATE"
+        ]:
             tried += 1
             async with api.transaction():
                 await api.execute("select set_config('kovra.tenant', $1, true)", OURS)
-                done = await api.execute(f"update {table} set {grant.column} = {grant.column} where tenant_id = $1", THEIRS)
+                done = await api.execute(
+                    f"update {table} set {grant.column} = {grant.column} where tenant_id = $1", THEIRS
+                )
             assert done == "UPDATE 0", f"{table}.{grant.column}: {done}"
         if _may(found, table, "INSERT", whole=True):
             tried += 1
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
-                async with api.transaction():
-                    await api.execute("select set_config('kovra.tenant', $1, true)", OURS)
-                    await insert_row(api, found, table, f"{THEIRS}2")
+                await as_ours(api, partial(insert_row, api, found, table, f"{THEIRS}2"))
     assert tried > 10
     await api.close()
 
@@ -145,9 +165,7 @@ async def test_the_same_key_of_another_tenant_is_no_duplicate_and_no_error_tells
             await api.execute("select set_config('kovra.tenant', $1, true)", tenant)
             await api.execute(insert, tenant, bytes(32))
     with pytest.raises(asyncpg.UniqueViolationError) as again:
-        async with api.transaction():
-            await api.execute("select set_config('kovra.tenant', $1, true)", OURS)
-            await api.execute(insert, OURS, bytes(32))
+        await as_ours(api, partial(api.execute, insert, OURS, bytes(32)))
     assert THEIRS not in f"{again.value} {again.value.detail}"
     await api.close()
 
@@ -168,6 +186,7 @@ async def test_the_binding_ends_with_its_transaction(catalogue: tuple[CellDataba
 
 def _may(catalogue: Catalogue, table: str, privilege: str, *, whole: bool = False) -> bool:
     return any(
-        (one.schema, one.table, one.role, one.privilege) == ("public", table, "kovra_api", privilege) and (not whole or not one.column)
+        (one.schema, one.table, one.role, one.privilege) == ("public", table, "kovra_api", privilege)
+        and (not whole or not one.column)
         for one in catalogue.grants
     )

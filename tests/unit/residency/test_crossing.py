@@ -121,7 +121,8 @@ def test_a_closed_and_marked_field_may_cross(annotation: Any) -> None:
 def test_any_other_field_fails_at_the_definition_of_the_class(annotation: Any, why: str) -> None:
     with pytest.raises(UnfitForBorder, match=why) as refusal:
         define(annotation)
-    assert isinstance(refusal.value, TypeError) and isinstance(refusal.value, KovraError)
+    assert isinstance(refusal.value, TypeError)
+    assert isinstance(refusal.value, KovraError)
     assert ".field" in str(refusal.value)
 
 

@@ -103,7 +103,8 @@ def test_equal_people_give_unequal_bytes_and_their_length_is_hidden() -> None:
         )
         sizes.add(len(envelope.data))
         hashes.add(frames(envelope.data)[2])
-    assert len(sizes) == 1 and len(hashes) == 3
+    assert len(sizes) == 1
+    assert len(hashes) == 3
 
 
 def test_every_single_altered_byte_is_refused() -> None:

@@ -50,8 +50,10 @@ def test_above_the_ceiling_the_first_alternative_of_the_eu_crosses_and_no_birth_
 
 def test_birth_data_crosses_only_instead_of_the_documents() -> None:
     chosen = crossed_fields(select(parties(document_number=None), demand("EU", "ID", "IDR", LARGE)))
-    assert "payer.birth_date" in chosen and "payer.birth_place" in chosen
-    assert "payer.customer_number" not in chosen and "payer.address" not in chosen
+    assert "payer.birth_date" in chosen
+    assert "payer.birth_place" in chosen
+    assert "payer.customer_number" not in chosen
+    assert "payer.address" not in chosen
 
 
 def test_up_to_the_ceiling_names_and_accounts_are_enough() -> None:

@@ -1,0 +1,63 @@
+"""Every route of a cell's API knows its caller, or is named here with the reason why not."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+
+from router.api.app import create_app
+from router.api.routes import PartnerRoute
+from tests.architecture.tree import keep
+from tests.border import make_world
+
+_OPEN = {
+    "/openapi.json": "what the API is, the same for everybody",
+    "/docs": "the same, to read",
+    "/docs/oauth2-redirect": "part of the page above",
+    "/healthz": "whether the process serves: parts by name, nothing of a tenant",
+    "/metrics": "counts and times; no tenant is a label",
+    "/problems": "what each problem type means",
+    "/problems/{code}": "what one problem type means",
+    "/.well-known/jwks.json": "public keys, to verify webhooks with",
+    "/rails/{rail}/inbound": "schemes: every body is signed with the connection's own secret (cells/rails/connection.py)",
+}
+_SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox"}
+
+
+def open_doors(app: FastAPI) -> Iterator[str]:
+    for route in app.routes:
+        path, methods = _shown(route)
+        if isinstance(route, PartnerRoute):
+            if getattr(route, "scope", None) not in _SCOPES:
+                yield f"{methods} {path}  asks for the scope {getattr(route, 'scope', None)!r}"
+        elif path not in _OPEN:
+            yield f"{methods} {path}  answers anybody"
+
+
+def _shown(route: BaseRoute) -> tuple[str, str]:
+    return getattr(route, "path", repr(route)), "/".join(sorted(getattr(route, "methods", None) or ["any"]))
+
+
+@pytest.mark.parametrize("cell", sorted(make_world().directory.cells))
+def test_every_route_knows_its_caller(cell: str) -> None:
+    app = create_app(make_world().spec(cell))
+    assert len(app.routes) > 20
+    keep(
+        "Every route authenticates its caller, checks the scope of the key, and audits what it changes.",
+        why="one route made by hand is the one through which another tenant's payments are read; PartnerRoute does all three before "
+        "and after the endpoint.",
+        mend="add it with router.api.routes.Resource. A route that must be open is named in _OPEN of this file, with the reason.",
+        breaches=open_doors(app),
+    )
+
+
+def test_what_is_named_open_exists() -> None:
+    paths = {_shown(route)[0] for route in create_app(make_world().spec("eu-1")).routes}
+    assert set(_OPEN) <= paths, "take what is gone out of _OPEN, so that nothing else comes in under its name"
+
+
+def test_a_route_made_by_hand_is_seen() -> None:
+    app = create_app(make_world().spec("eu-1"))
+    app.add_api_route("/v1/everything", dict)
+    assert list(open_doors(app)) == ["GET /v1/everything  answers anybody"]
