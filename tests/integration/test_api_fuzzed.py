@@ -49,5 +49,5 @@ async def fuzz(cell: ApiCell, *options: str) -> tuple[int, str]:
 
 
 async def test_a_fuzzer_finds_nothing(cell: ApiCell) -> None:
-    status, said = await fuzz(cell, "--max-examples", "3", "--phases", "examples,coverage,fuzzing")
+    status, said = await fuzz(cell, "--max-examples", "3", "--phases", "examples,coverage,fuzzing", "--max-time", "20")
     assert status == 0, said[:30000]
