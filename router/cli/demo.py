@@ -91,7 +91,7 @@ async def _end(console: Console, story: Story, stack: DemoStack, *, keep: bool) 
     left = await stack.left_running()
     story.claim("no process is left", not left, ", ".join(map(str, left)) or f"{stack.ran} have ended")
     if story.journey is not None:
-        _claim_disks(story, stack)
+        await _claim_disks(story, stack)
     if keep:
         console.print(f"  the data stays: KOVRA_HOME={stack.home.root} kovra up", soft_wrap=True)
         return
@@ -99,9 +99,10 @@ async def _end(console: Console, story: Story, stack: DemoStack, *, keep: bool) 
     story.claim("no data is left", not remains, ", ".join(map(str, remains)))
 
 
-def _claim_disks(story: Story, stack: DemoStack) -> None:
+async def _claim_disks(story: Story, stack: DemoStack) -> None:
     """The servers have written everything out and closed it: now every page and log of Postgres can be searched too."""
-    found = search_files(stack.home, {label: dresses(text) for label, text in NEEDLES.items()}, [ORIGIN, BYSTANDER])
+    wanted = {label: dresses(text) for label, text in NEEDLES.items()}
+    found = await asyncio.to_thread(search_files, stack.home, wanted, [ORIGIN, BYSTANDER])
     places = [place for label in NEEDLES if label.startswith("recipient") for place in found.places(label)]
     seen = f"{found.files:,} files, {found.files_bytes / 1e6:,.0f} MB, write-ahead log included"
     story.claim(

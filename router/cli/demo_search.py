@@ -8,7 +8,6 @@ and once the servers have been stopped, the pages and the write-ahead log of Pos
 import asyncio
 import base64
 import json
-import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,10 @@ from infra.local.home import Home
 from infra.local.ports import remembered
 from infra.local.postgres import DATABASE, SUPERUSER, server_for
 from residency.directory import load_directory
+
+
+_BLOCK_BYTES = 1 << 20
+_ZEROS = bytes(_BLOCK_BYTES)
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,23 @@ def _labels_in(file: Path, wanted: Mapping[str, tuple[bytes, ...]]) -> tuple[lis
     """Which needles a file holds, and its size; None for what is no file with content."""
     if file.is_symlink() or not file.is_file():
         return None
+    overlap = max((len(form) for forms in wanted.values() for form in forms), default=1) - 1
+    found: set[str] = set()
+    size, tail = 0, b""
     try:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return [label for label, forms in wanted.items() if any(content.find(form) >= 0 for form in forms)], len(
-                content
-            )
-    except (FileNotFoundError, ValueError):
-        return None  # servers remove files as they go, and an empty one has nothing to map
+        with file.open("rb") as opened:
+            while block := opened.read(_BLOCK_BYTES):
+                size += len(block)
+                # A ledger's file is a gigabyte of zeros at first: that much is seen at a glance.
+                if block == _ZEROS[: len(block)]:
+                    tail = b""
+                    continue
+                content = tail + block
+                found |= {label for label, forms in wanted.items() if any(form in content for form in forms)}
+                tail = content[-overlap:] if overlap else b""
+    except FileNotFoundError:
+        return None  # servers remove files as they go
+    return (sorted(found), size) if size else None
 
 
 def _places(text: bytes, forms: Iterable[bytes]) -> list[int]:

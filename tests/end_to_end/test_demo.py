@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,10 +23,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def story(stack: RunningStack) -> Iterator[Story]:
+def story(stack: RunningStack) -> Story:
     told = Story()
     asyncio.run(play(stack.home, stack.status.router_url, stack.sandbox.key, told))
-    yield told
+    return told
 
 
 def held(story: Story, words: str) -> bool:

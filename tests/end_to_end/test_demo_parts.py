@@ -37,6 +37,12 @@ def test_a_name_is_found_in_every_dress(tmp_path: Path, content: bytes) -> None:
     assert found.files == 1
 
 
+def test_a_name_across_two_blocks_is_found(tmp_path: Path) -> None:
+    (tmp_path / "eu-1").mkdir()
+    (tmp_path / "eu-1" / "store").write_bytes(b"\0" * (3 << 20) + b"x" * ((1 << 20) - 9) + NAME.encode())
+    assert search_files(Home.at(tmp_path), {"name": dresses(NAME)}, ["eu-1"]).seen("name") == {"eu-1"}
+
+
 def test_an_accented_name_is_found_as_json_escapes_it(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "uk-1-api.log").write_text(json.dumps({"name": "Käthe Brinkschulte"}))
