@@ -18,7 +18,6 @@ from infra.local.ports import remembered
 from infra.local.postgres import DATABASE, SUPERUSER, server_for
 from residency.directory import load_directory
 
-
 _BLOCK_BYTES = 1 << 20
 _ZEROS = bytes(_BLOCK_BYTES)
 
