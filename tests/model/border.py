@@ -11,7 +11,7 @@ The gate is the product's `Register`, the messages are its own; only signing, an
 
 import hashlib
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 from cells.compliance.checker import Attestation, Clear
 from cells.customs.admit import Admitted, Candidate, Register
@@ -153,7 +153,10 @@ class Border:
         for transfer_id, answer in answers.items():
             row = cell.transfer(transfer_id)
             assert row is not None
-            if amounts.get(transfer_id, (row.target_currency, row.target_amount)) != (row.target_currency, row.target_amount):
+            if amounts.get(transfer_id, (row.target_currency, row.target_amount)) != (
+                row.target_currency,
+                row.target_amount,
+            ):
                 return replace(cell, alarms=(*cell.alarms, "settled for another amount")), []
             if row.answer is None:
                 row = replace(row, answer=Memo(answer))
@@ -183,7 +186,7 @@ def _set(outbox: tuple[Sent, ...], sent: Sent, instead: Sent) -> tuple[Sent, ...
     return tuple(instead if one == sent else one for one in outbox)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _envelope(transfer: Transfer, sequence: int) -> bytes:
     """What leaves for a transfer that is due, under its number; its identity."""
     message: Instructed | Settled | Rejected

@@ -1,8 +1,7 @@
 """The search: every run of a scenario with at most so many faults, each ended by a patient scheduler and judged at its end.
 
 Runs are cut where they meet: a state is expanded once, at the fewest faults it can be reached with, so the first counter-example is
-one with the fewest faults, and among those one with the fewest moves. `steps` bounds the moves of a run; None, and every interleaving is
-searched to its end. With `deviations`, choosing another than the patient scheduler's move costs as a fault does.
+one with the fewest faults, and among those one with the fewest moves. With `deviations`, choosing another than the patient scheduler's move costs as a fault does.
 """
 
 import random
@@ -10,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.model.invariants import always, at_the_end
+from tests.model.move import Move
 from tests.model.record import State
-from tests.model.world import Move, World
+from tests.model.world import World
 
 _HEALING_MAX = 2_000
 _From = dict[State, tuple[State, str] | None]
+_Reached = tuple[State, State, str]
 
 
 @dataclass(slots=True)
@@ -47,9 +48,16 @@ class Report:
     complete: bool = True
     found: Found | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether there is reason to go on."""
+        return self.complete and self.found is None
+
     def __str__(self) -> str:
         whole = "" if self.complete else " (cut short)"
-        line = f"{self.name:34} {self.budget:2} {self.states:9,} {self.moves:10,} {self.ends:7,} {self.longest:4}{whole}"
+        line = (
+            f"{self.name:34} {self.budget:2} {self.states:9,} {self.moves:10,} {self.ends:7,} {self.longest:4}{whole}"
+        )
         return line if self.found is None else f"{line}\n{self.found}"
 
 
@@ -64,48 +72,49 @@ class Explorer:
     healed: set[State] = field(default_factory=set)
     ends: int = 0
 
-    def search(self, budget: int, *, deviations: bool = False, states_max: int | None = None, steps: int | None = None) -> Report:
+    def search(self, budget: int, *, deviations: bool = False, states_max: int | None = None) -> Report:
         """Every run with at most `budget` faults (or, with `deviations`, faults and deviations)."""
         report = Report(self.world.scenario.name, budget)
         start = self.world.start()
         came: _From = {start: None}
         frontier = [start]
         for spent in range(budget + 1):
-            later: list[tuple[State, State, str]] = []
+            later: list[_Reached] = []
             depth = 0
-            while frontier and report.found is None:
+            while frontier and report.open:
                 report.longest = max(report.longest, depth)
-                following: list[State] = []
-                for state in frontier:
-                    report.states += 1
-                    report.found = self._judged(state, came)
-                    if report.found is not None:
-                        return self._closed(report)
-                    if states_max is not None and report.states >= states_max:
-                        report.complete = False
-                        return self._closed(report)
-                    if steps is not None and depth >= steps:
-                        report.complete = False
-                        continue
-                    for move, cost in self._priced(state, deviations=deviations):
-                        if cost and spent >= budget:
-                            continue
-                        reached = move.make(state)
-                        report.moves += 1
-                        if reached in came:
-                            continue
-                        if cost:
-                            later.append((reached, state, move.name))
-                        else:
-                            came[reached] = (state, move.name)
-                            following.append(reached)
-                frontier, depth = following, depth + 1
-            frontier = []
-            for reached, state, name in later:
-                if reached not in came:
-                    came[reached] = (state, name)
-                    frontier.append(reached)
-        return self._closed(report)
+                frontier = self._expanded(
+                    frontier, came, later if spent < budget else None, report, deviations, states_max
+                )
+                depth += 1
+            frontier = [reached for reached, state, name in later if _first(came, reached, state, name)]
+            if not report.open:
+                break
+        report.ends = self.ends
+        return report
+
+    def _expanded(
+        self, frontier: list[State], came: _From, later: list[_Reached] | None, report: Report, deviations: bool,
+        states_max: int | None,
+    ) -> list[State]:  # fmt: skip
+        """Judge the frontier and make every move from it: what is new by free moves; what costs goes to `later`, if that is left."""
+        following: list[State] = []
+        for state in frontier:
+            report.states += 1
+            report.found = self._judged(state, came)
+            report.complete = states_max is None or report.states < states_max
+            if not report.open:
+                return []
+            for move, cost in self._priced(state, deviations=deviations):
+                if cost and later is None:
+                    continue
+                reached = move.make(state)
+                report.moves += 1
+                if cost and later is not None and reached not in came:
+                    later.append((reached, state, move.name))
+                elif not cost and _first(came, reached, state, move.name):
+                    following.append(reached)
+        return following
 
     def walk(self, seed: int, *, faults: int) -> Found | None:
         """One random run: faults until they are spent, and any move there is, to its end."""
@@ -169,9 +178,13 @@ class Explorer:
         before = names if names is not None else _way(state, came or {})
         return Found(wrong, [*before, *made], len(made))
 
-    def _closed(self, report: Report) -> Report:
-        report.ends = self.ends
-        return report
+
+def _first(came: _From, reached: State, state: State, name: str) -> bool:
+    """Whether `reached` is new; then it is known by which move it was."""
+    if reached in came:
+        return False
+    came[reached] = (state, name)
+    return True
 
 
 def _way(state: State, came: _From) -> list[str]:

@@ -102,7 +102,12 @@ def _chains_agree(state: State) -> Iterator[str]:
                 yield f"L4: {EU}: {here} is posted"
             continue
         net = row.target_amount - row.recipient_fee
-        source = {Code.PRINCIPAL: row.principal, Code.MARGIN: row.margin, Code.FEE: row.fee, Code.DEALING: row.target_amount}
+        source = {
+            Code.PRINCIPAL: row.principal,
+            Code.MARGIN: row.margin,
+            Code.FEE: row.fee,
+            Code.DEALING: row.target_amount,
+        }
         target = {Code.PAYOUT: net, Code.RECIPIENT_FEE: row.recipient_fee, Code.PAYOUT_SETTLED: net}
         here.pop(Code.FREEZE, None)
         completed = row.state is Stage.COMPLETED
@@ -115,7 +120,10 @@ def _chains_agree(state: State) -> Iterator[str]:
 def _revenue(state: State) -> Iterator[str]:
     """L5, and the limits: what is reserved is what was spent or frozen."""
     completed = [row for row in ours(state).values() if row.state is Stage.COMPLETED]
-    for kind, wanted in ((AccountType.FEE_REVENUE, sum(one.fee for one in completed)), (AccountType.FX_MARGIN, sum(one.margin for one in completed))):
+    for kind, wanted in (
+        (AccountType.FEE_REVENUE, sum(one.fee for one in completed)),
+        (AccountType.FX_MARGIN, sum(one.margin for one in completed)),
+    ):
         found = state.eu.value.books.accounts[chart.platform(kind, _EUR)].credit_balance
         if found != wanted:
             yield f"L5: {kind.name} is {found}, and {wanted} was earned"
@@ -138,7 +146,9 @@ def _positions_agree(state: State) -> Iterator[str]:
     found = []
     for name, peer in ((EU, ID), (ID, EU)):
         accounts, peers = state.cell(name).books.accounts, NUMBERS[peer]
-        found.append(house.position(accounts[chart.settlement(peers, _IDR)], accounts[chart.settlement_cap(peers, _IDR)]))
+        found.append(
+            house.position(accounts[chart.settlement(peers, _IDR)], accounts[chart.settlement_cap(peers, _IDR)])
+        )
     if sum(found):
         yield f"L8: {EU} owes {ID} {found[0]}, and {ID} is owed {-found[1]}"
 
@@ -159,7 +169,9 @@ def _quotes(cell: CellState) -> Iterator[str]:
     of_transfers = Counter(row.quote_id for _, row in cell.transfers if row.quote_id)
     if any(count > 1 for count in of_transfers.values()):
         yield "L10: one quote has two transfers"
-    if {(quote, one) for quote, one in cell.quotes} != {(row.quote_id, key) for key, row in cell.transfers if row.quote_id}:
+    if {(quote, one) for quote, one in cell.quotes} != {
+        (row.quote_id, key) for key, row in cell.transfers if row.quote_id
+    }:
         yield "L10: a quote and a transfer do not name each other"
 
 

@@ -41,7 +41,9 @@ class Railway:
         submission = _of(cell, transfer_id)
         if submission.doubtful:
             return replace(cell, desk=drop(cell.desk, transfer_id))
-        return replace(_record(cell, transfer_id, submission._replace(state="queued")), desk=drop(cell.desk, transfer_id))
+        return replace(
+            _record(cell, transfer_id, submission._replace(state="queued")), desk=drop(cell.desk, transfer_id)
+        )
 
     def answered(self, cell: CellState, transfer_id: str, answer: str) -> CellState:
         """In hand: the scheme's answer, or `doubt`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from cells.kit.money import CURRENCIES
@@ -76,7 +76,7 @@ def payment(place: int, *, quote: int | None = None, **more: object) -> Payment:
 def founded(scenario: Scenario) -> tuple[CellState, CellState]:
     """Both cells before the first payment: accounts open, wallet funded by a collection, the peers' caps granted."""
     total = PRINCIPAL + MARGIN + FEE
-    eu = Books.open(_accounts(EU), [*_funding(scenario.funds * total), *_caps(EU, 10**9)])
+    eu = Books.open(_accounts(EU), [*_funding(scenario.funds * total or 1), *_caps(EU, 10**9)])
     indonesia = Books.open(_accounts(ID), _caps(ID, scenario.cap * TARGET or 1))
     return CellState(eu), CellState(indonesia)
 
@@ -111,13 +111,13 @@ def drafted(wanted: Payment) -> Transfer:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def chain(transfer: Transfer, effect: Effect) -> Chain:
     """The postings of `effect`; one object for equal arguments, which the books go by."""
     return Chains(WALLET, NUMBERS).chain(transfer, effect)
 
 
-@lru_cache(maxsize=None)
+@cache
 def raised_cap() -> Chain:
     """What an operator's decision to raise the peer's cap at the destination posts: room for ten more payments."""
     return house.grant_cap(number(f"tr_id1_{_SOME_26}") + 9, NUMBERS[EU], _IDR, 10 * TARGET)

@@ -11,6 +11,7 @@ Every decision is the product's: `step.plan`, `recovery.need_of`, `replies.ledge
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cells.ledger.submit import ChainResult
 from cells.transfers.machine import FINAL, Effect, Event, Leg
 from cells.transfers.machine import State as Stage
 from cells.transfers.recovery import need_of
@@ -39,7 +40,8 @@ class Wallet:
         told = [Told(one.transfer_id, told_event(one), one.facts) for one in batch if one.name == "tell"]
         told += [Told(one.transfer_id, Event.CANCEL) for one in batch if one.name == "cancel"]
         submit: list[str] = []
-        resumed = [(one.transfer_id, DEADLINE if one.name == "late" else BEFORE_DEADLINE) for one in batch if one.name in ("resume", "late")]
+        moments = {"resume": BEFORE_DEADLINE, "late": DEADLINE}
+        resumed = [(one.transfer_id, moments[one.name]) for one in batch if one.name in moments]
         for transfer_id, now in [*resumed, *((one, BEFORE_DEADLINE) for one in found)]:
             transfer = cell.transfer(transfer_id)
             assert transfer is not None
@@ -65,13 +67,19 @@ class Wallet:
         journal, alarms = cell.journal, cell.alarms
         for asked, result in zip(turn.owed, turn.results, strict=True):
             transfer, effect = asked
-            said = ledger_said(Owed(transfer, effect, chain(transfer, effect)), result)
+            said = self.said(Owed(transfer, effect, chain(transfer, effect)), result)
             told += said
             if not said:
                 alarms = (*alarms, f"the ledger refused {effect}: {result.reason.name}")
-            journal = put(journal, (transfer.transfer_id, str(effect), transfer.attempt), "applied" if result.applied else "failed")
+            journal = put(
+                journal,
+                (transfer.transfer_id, str(effect), transfer.attempt),
+                "applied" if result.applied else "failed",
+            )
         cell, step = self.advance(replace(_without(cell, turn), journal=journal, alarms=alarms), told)
-        return self._go_on(cell, _asked(step), [*turn.submit, *(one.transfer_id for one in step.submit)], zombie=turn.zombie)
+        return self._go_on(
+            cell, _asked(step), [*turn.submit, *(one.transfer_id for one in step.submit)], zombie=turn.zombie
+        )
 
     def hand(self, cell: CellState, transfer_id: str) -> CellState:
         """One payment is on the rail's record; one that was there stays as it is."""
@@ -82,7 +90,9 @@ class Wallet:
 
     def advance(self, cell: CellState, told: Sequence[Told]) -> tuple[CellState, Step]:
         """One `step.take`: the transitions, with what they imply inside the database."""
-        step = plan({key: one for key, one in cell.transfers if any(key == each.transfer_id for each in told)}, told, chain)
+        step = plan(
+            {key: one for key, one in cell.transfers if any(key == each.transfer_id for each in told)}, told, chain
+        )
         transfers, reserved, journal, alarms = cell.transfers, cell.reserved, cell.journal, cell.alarms
         for wave in step.waves:
             for move in wave:
@@ -96,12 +106,16 @@ class Wallet:
                 alarms = (*alarms, f"{standing.leg} {standing.state} cannot take {one_told.event}")
         return replace(cell, transfers=transfers, reserved=reserved, journal=journal, alarms=alarms), step
 
+    def said(self, owed: Owed, result: ChainResult) -> list[Told]:
+        """What the ledger's word means."""
+        return ledger_said(owed, result)
+
     def owed_again(self, cell: CellState, asked: Asked) -> list[Asked]:
         """What recovery asks of the ledger again: the same chain, whatever the ledger knows of it."""
         return [asked]
 
     def wants_sweep(self, cell: CellState, transfer: Transfer) -> bool:
-        """Whether the sweep would move `transfer` on. A payment at the cap is tried twice before the cap is looked at again."""
+        """Whether the sweep would move `transfer` on."""
         if transfer.state in FINAL:
             return False
         need = need_of(transfer, BEFORE_DEADLINE)
@@ -172,7 +186,9 @@ def _asked(step: Step) -> list[Asked]:
     return [Asked(one.transfer, one.effect) for one in step.owed]
 
 
-def _planned(journal: tuple[tuple[tuple[str, str, int], str], ...], asked: Asked) -> tuple[tuple[tuple[str, str, int], str], ...]:
+def _planned(
+    journal: tuple[tuple[tuple[str, str, int], str], ...], asked: Asked
+) -> tuple[tuple[tuple[str, str, int], str], ...]:
     key = (asked.transfer.transfer_id, str(asked.effect), asked.transfer.attempt)
     return journal if any(one[0] == key for one in journal) else put(journal, key, "planned")
 

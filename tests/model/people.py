@@ -1,0 +1,64 @@
+"""The people outside: partners, compliance officers, operators, and a cell that lies."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cells.transfers.machine import Event
+from cells.transfers.machine import State as Stage
+from tests.model.border import Border
+from tests.model.move import Local, Move, done, local, short
+from tests.model.record import CellState, Memo, State, Word
+from tests.model.scenario import EU, ID, Scenario, raised_cap
+from tests.model.wallet import into_mailbox, is_at_rest
+
+
+def people_moves(scenario: Scenario, border: Border, state: State) -> Iterator[Move]:
+    """What those outside may do next: each cancels once, and each review is decided by an officer or by its deadline."""
+    cell = state.eu.value
+    for wanted in scenario.payments:
+        one = wanted.transfer_id
+        word, known = Word("accept", one), any(key == one for key, _ in cell.keys)
+        if word not in cell.mailbox and not (known and cell.transfer(one) is None):
+            what = f"a partner asks for {short(one)}{' once more' if known else ''}"
+            yield local(EU, what, lambda w=word: into_mailbox(cell, w), fair=not known, fault=int(known))
+    for key, row in cell.transfers:
+        if scenario.cancels and f"cancel {key}" not in state.done and not is_at_rest(row):
+            cancelled = Local(EU, lambda key=key: into_mailbox(cell, Word("cancel", key)))
+            what = f"{EU}: the partner cancels {short(key)}"
+            yield Move(what, lambda s, m=cancelled, key=key: done(m(s), f"cancel {key}"), fair=False)
+        if (
+            row.state is Stage.IN_REVIEW
+            and cell.live is None
+            and not any(word.transfer_id == key for word in cell.mailbox)
+        ):
+            yield from _review_moves(cell, key)
+    if scenario.raised and "raised" not in state.done:
+        there = state.id.value
+        raised = Local(ID, lambda: replace(there, books=there.books.ask([raised_cap()])[1]))
+        yield Move(f"{ID}: an operator raises the cap", lambda s: done(raised(s), "raised"))
+    yield from _forgery(scenario, border, state)
+
+
+def _forgery(scenario: Scenario, border: Border, state: State) -> Iterator[Move]:
+    """Another cell says that it has settled the first payment, once that has been instructed."""
+    cell = state.eu.value
+    row = cell.transfer(scenario.payments[0].transfer_id)
+    if scenario.forged and "forged" not in state.done and row and row.instruction_sha256:
+        forged = border.forged(row)
+        told = Local(EU, lambda: border.admit(cell, EU, forged))
+        what = f"{EU}: uk-1 says that it has settled {short(row.transfer_id)}"
+        yield Move(what, lambda s: done(told(s), "forged"), fair=False)
+
+
+def _review_moves(cell: CellState, key: str) -> Iterator[Move]:
+    for event in (Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED):
+        word = Word("tell", key, str(event), Memo())
+        yield local(
+            EU,
+            f"an officer says {event} of {short(key)}",
+            lambda w=word: into_mailbox(cell, w),
+            fair=event is Event.CLEARED,
+        )
+    yield local(
+        EU, f"the deadline of {short(key)}'s review passes", lambda: into_mailbox(cell, Word("late", key)), fair=False
+    )
