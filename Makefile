@@ -64,3 +64,9 @@ $(LOCKED): requirements.lock
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+DEPTH ?= 1
+
+.PHONY: explore
+explore: $(INSTALLED)  ## Search the lives of payments in two simulated cells: DEPTH=n more faults than the tests
+	@$(BIN)/python -m tests.model --depth $(DEPTH) $(ARGS)

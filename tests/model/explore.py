@@ -1,7 +1,8 @@
 """The search: every run of a scenario with at most so many faults, each ended by a patient scheduler and judged at its end.
 
 Runs are cut where they meet: a state is expanded once, at the fewest faults it can be reached with, so the first counter-example is
-one with the fewest faults, and among those one with the fewest moves. With `deviations`, choosing another than the patient scheduler's move costs as a fault does.
+one with the fewest faults, and among those one with the fewest moves before the patient scheduler's. With `deviations`, choosing
+another than the patient scheduler's move costs as a fault does.
 """
 
 import random

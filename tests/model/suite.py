@@ -35,7 +35,7 @@ _ALONE = (
     Searched(Scenario("one quote, used twice", (payment(0), payment(1, quote=0)), verdicts=("paid",)), 0),
 )
 _TOGETHER = (
-    Searched(Scenario("two on one wallet", (payment(0), payment(1)), cancels=True), 1, deviations=True),
+    Searched(Scenario("two on one wallet", (payment(0), payment(1)), cancels=True), 2, deviations=True),
     Searched(Scenario("two, and funds for one", (payment(0), payment(1)), funds=1), 1, deviations=True),
     Searched(Scenario("two, and a cap for one", (payment(0), payment(1)), cap=1, raised=True), 1, deviations=True),
     Searched(
