@@ -1,9 +1,14 @@
 """Which workers a cell runs. Each is a line in opened_workers, built from what the host hands over."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
 
+from actors.backoff import backoff_s
 from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
@@ -17,6 +22,12 @@ from actors.workers.worker import Worker
 from cells.backends.nats import open_bus
 from cells.cell import found_cell, open_institution
 from cells.spec import CellSpec
+from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.host")
+_THERE_WITHIN_S = 40.0
+_RETRY_FIRST_S, _RETRY_LAST_S = 0.1, 2.0
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +44,14 @@ class HostParts:
 async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
     """The cell's workers, and the connections they share, closed after the last of them has stopped."""
     spec = parts.spec
-    await found_cell(spec)
-    institution = await open_institution(spec, "writer", name="kovra-host", connections_max=8)
-    bus = await open_bus(spec.settings.nats.url, seed=spec.settings.nats.seed, name=f"{spec.name}-host")
+    # After an outage of the whole cell a host is often the first to be back.
+    await once_there(lambda: found_cell(spec))
+    institution = await once_there(lambda: open_institution(spec, "writer", name="kovra-host", connections_max=8))
+    nats = spec.settings.nats
+    bus = await once_there(lambda: open_bus(nats.url, seed=nats.seed, name=f"{spec.name}-host"))
     exporter = Exporter(institution, bus)
     admitters = [
-        Admitter(institution, bus, peer.name, parts.wallets, exporter)
-        for peer in spec.directory.peers_of(spec.name)
+        Admitter(institution, bus, peer.name, parts.wallets, exporter) for peer in spec.directory.peers_of(spec.name)
     ]
     try:
         async with opened_webhooks(institution.pool, institution.vault, sandbox=spec.settings.sandbox) as webhooks:
@@ -55,3 +67,21 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
     finally:
         await bus.close()
         await institution.close()
+
+
+async def once_there(attempt: Callable[[], Awaitable[Opened]], *, within_s: float = _THERE_WITHIN_S) -> Opened:
+    """What `attempt` returns, tried again while it fails for something that is not there yet. A new process would cost seconds.
+
+    Raises what it raised last, when that cannot be retried or the time is up.
+    """
+    until = asyncio.get_running_loop().time() + within_s
+    for number in count(1):
+        try:
+            return await attempt()
+        except KovraError as error:
+            pause_s = backoff_s(number, _RETRY_FIRST_S, _RETRY_LAST_S)
+            if not error.retryable or asyncio.get_running_loop().time() + pause_s > until:
+                raise
+            _log.warning("not there yet: %s; again in %.1f s", error.code, pause_s)
+        await asyncio.sleep(pause_s)
+    raise AssertionError("count() has no end")

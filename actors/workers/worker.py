@@ -56,7 +56,8 @@ class Supervisor:
 
     workers: Sequence[Worker]
     restart_first_s: float = 0.5
-    restart_last_s: float = 30.0
+    # What a worker lost is mostly back within seconds (a database, a broker), and its payments wait for it.
+    restart_last_s: float = 5.0
     supervised: dict[str, Supervised] = field(init=False)
 
     def __post_init__(self) -> None:

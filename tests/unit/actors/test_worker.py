@@ -50,7 +50,7 @@ async def test_failing_workers_are_restarted_and_reported() -> None:
 
 
 async def test_a_worker_between_restarts_makes_the_host_unhealthy_and_still_stops_at_once() -> None:
-    supervisor = Supervisor([Ticker("broken", failures=10**6)], restart_first_s=60)
+    supervisor = Supervisor([Ticker("broken", failures=10**6)], restart_first_s=60, restart_last_s=60)
     stop = asyncio.Event()
     running = asyncio.create_task(supervisor.run(stop))
     await until(lambda: not supervisor.healthy)
