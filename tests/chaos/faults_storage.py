@@ -1,11 +1,9 @@
 """Faults of what lies below: connections that are all taken, a full volume, an fsync that fails.
 
-The last two need what not every machine gives (the right to mount; strace). Where it is missing they are skipped, in plain words.
+The last two need what not every machine gives (the right to mount; a C compiler). Where it is missing they are skipped, in plain words.
 """
 
 import asyncio
-import os
-import shutil
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -74,25 +72,15 @@ def _fill(path: Path) -> None:
 
 
 async def fsync_fails(room: Room, cell: str) -> None:
-    """fsync and fdatasync answer EIO to every process of Postgres, also to those that it starts meanwhile."""
-    if shutil.which("strace") is None:
-        raise Skipped("fsync is made to fail by strace, and strace is not installed")
-    pids = [f"--attach={process.pid}" for process in room.stack.processes(cell, "postgres")]
-    calls = "fsync,fdatasync"
-    tracer = await asyncio.create_subprocess_exec(
-        "strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO", *pids,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    """fsync and fdatasync answer EIO to every process of Postgres: it must not trust its memory after that, and dies."""
+    if room.stack.fsync_switch is None:
+        raise Skipped("fsync is made to fail by a small library, and there is no C compiler to make it")
+    flag = room.stack.fsync_switch.with_name(f"fail-{cell}")
+    flag.touch()
     try:
-        ended = asyncio.create_task(tracer.wait())
-        await asyncio.wait([ended], timeout=room.hold_s)
-        if tracer.returncode not in (None, 0):
-            # It ends by itself, with the status of whom it traced, once Postgres has given up and nobody is left.
-            room.stack.signal(cell, ["postgres"], signal.SIGCONT)
+        await room.hold()
     finally:
-        if tracer.returncode is None:
-            tracer.terminate()
-        await tracer.wait()
+        flag.unlink()
 
 
 async def _run(*command: str) -> None:

@@ -16,9 +16,12 @@ import aiohttp
 import psutil
 
 from cells.spec import CellSpec, load_spec
-from infra.local.record import StackStatus
+from infra.local.layout import Layout
+from infra.local.record import Record, StackStatus
 from infra.local.stack import Stack
-from infra.local.supervisor import Event
+from infra.local.supervisor import Event, Supervisor
+from tests.chaos import failing_fsync
+from tests.chaos.failing_fsync import armed
 from tests.chaos.patience import until
 
 SHARED = "shared"
@@ -39,10 +42,12 @@ class Running:
     router: str
     apis: dict[str, str]
     ledgers: dict[str, str]
+    # Beside it is the file that makes a cell's fsync fail; None where that cannot be done.
+    fsync_switch: Path | None = None
 
     @classmethod
-    def of(cls, home: Path, status: StackStatus) -> "Running":
-        return cls(home, status.router_url, status.api_urls, status.ledgers)
+    def of(cls, home: Path, status: StackStatus, fsync_switch: Path | None = None) -> "Running":
+        return cls(home, status.router_url, status.api_urls, status.ledgers, fsync_switch)
 
     @property
     def cells(self) -> list[str]:
@@ -118,6 +123,17 @@ class Running:
         return False
 
 
+class _Fragile(Stack):
+    """A stack whose disks can be made to fail."""
+
+    def __init__(self, home: Path, library: Path | None) -> None:
+        super().__init__(home)
+        self._library = library
+
+    def _supervise(self, layout: Layout, written: Record, report: Callable[[Event], None]) -> Supervisor:
+        return super()._supervise(armed(layout, self._library) if self._library else layout, written, report)
+
+
 @asynccontextmanager
 async def running(report: Callable[[Event], None]) -> AsyncIterator[Running]:
     """Start a stack in a folder of its own, and leave nothing of it. TigerBeetle is used when it is found, in development format:
@@ -125,11 +141,12 @@ async def running(report: Callable[[Event], None]) -> AsyncIterator[Running]:
     home = _folder()
     before = {name: os.environ.get(name) for name in _VARIABLES}
     os.environ.update({"KOVRA_HOME": str(home), "KOVRA_TIGERBEETLE_DEVELOPMENT": "1"})
-    stack = Stack(home)
+    library = failing_fsync.build(home / "fsync")
+    stack = _Fragile(home, library)
     try:
         status = await stack.up(report)
         try:
-            yield Running.of(home, status)
+            yield Running.of(home, status, library)
         finally:
             await stack.down()
             if not os.environ.get("KOVRA_CHAOS_KEEP"):
