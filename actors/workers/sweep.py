@@ -18,7 +18,7 @@ from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
 from cells.transfers import store
-from cells.transfers.collection_leg import Deposit
+from cells.transfers.deposit import Deposit
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.sweep")

@@ -14,22 +14,11 @@ from cells.ledger.chains import CollectionAccounts, collection_accept, collectio
 from cells.ledger.submit import ChainResult
 from cells.rails import store_collections as collections
 from cells.transfers import notices, store
+from cells.transfers.deposit import Deposit
 from cells.transfers.store import Planned
 from residency.ids import number
 
 EFFECT = "collect"
-
-
-@dataclass(frozen=True, slots=True)
-class Deposit:
-    """The body of the command `deposit`. `amount` in minor units of `currency`."""
-
-    collection_id: str
-    tenant_id: str
-    wallet_id: str
-    rail: str
-    amount: int
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.transfers.deposit import Deposit
 from cells.transfers.machine import public
 from cells.transfers.transfer import Transfer
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
 from residency.ids import parse
-
-if TYPE_CHECKING:
-    from cells.transfers.collection_leg import Deposit
 
 
 async def write(connection: Connection, region: str, transfers: Sequence[Transfer]) -> None:
@@ -22,7 +19,7 @@ async def write(connection: Connection, region: str, transfers: Sequence[Transfe
         await append_events(connection, region, [_of_transfer(one) for one in transfers])
 
 
-async def write_credits(connection: Connection, region: str, deposits: Sequence["Deposit"]) -> None:
+async def write_credits(connection: Connection, region: str, deposits: Sequence[Deposit]) -> None:
     """One `wallet.credited` for each collection that has been booked."""
     if deposits:
         await append_events(connection, region, [_of_deposit(one) for one in deposits])
@@ -49,7 +46,7 @@ def _of_transfer(transfer: Transfer) -> NewEvent:
     return _event(transfer.tenant_id, f"transfer.{state.lower()}", transfer.transfer_id, data)
 
 
-def _of_deposit(deposit: "Deposit") -> NewEvent:
+def _of_deposit(deposit: Deposit) -> NewEvent:
     data = {
         "collection_id": deposit.collection_id,
         "wallet_id": deposit.wallet_id,

@@ -169,7 +169,8 @@ class Origin:
         refusal = _first_fault(asked, wallet, quote, token, verdict, payees.get(asked.recipient_id))
         if refusal is not None:
             return refusal
-        assert quote is not None and isinstance(token, RecipientToken)
+        assert quote is not None
+        assert isinstance(token, RecipientToken)
         in_region = token.cell == self.entry.name
         result = _worst([verdict, payees[asked.recipient_id]] if in_region else [verdict])
         return Transfer(

@@ -12,7 +12,7 @@ from cells.ledger.ledger import Ledger
 _NANOSECONDS = 1_000_000_000
 
 
-async def balance(ledger: Ledger, account_id: int, body: object) -> dict[str, int]:
+async def balance(ledger: Ledger, account_id: int, _: object) -> dict[str, int]:
     """Minor units: `available` can be spent now, `held` waits on payments under way. Their sum is what is owed to the tenant."""
     found = await ledger.lookup_accounts([account_id])
     account = found[account_id]

@@ -28,7 +28,7 @@ from cells.spec import (
     RaySettings,
 )
 from cells.tenants.tenant import Wallet
-from cells.transfers.collection_leg import Deposit
+from cells.transfers.deposit import Deposit
 from cells.transfers.machine import Event
 from cells.transfers.transfer import Transfer
 from residency.ids import mint

@@ -262,8 +262,8 @@ def test_what_may_not_leave_is_refused_before_it_is_signed() -> None:
         seal_and_sign(instructed(), LEAST, 1, keys, directory, to_cell="uk-1", at=NOW)
     with pytest.raises(CrossingRefused, match="needs sealed"):
         seal_and_sign(instructed(), None, 1, keys, directory, to_cell="id-1", at=NOW)
+    receipt = Receipt(through_sequence=1, rolling_hash="00" * 32, at=NOW)
     with pytest.raises(CrossingRefused, match="takes no sealed"):
-        receipt = Receipt(through_sequence=1, rolling_hash="00" * 32, at=NOW)
         seal_and_sign(receipt, LEAST, 0, keys, directory, to_cell="id-1", at=NOW)
     with pytest.raises(CrossingRefused, match="does not live"):
         seal_and_sign(
