@@ -8,7 +8,7 @@ posting_rules.py. The conformance suite and a differential test against the real
 Event `i` of `n` in a batch stamped `timestamp` gets `timestamp - n + i + 1`, whether it succeeds or not.
 """
 
-# ruff: noqa: C901, PLR0911 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
+# ruff: noqa: C901 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -4,7 +4,7 @@ Pure, no I/O.
 Read from src/state_machine.zig: create_transfer_exists and post_or_void_pending_transfer_exists.
 """
 
-# ruff: noqa: C901, PLR0911 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
+# ruff: noqa: C901 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
 
 from cells.ledger.entry import AMOUNT_MAX, Posting, PostingFlag, PostingResult
 from cells.ledger.working_set import WorkingSet

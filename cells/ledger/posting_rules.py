@@ -5,7 +5,7 @@ post_or_void_pending_transfer_exists. The order decides which reason a caller he
 the id.
 """
 
-# ruff: noqa: C901, PLR0911 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
+# ruff: noqa: C901 - a ladder of refusals in TigerBeetle's own order is easier to compare with it than any other shape
 
 from cells.ledger.entry import AMOUNT_MAX, POSTING_PADDING, U128_MAX, Posting, PostingFlag, PostingResult
 from cells.ledger.posting_again import compare_posting

@@ -66,7 +66,7 @@ class NewEvent:
         assert not strange, f"{self.event_type} may not say {sorted(strange)}; classify them in DATA_FIELDS first"
 
     @classmethod
-    def of(  # noqa: PLR0917 - six facts, in the order of the table's columns
+    def of(
         cls,
         cell: str,
         tenant_id: str,
