@@ -6,7 +6,6 @@ import pytest
 
 from cells.parties.recipients import WrongRegion
 from residency.directory import Directory, UnknownCell, load_directory
-from residency.ids import mint
 from router.api.region import check_currency, check_header, check_path
 
 
@@ -19,9 +18,11 @@ def directory(tmp_path: Path) -> Directory:
     return Directory(cells={**declared.cells, "eu-2": second})
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/quotes", f"/v1/transfers/{mint('tr', 'eu-1')}/cancel", "/v1/x_y/eu_1", "/v1/tr_zz9_0"]
-)
+# Fixed, so that every test process collects the same names.
+UUID = "06gvn33gkhpl79p3v9kuo71k58"
+
+
+@pytest.mark.parametrize("path", ["/v1/quotes", f"/v1/transfers/tr_eu1_{UUID}/cancel", "/v1/x_y/eu_1", "/v1/tr_zz9_0"])
 def test_what_names_no_other_cell_is_ours(directory: Directory, path: str) -> None:
     check_path(directory.cell("eu-1"), directory, path)
 
@@ -29,9 +30,9 @@ def test_what_names_no_other_cell_is_ours(directory: Directory, path: str) -> No
 @pytest.mark.parametrize(
     ("path", "region", "cell"),
     [
-        (f"/v1/recipients/{mint('rcp', 'id-1')}.IDR.abc", "ID", "id-1"),
-        (f"/v1/wallets/{mint('wal', 'uk-1')}", "UK", "uk-1"),
-        (f"/v1/wallets/{mint('wal', 'eu-2')}", "EU", "eu-2"),
+        (f"/v1/recipients/rcp_id1_{UUID}.IDR.abc", "ID", "id-1"),
+        (f"/v1/wallets/wal_uk1_{UUID}", "UK", "uk-1"),
+        (f"/v1/wallets/wal_eu2_{UUID}", "EU", "eu-2"),
     ],
 )
 def test_an_id_of_another_cell_is_sent_there(directory: Directory, path: str, region: str, cell: str) -> None:
