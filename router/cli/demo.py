@@ -31,6 +31,8 @@ from router.cli.demo_stack import DemoStack
 from router.cli.demo_story import Story
 from router.cli.sandbox import ensure_sandbox
 
+_INTERRUPTED = 130
+
 Keep = Annotated[bool, typer.Option("--keep", help="Leave the data there afterwards, and say where.")]
 
 
@@ -43,7 +45,11 @@ def demo(keep: Keep = False) -> None:
     console = console_for_people()
     began = time.perf_counter()
     story = Story(on_claim=lambda claim: say_claim(console, claim), on_scene=lambda title: say_heading(console, title))
-    broke_off = asyncio.run(_whole(console, story, keep=keep))
+    try:
+        broke_off = asyncio.run(_whole(console, story, keep=keep))
+    except asyncio.CancelledError:
+        console.print("Interrupted; everything is stopped again.")
+        raise typer.Exit(_INTERRUPTED) from None
     say_heading(
         console,
         f"{len(story.claims) - len(story.broken)} of {len(story.claims)} claims held, {time.perf_counter() - began:.0f} s",

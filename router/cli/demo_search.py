@@ -18,7 +18,7 @@ from infra.local.ports import remembered
 from infra.local.postgres import DATABASE, SUPERUSER, server_for
 from residency.directory import load_directory
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 15
 _ZEROS = bytes(_BLOCK_BYTES)
 
 
@@ -137,7 +137,7 @@ def _labels_in(file: Path, wanted: Mapping[str, tuple[bytes, ...]]) -> tuple[lis
         with file.open("rb") as opened:
             while block := opened.read(_BLOCK_BYTES):
                 size += len(block)
-                # A ledger's file is a gigabyte of zeros at first: that much is seen at a glance.
+                # A ledger's file is a gigabyte, and nearly all of it zeros: that much is seen at a glance.
                 if block == _ZEROS[: len(block)]:
                     tail = b""
                     continue
