@@ -108,8 +108,8 @@ _ROWS: Final = (
     (_PAYER, _S.RELEASING, _E.VOIDED, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
     (_PAYER, _S.IN_REVIEW, _E.SANCTIONED, _S.FREEZING, (_F.FREEZE,)),
     (_PAYER, _S.FREEZING, _E.FROZEN, _S.BLOCKED, (_F.NOTIFY,)),
-    # The partner changes its mind: only before INSTRUCT.
-    (_PAYER, _S.FUNDS_HELD, _E.CANCEL, _S.CANCELLING, (_F.VOID,)),
+    # The partner changes its mind: only before INSTRUCT (which in region follows the hold in the same commit).
+    (_O, _S.FUNDS_HELD, _E.CANCEL, _S.CANCELLING, (_F.VOID,)),
     (_PAYER, _S.IN_REVIEW, _E.CANCEL, _S.CANCELLING, (_F.VOID,)),
     (_PAYER, _S.CANCELLING, _E.VOIDED, _S.CANCELLED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
     # Across the border: only the cell that was instructed can end it now.

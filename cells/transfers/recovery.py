@@ -30,8 +30,6 @@ def need_of(transfer: Transfer, now: datetime) -> Need:
     match transfer.state:
         case State.ADMITTED | State.WAITING:
             return Need(told=Told(transfer.transfer_id, Event.TAKEN))
-        case State.FUNDS_HELD if transfer.leg is Leg.IN_REGION:
-            return Need(told=Told(transfer.transfer_id, Event.INSTRUCT))
         case State.PENDING_RAIL if transfer.leg is not Leg.ORIGIN:
             return Need(submit=True)
         case State.IN_REVIEW if transfer.review_until is not None and transfer.review_until <= now:
