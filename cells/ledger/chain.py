@@ -13,24 +13,27 @@ from cells.ledger.entry import Posting, PostingFlag
 
 Chain = list[Posting]
 
+# As plain ints: arithmetic on an enum's members costs more than all the rest of a posting.
+_LINKED = int(PostingFlag.LINKED)
+
 _PHASE_FLAG = {
-    Phase.DIRECT: PostingFlag.NONE,
-    Phase.HOLD: PostingFlag.PENDING,
-    Phase.POST: PostingFlag.POST_PENDING,
-    Phase.VOID: PostingFlag.VOID_PENDING,
+    Phase.DIRECT: int(PostingFlag.NONE),
+    Phase.HOLD: int(PostingFlag.PENDING),
+    Phase.POST: int(PostingFlag.POST_PENDING),
+    Phase.VOID: int(PostingFlag.VOID_PENDING),
 }
 
 
 @dataclass(slots=True)
 class Draft:
-    """The postings of one leg and attempt, under construction."""
+    """The postings of one leg and attempt, under construction: linked as they come, until `link` ends the chain."""
 
     payment: int
     leg: Leg
     attempt: int
     postings: Chain = field(default_factory=list)
 
-    def add(  # noqa: PLR0917 - reads as the row it is: step, phase, ledger, Dr, Cr, amount, code
+    def add(
         self, step: Step, phase: Phase, ledger: int, debit: int, credit: int, amount: int, code: Code
     ) -> None:
         """Append Dr → Cr, unless the amount is zero."""
@@ -46,7 +49,7 @@ class Draft:
                 amount=amount,
                 ledger=ledger,
                 code=int(code),
-                flags=int(_PHASE_FLAG[phase]),
+                flags=_PHASE_FLAG[phase] | _LINKED,
                 user_data_128=self.payment,
                 user_data_64=posting_mark(self.leg, step, phase),
                 user_data_32=self.attempt,
@@ -57,12 +60,14 @@ class Draft:
 def link(postings: Sequence[Posting]) -> Chain:
     """Join postings into one chain: all of them or none."""
     assert postings, "a chain has at least one posting"
-    joined = [replace(posting, flags=int(posting.flags | PostingFlag.LINKED)) for posting in postings[:-1]]
-    return [*joined, replace(postings[-1], flags=int(postings[-1].flags & ~PostingFlag.LINKED))]
+    joined = [
+        posting if posting.flags & _LINKED else replace(posting, flags=posting.flags | _LINKED) for posting in postings[:-1]
+    ]
+    return [*joined, replace(postings[-1], flags=postings[-1].flags & ~_LINKED)]
 
 
 def resolve(held: Sequence[Posting], phase: Phase, attempt: int) -> Chain:
-    """Post or void every hold of `held`, whole, under ids of their own. Not linked yet.
+    """Post or void every hold of `held`, whole, under ids of their own; linked as in a Draft.
 
     Everything the hold said is said again, so a post that meets another hold under that id is refused, not
     applied.
@@ -73,11 +78,16 @@ def resolve(held: Sequence[Posting], phase: Phase, attempt: int) -> Chain:
         key = read_posting(hold)
         assert key.phase is Phase.HOLD
         resolved.append(
-            replace(
-                hold,
+            Posting(
                 id=posting_id(key.payment, key.leg, key.step, phase, attempt),
+                debit_account_id=hold.debit_account_id,
+                credit_account_id=hold.credit_account_id,
+                amount=hold.amount,
+                ledger=hold.ledger,
+                code=hold.code,
+                flags=_PHASE_FLAG[phase] | _LINKED,
                 pending_id=hold.id,
-                flags=int(_PHASE_FLAG[phase]),
+                user_data_128=key.payment,
                 user_data_64=posting_mark(key.leg, key.step, phase),
                 user_data_32=attempt,
             )

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 from cells.backends.postgres import Connection, Record
 from cells.ledger.entry import Posting, PostingResult
@@ -13,6 +13,20 @@ from cells.transfers.transfer import Transfer
 
 _COLUMNS = ", ".join(field.name for field in fields(Transfer))
 _AT_REST = [str(state) for state in FINAL]
+# What an insert says, by type; the times of a row are the database's.
+_TYPE_OF = {
+    **dict.fromkeys(("principal", "margin", "fee", "target_amount", "recipient_fee"), "bigint"),
+    **dict.fromkeys(("version", "attempt"), "integer"), **dict.fromkeys(("metadata", "answer"), "jsonb"),
+    "in_doubt": "boolean", "instruction_sha256": "bytea", "review_until": "timestamptz",
+}  # fmt: skip
+_WRITTEN = [field.name for field in fields(Transfer) if field.name not in ("created_at", "updated_at")]
+_read_written = attrgetter(*_WRITTEN)
+# One document for a batch: a statement per row, or an array per column, takes twice the time.
+_INSERT = f"""
+    insert into transfers (compliance_region, {", ".join(_WRITTEN)})
+    select $1, n.* from jsonb_to_recordset($2::jsonb)
+        as n ({", ".join(f"{name} {_TYPE_OF.get(name, 'text')}" for name in _WRITTEN)})
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +101,7 @@ async def insert(connection: Connection, region: str, transfers: Sequence[Transf
     """New legs, with the first line of their timeline."""
     if not transfers:
         return
-    names = [field.name for field in fields(Transfer) if field.name not in ("created_at", "updated_at")]
-    rows = [[getattr(transfer, name) for name in names] for transfer in transfers]
-    await connection.executemany(
-        f"insert into transfers (compliance_region, {', '.join(names)})"
-        f" values ($1, {', '.join(f'${place + 2}' for place in range(len(names)))})",
-        [[region, *(str(value) if isinstance(value, Leg | State) else value for value in row)] for row in rows],
-    )
+    await connection.execute(_INSERT, region, [_document(one) for one in transfers])
     await _append_timeline(
         connection, region, [(one.transfer_id, one.tenant_id, one.version, event, str(one.state), room) for one in transfers]
     )
@@ -220,19 +228,19 @@ async def plan_postings(connection: Connection, region: str, planned: Sequence[P
         on conflict do nothing
         """,
         region,
-        [UUID(int=posting.id) for _, _, posting in rows],
+        [_hex(posting.id) for _, _, posting in rows],
         [one.tenant_id for one, _, _ in rows],
         [one.payment_id for one, _, _ in rows],
         [str(one.effect) for one, _, _ in rows],
         [one.attempt for one, _, _ in rows],
         [place for _, place, _ in rows],
-        [UUID(int=posting.debit_account_id) for _, _, posting in rows],
-        [UUID(int=posting.credit_account_id) for _, _, posting in rows],
+        [_hex(posting.debit_account_id) for _, _, posting in rows],
+        [_hex(posting.credit_account_id) for _, _, posting in rows],
         [posting.amount for _, _, posting in rows],
         [posting.ledger for _, _, posting in rows],
         [posting.code for _, _, posting in rows],
         [posting.flags for _, _, posting in rows],
-        [UUID(int=posting.pending_id) if posting.pending_id else None for _, _, posting in rows],
+        [_hex(posting.pending_id) if posting.pending_id else None for _, _, posting in rows],
         [posting.user_data_64 for _, _, posting in rows],
     )
 
@@ -249,7 +257,7 @@ async def close_postings(
         where p.compliance_region = $1 and p.posting_id = n.posting_id
         """,
         region,
-        [UUID(int=posting_id) for posting_id, _ in rows],
+        [_hex(posting_id) for posting_id, _ in rows],
         ["applied" if result is PostingResult.CREATED else "failed" for _, result in rows],
         [None if result is PostingResult.CREATED else int(result) for _, result in rows],
     )
@@ -274,6 +282,18 @@ async def _append_timeline(connection: Connection, region: str, lines: Sequence[
         " select $1, * from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[])",
         region, *(list(column) for column in columns),
     )  # fmt: skip
+
+
+def _hex(number: int) -> str:
+    """A u128 as the text of a uuid: the driver takes text much faster than it takes objects."""
+    return f"{number:032x}"
+
+
+def _document(transfer: Transfer) -> dict[str, Any]:
+    written = dict(zip(_WRITTEN, _read_written(transfer), strict=True))
+    if transfer.instruction_sha256 is not None:
+        written["instruction_sha256"] = f"\\x{transfer.instruction_sha256.hex()}"
+    return written
 
 
 def _transfer(row: Record) -> Transfer:
