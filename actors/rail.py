@@ -78,6 +78,7 @@ class RailActor:
         self._answered = Stage("record", self._record, retry_s=retry)
         self._owed = Stage("push", self._push, in_flight=4, retry_s=retry)
         self._placed_until = 0.0
+        self._calls = 0
         self._desk: RailDesk
         self._wallets: Wallets
 
@@ -102,6 +103,7 @@ class RailActor:
 
     async def submit(self, transfer_ids: Sequence[str]) -> None:
         """Take payments over: returns when they are on record. Idempotent. Raises RailFull, or what the record raises."""
+        self._calls += 1
         if len(self._queued) + len(transfer_ids) > self._queue_max:
             raise RailFull()
         await self._desk.enqueue(transfer_ids)
@@ -112,6 +114,7 @@ class RailActor:
         now = asyncio.get_running_loop().time()
         return {
             "rail": self._name,
+            "calls": self._calls,
             "breaker": str(self._breaker.state(now)),
             "depth": len(self._queued),
             "under_way": len(self._sends),

@@ -59,7 +59,7 @@ class WalletActor:
         self._drain = Drain(self._run, batch_limit=batch_limit, mailbox_bound=mailbox_bound)
         self._handler: WalletHandler | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._activations = self._passivations = self._stale = 0
+        self._calls = self._activations = self._passivations = self._stale = 0
 
     async def start(self, runtime: Runtime) -> None:
         deployment = self._deployment
@@ -77,6 +77,7 @@ class WalletActor:
 
     async def ask_many(self, commands: Sequence[Command]) -> list[Reply]:
         """One reply each, in order: a value, or the KovraError that refused it."""
+        self._calls += 1
         return await self._drain.ask_many(commands)
 
     def describe(self) -> Mapping[str, Any]:
@@ -86,8 +87,11 @@ class WalletActor:
             wallet_id: {"epoch": active.epoch, **(boxes[wallet_id].shown() if wallet_id in boxes else {})}
             for wallet_id, active in list(self._active.items())[-100:]
         }
+        assert self._handler is not None
         return {
             **self._drain.stats.shown(),
+            **self._handler.counts(),
+            "calls": self._calls,
             "active": len(self._active),
             "activations": self._activations,
             "passivations": self._passivations,

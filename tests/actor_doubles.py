@@ -109,6 +109,9 @@ class FolderHandler:
             return Refused()
         return command.name, command.body, int(entry.read_text())
 
+    def counts(self) -> Mapping[str, int]:
+        return {}
+
     async def passivate(self, wallet_ids: Sequence[str]) -> None:
         return
 
@@ -129,6 +132,9 @@ class EchoHandler:
 
     async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
         return [command.body for command in batch]
+
+    def counts(self) -> Mapping[str, int]:
+        return {}
 
     async def passivate(self, wallet_ids: Sequence[str]) -> None:
         return

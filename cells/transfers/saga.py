@@ -88,6 +88,7 @@ class Saga:
         self._rails = rails
         self._wallets: dict[str, Wallet] = {}
         self._handing: set[asyncio.Task[None]] = set()
+        self._commits = self._ledger_requests = self._postings = 0
 
     async def activate(self, wallet_ids: Sequence[str]) -> Mapping[str, int]:
         """See WalletHandler: raises the epochs, opens the ledger accounts, remembers the wallets' facts."""
@@ -111,6 +112,14 @@ class Saga:
         """Wait until everything handed to the rails has been taken there, or given up to the sweep."""
         await asyncio.gather(*self._handing)
 
+    def counts(self) -> Mapping[str, int]:
+        """See WalletHandler. `postings`: those that the ledger was asked for."""
+        return {
+            "journal_commits": self._commits,
+            "ledger_requests": self._ledger_requests,
+            "postings": self._postings,
+        }
+
     async def close(self) -> None:
         await self.handed()
         await self._ledger.close()
@@ -125,6 +134,7 @@ class Saga:
             async with transaction(self._pool) as connection:
                 live = await self._fence(connection, turn, writing, epochs)
                 await self._journal(connection, turn, live)
+            self._commits += 1
             while turn.step.owed or turn.deposits:
                 await self._settle(turn)
             self._answer(turn)
@@ -203,6 +213,8 @@ class Saga:
         owed, deposits = turn.step.owed, turn.deposits
         chains = [one.chain for one in owed] + [chain for one in deposits for chain in one.chains]
         results = await submit_chains(self._ledger, chains)
+        self._ledger_requests += 1
+        self._postings += sum(map(len, chains))
         told = [told for one, result in zip(owed, results, strict=False) for told in ledger_said(one, result)]
         closed = [
             (chain, PostingResult.CREATED if result.applied else result.reason)
@@ -214,6 +226,7 @@ class Saga:
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             await collection_leg.close(connection, region, deposits, results[len(owed) :])
             await idempotency.give(connection, region, answers_to_keep(owed, turn.step.now))
+        self._commits += 1
         turn.step.now = before.now | turn.step.now
         turn.step.refused = [*before.refused, *turn.step.refused]
         turn.submit |= {one.transfer_id: one for one in turn.step.submit}

@@ -43,6 +43,9 @@ class Journal:
             )
         return [f"by {self.name}" if one in fresh else StaleEpoch() for one in batch]
 
+    def counts(self) -> Mapping[str, int]:
+        return {}
+
     async def passivate(self, wallet_ids: Sequence[str]) -> None:
         return
 

@@ -50,6 +50,9 @@ class Handler:
             replies.append(reply)
         return replies
 
+    def counts(self) -> Mapping[str, int]:
+        return {}
+
     async def passivate(self, wallet_ids: Sequence[str]) -> None:
         self.passivated.extend(wallet_ids)
 
