@@ -75,6 +75,10 @@ class Wallets:
             await asyncio.wait(waited, timeout=self._deadline_s if deadline_s is None else deadline_s)
         return [_reply_of(future) for future in futures]
 
+    def host_of(self, wallet_id: str) -> str:
+        """The name of the actor that this door asks for a wallet."""
+        return self._placement.host_of(wallet_id)
+
     def move(self, placement: Placement) -> None:
         """Use another placement from now on. What already waits goes where it was bound."""
         self._placement = placement

@@ -12,6 +12,7 @@ from actors.deployment import Deployment
 from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, Runtime
 from actors.wallets import Wallets
+from actors.workers.placing import PlacementWorker
 from cells.audit.writer import AuditWriter
 from cells.backends.postgres import Pool, StoreUnavailable, open_pool, ping
 from cells.cell import Institution, open_institution
@@ -49,6 +50,7 @@ class Parts:
     keys: KeyRing
     quote_wallets: QuoteWallets
     rates: RateSource
+    placing: PlacementWorker
     health: Health = field(default_factory=Health)
 
     @property
@@ -82,6 +84,7 @@ def assemble(institution: Institution, writer: Pool, runtime: Runtime, wallets: 
         keys=KeyRing(institution.pool, spec.region),
         quote_wallets=QuoteWallets(institution.pool, spec.entry),
         rates=EcbHistory(),
+        placing=PlacementWorker(wallets, institution.pool, spec),
     )
 
 
@@ -122,6 +125,7 @@ async def look(parts: Parts) -> None:
     try:
         async with asyncio.timeout(_PROBE_S):
             await ping(parts.pool)
+            await parts.placing.look()
         parts.health.postgres = "up"
     except (StoreUnavailable, TimeoutError):
         parts.health.postgres = "down"
