@@ -150,10 +150,10 @@ def _customs(console: Console, log: Customs) -> None:
 
 def tell_payments(console: Console, payments: Sequence[Payment]) -> None:
     say_heading(console, "All payments")
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("payment", "left the wallet", "arrived", "rail", "ended"):
         table.add_column(name, no_wrap=True)
-    for name in ("accepted ms", "webhook ms"):
+    for name in ("accepted ms", "told ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in payments:
         done = one.transfer
