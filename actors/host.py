@@ -12,29 +12,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from actors import figures
 from actors.deployment import Deployment
 from actors.listing import ActorRow, list_actors
 from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, Runtime
 from actors.workers.registry import HostParts, opened_workers
 from actors.workers.worker import Supervisor, sleep_unless
-from cells.kit import log
+from cells.kit import log, metrics, trace
 from cells.spec import CellSpec, load_spec
 
 _log = logging.getLogger("kovra.host")
 _ENSURE_EVERY_S = 5.0
-
-_DEPTH = Gauge("kovra_actor_mailbox_depth", "Commands waiting", ["cell", "actor"])
-_BATCH = Gauge("kovra_actor_mean_batch", "Commands per batch since start", ["cell", "actor"])
-_PROCESSED = Gauge("kovra_actor_processed", "Commands carried out since start", ["cell", "actor"])
-_WALLETS = Gauge("kovra_actor_active_wallets", "Wallets in memory", ["cell", "actor"])
-_RESTARTS = Gauge("kovra_worker_restarts", "Restarts since the host began", ["cell", "worker"])
 
 
 class Host:
@@ -86,22 +80,13 @@ class Host:
         return JSONResponse({"cell": self._cell, "actors": [row.as_json() for row in rows]})
 
     async def _metrics(self, _: Request) -> Response:
-        for name, one in self._supervisor.supervised.items():
-            _RESTARTS.labels(self._cell, name).set(one.restarts)
+        rows: list[ActorRow] | None
         try:
             rows = await list_actors(self._runtime)
         except ActorUnavailable:
-            rows = []  # the workers' own figures are worth having even then
-        for row in rows:
-            _note(self._cell, row)
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _note(cell: str, row: ActorRow) -> None:
-    _DEPTH.labels(cell, row.name).set(row.depth)
-    _BATCH.labels(cell, row.name).set(row.mean_batch)
-    _PROCESSED.labels(cell, row.name).set(row.processed)
-    _WALLETS.labels(cell, row.name).set(row.hosts)
+            rows = None
+        body = figures.exposition(self._cell, self._supervisor.supervised, rows)
+        return Response(body, media_type=metrics.CONTENT_TYPE)
 
 
 async def run(spec: CellSpec) -> None:
@@ -153,6 +138,7 @@ def main() -> None:
     parser.add_argument("--cell", required=True, help="the cell's name, such as eu-1")
     arguments = parser.parse_args()
     log.configure("host", arguments.cell)
+    trace.configure("host", arguments.cell)
     asyncio.run(run(load_spec(arguments.cell)))
 
 

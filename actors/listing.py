@@ -8,6 +8,7 @@ from typing import Any
 from actors.deployment import RAIL_PREFIX
 from actors.placement import OWN_PREFIX, SHARED_PREFIX
 from actors.runtime import Described, Runtime
+from cells.kit.metrics import Snapshot
 
 _DEADLINE_S = 2.0
 
@@ -16,7 +17,7 @@ _DEADLINE_S = 2.0
 class ActorRow:
     """One Ray actor. `hosts` counts active wallets; `depth` what waits; batches count commands (payments, for a rail).
 
-    `details` is what the actor itself tells: for hosts, each active wallet with its epoch and mailbox.
+    `details` is what the actor itself tells: for hosts, each active wallet with its epoch and mailbox. `figures`: what it measured.
     """
 
     name: str
@@ -30,9 +31,12 @@ class ActorRow:
     mean_batch: float
     processed: int
     details: dict[str, Any]
+    figures: Snapshot
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        shown = asdict(self)
+        del shown["figures"]  # they are for /metrics
+        return shown
 
 
 async def list_actors(runtime: Runtime, *, deadline_s: float = _DEADLINE_S) -> list[ActorRow]:
@@ -59,6 +63,7 @@ async def _row(runtime: Runtime, name: str, deadline_s: float) -> ActorRow:
         mean_batch=stats.get("mean_batch", 0.0),
         processed=stats.get("processed", 0),
         details=dict(stats),
+        figures=described.figures,
     )
 
 

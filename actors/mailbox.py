@@ -18,6 +18,7 @@ from typing import Any
 from actors.hosted import place_of
 from actors.runtime import ActorUnavailable
 from cells.kit.command import Command, Reply
+from cells.kit.metrics import BATCHES
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors.mailbox")
@@ -193,6 +194,7 @@ class Drain:
             async with self._turn:
                 batch = self._gather()
                 self.stats.note(len(batch))
+                BATCHES.observe(len(batch), "wallet")
                 replies = await self._carry_out(batch)
             for command, reply in zip(batch, replies, strict=True):
                 self._settle(command, reply)

@@ -20,7 +20,7 @@ from typing import Any
 
 from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
-from cells.kit import log
+from cells.kit import log, trace
 from cells.spec import CellSpec
 
 NAMESPACE = "kovra"
@@ -207,6 +207,7 @@ class _RayActor:
 
     def __init__(self, connection: RayConnection, name: str, path: str, arguments: dict[str, Any]) -> None:
         log.configure(name)
+        trace.configure(name.partition("-")[0])
         self._hosted = Hosted(OnRay(connection, inside=True), name, path, arguments)
         self._hosted.begin()
 

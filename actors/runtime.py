@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from cells.kit.metrics import Snapshot
 from residency.errors import KovraError
 
 
@@ -52,13 +53,17 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One service as `kovra actors` shows it. `state` is `running`, `starting` or `unreachable`."""
+    """One service as `kovra actors` shows it. `state` is `running`, `starting` or `unreachable`.
+
+    `figures`: what its process has measured, which is the caller's own where they share one.
+    """
 
     name: str
     state: str
     host: str = ""
     pid: int = 0
     stats: Mapping[str, Any] = field(default_factory=dict)
+    figures: Snapshot = field(default_factory=dict)
 
 
 class Service(Protocol):

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from actors.backoff import backoff_s
 from actors.hosted import place_of
 from actors.mailbox import Stats
+from cells.kit.metrics import BATCHES
 
 _log = logging.getLogger("kovra.actors.stage")
 
@@ -91,6 +92,7 @@ class Stage(Generic[Item]):
                 del self._ready[item]
             self._under_way.update(batch)
             self.stats.note(len(batch))
+            BATCHES.observe(len(batch), self._name)
             task = asyncio.get_running_loop().create_task(self._carry_out(batch))
             self._running.add(task)
             task.add_done_callback(self._over)

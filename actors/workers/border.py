@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from prometheus_client import Counter, Gauge
+
 from actors.wallets import Wallets
 from actors.workers.worker import sleep_unless
 from cells.backends.nats import DUPLICATE_WINDOW_S, Arrived, Bus, BusUnavailable, Inbox, Outgoing
@@ -22,6 +24,7 @@ from cells.customs.export import Exported
 from cells.customs.receipts import Closed, OutgoingReceipt, close_through, make_receipts
 from cells.customs.store_outbox import Publication, mark_published, overdue, unpublished
 from cells.kit.command import Command
+from cells.kit.metrics import BATCHES
 from cells.transfers import handoff
 from cells.transfers.machine import Event
 from cells.transfers.recovery import told_by_answer
@@ -42,6 +45,12 @@ _OVERDUE = timedelta(seconds=DUPLICATE_WINDOW_S + 5)
 _LOOK_FOR_OVERDUE_EVERY_S = 5.0
 _FETCH_TIMEOUT_S = 1.0
 _GAP_DELAY_S = 0.2
+
+_EXPORTED = Counter("kovra_border_exported_envelopes", "Envelopes signed and logged on the way out", ["cell"])
+_ADMITTED = Counter("kovra_border_admitted_envelopes", "Envelopes verified and logged on the way in", ["cell", "origin"])
+_REFUSED = Counter("kovra_border_refused_envelopes", "Envelopes that the gate turned away", ["cell", "origin"])
+_ASIDE = Gauge("kovra_border_set_aside_transfers", "Transfers that could not be exported", ["cell"])
+_CONNECTED = Gauge("kovra_border_broker_connected", "1 while the cell's broker is reached", ["cell"])
 
 
 class Exporter:
@@ -94,6 +103,11 @@ class Exporter:
         async with transaction(institution.pool) as connection:
             waiting = await unpublished(connection, _PUBLISH_BATCH)
         self._exported += len(exported)
+        cell = institution.spec.name
+        _EXPORTED.labels(cell).inc(len(exported))
+        _CONNECTED.labels(cell).set(self._bus.connected)
+        if exported:
+            BATCHES.observe(len(exported), "export")
         await self._publish(waiting, receipts)
         return bool(exported or waiting)
 
@@ -109,6 +123,7 @@ class Exporter:
             # One that cannot be exported must not hold up its neighbours. It keeps its funds held and its place in the record.
             _log.critical("%s cannot be exported (%s) and is set aside", transfer_id, error.code)
             self._aside.add(transfer_id)
+            _ASIDE.labels(institution.spec.name).set(len(self._aside))
             return []
 
     async def _publish(self, waiting: Sequence[Publication], receipts: Sequence[OutgoingReceipt]) -> None:
@@ -169,6 +184,7 @@ class Admitter:
         self.name = f"admitter-{compact(origin)}"
         self._institution = institution
         self._bus = bus
+        self._origin = origin
         self._corridor = Corridor(compact(origin), institution.spec.entry.compact)
         self._wallets = wallets
         self._exporter = exporter
@@ -211,6 +227,8 @@ class Admitter:
             legs = await institution.destination.admit(connection, admitted)
             answered = await handoff.admit_answers(connection, spec.region, admitted)
         self._admitted += len(admitted)
+        _ADMITTED.labels(spec.name, self._origin).inc(len(admitted))
+        BATCHES.observe(len(envelopes), "admit")
         for one, decision in zip(envelopes, decisions, strict=True):
             await self._acknowledge(one, decision)
         self._exporter.wake()
@@ -224,6 +242,7 @@ class Admitter:
                 await one.nak(_GAP_DELAY_S)
             case Refused(reason=reason):
                 self._refused += 1
+                _REFUSED.labels(self._institution.spec.name, self._origin).inc()
                 _log.error("%s: refused an envelope: %s", self.name, reason)
                 await one.term()
 

@@ -13,6 +13,7 @@ from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
 from actors.workers.border import Admitter, Exporter
+from actors.workers.gauges import GaugeWorker
 from actors.workers.keeper import Keeper
 from actors.workers.placing import PlacementWorker
 from actors.workers.reconcile import Reconciler
@@ -62,6 +63,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 Keeper(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),
                 Reconciler(spec),
+                GaugeWorker(institution),
                 webhooks,
             )
     finally:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prometheus_client import Counter, Gauge
+
 from actors.wallets import Wallets
 from actors.workers.worker import sleep_unless
 from cells.backends.postgres import transaction
@@ -26,6 +28,9 @@ _EVERY_S = 1.0
 # Long enough that a payment under way is left alone; short enough that nobody waits for it.
 _STILL_FOR = timedelta(seconds=3)
 _PAGE = 500
+
+_ROUNDS = Counter("kovra_sweep_rounds", "Rounds of the sweep", ["cell"])
+_STANDING = Gauge("kovra_sweep_standing_payments", "What the last round found standing still", ["cell"])
 
 
 class Sweep:
@@ -46,6 +51,8 @@ class Sweep:
         while not stop.is_set():
             self._standing = await self._transfers(stop) + await self._collections()
             self._rounds += 1
+            _ROUNDS.labels(self._institution.spec.name).inc()
+            _STANDING.labels(self._institution.spec.name).set(self._standing)
             await sleep_unless(stop, _EVERY_S)
 
     async def _transfers(self, stop: asyncio.Event) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 # From a ledger's answer to a scheme's working day. The targets are 15 and 50 ms at acceptance and 400 ms end to end.
@@ -39,7 +38,7 @@ class Spread(Collector):
         self.labels = tuple(labels)
         self._documentation = documentation
         self._bounds = tuple(bounds)
-        self._edges = [*(floatToGoString(bound) for bound in bounds), "+Inf"]
+        self._edges = [*(str(float(bound)) for bound in bounds), "+Inf"]
         self._counts: dict[tuple[str, ...], list[int]] = {}
         self._sums: dict[tuple[str, ...], float] = {}
         _SPREADS[name] = self
@@ -127,7 +126,9 @@ class _Gathered(Collector):
         for metric in REGISTRY.collect():
             spread = _SPREADS.get(metric.name)
             if spread is not None:
-                told = {actor: figures[spread.name] for actor, figures in self._actors.items() if spread.name in figures}
+                told = {
+                    actor: figures[spread.name] for actor, figures in self._actors.items() if spread.name in figures
+                }
                 yield self._of_cell(spread.family({"": spread.snapshot(), **told}))
             else:
                 yield self._of_cell(metric)

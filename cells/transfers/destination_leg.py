@@ -17,7 +17,7 @@ from cells.rails import registry
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet
-from cells.transfers import personal, store
+from cells.transfers import personal, store, watch
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.step import take
 from cells.transfers.transfer import PEER_TENANT_PREFIX, Told, Transfer
@@ -58,6 +58,7 @@ class Destination:
             for one, message in new
         ]
         await store.insert(connection, region, legs, "admitted", _ROOM)
+        watch.born(legs, {message.transfer_id: message.instructed_at for _, message in new}, watch.ADMIT)
         kept = [(message.tenant_id, message.transfer_id, one.parties) for one, message in new if one.parties is not None]
         await personal.keep_parties(connection, self.vault, kept)
         refused = [

@@ -21,7 +21,7 @@ from cells.customs.export import Exported, Outbound, export
 from cells.rails.rail import end_to_end_id
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
-from cells.transfers import personal, store
+from cells.transfers import personal, store, watch
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.step import take
 from cells.transfers.transfer import Told, Transfer
@@ -84,6 +84,7 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
             # Neither post nor void on it: somebody must look, and until then the hold stands.
             _log.critical("%s was settled for another amount than it was instructed for", transfer_id)
             del answers[transfer_id]
+    watch.answered([transfers[transfer_id] for transfer_id in answers])
     await store.keep_answers(connection, region, answers)
     kept = await store.read(connection, region, list(answers))
     return [one for one in kept.values() if one.leg is Leg.ORIGIN]

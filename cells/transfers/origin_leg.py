@@ -6,8 +6,10 @@ that is kept under the key.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
@@ -24,7 +26,7 @@ from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
 from cells.tenants.tenant import Wallet
 from cells.tenants.tiers import tier
-from cells.transfers import personal, store
+from cells.transfers import personal, store, watch
 from cells.transfers.machine import Leg, State
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import CellEntry, Directory
@@ -64,6 +66,12 @@ class Acceptance:
     request_sha256: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
     remittance: personal.SealedRemittance | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Acceptance, _fields_of(self)  # see Command
+
+
+_fields_of = attrgetter(*(one.name for one in fields(Acceptance)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ class Origin:
         await idempotency.give(connection, region, refusals)
         transfers = [intent.transfer for intent in intents if intent is not None and intent.transfer is not None]
         await store.insert(connection, region, transfers, "accepted", "wallet")
+        watch.born(transfers, {one.transfer_id: watch.minted_at(one.transfer_id) for one in transfers}, watch.ACCEPT)
         ids = {one.transfer_id for one in transfers}
         await personal.keep_remittances(
             connection, region,

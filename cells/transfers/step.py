@@ -12,7 +12,7 @@ from typing import Any
 from cells.backends.postgres import Connection
 from cells.ledger.chain import Chain
 from cells.limits.store import Release, release
-from cells.transfers import notices, store
+from cells.transfers import notices, store, watch
 from cells.transfers.machine import LEDGER_EFFECTS, Advance, Effect, Event, Impossible, State, decide
 from cells.transfers.store import Planned, Transition
 from cells.transfers.transfer import ExportKind, Told, Transfer
@@ -79,6 +79,7 @@ async def take(
         assert len(done) == len(transitions), "a locked transfer changed its version"
     await _write_implied(connection, region, [move for wave in step.waves for move in wave])
     await journal(connection, region, step.owed)
+    watch.moved(step.waves)
     return step
 
 

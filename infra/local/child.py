@@ -130,5 +130,5 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 
 def kovra_environment() -> dict[str, str]:
-    """Our own switches (KOVRA_…), which our own processes are to see as well."""
-    return {name: value for name, value in os.environ.items() if name.startswith("KOVRA_")}
+    """The switches (KOVRA_…, and OTEL_… for where traces go) which our own processes are to see as well."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("KOVRA_", "OTEL_"))}
