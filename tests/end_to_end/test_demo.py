@@ -19,6 +19,8 @@ from router.cli.demo_scenario import play
 from router.cli.demo_story import Story
 from tests.whole_stack import RunningStack
 
+# The first of these waits for a whole stack and the whole play.
+pytestmark = pytest.mark.timeout(400)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
