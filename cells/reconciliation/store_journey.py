@@ -1,0 +1,49 @@
+"""What one cell's journal says of one payment. SQL only; reads; nothing about a person is asked for.
+
+Left out on purpose: the partner's metadata, the scheme's free text and the receiver's address, which other hands have written.
+"""
+
+from cells.backends.postgres import Connection, Record
+
+
+async def postings_of(connection: Connection, region: str, transfer_id: str) -> list[Record]:
+    """Every posting that was journaled, in the order of the chains."""
+    rows: list[Record] = await connection.fetch(
+        """
+        select effect, attempt, place, code, ledger, debit_account, credit_account, amount::text as amount, flags, state, result,
+            created_at
+        from postings where compliance_region = $1 and payment_id = $2 order by created_at, attempt, effect, place
+        """,
+        region, transfer_id,
+    )  # fmt: skip
+    return rows
+
+
+async def submission_of(connection: Connection, region: str, transfer_id: str) -> Record | None:
+    """What the rail was asked, and what it said."""
+    return await connection.fetchrow(
+        """
+        select rail, end_to_end_id, state, outcome, scheme_reference, reason_code, queued_at, asked_at, in_doubt_since,
+            in_doubt_cause, inquiries, answered_at, acknowledged_at
+        from submissions where compliance_region = $1 and transfer_id = $2
+        """,
+        region, transfer_id,
+    )  # fmt: skip
+
+
+async def deliveries_of(
+    connection: Connection, region: str, transfer_id: str, first_id: str, last_id: str
+) -> list[Record]:
+    """The events told of the payment with their deliveries; one that nobody listens to has none. Event ids sort by time: the two
+    bounds are what keeps this from reading every event there ever was."""
+    rows: list[Record] = await connection.fetch(
+        """
+        select e.event_id, e.event_type, e.occurred_at, d.endpoint_id, d.state, d.attempts, d.last_status, d.delivered_at, d.due_at
+        from events e
+        left join webhook_deliveries d on d.compliance_region = $1 and d.event_id = e.event_id
+        where e.compliance_region = $1 and e.resource_id = $2 and e.event_id between $3 and $4
+        order by e.event_id, d.endpoint_id
+        """,
+        region, transfer_id, first_id, last_id,
+    )  # fmt: skip
+    return rows

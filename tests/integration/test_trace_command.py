@@ -1,0 +1,111 @@
+"""`kovra trace` as an operator runs it: payments of every ending, under way, in region, and one that nobody knows."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from cells.spec import HOME_VARIABLE
+from residency.errors import KovraError
+from residency.ids import mint
+from router.cli import trace
+from tests.integration.reconciled_cells import Reconciled, open_reconciled
+
+# Whoever pays and whoever is paid in these cells, and their accounts.
+PERSONAL = ("Budi", "Santoso", "Astrid", "Lindqvist", "Weiß", "Storgatan", "1234567890", "DE8937", "P-88231177")
+
+
+@pytest.fixture
+async def cells(cell_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciled]:
+    async with open_reconciled(cell_database) as opened:
+        (tmp_path / "directory.json").write_text(json.dumps({"cells": {}}))
+        for one in (opened.eu, opened.id):
+            (tmp_path / one.spec.name).mkdir()
+            (tmp_path / one.spec.name / "cell.json").write_text(opened.running(one).settings.model_dump_json())
+        monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+        yield opened
+
+
+async def run(*arguments: str) -> Result:
+    """In a thread: the command has an event loop of its own."""
+    app = typer.Typer()
+    trace.register(app)
+    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+
+
+async def traced(transfer_id: str) -> dict:
+    result = await run(transfer_id, "--json")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert not [word for word in PERSONAL if word in result.output]
+    return json.loads(result.stdout)
+
+
+async def test_a_completed_payment_is_told_from_both_cells(cells: Reconciled) -> None:
+    transfer = await cells.complete(await cells.abroad())
+    journey = await traced(transfer.transfer_id)
+    origin, destination = journey["legs"]
+    assert (origin["cell"], origin["leg"], origin["state"]) == ("eu-1", "origin", "COMPLETED")
+    assert (destination["cell"], destination["leg"], destination["state"]) == ("id-1", "destination", "COMPLETED")
+    assert journey["at_rest"] is True
+    events = [step["event"] for step in origin["steps"]]
+    assert events == ["accepted", "held", "instruct", "receipted", "settled", "posted"]
+    assert all(step["ms"] is not None for step in origin["steps"])
+    assert destination["steps"][0]["ms"] is None, "what one cell's clock says is not taken from another's"
+    exported, admitted = origin["crossings"][0], destination["crossings"][0]
+    assert exported["envelope_sha256"] == admitted["envelope_sha256"]
+    assert exported["crossed_fields"] == admitted["crossed_fields"] != []
+    assert {one["phase"] for one in origin["postings"]} == {"pending", "post"}
+    assert {one["debit"] for one in origin["postings"]} >= {"TENANT_WALLET"}
+    assert [one["event_type"] for one in origin["deliveries"]][-1] == "transfer.completed"
+    table = await run(transfer.transfer_id)
+    assert table.exit_code == 0, table.exception
+    assert not [word for word in PERSONAL if word in table.output]
+    for shown in (
+        "COMPLETED",
+        "rail_settled",
+        "REGIONAL_SETTLEMENT",
+        exported["envelope_sha256"][:16],
+        journey["trace_id"],
+    ):
+        assert shown in table.output
+
+
+async def test_a_payment_under_way_is_told_as_far_as_it_has_come(cells: Reconciled) -> None:
+    transfer = await cells.abroad()
+    journey = await traced(transfer.transfer_id)
+    assert [leg["state"] for leg in journey["legs"]] == ["FUNDS_HELD"]
+    assert journey["at_rest"] is False
+    await cells.cross(cells.eu, cells.id)
+    journey = await traced(transfer.transfer_id)
+    assert [leg["state"] for leg in journey["legs"]] == ["PENDING_RAIL", "PENDING_RAIL"]
+    assert "under way" in (await run(transfer.transfer_id)).output
+
+
+async def test_a_refused_payment_says_why_and_one_at_home_has_one_leg(cells: Reconciled) -> None:
+    refused = await traced((await cells.refund(await cells.abroad())).transfer_id)
+    assert (refused["legs"][0]["state"], refused["legs"][0]["reason_code"]) == ("REFUNDED", "AC04")
+    at_home = await traced((await cells.at_home()).transfer_id)
+    assert [(leg["leg"], leg["crossings"]) for leg in at_home["legs"]] == [("in_region", [])]
+
+
+async def test_a_cell_that_does_not_answer_is_named_and_the_rest_is_told(cells: Reconciled, tmp_path: Path) -> None:
+    transfer = await cells.complete(await cells.abroad())
+    (tmp_path / "eu-1" / "cell.json").unlink()
+    journey = await traced(transfer.transfer_id)
+    assert [leg["cell"] for leg in journey["legs"]] == ["id-1"]
+    assert journey["unreached"]["eu-1"] == "settings-invalid"
+
+
+@pytest.mark.parametrize(
+    ("transfer_id", "code"),
+    [(mint("tr", "eu-1"), "transfer-not-found"), ("tr_eu1_oops", "malformed-id"), (mint("tr", "xx-9"), "unknown-cell")],
+)
+async def test_what_nobody_knows_is_an_error_that_says_so(cells: Reconciled, transfer_id: str, code: str) -> None:
+    result = await run(transfer_id)
+    assert isinstance(result.exception, KovraError)
+    assert result.exception.code == code
