@@ -34,6 +34,9 @@ class Answer:
     problem: bool = False
     resource_id: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Answer, (self.status, self.body, self.replayed, self.problem, self.resource_id)  # see Command
+
 
 def answer_of_error(error: KovraError, resource_id: str = "") -> Answer:
     """An expected failure as an answer that can be kept."""

@@ -6,6 +6,7 @@ in the journal, in an actor's memory beyond one batch, or in a log.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Sealed, SubjectRef, Vault
@@ -27,6 +28,9 @@ class SealedRemittance:
     """Free text, sealed under the transfer's own data key by whoever took the request."""
 
     sealed: Sealed = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SealedRemittance, (self.sealed,)  # see Command
 
 
 def seal_remittance(vault: Vault, tenant_id: str, transfer_id: str, text: str) -> SealedRemittance:

@@ -19,6 +19,7 @@ from router.api.front import Front
 from router.api.openapi import problem_responses
 from router.api.parts import Parts, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
+from router.api.routes import Direct, direct_routes
 from router.api.v1 import directory, payers, quotes, recipients, sandbox, transfers, wallets, webhooks
 
 VERSION = "1.0.0"
@@ -49,10 +50,12 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     )
     made = Problems()
     app.state.problems = made
-    app.add_middleware(Front, entry=spec.entry, directory=spec.directory, problems=made)
+    direct: dict[tuple[str, str], Direct] = {}
+    app.add_middleware(Front, entry=spec.entry, directory=spec.directory, problems=made, direct=direct)
     _handle_failures(app, made)
     for resource in _RESOURCES:
         resource.add_routes(app)
+    direct |= direct_routes(app)
     inbound.add_routes(app)
     _add_pages(app)
     app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]

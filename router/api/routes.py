@@ -32,6 +32,9 @@ from router.api.parts import parts_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
+# A route and what answers it, for whoever finds the route by himself.
+Direct = tuple[APIRoute, Handler]
+
 _BEARER = HTTPBearer(scheme_name="api_key", description="Your API key, `kv_sandbox_…` or `kv_live_…`", auto_error=False)
 _ALWAYS = (InvalidKey, ScopeMissing, WrongRegion, UnknownCell, StoreUnavailable, KovraError)
 _WITH_BODY = (BodyNotJson, BodyTooLarge, MediaTypeUnsupported, InvalidRequest)
@@ -69,6 +72,16 @@ class PartnerRoute(APIRoute):
             return response
 
         return called
+
+
+def direct_routes(app: FastAPI) -> dict[tuple[str, str], Direct]:
+    """By method and path, those whose endpoints read the request themselves."""
+    return {
+        (method, route.path): (route, route.get_route_handler())
+        for route in app.routes
+        if isinstance(route, PartnerRoute) and route.direct
+        for method in route.methods or ()
+    }
 
 
 def _is_json(request: Request) -> bool:

@@ -26,7 +26,7 @@ from cells.transfers.origin_leg import OPERATION, Acceptance, QuoteMismatch, Wal
 from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound, resource
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
-from residency.ids import mint, parse
+from residency.ids import MalformedId, mint, parse
 from residency.travel_rule import TravelRuleIncomplete
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, WalletMissing
@@ -139,8 +139,11 @@ def _is_of_another(answer: Answer, transfer_id: str) -> bool:
 
 def _check_quote(parts: Parts, quote_id: str) -> None:
     """Raises UnknownQuote; WrongRegion for a quote of another cell, which is where its wallet is."""
-    checked_id(quote_id, "qt", UnknownQuote(pointer="/quote_id"))
-    other = parts.spec.directory.cells.get(parse(quote_id).cell)
+    try:
+        cell = parse(quote_id, "qt").cell
+    except MalformedId:
+        raise UnknownQuote(pointer="/quote_id") from None
+    other = parts.spec.directory.cells.get(cell)
     if other is not None and other.name != parts.spec.name:
         raise elsewhere(other, "/quote_id")
 
