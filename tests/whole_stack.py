@@ -1,6 +1,7 @@
 """One whole stack for a test process: fresh ports, fresh data, nothing left afterwards."""
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from infra.local.record import StackStatus
-from infra.local.stack import Stack
+from infra.local.stack import NotRunning, Stack
 from router.cli.sandbox import Sandbox, ensure_sandbox
 
 
@@ -50,6 +51,6 @@ def running_stack() -> Iterator[RunningStack]:
 
 
 async def _removed(running: Stack) -> None:
-    if (await running.status()).supervisor_pid is not None:
+    with contextlib.suppress(NotRunning):  # as it should be by now, or because it never came up
         await running.down()
     await running.clean()
