@@ -8,7 +8,7 @@ LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := install
-.PHONY: help install run demo test chaos lint reconcile clean lock
+.PHONY: help install run demo test chaos bench lint reconcile clean lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: $(INSTALLED)  ## Run the tests
 # SEED decides what happens where; without it one is drawn, and printed.
 chaos: $(INSTALLED)  ## Break a running stack on purpose while it pays: make chaos SEED=7
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# ENGINE=postgres or tigerbeetle measures that one alone; FULL=1 also the growth of cost, which takes some minutes more.
+bench: $(INSTALLED)  ## Measure what Kovra takes, and what each payment costs
+	@$(BIN)/python -m tests.bench $(if $(ENGINE),--engine $(ENGINE)) $(if $(FULL),--full) $(ARGS)
 
 lint: $(INSTALLED)  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check

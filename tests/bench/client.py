@@ -113,7 +113,7 @@ class _Load:
         start = time.perf_counter()
         for place, request in enumerate(self._left):
             due = start + place / rate_per_s
-            while (wait := due - time.perf_counter()) > 0:
+            if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
             if self._idle:
                 self._idle.popleft().send(request, due)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import orjson
 
+from actors.runtime import ActorUnavailable
 from actors.wallets import Wallets
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.cell import Institution
@@ -24,6 +25,7 @@ from cells.transfers.origin_leg import Acceptance
 from residency.ids import mint
 from router.cli.provisioning import provision
 from tests.bench.client import request
+from tests.waiting import until
 
 _QUOTES_AT_ONCE = 2_000
 # Far beyond any run, so that no quote expires while it waits its turn.
@@ -80,8 +82,18 @@ async def new_partner(home: Path, origin: Institution, destination: Institution,
         [payer] = await origin.payers.create(connection, tenant.tenant_id, [person])
     wallet_id = provisioned.wallets["EUR"]
     deposit = Deposit(mint("col", entry.name), tenant.tenant_id, wallet_id, "sepa_instant", _MONEY_MINOR, "EUR")
-    await wallets.ask(Command(f"d:{deposit.collection_id}", wallet_id, "deposit", deposit), deadline_s=30)
+    command = Command(f"d:{deposit.collection_id}", wallet_id, "deposit", deposit)
+    await until(lambda: _taken(wallets, command), timeout_s=120)
     return Partner(tenant, key.text, wallet_id, recipient.id, payer.id)
+
+
+async def _taken(wallets: Wallets, command: Command) -> bool:
+    """Whether the wallet has it now: the actors may still be starting, and the same id may be asked again."""
+    try:
+        await wallets.ask(command)
+    except ActorUnavailable:
+        return False
+    return True
 
 
 async def lock_in(partner: Partner, origin: Institution, count: int) -> None:

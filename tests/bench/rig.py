@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from cells.spec import load_spec
 from infra.local import ports
 from infra.local.home import Home
 from infra.local.record import StackStatus
-from infra.local.stack import Stack
+from infra.local.stack import NotRunning, Stack
 from tests.bench.counters import Observed
 from tests.bench.partner import Partner, new_partner
 
@@ -55,8 +55,9 @@ async def open_rig(engine: str) -> AsyncIterator[Rig]:
             assert status.ledgers[ORIGIN].startswith(engine), f"{status.ledgers[ORIGIN]} where {engine} was asked for"
             async with _opened(root / "home", status) as rig:
                 yield rig
-            await stack.down()
         finally:
+            with suppress(NotRunning):
+                await stack.down()
             shutil.rmtree(root, ignore_errors=True)
 
 

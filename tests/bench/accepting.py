@@ -1,0 +1,86 @@
+"""The single path, POST /v1/transfers with every check on, beside an empty FastAPI route under the same server and client."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from statistics import median
+from typing import Any
+
+from tests.bench.client import Job, Result, carry_out, request
+from tests.bench.partner import lock_in
+from tests.bench.rig import Rig
+from tests.servers import free_port
+from tests.waiting import until
+
+CLIENTS = (32, 128, 256)
+_ROUNDS = 3
+_WARM = 200
+
+
+async def single_path(rig: Rig, requests: int) -> dict[str, Any]:
+    """Accepted a second and the empty route's, at each number of clients; then latency at half of the peak, open loop."""
+    await lock_in(rig.partner, rig.origin, requests * (len(CLIENTS) * _ROUNDS + 1))
+    found: dict[str, Any] = {}
+    best = (0.0, 0.0)
+    async with _empty_route() as port:
+        for clients in CLIENTS:
+            ours, empty = [], []
+            for _ in range(_ROUNDS):
+                empty.append((await _empty(port, rig.partner.key, requests, clients)).per_s)
+                ours.append((await _pay(rig, requests, clients)).per_s)
+            accepted, baseline = median(ours), median(empty)
+            found[f"accepted_per_s_{clients}"] = round(accepted)
+            found[f"empty_route_per_s_{clients}"] = round(baseline)
+            best = max(best, (accepted, baseline))
+    accepted, baseline = best
+    found |= {"accepted_per_s": round(accepted), "accepted_ratio": round(accepted / baseline, 3)}
+    rate = accepted / 2
+    paced = await _pay(rig, requests, max(CLIENTS), rate_per_s=rate)
+    shown = percentiles(paced.latencies_s)
+    return found | {"accept_rate_per_s": round(rate), **{f"accept_{name}": value for name, value in shown.items()}}
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """p50, p95 and p99 in milliseconds."""
+    ordered = sorted(seconds)
+    return {
+        f"p{share}_ms": round(ordered[min(int(len(ordered) * share / 100), len(ordered) - 1)] * 1e3, 1)
+        for share in (50, 95, 99)
+    }
+
+
+async def _pay(rig: Rig, requests: int, clients: int, *, rate_per_s: float | None = None) -> Result:
+    listen = rig.origin.spec.settings.api
+    prepared = [rig.partner.payment() for _ in range(requests)]
+    warm = _WARM if rate_per_s is None else 0
+    result = await carry_out(Job(listen.host, listen.port, prepared, clients, rate_per_s=rate_per_s, warm=warm))
+    refused = {status: answer for status, answer in result.samples.items() if status != 202}
+    assert not refused, f"a payment was refused: {refused}"
+    return result
+
+
+async def _empty(port: int, key: str, requests: int, clients: int) -> Result:
+    one = request("POST", "/v1/empty", b"{}", authorization=f"Bearer {key}", content_type="application/json")
+    return await carry_out(Job("127.0.0.1", port, [one] * (requests + _WARM), clients, warm=_WARM))
+
+
+@asynccontextmanager
+async def _empty_route() -> AsyncIterator[int]:
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.bench.empty", str(port))
+
+    async def answers() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(answers, timeout_s=30)
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()

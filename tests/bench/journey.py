@@ -1,0 +1,118 @@
+"""The whole journey: EUR to IDR through both cells and the instant rail, timed by the journal and counted by the counters."""
+
+import asyncio
+import time
+from typing import Any
+
+from cells.backends.postgres import transaction
+from tests.bench import counters
+from tests.bench.accepting import percentiles
+from tests.bench.partner import lock_in
+from tests.bench.rig import ORIGIN, Rig
+from tests.waiting import until
+
+_DONE_WITHIN_S = 120.0
+_LOOK_EVERY_S = 0.05
+
+
+async def journeys(rig: Rig, payments: int) -> dict[str, Any]:
+    """A stream of payments, closed loop at the actor, until the last is COMPLETED: the rate, what each cost, and how long
+    each took. Then the same at half of that rate, open loop."""
+    await settled(rig)
+    await lock_in(rig.partner, rig.origin, 2 * payments)
+    before = await counters.snapshot(rig.observed, rig.status)
+    ids, started = await _send(rig, payments, None), time.perf_counter()
+    await _completed(rig, ids)
+    rate = payments / (time.perf_counter() - started + _sending_s(ids))
+    after = await counters.snapshot(rig.observed, rig.status)
+    cost = counters.spent(before, after, payments)
+    paced = await _send(rig, payments // 2, rate / 2)
+    await _completed(rig, paced)
+    times = percentiles(await _durations_s(rig, paced))
+    return {
+        "completed_per_s": round(rate, 1),
+        **{f"e2e_{name}": value for name, value in times.items()},
+        **_summary(cost, after, before),
+        "cost_per_payment": cost,
+    }
+
+
+def _summary(cost: dict[str, float], after: Any, before: Any) -> dict[str, Any]:
+    batches = after[f"{ORIGIN}.wallet_ledger_requests"] - before[f"{ORIGIN}.wallet_ledger_requests"]
+    postings = after[f"{ORIGIN}.wallet_postings"] - before[f"{ORIGIN}.wallet_postings"]
+    return {
+        "ledger_batch_mean": round(postings / max(batches, 1), 1),
+        "rows_per_payment": counters.total(cost, "rows_written"),
+        "ledger_rows_per_payment": counters.total(cost, "ledger_rows_written"),
+        "commits_per_payment": counters.total(cost, "transactions"),
+        "flushes_per_payment": counters.total(cost, "flushes"),
+        "wal_bytes_per_payment": counters.total(cost, "wal_bytes"),
+        "ledger_requests_per_payment": counters.total(cost, "wallet_ledger_requests"),
+        "ray_calls_per_payment": round(counters.total(cost, "wallet_calls") + counters.total(cost, "rail_calls"), 3),
+        "broker_messages_per_payment": counters.total(cost, "broker_messages"),
+        "cpu_us_per_payment": round(sum(value for name, value in cost.items() if ".cpu_us_" in name)),
+    }
+
+
+class _Sent(list[str]):
+    """Ids of transfers, and when the first left."""
+
+    first_at = 0.0
+    last_at = 0.0
+
+
+def _sending_s(ids: _Sent) -> float:
+    return ids.last_at - ids.first_at
+
+
+async def _send(rig: Rig, payments: int, rate_per_s: float | None) -> _Sent:
+    """Ask the wallet's actor for `payments`, all at once or at a rate; returns when all are accepted."""
+    commands = [rig.partner.acceptance(ORIGIN) for _ in range(payments)]
+    sent = _Sent(one.body.transfer_id for one in commands)
+    sent.first_at = time.perf_counter()
+    asked = []
+    for place, command in enumerate(commands):
+        if rate_per_s is not None and (wait := sent.first_at + place / rate_per_s - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        asked.append(asyncio.create_task(rig.wallets.ask(command, deadline_s=60)))
+    for answer in await asyncio.gather(*asked):
+        assert answer.status == 202, answer
+    sent.last_at = time.perf_counter()
+    return sent
+
+
+async def _completed(rig: Rig, ids: list[str]) -> None:
+    await until(lambda: _at_rest(rig, ids), timeout_s=_DONE_WITHIN_S)
+
+
+async def settled(rig: Rig) -> None:
+    """Wait until nothing at all is under way any more, such as what an earlier measurement began."""
+    await until(lambda: _at_rest(rig, None), timeout_s=5 * _DONE_WITHIN_S)
+
+
+async def _at_rest(rig: Rig, ids: list[str] | None) -> bool:
+    """Looked at seldom, so that looking costs little."""
+    await asyncio.sleep(_LOOK_EVERY_S)
+    return await _moving(rig, ids) == 0
+
+
+async def _moving(rig: Rig, ids: list[str] | None) -> int:
+    async with transaction(rig.journal.pool) as connection:
+        found: int = await connection.fetchval(
+            "select count(*) from transfers where compliance_region = $1 and state not in"
+            " ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED')"
+            " and ($2::text[] is null or transfer_id = any ($2::text[]))",
+            rig.journal.spec.region, ids,
+        )  # fmt: skip
+    return found
+
+
+async def _durations_s(rig: Rig, ids: list[str]) -> list[float]:
+    """From the commit of the intent's row to that of COMPLETED, by the origin's clock."""
+    async with transaction(rig.journal.pool) as connection:
+        rows = await connection.fetch(
+            "select extract(epoch from max(at) - min(at))::float8 as took from timeline"
+            " where compliance_region = $1 and transfer_id = any ($2::text[]) group by transfer_id",
+            rig.journal.spec.region, ids,
+        )  # fmt: skip
+    return [row["took"] for row in rows]
