@@ -49,6 +49,9 @@ SETTINGS: Mapping[str, str] = {
     "log_parameter_max_length_on_error": "0",
     # The last resort against a client that died holding locks.
     "idle_in_transaction_session_timeout": "60s",
+    # After a crash the supervisor starts it anew. Left to itself, a server whose recovery fails (an fsync that answers EIO)
+    # was seen to stay: no process recovers, it says "in recovery mode" for ever, and nobody knows that it is dead.
+    "restart_after_crash": "off",
 }
 
 _ACCESS = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
