@@ -60,7 +60,7 @@ class InProcessHandle:
     async def ask(self, method: str, *arguments: Any, deadline_s: float) -> Any:
         return unpack(await self._slot.ask(method, pack(arguments), deadline_s))
 
-    async def described(self, *, deadline_s: float = 2.0) -> Described:  # noqa: ARG002 - it answers at once
+    async def described(self, *, deadline_s: float = 2.0) -> Described:
         if self._slot.gone:
             return Described(self._name, "unreachable")
         described: Described = unpickled(pack(self._slot.hosted.described()))

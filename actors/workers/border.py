@@ -20,7 +20,6 @@ from cells.backends.nats import DUPLICATE_WINDOW_S, Arrived, Bus, BusUnavailable
 from cells.backends.postgres import StoreUnavailable, listening, transaction
 from cells.cell import Institution
 from cells.customs.admit import Admitted, Duplicate, Gap, Refused, admit
-from cells.customs.export import Exported
 from cells.customs.receipts import Closed, OutgoingReceipt, close_through, make_receipts
 from cells.customs.store_outbox import Publication, mark_published, overdue, unpublished
 from cells.kit.command import Command
@@ -93,38 +92,33 @@ class Exporter:
             repeat.cancel()
 
     async def _round(self) -> bool:
-        """One look at everything that may be due; whether there was anything."""
+        """One look at everything that may be due, in one transaction, and then the broker; whether there was anything."""
         institution = self._institution
-        exported = await self._export()
-        async with transaction(institution.pool) as connection:
-            receipts = await make_receipts(
-                connection, institution.spec, institution.keys, institution.spec.directory
-            )
-        async with transaction(institution.pool) as connection:
-            waiting = await unpublished(connection, _PUBLISH_BATCH)
+        spec = institution.spec
+        try:
+            async with transaction(institution.pool) as connection:
+                exported = await handoff.export_due(connection, institution.gate, self._aside)
+                receipts = await make_receipts(connection, spec, institution.keys, spec.directory)
+                waiting = await unpublished(connection, _PUBLISH_BATCH)
+        except KovraError as error:
+            self._set_aside(error)
+            return True
         self._exported += len(exported)
-        cell = institution.spec.name
-        _EXPORTED.labels(cell).inc(len(exported))
-        _CONNECTED.labels(cell).set(self._bus.connected)
+        _EXPORTED.labels(spec.name).inc(len(exported))
+        _CONNECTED.labels(spec.name).set(self._bus.connected)
         if exported:
             BATCHES.observe(len(exported), "export")
         await self._publish(waiting, receipts)
         return bool(exported or waiting)
 
-    async def _export(self) -> list[Exported]:
-        institution = self._institution
-        try:
-            async with transaction(institution.pool) as connection:
-                return await handoff.export_due(connection, institution.gate, self._aside)
-        except KovraError as error:
-            transfer_id = error.extra.get("transfer_id")
-            if transfer_id is None:
-                raise
-            # One that cannot be exported must not hold up its neighbours. It keeps its funds held and its place in the record.
-            _log.critical("%s cannot be exported (%s) and is set aside", transfer_id, error.code)
-            self._aside.add(transfer_id)
-            _ASIDE.labels(institution.spec.name).set(len(self._aside))
-            return []
+    def _set_aside(self, error: KovraError) -> None:
+        """One that cannot be exported must not hold up its neighbours. It keeps its funds held and its place in the record."""
+        transfer_id = error.extra.get("transfer_id")
+        if transfer_id is None:
+            raise error
+        _log.critical("%s cannot be exported (%s) and is set aside", transfer_id, error.code)
+        self._aside.add(transfer_id)
+        _ASIDE.labels(self._institution.spec.name).set(len(self._aside))
 
     async def _publish(self, waiting: Sequence[Publication], receipts: Sequence[OutgoingReceipt]) -> None:
         messages = [Outgoing(one.subject, one.message_id, one.envelope) for one in waiting]
@@ -139,8 +133,9 @@ class Exporter:
             await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
             self._in_stream.clear()
             raise BusUnavailable("nothing of a batch was taken")
-        async with transaction(self._institution.pool) as connection:
-            await mark_published(connection, known)
+        if known:
+            async with transaction(self._institution.pool) as connection:
+                await mark_published(connection, known)
         self._published += len(known)
         for one, sequence in zip(waiting, sequences, strict=False):
             if sequence is not None:
@@ -229,10 +224,11 @@ class Admitter:
         self._admitted += len(admitted)
         _ADMITTED.labels(spec.name, self._origin).inc(len(admitted))
         BATCHES.observe(len(envelopes), "admit")
+        # The commit stands: the payments go on first, and the broker hears of it meanwhile.
+        self._tell([*(_taken(leg) for leg in legs), *(_answer(one) for one in answered)])
         for one, decision in zip(envelopes, decisions, strict=True):
             await self._acknowledge(one, decision)
         self._exporter.wake()
-        self._tell([*(_taken(leg) for leg in legs), *(_answer(one) for one in answered)])
 
     async def _acknowledge(self, one: Arrived, decision: object) -> None:
         match decision:

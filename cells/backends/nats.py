@@ -186,7 +186,8 @@ class Bus:
             raise BusUnavailable("ping: not connected")
         started = time.monotonic()
         with _translated("ping"):
-            await asyncio.wait_for(self._client.flush(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._client.flush()
         return time.monotonic() - started
 
     async def close(self) -> None:
@@ -204,8 +205,8 @@ async def open_bus(url: str, *, seed: str, name: str, timeout_s: float = 10.0) -
         log.warning("%s: %s", name, type(error).__name__)
 
     with _translated("connect"):
-        client = await asyncio.wait_for(
-            nats.connect(
+        async with asyncio.timeout(timeout_s):
+            client = await nats.connect(
                 url,
                 name=name,
                 nkeys_seed_str=seed,
@@ -213,9 +214,7 @@ async def open_bus(url: str, *, seed: str, name: str, timeout_s: float = 10.0) -
                 reconnect_time_wait=0.2,
                 connect_timeout=2,
                 error_cb=complain,
-            ),
-            timeout_s,
-        )
+            )
     return Bus(client)
 
 

@@ -114,7 +114,9 @@ async def run(
         preexec_fn=_die_with_parent(signal.SIGKILL, os.getpid()),
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(stdin), timeout_s)
+        # Not wait_for: in Python 3.11 it can swallow a cancellation that comes as the answer does.
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate(stdin)
     except (TimeoutError, asyncio.CancelledError):
         process.kill()
         await process.wait()
