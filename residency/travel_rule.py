@@ -10,6 +10,7 @@ Everything here is Personal: these models are never logged, and are never part o
 
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -131,10 +132,14 @@ def demand(origin_region: str, destination_region: str, currency: str, amount_mi
     its full tier.
     """
     sender, receiver = rules_of(origin_region).travel_rule, rules_of(destination_region).travel_rule
-    return Demand(
-        sending=sender.sending.tier(sender.is_reduced(currency, amount_minor)),
-        receiving=receiver.receiving.tier(receiver.is_reduced(currency, amount_minor)),
-    )
+    reduced = sender.is_reduced(currency, amount_minor), receiver.is_reduced(currency, amount_minor)
+    return _demand(origin_region, destination_region, *reduced)
+
+
+@cache
+def _demand(origin_region: str, destination_region: str, sending_reduced: bool, receiving_reduced: bool) -> Demand:
+    sender, receiver = rules_of(origin_region).travel_rule, rules_of(destination_region).travel_rule
+    return Demand(sending=sender.sending.tier(sending_reduced), receiving=receiver.receiving.tier(receiving_reduced))
 
 
 def check(present: Iterable[str], wanted: Demand) -> None:

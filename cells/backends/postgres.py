@@ -55,10 +55,16 @@ async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) ->
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One transaction of the pool's role, committed at the end of the block. Raises StoreUnavailable."""
+async def transaction(pool: Pool, *, flushed: bool = True) -> AsyncIterator[Connection]:
+    """One transaction of the pool's role, committed at the end of the block. Raises StoreUnavailable.
+
+    `flushed=False`: the commit does not wait for the disk. A crash of the server may then undo it, never a part of it, and never
+    beneath a later commit that did wait: only for what will be found out again and written anew.
+    """
     try:
         async with pool.acquire(timeout=10) as connection, connection.transaction():
+            if not flushed:
+                await connection.execute("set local synchronous_commit to off")
             yield connection
     except LOST as error:
         raise StoreUnavailable() from error

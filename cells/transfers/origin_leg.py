@@ -31,7 +31,6 @@ from cells.transfers.machine import Leg, State
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
-from residency.travel_rule import TravelRuleIncomplete
 
 OPERATION = "transfers.create"
 # How long a case for review holds the funds and keeps the rate before the money goes back.
@@ -221,18 +220,16 @@ class Origin:
             return {}
         payers = await open_payers(connection, self.vault, sorted({one.payer_id or "" for one, _ in crossing}))
         lacking: dict[str, KovraError] = {}
+        # A partner pays for the same payer many times in a batch, and the law asks the same of him each time.
+        told: dict[tuple[str, str, int], KovraError | None] = {}
         for one, wallet in crossing:
-            if (error := self._lack(one, payers.get(one.payer_id or ""), wallet.account_number)) is not None:
+            wanted, payer_id = personal.demanded(self.directory, one), one.payer_id or ""
+            key = (payer_id, wallet.account_number, id(wanted))
+            if key not in told:
+                told[key] = personal.lack(wanted, payers[payer_id], wallet.account_number)
+            if (error := told[key]) is not None:
                 lacking[one.transfer_id] = error
         return lacking
-
-    def _lack(self, transfer: Transfer, payer: PayerDetails | None, account_number: str) -> KovraError | None:
-        assert payer is not None, "a payer in good standing has details in the vault"
-        try:
-            personal.check_travel_rule(self.directory, transfer, payer, account_number)
-        except TravelRuleIncomplete as error:
-            return TravelRuleIncomplete(error.detail, pointer="/payer_id", **error.extra)
-        return None
 
     async def _reserve(
         self, connection: Connection, results: Sequence[Transfer | KovraError], wallets: Sequence[Wallet]

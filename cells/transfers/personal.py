@@ -18,7 +18,7 @@ from cells.parties.store_subjects import SealedSubject
 from cells.rails.rail import Account, Party
 from cells.transfers.transfer import Transfer
 from residency.directory import Directory
-from residency.travel_rule import Address, BirthPlace, SealedParties, SealedPayer, demand, select
+from residency.travel_rule import Address, BirthPlace, Demand, SealedParties, SealedPayer, TravelRuleIncomplete, demand, select
 
 KIND = "transfer"
 
@@ -87,16 +87,23 @@ async def parties_to_seal(
     }
 
 
-def check_travel_rule(directory: Directory, transfer: Transfer, payer: PayerDetails, account_number: str) -> None:
-    """Whether the payer's data is enough for `transfer` to cross. Pure. Raises TravelRuleIncomplete."""
-    parties = SealedParties(payer=_sealed_payer(payer, account_number))
-    wanted = demand(
+def demanded(directory: Directory, transfer: Transfer) -> Demand:
+    """What the law makes travel with `transfer`. The same object for all payments of which it asks the same."""
+    return demand(
         directory.cell(transfer.origin_cell).region,
         directory.cell(transfer.destination_cell).region,
         transfer.target_currency,
         transfer.target_amount,
     )
-    select(parties, wanted)
+
+
+def lack(wanted: Demand, payer: PayerDetails, account_number: str) -> TravelRuleIncomplete | None:
+    """What of the payer's data lacks for it to cross, if anything. Pure."""
+    try:
+        select(SealedParties(payer=_sealed_payer(payer, account_number)), wanted)
+    except TravelRuleIncomplete as error:
+        return TravelRuleIncomplete(error.detail, pointer="/payer_id", **error.extra)
+    return None
 
 
 def debtor_of(parties: SealedParties) -> Party:

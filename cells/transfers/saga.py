@@ -2,7 +2,8 @@
 
     one transaction    fence the epochs; intents, events and deposits; every posting planned
     one ledger request every chain that the transaction planned
-    one transaction    what the ledger said: the next transition of each transfer, and the answers kept for the partners
+    one transaction    what the ledger said: the next transition of each transfer, and the answers kept for the partners;
+                       the disk is not waited for
 
 A batch goes round again only where an answer leads to another chain (a sanctioned payment is held, then frozen). The ledger's
 silence is LedgerUnknown: the batch ends unknown, the journal knows what was planned, and the same ids are asked again later.
@@ -221,7 +222,9 @@ class Saga:
             for chain, result in zip(chains, results, strict=True)
         ]
         before, region = turn.step, self._entry.region
-        async with transaction(self._pool) as connection:
+        # Need not be waited for: the ledger has it, and recovery asks for the same ids and hears the same again. Whatever acts upon
+        # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
+        async with transaction(self._pool, flushed=False) as connection:
             await store.close_postings(connection, region, closed)
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             await collection_leg.close(connection, region, deposits, results[len(owed) :])
