@@ -20,7 +20,6 @@ from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer, IdempotencyConflict, answer_of_error
 from cells.idempotency.store import Claim, Claimed
 from cells.limits.store import Release, Reservation, release, reserve
-from cells.parties.models import PayerDetails
 from cells.parties.payers import Payers, open_payers
 from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier

@@ -18,7 +18,16 @@ from cells.parties.store_subjects import SealedSubject
 from cells.rails.rail import Account, Party
 from cells.transfers.transfer import Transfer
 from residency.directory import Directory
-from residency.travel_rule import Address, BirthPlace, Demand, SealedParties, SealedPayer, TravelRuleIncomplete, demand, select
+from residency.travel_rule import (
+    Address,
+    BirthPlace,
+    Demand,
+    SealedParties,
+    SealedPayer,
+    TravelRuleIncomplete,
+    demand,
+    select,
+)
 
 KIND = "transfer"
 

@@ -17,10 +17,10 @@ _REQUESTS = 3_000
 _JOURNEYS = 1_000
 
 
-async def measure(rig: Rig, *, full: bool) -> dict[str, Any]:
-    """Every figure of one engine."""
+async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
+    """Every figure of one engine, put into `found` as it comes."""
     print("  end to end", flush=True)
-    found: dict[str, Any] = await journeys(rig, _JOURNEYS)
+    found |= await journeys(rig, _JOURNEYS)
     print("  batch path", flush=True)
     found |= await batch_path(rig)
     print("  single path", flush=True)
@@ -28,22 +28,24 @@ async def measure(rig: Rig, *, full: bool) -> dict[str, Any]:
     if full:
         print("  growth", flush=True)
         found |= await growth(rig, _JOURNEYS)
-    return found
 
 
 async def run(chosen: list[str], *, full: bool) -> None:
     home = Path(os.environ.get("KOVRA_HOME", ".kovra"))
     results: dict[str, Any] = {}
-    noise = []
-    for engine in chosen:
-        print(engine, flush=True)
-        async with open_rig(engine) as rig:
-            noise.append(await asyncio.to_thread(machine.noise, rig.home))
-            results[engine] = await measure(rig, full=full)
-            noise.append(await asyncio.to_thread(machine.noise, rig.home))
-        results["noise"] = noise
-        report.write(home / "bench.json", results)
-    report.show(results, noise)
+    noise: list[dict[str, Any]] = []
+    try:
+        for engine in chosen:
+            print(engine, flush=True)
+            results[engine] = {}
+            async with open_rig(engine) as rig:
+                noise.append(await asyncio.to_thread(machine.noise, rig.home))
+                await measure(rig, results[engine], full=full)
+                noise.append(await asyncio.to_thread(machine.noise, rig.home))
+    finally:
+        # What was measured before something went wrong was measured all the same.
+        report.write(home / "bench.json", {**results, "noise": noise})
+        report.show(results, noise)
 
 
 def main() -> None:

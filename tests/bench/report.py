@@ -27,7 +27,7 @@ def write(path: Path, results: dict[str, Any]) -> None:
 
 def show(results: dict[str, Any], noise: list[dict[str, Any]]) -> None:
     """A row per figure, a column per engine, the target where there is one, and the machine's noise below."""
-    engines = [name for name in results if name != "noise"]
+    engines = list(results)
     table = Table("figure", *engines, "target", title="make bench")
     rows = dict.fromkeys(name for engine in engines for name in results[engine])
     for name in rows:
