@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 SHARE_VARIABLE = "OTEL_TRACES_SAMPLER_ARG"
-# W3C Trace Context level 2, 3.2.2.3: the last 56 bits of a trace id are random, as those of a uuid of version 7 are. (The 64 that
-# OpenTelemetry's own ratio sampler looks at begin with the uuid's variant, which would sample all or nothing.)
-_RANDOM_BITS = 56
+# Of a uuid of version 7 only the end is random: its generator counts within a millisecond in the bits before (RFC 9562, 6.2). The 64
+# bits that OpenTelemetry's own ratio sampler looks at even begin with the uuid's variant, which would sample all or nothing.
+_RANDOM_BITS = 32
 _ORIGINS = ("origin", "in_region")
 _WHOLE: Final = 0
 
