@@ -23,8 +23,9 @@ run: $(INSTALLED)  ## Start all cells here, show how to use them, stop with Ctrl
 demo: $(INSTALLED)  ## Pay across the borders once, on fresh data, and prove what happened
 	@$(BIN)/kovra demo $(ARGS)
 
+# Two processes: more would fight over what two cores can do; a file's tests share their servers, so they stay together.
 test: $(INSTALLED)  ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # SEED decides what happens where; without it one is drawn, and printed.
 chaos: $(INSTALLED)  ## Break a running stack on purpose while it pays: make chaos SEED=7

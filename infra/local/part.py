@@ -35,7 +35,7 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     stop_timeout_s: float = 10.0
-    start_timeout_s: float = 60.0
+    start_timeout_s: float = 180.0
     note: str = ""
 
     @property

@@ -23,7 +23,7 @@ from infra.local.supervisor import Event, State, Supervisor
 from residency.directory import load_directory
 
 Report = Callable[[Event], None]
-_UP_TIMEOUT_S = 240.0
+_UP_TIMEOUT_S = 600.0
 _DOWN_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 0.1
 

@@ -78,10 +78,10 @@ def open_ledger(request: pytest.FixtureRequest) -> OpenLedger:
     """How to open a ledger of each engine in turn, on this test process's servers."""
     if request.param == "postgres":
         dsn: str = request.getfixturevalue("ledger_dsn")
-        return lambda: PostgresLedger.open(dsn, name="ledger-test")
+        return lambda: PostgresLedger.open(dsn, name="ledger-test", deadline_s=60)
     if request.param == "tigerbeetle":
         addresses: str = request.getfixturevalue("tigerbeetle_addresses")
-        return lambda: TigerBeetleLedger.open(0, addresses)
+        return lambda: TigerBeetleLedger.open(0, addresses, deadline_s=60)
     return _open_memory
 
 
