@@ -21,6 +21,7 @@ from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
 from cells.transfers import store
 from cells.transfers.deposit import Deposit
+from cells.transfers.recovery import Need, need_of
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.sweep")
@@ -65,10 +66,12 @@ class Sweep:
             if not page:
                 break
             after, count = page[-1].transfer_id, count + len(page)
-            # A new id each round: what was answered "nothing to do" a moment ago may have something to do now.
-            stamp = f"{datetime.now(UTC):%H%M%S%f}"
+            # A new id each round: what was answered "nothing to do" a moment ago may have something to do now. Who waits for
+            # somebody outside is left alone: in an outage of a peer that is every payment to it, every second.
+            now = datetime.now(UTC)
+            needy = [one for one in page if need_of(one, now) != Need()]
             await self._ask([
-                Command(f"{one.transfer_id}:resume:{stamp}", one.wallet_id, "resume", one.transfer_id) for one in page
+                Command(f"{one.transfer_id}:resume:{now:%H%M%S%f}", one.wallet_id, "resume", one.transfer_id) for one in needy
             ])  # fmt: skip
         return count
 
