@@ -38,7 +38,7 @@ class Spread(Collector):
         self.labels = tuple(labels)
         self._documentation = documentation
         self._bounds = tuple(bounds)
-        self._edges = [*(str(float(bound)) for bound in bounds), "+Inf"]
+        self._edges = [*(f"{bound:.15g}" for bound in bounds), "+Inf"]
         self._counts: dict[tuple[str, ...], list[int]] = {}
         self._sums: dict[tuple[str, ...], float] = {}
         _SPREADS[name] = self
@@ -83,7 +83,7 @@ class Spread(Collector):
         so_far = 0
         for edge, count in zip(self._edges, counts, strict=True):
             so_far += count
-            yield edge, float(so_far)
+            yield edge, so_far
 
 
 BATCHES = Spread("kovra_batch_items", "How many items a batch held, by the stage that carried it out", ["stage"], SIZES)

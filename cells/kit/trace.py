@@ -143,7 +143,8 @@ def configure(process: str, cell: str = "") -> None:
 
 def _share() -> float:
     try:
-        return min(max(float(os.environ.get(SHARE_VARIABLE, "1")), 0.0), 1.0)
+        share = os.environ.get(SHARE_VARIABLE, "1")
+        return min(max(float(share), 0.0), 1.0)
     except ValueError:
         return 1.0
 
