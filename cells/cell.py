@@ -1,8 +1,8 @@
 """The one place where a cell is assembled and closed. A process opens the parts it needs and no others:
 
-    open_institution   keys, vault, parties, screening: what the API, the workers and the actors share
-    open_wallet_handler, open_rail_desk   what the actors' processes build inside (named in actors/deployment.py)
-    found_cell         what must be there before the first payment: platform accounts, peers, prefunding
+open_institution   keys, vault, parties, screening: what the API, the workers and the actors share
+open_wallet_handler, open_rail_desk   what the actors' processes build inside (named in actors/deployment.py)
+found_cell         what must be there before the first payment: platform accounts, peers, prefunding
 """
 
 from dataclasses import dataclass
@@ -60,9 +60,7 @@ class Institution:
 
     @property
     def origin(self) -> Origin:
-        return Origin(
-            self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens
-        )
+        return Origin(self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens)
 
     @property
     def destination(self) -> Destination:
@@ -91,7 +89,9 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
         pool=pool,
         standing=standing,
         payers=Payers(spec.entry, vault, standing),
-        recipients=Recipients(spec.entry, spec.directory, vault, standing, keys.signer(spec.directory, datetime.now(UTC))[1]),
+        recipients=Recipients(
+            spec.entry, spec.directory, vault, standing, keys.signer(spec.directory, datetime.now(UTC))[1]
+        ),
         tokens=TokenVerifier(spec.directory),
     )
 
@@ -168,7 +168,9 @@ async def _grant_caps(spec: CellSpec, ledger: Ledger) -> None:
         for currency, amount in spec.entry.settlement.peer_cap_minor.items()
     ]
     results = await submit_chains(ledger, chains)
-    assert all(one.applied for one in results), "a prefunding was declared anew: grant the difference as a decision of its own"
+    assert all(one.applied for one in results), (
+        "a prefunding was declared anew: grant the difference as a decision of its own"
+    )
 
 
 def _cap_number(peer: CellEntry, currency: str) -> int:

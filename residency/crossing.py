@@ -52,13 +52,9 @@ class BorderMessage(BaseModel):
             return  # a common part of several kinds: checked, but never sent itself
         kind = cls.kind
         if not isinstance(kind, str) or not kind.isalpha() or not kind.islower():
-            raise UnfitForBorder(
-                f"{cls.__name__} needs a `kind` of lower-case letters: it is a token of the subject."
-            )
+            raise UnfitForBorder(f"{cls.__name__} needs a `kind` of lower-case letters: it is a token of the subject.")
         if kind in _KINDS:
-            raise UnfitForBorder(
-                f"{cls.__name__} takes the kind {kind!r}, which {_KINDS[kind].__name__} has already."
-            )
+            raise UnfitForBorder(f"{cls.__name__} takes the kind {kind!r}, which {_KINDS[kind].__name__} has already.")
         _KINDS[kind] = cls
 
     def route_fault(self, origin: CellEntry, destination: CellEntry) -> str | None:
@@ -79,9 +75,7 @@ def _check_model(model: type[BaseModel], where: str) -> None:
     # Pydantic offers no public list of a model's serializers; one of them could write what no field declares.
     decorators = model.__pydantic_decorators__
     if decorators.computed_fields or decorators.field_serializers or decorators.model_serializers:
-        raise UnfitForBorder(
-            f"{where} has a serializer or computed field: it could write what no field declares."
-        )
+        raise UnfitForBorder(f"{where} has a serializer or computed field: it could write what no field declares.")
     try:
         hints = get_type_hints(model, include_extras=True)
     except NameError as error:

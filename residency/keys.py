@@ -58,9 +58,7 @@ class CellKeys:
         try:
             return kid, self.signing[kid]
         except KeyError:
-            raise KeysInvalid(
-                f"{self.cell} has no private key {kid}, which the directory says is current."
-            ) from None
+            raise KeysInvalid(f"{self.cell} has no private key {kid}, which the directory says is current.") from None
 
     def current_kek(self) -> tuple[str, bytes]:
         """The newest key-encryption key, and its kid. Raises KeysInvalid."""
@@ -143,9 +141,7 @@ def public_hex(key: Ed25519PrivateKey | X25519PrivateKey) -> str:
 
 def _match_directory(keys: CellKeys, directory: Directory) -> None:
     for published in directory.cell(keys.cell).keys:
-        held = (
-            keys.signing.get(published.kid) if published.use == "signing" else keys.sealing.get(published.kid)
-        )
+        held = keys.signing.get(published.kid) if published.use == "signing" else keys.sealing.get(published.kid)
         # A retired private key may be destroyed while its public half still verifies the past.
         if held is not None and public_hex(held) != published.public_hex:
             raise KeysInvalid(f"The directory publishes another public key under {published.kid}.")

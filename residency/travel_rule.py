@@ -185,6 +185,4 @@ def sealable_fields() -> frozenset[str]:
 
 
 # The published list and the type must say the same, or nothing may start.
-assert allow_list(ALLOW_LIST_VERSION) == sealable_fields(), (
-    "residency/rules/allow_list.toml differs from SealedParties"
-)
+assert allow_list(ALLOW_LIST_VERSION) == sealable_fields(), "residency/rules/allow_list.toml differs from SealedParties"

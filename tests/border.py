@@ -31,9 +31,7 @@ class World:
     keys: Mapping[str, CellKeys]
 
     def spec(self, cell: str) -> CellSpec:
-        return CellSpec(
-            Path("/nowhere"), self.directory.cell(cell), self.directory, PrivateSettings.model_construct()
-        )
+        return CellSpec(Path("/nowhere"), self.directory.cell(cell), self.directory, PrivateSettings.model_construct())
 
 
 def make_keys(cell: str, number: int = 1) -> CellKeys:
@@ -52,12 +50,8 @@ def published(
 ) -> tuple[PublicKey, ...]:
     """The public halves as the directory holds them."""
 
-    def one(
-        kid: str, use: Literal["signing", "sealing"], key: Ed25519PrivateKey | X25519PrivateKey
-    ) -> PublicKey:
-        return PublicKey(
-            kid=kid, use=use, public_hex=public_hex(key), not_before=not_before, not_after=not_after
-        )
+    def one(kid: str, use: Literal["signing", "sealing"], key: Ed25519PrivateKey | X25519PrivateKey) -> PublicKey:
+        return PublicKey(kid=kid, use=use, public_hex=public_hex(key), not_before=not_before, not_after=not_after)
 
     signing = (one(kid, "signing", key) for kid, key in keys.signing.items())
     return (*signing, *(one(kid, "sealing", key) for kid, key in keys.sealing.items()))

@@ -140,7 +140,9 @@ class HandCell:
     def acceptance(self, wallet: Wallet, quote: Quote, recipient: str, payer: str, key: str = "") -> Command:
         transfer_id = mint("tr", self.spec.name)
         key = key or transfer_id
-        body = Acceptance(transfer_id, wallet.tenant_id, quote.quote_id, recipient, payer, key, key.encode().ljust(32)[:32])
+        body = Acceptance(
+            transfer_id, wallet.tenant_id, quote.quote_id, recipient, payer, key, key.encode().ljust(32)[:32]
+        )
         return Command(f"{wallet.tenant_id}:{key}", wallet.wallet_id, "accept", body)
 
     async def export(self) -> list[bytes]:
@@ -216,7 +218,9 @@ async def open_hand_cell(
 def world_of_today() -> World:
     """The border tests' world, with keys that are valid by the real clock, which the gates go by."""
     world, now = make_world(), datetime.now(UTC)
-    held = {name: published(keys, now - timedelta(days=1), now + timedelta(days=90)) for name, keys in world.keys.items()}
+    held = {
+        name: published(keys, now - timedelta(days=1), now + timedelta(days=90)) for name, keys in world.keys.items()
+    }
     cells = {name: with_keys(entry, *held[name]) for name, entry in world.directory.cells.items()}
     return World(Directory(cells=cells), world.keys)
 

@@ -19,7 +19,16 @@ from residency.errors import KovraError
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 Pool: TypeAlias = asyncpg.Pool
 
-__all__ = ["Connection", "Pool", "Record", "StoreUnavailable", "listening", "open_pool", "tenant_transaction", "transaction"]
+__all__ = [
+    "Connection",
+    "Pool",
+    "Record",
+    "StoreUnavailable",
+    "listening",
+    "open_pool",
+    "tenant_transaction",
+    "transaction",
+]
 
 
 class StoreUnavailable(KovraError):
@@ -32,14 +41,25 @@ class StoreUnavailable(KovraError):
 
 
 # What a lost or restarting server raises; everything else is a bug and travels up.
-LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError, asyncpg.InterfaceError, asyncpg.TooManyConnectionsError)
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+)
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=lambda value: b"\x01" + orjson.dumps(value),
-        decoder=lambda data: orjson.loads(data[1:]), format="binary",
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        format="binary",
     )
 
 
@@ -47,7 +67,11 @@ async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) ->
     """A pool of prepared connections. `name` shows in pg_stat_activity. Raises StoreUnavailable."""
     try:
         return await asyncpg.create_pool(
-            dsn, min_size=size_min, max_size=size_max, init=_prepare, command_timeout=30,
+            dsn,
+            min_size=size_min,
+            max_size=size_max,
+            init=_prepare,
+            command_timeout=30,
             server_settings={"application_name": name},
         )
     except LOST as error:
@@ -90,6 +114,7 @@ async def listening(pool: Pool, channel: str, wake: Callable[[], None]) -> Async
 
     Raises StoreUnavailable.
     """
+
     def heard(*_: object) -> None:
         wake()
 

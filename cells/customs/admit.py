@@ -107,9 +107,7 @@ async def admit(
     head = await store.lock_head(connection, spec)
     authentic = [one.opened for one in candidates if one.opened is not None]
     corridors = (
-        await store.lock_corridors(connection, spec, {opened.from_cell for opened in authentic})
-        if authentic
-        else {}
+        await store.lock_corridors(connection, spec, {opened.from_cell for opened in authentic}) if authentic else {}
     )
     register = Register(
         spec=spec,
@@ -122,9 +120,7 @@ async def admit(
     decisions = [register.decide(candidate) for candidate in candidates]
     await store.append(connection, spec, head, register.crossings)
     if register.owed:
-        await store.save_admitted(
-            connection, spec, {peer: register.moved[peer] for peer in sorted(register.owed)}
-        )
+        await store.save_admitted(connection, spec, {peer: register.moved[peer] for peer in sorted(register.owed)})
     return decisions
 
 
@@ -145,11 +141,7 @@ async def _known(
 async def _instructed(
     connection: Connection, spec: CellSpec, authentic: Sequence[OpenedEnvelope]
 ) -> dict[str, tuple[str, bytes]]:
-    replies = [
-        opened.transfer_id
-        for opened in authentic
-        if isinstance(opened.message, Settled | Rejected | Returned)
-    ]
+    replies = [opened.transfer_id for opened in authentic if isinstance(opened.message, Settled | Rejected | Returned)]
     return await store.instructions(connection, spec, replies) if replies else {}
 
 
@@ -175,9 +167,7 @@ def _examine(data: bytes, spec: CellSpec, keys: CellKeys, directory: Directory, 
         opened.message.amount_minor,
     )
     missing = wanted.missing(crossed_fields(parties))
-    return Candidate(
-        sha256, opened, parties=parties, faults=(f"{TRAVEL_RULE}:{'+'.join(missing)}",) if missing else ()
-    )
+    return Candidate(sha256, opened, parties=parties, faults=(f"{TRAVEL_RULE}:{'+'.join(missing)}",) if missing else ())
 
 
 @dataclass(slots=True)
@@ -235,9 +225,7 @@ class Register:
             at=self.at,
         )
 
-    def _refuse(
-        self, candidate: Candidate, reason: str, claimed: Header | None, transfer_id: str = ""
-    ) -> Refused:
+    def _refuse(self, candidate: Candidate, reason: str, claimed: Header | None, transfer_id: str = "") -> Refused:
         if candidate.sha256 not in self.recorded:
             self.recorded.add(candidate.sha256)
             self.crossings.append(refusal(self.spec, candidate.sha256, reason, claimed, transfer_id, self.at))
@@ -251,9 +239,7 @@ def refusal(
     that exists: a forger's free text, which may hold anything, does not reach the log.
     """
     directory = spec.directory
-    known = (
-        claimed is not None and claimed.from_cell in directory.cells and claimed.to_cell in directory.cells
-    )
+    known = claimed is not None and claimed.from_cell in directory.cells and claimed.to_cell in directory.cells
     return Crossing(
         direction="refused",
         from_cell=claimed.from_cell if known and claimed else "",

@@ -92,9 +92,7 @@ async def export(
         if place % YIELD_EVERY == YIELD_EVERY - 1:
             await asyncio.sleep(0)
         sequence, rolled = moved[one.to_cell]
-        envelope = seal_and_sign(
-            one.message, parties, sequence + 1, keys, directory, to_cell=one.to_cell, at=at
-        )
+        envelope = seal_and_sign(one.message, parties, sequence + 1, keys, directory, to_cell=one.to_cell, at=at)
         moved[one.to_cell] = (sequence + 1, roll(rolled, [envelope.sha256]))
         envelopes.append(envelope)
         rows.append(_outbox_row(one, envelope, moved[one.to_cell][1]))
@@ -126,9 +124,7 @@ def _least(one: Outbound, spec: CellSpec, directory: Directory) -> SealedParties
     """What of the parties may cross with this message."""
     if one.sealed is None or not isinstance(one.message, Instructed):
         return one.sealed
-    wanted = demand(
-        spec.region, directory.cell(one.to_cell).region, one.message.currency, one.message.amount_minor
-    )
+    wanted = demand(spec.region, directory.cell(one.to_cell).region, one.message.currency, one.message.amount_minor)
     try:
         return select(one.sealed, wanted)
     except TravelRuleIncomplete as error:

@@ -62,9 +62,7 @@ async def make_receipts(
         envelope = seal_and_sign(message, None, 0, keys, directory, to_cell=peer, at=at)
         corridor = Corridor(compact(spec.name), compact(peer))
         # Each issue has an id of its own: a repetition must get past the broker's deduplication.
-        message_id = (
-            f"{corridor.origin}-{corridor.destination}-receipt-{through}-{envelope.sha256.hex()[:16]}"
-        )
+        message_id = f"{corridor.origin}-{corridor.destination}-receipt-{through}-{envelope.sha256.hex()[:16]}"
         made.append(OutgoingReceipt(peer, corridor.subject(message.kind), message_id, envelope.data))
     return made
 
@@ -92,9 +90,7 @@ async def close_through(
     corridor = (await store.lock_corridors(connection, spec, [peer]))[peer]
     if through > corridor.exported_sequence:
         return await _refuse(connection, spec, head, receipt, "receipt-beyond-export", opened.header, at)
-    if await store_outbox.roll_at(connection, spec, peer, through) != bytes.fromhex(
-        opened.message.rolling_hash
-    ):
+    if await store_outbox.roll_at(connection, spec, peer, through) != bytes.fromhex(opened.message.rolling_hash):
         return await _refuse(connection, spec, head, receipt, "receipt-of-other-bytes", opened.header, at)
     return Closed(peer, through, await store_outbox.close_outbox(connection, spec, peer, through, receipt))
 

@@ -46,9 +46,7 @@ async def lock_head(connection: Connection, spec: CellSpec) -> Head:
 
 async def read_head(connection: Connection, spec: CellSpec) -> Head:
     """The chain's head, not locked; the genesis while nothing has crossed."""
-    row = await connection.fetchrow(
-        "select position, hash from customs_head where compliance_region = $1", spec.region
-    )
+    row = await connection.fetchrow("select position, hash from customs_head where compliance_region = $1", spec.region)
     return genesis(chain_name(spec.name)) if row is None else Head(row["position"], row["hash"])
 
 
@@ -103,9 +101,7 @@ async def append(
     return entries
 
 
-async def read_log(
-    connection: Connection, spec: CellSpec, after: int = 0, limit: int = 10_000
-) -> list[CustomsEntry]:
+async def read_log(connection: Connection, spec: CellSpec, after: int = 0, limit: int = 10_000) -> list[CustomsEntry]:
     """Entries after position `after`, in order, at most `limit`."""
     rows = await connection.fetch(
         "select * from customs_log where compliance_region = $1 and position > $2 order by position limit $3",
@@ -126,9 +122,7 @@ async def log_of_transfer(connection: Connection, spec: CellSpec, transfer_id: s
     return [CustomsEntry.from_mapping(dict(row)) for row in rows]
 
 
-async def lock_corridors(
-    connection: Connection, spec: CellSpec, peers: Iterable[str]
-) -> dict[str, CorridorState]:
+async def lock_corridors(connection: Connection, spec: CellSpec, peers: Iterable[str]) -> dict[str, CorridorState]:
     """The corridors to `peers`, created where new, held until the transaction ends."""
     wanted = sorted(set(peers))
     select = """
@@ -159,9 +153,7 @@ async def lock_corridors(
     }
 
 
-async def save_exported(
-    connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]
-) -> None:
+async def save_exported(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:
     """Move the exporting side of corridors: peer → (last sequence, roll)."""
     await connection.execute(
         """
@@ -176,9 +168,7 @@ async def save_exported(
     )
 
 
-async def save_admitted(
-    connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]
-) -> None:
+async def save_admitted(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:
     """Move the admitting side of corridors, and owe each of these peers a receipt."""
     await connection.execute(
         """

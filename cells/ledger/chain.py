@@ -33,9 +33,7 @@ class Draft:
     attempt: int
     postings: Chain = field(default_factory=list)
 
-    def add(
-        self, step: Step, phase: Phase, ledger: int, debit: int, credit: int, amount: int, code: Code
-    ) -> None:
+    def add(self, step: Step, phase: Phase, ledger: int, debit: int, credit: int, amount: int, code: Code) -> None:
         """Append Dr → Cr, unless the amount is zero."""
         assert amount >= 0, "an amount is never negative: turn the posting round"
         assert phase in (Phase.DIRECT, Phase.HOLD), "posts and voids are made from their holds"
@@ -61,7 +59,8 @@ def link(postings: Sequence[Posting]) -> Chain:
     """Join postings into one chain: all of them or none."""
     assert postings, "a chain has at least one posting"
     joined = [
-        posting if posting.flags & _LINKED else replace(posting, flags=posting.flags | _LINKED) for posting in postings[:-1]
+        posting if posting.flags & _LINKED else replace(posting, flags=posting.flags | _LINKED)
+        for posting in postings[:-1]
     ]
     return [*joined, replace(postings[-1], flags=postings[-1].flags & ~_LINKED)]
 

@@ -87,7 +87,8 @@ class Payers:
         live = {(row.tenant_id, row.payer_id) for row in rows if row.deleted_at is None}
         verdicts = await self._standing.standing(connection, sorted(payer_id for _, payer_id in live))
         return {
-            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownPayer(pointer="/payer_id") for pair in payers
+            pair: (verdicts.get(pair[1]) if pair in live else None) or UnknownPayer(pointer="/payer_id")
+            for pair in payers
         }
 
     async def _views(self, connection: Connection, rows: Sequence[PayerRow]) -> list[Payer]:

@@ -47,9 +47,7 @@ async def close(
 ) -> None:
     """The ledger has spoken: credited collections are closed and their tenants told. `results`: two for each deposit."""
     credited = [
-        one.deposit
-        for place, one in enumerate(owed)
-        if results[2 * place].applied and results[2 * place + 1].applied
+        one.deposit for place, one in enumerate(owed) if results[2 * place].applied and results[2 * place + 1].applied
     ]
     if not credited:
         return

@@ -59,7 +59,9 @@ class Destination:
         ]
         await store.insert(connection, region, legs, "admitted", _ROOM)
         watch.born(legs, {message.transfer_id: message.instructed_at for _, message in new}, watch.ADMIT)
-        kept = [(message.tenant_id, message.transfer_id, one.parties) for one, message in new if one.parties is not None]
+        kept = [
+            (message.tenant_id, message.transfer_id, one.parties) for one, message in new if one.parties is not None
+        ]
         await personal.keep_parties(connection, self.vault, kept)
         refused = [
             Told(leg.transfer_id, Event.DESTINATION_REJECTED, {"reason_code": reasons[leg.transfer_id]})
@@ -78,7 +80,9 @@ class Destination:
             for (_, message), token in zip(new, tokens, strict=True)
             if not isinstance(token, KovraError)
         }
-        asked = [(message.tenant_id, row_ids[message.transfer_id]) for _, message in new if message.transfer_id in row_ids]
+        asked = [
+            (message.tenant_id, row_ids[message.transfer_id]) for _, message in new if message.transfer_id in row_ids
+        ]
         standing = await self.recipients.standing(connection, asked) if asked else {}
         reasons: dict[str, str] = {}
         for one, message in new:
@@ -105,7 +109,9 @@ class Destination:
     async def _peer_wallets(self, connection: Connection, messages: Sequence[Instructed]) -> dict[tuple[str, str], str]:
         """The correspondent wallet of each (origin cell, currency): opened when the cell was (cells/cell.py)."""
         wanted = {
-            (message.origin_cell, message.currency): NewWallet(PEER_TENANT_PREFIX + message.origin_cell, message.currency)
+            (message.origin_cell, message.currency): NewWallet(
+                PEER_TENANT_PREFIX + message.origin_cell, message.currency
+            )
             for message in messages
         }
         found = await tenants.find_wallets_of_tenants(connection, self.spec.region, list(wanted.values()))

@@ -92,13 +92,12 @@ class Origin:
     recipients: Recipients
     tokens: TokenVerifier
 
-    async def intend(
-        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]
-    ) -> list[Intent]:
+    async def intend(self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]) -> list[Intent]:
         """Decide and journal a batch of acceptances, in order, inside the caller's transaction."""
         region = self.entry.region
         claims = [
-            Claim(one.tenant_id, OPERATION, one.idempotency_key, one.request_sha256, one.transfer_id) for one, _ in asked
+            Claim(one.tenant_id, OPERATION, one.idempotency_key, one.request_sha256, one.transfer_id)
+            for one, _ in asked
         ]
         claimed = await idempotency.claim(connection, region, claims)
         intents: list[Intent | None] = [_seen(one) for one in claimed]
@@ -149,11 +148,16 @@ class Origin:
         ]
         used = await use_quotes(connection, region, uses) if uses else {}
         lost = {key: value for key, value in used.items() if isinstance(value, KovraError)}
-        await self._give_back(connection, [one for one in results if isinstance(one, Transfer) and one.transfer_id in lost])
+        await self._give_back(
+            connection, [one for one in results if isinstance(one, Transfer) and one.transfer_id in lost]
+        )
         return _refuse(results, lost)
 
     async def _payees(
-        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]], tokens: Sequence[RecipientToken | KovraError]
+        self,
+        connection: Connection,
+        asked: Sequence[tuple[Acceptance, Wallet]],
+        tokens: Sequence[RecipientToken | KovraError],
     ) -> dict[str, Verdict | KovraError]:
         """By token, where the payees stand whose data lives here. Another region's payee is screened there, at admission."""
         here = {
@@ -237,7 +241,8 @@ class Origin:
         if not drafts:
             return {}
         limits = {
-            (one.tenant_id, one.source_currency): tier(wallet.tier).limits[one.source_currency] for one, wallet in drafts
+            (one.tenant_id, one.source_currency): tier(wallet.tier).limits[one.source_currency]
+            for one, wallet in drafts
         }
         wanted = [
             Reservation(one.transfer_id, one.tenant_id, one.source_currency, one.source_total) for one, _ in drafts
@@ -294,6 +299,4 @@ def _worst(verdicts: Sequence[Verdict | KovraError]) -> ScreeningResult:
 def _refuse(
     results: Sequence[Transfer | KovraError], refusals: Mapping[str, KovraError]
 ) -> list[Transfer | KovraError]:
-    return [
-        refusals.get(one.transfer_id, one) if isinstance(one, Transfer) else one for one in results
-    ]
+    return [refusals.get(one.transfer_id, one) if isinstance(one, Transfer) else one for one in results]

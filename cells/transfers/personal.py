@@ -56,9 +56,7 @@ async def keep_remittances(
         await store_subjects.insert_sealed(connection, region, subjects)
 
 
-async def keep_parties(
-    connection: Connection, vault: Vault, items: Sequence[tuple[str, str, SealedParties]]
-) -> None:
+async def keep_parties(connection: Connection, vault: Vault, items: Sequence[tuple[str, str, SealedParties]]) -> None:
     """At the destination: put what came sealed, as `(tenant id, transfer id, parties)`, into this region's vault."""
     if items:
         refs = [SubjectRef(tenant, one, KIND) for tenant, one, _ in items]

@@ -103,7 +103,9 @@ async def insert(connection: Connection, region: str, transfers: Sequence[Transf
         return
     await connection.execute(_INSERT, region, [_document(one) for one in transfers])
     await _append_timeline(
-        connection, region, [(one.transfer_id, one.tenant_id, one.version, event, str(one.state), room) for one in transfers]
+        connection,
+        region,
+        [(one.transfer_id, one.tenant_id, one.version, event, str(one.state), room) for one in transfers],
     )
 
 

@@ -22,9 +22,7 @@ async def balance(ledger: Ledger, account_id: int, _: object) -> dict[str, int]:
 async def statement(ledger: Ledger, account_id: int, body: Mapping[str, int]) -> list[dict[str, Any]]:
     """Entries after `after_timestamp` (ledger nanoseconds), oldest first, `limit` at most. Holds are shown as what they are;
     only `credit`, `debit` and posted holds move the booked balance."""
-    postings = await ledger.account_postings(
-        account_id, limit=body["limit"], after_timestamp=body["after_timestamp"]
-    )
+    postings = await ledger.account_postings(account_id, limit=body["limit"], after_timestamp=body["after_timestamp"])
     return [_entry(account_id, posting) for posting in postings]
 
 

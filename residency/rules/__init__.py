@@ -107,9 +107,7 @@ def all_rules() -> dict[str, JurisdictionRules]:
         except (ValidationError, tomllib.TOMLDecodeError) as error:
             raise RulesInvalid(f"{path.name}: {error}") from error
         if path.stem != rules.region.lower():
-            raise RulesInvalid(
-                f"{path.name} states the rules of {rules.region}; name it {rules.region.lower()}.toml."
-            )
+            raise RulesInvalid(f"{path.name} states the rules of {rules.region}; name it {rules.region.lower()}.toml.")
         _check_names(rules)
         found[rules.region] = rules
     return found
@@ -119,9 +117,7 @@ def _check_names(rules: JurisdictionRules) -> None:
     known = allow_list(ALLOW_LIST_VERSION)
     for side in (rules.travel_rule.sending, rules.travel_rule.receiving):
         if strangers := (side.full.names | side.reduced.names) - known:
-            raise RulesInvalid(
-                f"{rules.region} names fields that are not on the allow-list: {sorted(strangers)}."
-            )
+            raise RulesInvalid(f"{rules.region} names fields that are not on the allow-list: {sorted(strangers)}.")
 
 
 def rules_of(region: str) -> JurisdictionRules:

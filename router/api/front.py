@@ -35,7 +35,13 @@ class Front:
     finding a route and on its own layers as such a handler does on a payment."""
 
     def __init__(
-        self, app: ASGIApp, *, entry: CellEntry, directory: Directory, problems: Problems, direct: Mapping[tuple[str, str], Direct]
+        self,
+        app: ASGIApp,
+        *,
+        entry: CellEntry,
+        directory: Directory,
+        problems: Problems,
+        direct: Mapping[tuple[str, str], Direct],
     ) -> None:
         self._app = app
         self._direct = direct

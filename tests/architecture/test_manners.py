@@ -40,7 +40,10 @@ def test_tests_wait_for_conditions_and_never_for_the_clock() -> None:
         mend="await the condition with tests.waiting.until, or an asyncio.Event that the other side sets.",
         # A measurement goes by the clock, and is no test.
         breaches=[
-            breach for source in sources("tests") if not source.path.startswith("tests/bench/") for breach in sleeps(source)
+            breach
+            for source in sources("tests")
+            if not source.path.startswith("tests/bench/")
+            for breach in sleeps(source)
         ],
     )
 

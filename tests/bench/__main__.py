@@ -51,7 +51,9 @@ async def run(chosen: list[str], *, full: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--engine", choices=ENGINES, help="one engine only; by default every one that is there")
-    parser.add_argument("--full", action="store_true", help="also at 1 to 1,000 wallets, and on a journal of a million transfers")
+    parser.add_argument(
+        "--full", action="store_true", help="also at 1 to 1,000 wallets, and on a journal of a million transfers"
+    )
     arguments = parser.parse_args()
     asyncio.run(run([arguments.engine] if arguments.engine else engines(), full=arguments.full))
 

@@ -1,6 +1,6 @@
 """The yardstick: an empty FastAPI route under the settings that the API itself is served with.
 
-    python -m tests.bench.empty PORT
+python -m tests.bench.empty PORT
 """
 
 import sys

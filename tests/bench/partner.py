@@ -48,7 +48,13 @@ class Partner:
         """The command that the API would make of a request."""
         transfer_id = mint("tr", cell)
         body = Acceptance(
-            transfer_id, self.tenant.tenant_id, self.quotes.pop(), self.recipient_id, self.payer_id, transfer_id, b"x" * 32
+            transfer_id,
+            self.tenant.tenant_id,
+            self.quotes.pop(),
+            self.recipient_id,
+            self.payer_id,
+            transfer_id,
+            b"x" * 32,
         )
         return Command(f"{transfer_id}:accept", self.wallet_id, "accept", body)
 

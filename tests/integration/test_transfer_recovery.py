@@ -62,7 +62,9 @@ async def survive(cell: HandCell, breaks: str, command: Command, transfer_id: st
 
 
 def told(transfer: Transfer, event: Event, **facts: Any) -> Command:
-    return Command(f"{transfer.transfer_id}:{event}", transfer.wallet_id, "tell", Told(transfer.transfer_id, event, facts))
+    return Command(
+        f"{transfer.transfer_id}:{event}", transfer.wallet_id, "tell", Told(transfer.transfer_id, event, facts)
+    )
 
 
 @pytest.mark.parametrize("breaks", ["before", "after"])

@@ -94,7 +94,9 @@ async def test_a_recipient_token_of_another_tenant_is_unknown(desk: Desk) -> Non
 async def test_a_payer_the_travel_rule_cannot_name_is_refused_before_anything_is_held(desk: Desk) -> None:
     cells = desk.cells
     async with tenant_transaction(cells.eu.api, cells.tenant.tenant_id) as connection:
-        [bare] = await cells.eu.institution.payers.create(connection, cells.tenant.tenant_id, [PayerNew(name="Ana Bare")])
+        [bare] = await cells.eu.institution.payers.create(
+            connection, cells.tenant.tenant_id, [PayerNew(name="Ana Bare")]
+        )
     answer = await desk.accept(await desk.quote(), payer=bare.id)
     assert code_of(answer) == "travel-rule-incomplete"
     assert answer.body["pointer"] == "/payer_id"

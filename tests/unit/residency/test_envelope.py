@@ -45,9 +45,7 @@ LEAST = select(parties(), demand("EU", "ID", "IDR", 20_000_000_000))
 SENT = seal_and_sign(instructed(), LEAST, 1, WORLD.keys["eu-1"], WORLD.directory, to_cell="id-1", at=NOW)
 
 
-def refused(
-    data: bytes, directory: Directory = WORLD.directory, here: str = "id-1", at: datetime = NOW
-) -> str:
+def refused(data: bytes, directory: Directory = WORLD.directory, here: str = "id-1", at: datetime = NOW) -> str:
     with pytest.raises(EnvelopeRefused) as refusal:
         open_envelope(data, directory, here=here, at=at)
     return refusal.value.reason
@@ -97,9 +95,7 @@ def test_equal_people_give_unequal_bytes_and_their_length_is_hidden() -> None:
     message = instructed()
     sizes, hashes = set(), set()
     for sealed in (LEAST, LEAST, longer):
-        envelope = seal_and_sign(
-            message, sealed, 1, WORLD.keys["eu-1"], WORLD.directory, to_cell="id-1", at=NOW
-        )
+        envelope = seal_and_sign(message, sealed, 1, WORLD.keys["eu-1"], WORLD.directory, to_cell="id-1", at=NOW)
         sizes.add(len(envelope.data))
         hashes.add(frames(envelope.data)[2])
     assert len(sizes) == 1
@@ -201,9 +197,7 @@ def test_a_key_past_its_end_is_refused_whatever_date_the_header_bears() -> None:
 
 def test_a_message_from_the_future_waits_for_the_clock() -> None:
     assert refused(SENT.data, at=NOW - CLOCK_SKEW - timedelta(seconds=1)) == "issued-in-future"
-    assert (
-        open_envelope(SENT.data, WORLD.directory, here="id-1", at=NOW - CLOCK_SKEW).hash == SENT.sha256.hex()
-    )
+    assert open_envelope(SENT.data, WORLD.directory, here="id-1", at=NOW - CLOCK_SKEW).hash == SENT.sha256.hex()
 
 
 def test_rotation_signs_with_the_newer_key_and_still_opens_the_older() -> None:
@@ -214,9 +208,7 @@ def test_rotation_signs_with_the_newer_key_and_still_opens_the_older() -> None:
         *published(newer, not_before=NOW - timedelta(hours=1)),
     )
     directory = Directory(cells={**WORLD.directory.cells, "eu-1": entry})
-    keys = CellKeys(
-        "eu-1", {**older.signing, **newer.signing}, {**older.sealing, **newer.sealing}, older.keks
-    )
+    keys = CellKeys("eu-1", {**older.signing, **newer.signing}, {**older.sealing, **newer.sealing}, older.keks)
     fresh = seal_and_sign(instructed(), LEAST, 2, keys, directory, to_cell="id-1", at=NOW)
     assert fresh.header.kid == kid_for("eu-1", "signing", NOW, 2)
     for data in (SENT.data, fresh.data):
@@ -265,8 +257,6 @@ def test_what_may_not_leave_is_refused_before_it_is_signed() -> None:
     with pytest.raises(CrossingRefused, match="takes no sealed"):
         seal_and_sign(receipt, LEAST, 0, keys, directory, to_cell="id-1", at=NOW)
     with pytest.raises(CrossingRefused, match="does not live"):
-        seal_and_sign(
-            settled(instructed().transfer_id, "00" * 32), None, 1, keys, directory, to_cell="id-1", at=NOW
-        )
+        seal_and_sign(settled(instructed().transfer_id, "00" * 32), None, 1, keys, directory, to_cell="id-1", at=NOW)
     with pytest.raises(NoCorridor):
         seal_and_sign(instructed(), LEAST, 1, keys, directory, to_cell="eu-1", at=NOW)

@@ -58,15 +58,11 @@ def test_keys_never_show(tmp_path: Path) -> None:
         (lambda folder: next(folder.glob("signing-*")).write_bytes(b"no key"), "PEM"),
         (lambda folder: next(folder.glob("sealing-*")).unlink(), "must hold"),
         (
-            lambda folder: next(folder.glob("signing-*")).write_bytes(
-                next(folder.glob("sealing-*")).read_bytes()
-            ),
+            lambda folder: next(folder.glob("signing-*")).write_bytes(next(folder.glob("sealing-*")).read_bytes()),
             "Ed25519",
         ),
         (
-            lambda folder: next(folder.glob("signing-*")).rename(
-                folder / "signing-uk1-signing-20261120-1.pem"
-            ),
+            lambda folder: next(folder.glob("signing-*")).rename(folder / "signing-uk1-signing-20261120-1.pem"),
             "not named",
         ),
     ],

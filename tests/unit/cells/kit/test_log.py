@@ -25,7 +25,12 @@ def test_a_line_names_process_cell_logger_and_time(written: io.StringIO) -> None
     logging.getLogger("kovra.test").warning("%s cannot be exported", "tr_eu1_x")
     found = json.loads(written.getvalue())
     assert found["event"] == "tr_eu1_x cannot be exported"
-    assert (found["process"], found["cell"], found["logger"], found["level"]) == ("test", "eu-1", "kovra.test", "warning")
+    assert (found["process"], found["cell"], found["logger"], found["level"]) == (
+        "test",
+        "eu-1",
+        "kovra.test",
+        "warning",
+    )
     assert found["timestamp"].endswith("Z")
 
 
