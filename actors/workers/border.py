@@ -65,6 +65,8 @@ class Exporter:
         self._aside: set[str] = set()
         # Per peer, which envelope is where in the stream. Forgotten with the process; the stream's age limit sees to the rest.
         self._in_stream: dict[str, deque[tuple[int, int]]] = {}
+        # Which of the bus's connections the streams were made on; None: they are to be made.
+        self._connection: int | None = None
 
     def wake(self) -> None:
         """Something may be due: an admission that owes a receipt, or a transfer that waits for export."""
@@ -79,17 +81,28 @@ class Exporter:
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        spec = self._institution.spec
-        await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
         repeat = asyncio.create_task(self._repeat_overdue(stop))
         try:
             async with listening(self._institution.pool, EXPORT_CHANNEL, self.wake) as connection:
                 while not stop.is_set() and not connection.is_closed():
                     self._wake.clear()
+                    if self._connection != self._bus.reconnects:
+                        await self._begin_again()
                     if not await self._round():
                         await self._wait()
         finally:
             repeat.cancel()
+
+    async def _begin_again(self) -> None:
+        """The broker has been away, and may have come back with an empty disk: its streams are made, and what is not receipted is
+        published again at once. Where nothing was lost, the broker drops the repetitions, or the destination does."""
+        connection, spec = self._bus.reconnects, self._institution.spec
+        await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
+        self._in_stream.clear()
+        async with transaction(self._institution.pool) as database:
+            unreceipted = await overdue(database, timedelta(0))
+        await self._publish(unreceipted, [])
+        self._connection = connection
 
     async def _round(self) -> bool:
         """One look at everything that may be due, in one transaction, and then the broker; whether there was anything."""
@@ -128,10 +141,8 @@ class Exporter:
         sequences = await self._bus.publish_batch(messages)
         known = [one for one, sequence in zip(waiting, sequences, strict=False) if sequence is not None]
         if not any(sequence is not None for sequence in sequences):
-            # A wiped store has lost its streams: they come back here, and what is not receipted is published again.
-            spec = self._institution.spec
-            await self._bus.ensure_streams(spec.entry.compact, peers(spec.directory, spec.name))
-            self._in_stream.clear()
+            # A wiped store has lost its streams.
+            self._connection = None
             raise BusUnavailable("nothing of a batch was taken")
         if known:
             async with transaction(self._institution.pool) as connection:

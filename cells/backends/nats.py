@@ -180,6 +180,11 @@ class Bus:
     def connected(self) -> bool:
         return self._client.is_connected
 
+    @property
+    def reconnects(self) -> int:
+        """How often the broker has been away and come back. Each time it may have lost everything."""
+        return int(self._client.stats["reconnects"])
+
     async def ping(self, timeout_s: float = 1.0) -> float:
         """Round trip to the broker in seconds. Raises BusUnavailable."""
         if not self._client.is_connected:

@@ -83,7 +83,8 @@ async def overdue(connection: Connection, age: timedelta, limit: int = 1_000) ->
     """Envelopes published longer than `age` ago and not receipted: publish them again (a wiped broker has
     lost them).
 
-    `age` must exceed the broker's deduplication window, or it drops the repetition.
+    `age` must exceed the broker's deduplication window, or a broker that has lost nothing drops the repetition; 0 when it
+    may have lost everything.
     """
     rows = await connection.fetch(
         f"""

@@ -112,14 +112,15 @@ async def test_a_wiped_store_is_made_again(network: Network) -> None:
     inbox = await destination.inbox(EU_ID)
     await origin.publish_batch(burst(3))
     await take(inbox, 3)
+    assert origin.reconnects == 0
     network.kill("eu1")
     network.wipe("eu1")
     network.start("eu1")
 
     async def back() -> bool:
-        return origin.connected
+        return origin.connected and origin.reconnects > 0
 
-    await until(back, "the bus reconnects by itself")
+    await until(back, "the bus reconnects by itself, and says so")
     assert await origin.publish_batch(burst(2, first=3), deadline_s=1) == [None, None]
     await origin.ensure_streams("eu1", ["id1"])
     assert await origin.publish_batch(burst(2, first=3)) == [1, 2]
