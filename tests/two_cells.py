@@ -39,9 +39,9 @@ from cells.spec import CellSpec, PrivateSettings
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant, Wallet, mint_tenant
 from cells.transfers import handoff, store
+from cells.transfers.acceptance import Acceptance
 from cells.transfers.deposit import Deposit
 from cells.transfers.machine import Event
-from cells.transfers.origin_leg import Acceptance
 from cells.transfers.recovery import told_by_answer
 from cells.transfers.saga import Saga
 from cells.transfers.transfer import Told, Transfer

@@ -88,7 +88,7 @@ class CustomsEntry:
         at, fields = row["at"], row["crossed_fields"]
         assert isinstance(fields, list | tuple)
         crossing = Crossing(
-            direction=cast(Direction, row["direction"]),
+            direction=cast("Direction", row["direction"]),
             from_cell=str(row["from_cell"]),
             to_cell=str(row["to_cell"]),
             kind=str(row["kind"]),

@@ -13,9 +13,9 @@ from cells.ledger.chain import Chain
 from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
 from cells.ledger.submit import ChainResult
 from cells.rails import store_collections as collections
-from cells.transfers import notices, store
+from cells.transfers import notices
 from cells.transfers.deposit import Deposit
-from cells.transfers.store import Planned
+from cells.transfers.store_postings import Planned, plan_postings
 from residency.ids import number
 
 EFFECT = "collect"
@@ -38,7 +38,7 @@ async def journal(
         Planned(one.deposit.collection_id, one.deposit.tenant_id, EFFECT, 1, [*one.chains[0], *one.chains[1]])
         for one in owed
     ]
-    await store.plan_postings(connection, region, planned)
+    await plan_postings(connection, region, planned)
     return owed
 
 

@@ -6,10 +6,8 @@ that is kept under the key.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
-from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
@@ -26,6 +24,7 @@ from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
 from cells.tenants.tenant import Wallet
 from cells.tenants.tiers import tier
 from cells.transfers import personal, store, watch
+from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import CellEntry, Directory
@@ -46,30 +45,6 @@ class WalletNotOpen(KovraError):
     code = "wallet-not-open"
     status = 409
     title = "The wallet is frozen or closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
-
-    `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory.
-    """
-
-    transfer_id: str
-    tenant_id: str
-    quote_id: str
-    recipient_id: str
-    payer_id: str
-    idempotency_key: str
-    request_sha256: bytes
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    remittance: personal.SealedRemittance | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Acceptance, _fields_of(self)  # see Command
-
-
-_fields_of = attrgetter(*(one.name for one in fields(Acceptance)))
 
 
 @dataclass(frozen=True, slots=True)

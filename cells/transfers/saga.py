@@ -30,12 +30,14 @@ from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
 from cells.transfers import collection_leg, store, wallet_view
+from cells.transfers.acceptance import Acceptance
 from cells.transfers.collection_leg import DepositOwed
 from cells.transfers.machine import Effect, Event
-from cells.transfers.origin_leg import Acceptance, Intent, Origin
+from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
 from cells.transfers.replies import answers_to_keep, ledger_said, reply_to
 from cells.transfers.step import Owed, Step, journal, take
+from cells.transfers.store_postings import close_postings
 from cells.transfers.transfer import (
     PEER_TENANT_PREFIX,
     Books,
@@ -225,7 +227,7 @@ class Saga:
         # Need not be waited for: the ledger has it, and recovery asks for the same ids and hears the same again. Whatever acts upon
         # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
         async with transaction(self._pool, flushed=False) as connection:
-            await store.close_postings(connection, region, closed)
+            await close_postings(connection, region, closed)
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             await collection_leg.close(connection, region, deposits, results[len(owed) :])
             await idempotency.give(connection, region, answers_to_keep(owed, turn.step.now))

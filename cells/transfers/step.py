@@ -14,7 +14,8 @@ from cells.ledger.chain import Chain
 from cells.limits.store import Release, release
 from cells.transfers import notices, store, watch
 from cells.transfers.machine import LEDGER_EFFECTS, Advance, Effect, Event, Impossible, State, decide
-from cells.transfers.store import Planned, Transition
+from cells.transfers.store import Transition
+from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import ExportKind, Told, Transfer
 
 EXPORT_CHANNEL = "kovra_export"
@@ -159,7 +160,7 @@ async def journal(connection: Connection, region: str, owed: Sequence[Owed]) -> 
         for one in owed
     ]
     if planned:
-        await store.plan_postings(connection, region, planned)
+        await plan_postings(connection, region, planned)
 
 
 def _first_of_each(told: Sequence[Told]) -> tuple[list[Told], list[Told]]:

@@ -20,8 +20,8 @@ from cells.kit.command import Command
 from cells.parties.models import Address, BankAccount, Document, PayerNew, RecipientNew
 from cells.tenants.keys import SCOPES, mint_key
 from cells.tenants.tenant import ApiKey, Tenant, mint_tenant
+from cells.transfers.acceptance import Acceptance
 from cells.transfers.deposit import Deposit
-from cells.transfers.origin_leg import Acceptance
 from residency.ids import mint
 from router.cli.provisioning import provision
 from tests.bench.client import request

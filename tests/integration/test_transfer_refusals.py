@@ -11,8 +11,8 @@ from cells.kit.command import Command, StaleEpoch
 from cells.ledger import chart, house
 from cells.ledger.submit import submit_chains
 from cells.parties.models import BankAccount, PayerNew
+from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Effect, Event, State
-from cells.transfers.origin_leg import Acceptance
 from cells.transfers.transfer import Books, TooLateToCancel
 from tests.two_cells import TwoCells, open_two_cells
 

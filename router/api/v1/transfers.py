@@ -21,8 +21,9 @@ from cells.limits.limits import LimitExceeded
 from cells.parties.payers import UnknownPayer
 from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
 from cells.transfers import personal, store
+from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State, public
-from cells.transfers.origin_leg import OPERATION, Acceptance, QuoteMismatch, WalletNotOpen
+from cells.transfers.origin_leg import OPERATION, QuoteMismatch, WalletNotOpen
 from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound, resource
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError

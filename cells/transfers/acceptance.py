@@ -1,0 +1,32 @@
+"""What a partner asked of a wallet: the body of the command `accept`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any
+
+from cells.transfers import personal
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
+
+    `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory.
+    """
+
+    transfer_id: str
+    tenant_id: str
+    quote_id: str
+    recipient_id: str
+    payer_id: str
+    idempotency_key: str
+    request_sha256: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    remittance: personal.SealedRemittance | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Acceptance, _fields_of(self)  # see Command
+
+
+_fields_of = attrgetter(*(one.name for one in fields(Acceptance)))
