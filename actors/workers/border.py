@@ -46,7 +46,9 @@ _FETCH_TIMEOUT_S = 1.0
 _GAP_DELAY_S = 0.2
 
 _EXPORTED = Counter("kovra_border_exported_envelopes", "Envelopes signed and logged on the way out", ["cell"])
-_ADMITTED = Counter("kovra_border_admitted_envelopes", "Envelopes verified and logged on the way in", ["cell", "origin"])
+_ADMITTED = Counter(
+    "kovra_border_admitted_envelopes", "Envelopes verified and logged on the way in", ["cell", "origin"]
+)
 _REFUSED = Counter("kovra_border_refused_envelopes", "Envelopes that the gate turned away", ["cell", "origin"])
 _ASIDE = Gauge("kovra_border_set_aside_transfers", "Transfers that could not be exported", ["cell"])
 _CONNECTED = Gauge("kovra_border_broker_connected", "1 while the cell's broker is reached", ["cell"])
@@ -184,9 +186,7 @@ class Exporter:
 class Admitter:
     """What one origin sends, admitted in order."""
 
-    def __init__(
-        self, institution: Institution, bus: Bus, origin: str, wallets: Wallets, exporter: Exporter
-    ) -> None:
+    def __init__(self, institution: Institution, bus: Bus, origin: str, wallets: Wallets, exporter: Exporter) -> None:
         self.name = f"admitter-{compact(origin)}"
         self._institution = institution
         self._bus = bus
@@ -226,9 +226,7 @@ class Admitter:
         institution = self._institution
         spec = institution.spec
         async with transaction(institution.pool) as connection:
-            decisions = await admit(
-                connection, spec, institution.keys, spec.directory, [one.body for one in envelopes]
-            )
+            decisions = await admit(connection, spec, institution.keys, spec.directory, [one.body for one in envelopes])
             admitted = [one for one in decisions if isinstance(one, Admitted)]
             legs = await institution.destination.admit(connection, admitted)
             answered = await handoff.admit_answers(connection, spec.region, admitted)

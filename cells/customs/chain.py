@@ -100,9 +100,7 @@ class CustomsEntry:
             reason=str(row["reason"]),
             at=at if isinstance(at, datetime) else datetime.fromisoformat(str(at)),
         )
-        return cls(
-            _number(row["position"]), crossing, _bytes(row["previous_hash"]), _bytes(row["entry_hash"])
-        )
+        return cls(_number(row["position"]), crossing, _bytes(row["previous_hash"]), _bytes(row["entry_hash"]))
 
 
 def _number(value: object) -> int:

@@ -39,9 +39,7 @@ class Publication:
     envelope: bytes
 
 
-async def fill_outbox(
-    connection: Connection, spec: CellSpec, rows: Sequence[OutboxRow], at: datetime
-) -> None:
+async def fill_outbox(connection: Connection, spec: CellSpec, rows: Sequence[OutboxRow], at: datetime) -> None:
     await connection.execute(
         """
         insert into customs_outbox (compliance_region, to_cell, sequence, kind, transfer_id, subject,
@@ -121,9 +119,7 @@ async def roll_at(connection: Connection, spec: CellSpec, to_cell: str, sequence
     return value
 
 
-async def close_outbox(
-    connection: Connection, spec: CellSpec, to_cell: str, through: int, receipt: bytes
-) -> int:
+async def close_outbox(connection: Connection, spec: CellSpec, to_cell: str, through: int, receipt: bytes) -> int:
     """Close the corridor's rows up to `through` and delete their envelopes; keep the receipt. The number of
     rows closed.
     """
