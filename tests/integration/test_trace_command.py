@@ -103,7 +103,7 @@ async def test_a_cell_that_does_not_answer_is_named_and_the_rest_is_told(cells: 
 
 @pytest.mark.parametrize(
     ("transfer_id", "code"),
-    [(mint("tr", "eu-1"), "transfer-not-found"), ("tr_eu1_oops", "malformed-id"), (mint("tr", "xx-9"), "unknown-cell")],
+    [("tr_eu1_06gvn33gkhpl79p3v9kuo71k58", "transfer-not-found"), ("tr_eu1_oops", "malformed-id"), ("tr_xx9_06gvn33gkhpl79p3v9kuo71k58", "unknown-cell")],
 )
 async def test_what_nobody_knows_is_an_error_that_says_so(cells: Reconciled, transfer_id: str, code: str) -> None:
     result = await run(transfer_id)
