@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from cells.spec import HOME_VARIABLE
 from residency.errors import KovraError
-from residency.ids import mint
 from router.cli import trace
 from tests.integration.reconciled_cells import Reconciled, open_reconciled
 
@@ -103,7 +102,11 @@ async def test_a_cell_that_does_not_answer_is_named_and_the_rest_is_told(cells: 
 
 @pytest.mark.parametrize(
     ("transfer_id", "code"),
-    [("tr_eu1_06gvn33gkhpl79p3v9kuo71k58", "transfer-not-found"), ("tr_eu1_oops", "malformed-id"), ("tr_xx9_06gvn33gkhpl79p3v9kuo71k58", "unknown-cell")],
+    [
+        ("tr_eu1_06gvn33gkhpl79p3v9kuo71k58", "transfer-not-found"),
+        ("tr_eu1_oops", "malformed-id"),
+        ("tr_xx9_06gvn33gkhpl79p3v9kuo71k58", "unknown-cell"),
+    ],
 )
 async def test_what_nobody_knows_is_an_error_that_says_so(cells: Reconciled, transfer_id: str, code: str) -> None:
     result = await run(transfer_id)
