@@ -94,4 +94,6 @@ def parse(text: str, *kinds: str) -> Identifier:
 def number(text: str) -> int:
     """The u128 form of an id. Raises MalformedId."""
     match = _PATTERN.fullmatch(text)
-    return int(match["uuid"], 32) >> _PADDING_BITS if match else parse(text).number
+    if match is None or match["kind"] not in KINDS:
+        return parse(text).number
+    return int(match["uuid"], 32) >> _PADDING_BITS

@@ -84,6 +84,20 @@ def mirrored(cells: Sequence[CellFacts]) -> tuple[list[Finding], dict[str, int],
     return findings, in_flight, missing
 
 
+def skewed(cells: Sequence[CellFacts]) -> bool:
+    """Whether two positions differ by exactly what each cell's own payments say, with none of them on its way: a payment that ran
+    from end to end between the two snapshots looks so, and is gone at the next look; one that was lost stays."""
+    by_cell = {one.cell: one for one in cells}
+    owed: dict[tuple[str, str, str], list[int]] = {}
+    for one in (position for facts in cells for position in positions(facts) if position.peer in by_cell):
+        sums = owed.setdefault((min(one.cell, one.peer), max(one.cell, one.peer), one.currency), [0, 0])
+        sums[0] += one.by_books
+        sums[1] += one.by_payments
+    return any(
+        books and books == payments and not _travelling(by_cell, *pair) for pair, (books, payments) in owed.items()
+    )
+
+
 def _travelling(cells: Mapping[str, CellFacts], left: str, right: str, currency: str) -> bool:
     """Whether a payment between the two is on its way, by either journal."""
     return any(
