@@ -1,10 +1,11 @@
-"""The scheme simulator's console: make money arrive, ask what was paid, read the statement. Sandbox only.
+"""The scheme simulator's console: one method per command of the sandbox. Sandbox only.
 
 A real scheme has no such door; its statements come as messages. Nothing on the path of a payment uses this.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,10 +30,20 @@ class ConsoleRefused(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """How often the scheme was asked for a payment, and how often it paid it."""
+    """How often the scheme was asked for a payment, how often it paid it, and what came back of it (accepted returns, minor units)."""
 
     asked: int
     paid: int
+    returned_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeState:
+    """`now` at the scheme; `hours`: open or closed until further notice, or `own`, the scheme's."""
+
+    now: datetime
+    hours: str
+    open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +116,104 @@ class SchemeConsole:
         return await self._ask("GET", f"/collections/{scheme_reference}")
 
     async def payments(self, end_to_end_id: str) -> Payments:
-        found = await self._ask("GET", f"/payments/{end_to_end_id}")
-        return Payments(int(found["asked"]), int(found["paid"]))
+        found = await self.payment(end_to_end_id)
+        return Payments(int(found["asked"]), int(found["paid"]), int(found["returned_minor"]))
+
+    async def payment(self, end_to_end_id: str) -> Mapping[str, Any]:
+        """All that the scheme knows of a payment: `payments`, each with its `fate`, `returns` and `recalls`, below the sums."""
+        return await self._ask("GET", f"/payments/{end_to_end_id}")
+
+    async def settle(self, end_to_end_id: str) -> None:
+        """A payment that was not paid yet, or was lost, is paid after all; the scheme says so by itself. Raises ConsoleRefused."""
+        await self._ask("POST", "/simulate/decisions", {"end_to_end_id": end_to_end_id, "settled": True})
+
+    async def reject(self, end_to_end_id: str, reason: str = "AC04") -> None:
+        """A payment that was not paid is refused; the scheme says so by itself. Raises ConsoleRefused."""
+        asked = {"end_to_end_id": end_to_end_id, "settled": False, "reason": reason}
+        await self._ask("POST", "/simulate/decisions", asked)
+
+    async def give_back(
+        self,
+        end_to_end_id: str,
+        amount_minor: int | None = None,
+        reason: str = "AC04",
+        *,
+        return_id: str | None = None,
+        deliveries: int = 1,
+        unchecked: bool = False,
+    ) -> str:
+        """The payee's bank returns a payment of ours, all that is left of it by default; the scheme reference of the return.
+
+        The same `return_id` again changes nothing. `unchecked`: also what was never paid. Raises ConsoleRefused.
+        """
+        asked: dict[str, Any] = {
+            "end_to_end_id": end_to_end_id,
+            "amount_minor": amount_minor,
+            "reason": reason,
+            "deliveries": deliveries,
+            "unchecked": unchecked,
+            "return_id": return_id,
+        }
+        return str((await self._ask("POST", "/simulate/returns", asked))["scheme_reference"])
+
+    async def returned(self, return_id: str) -> Mapping[str, Any]:
+        """What became of a return: as `collection` says it. Raises ConsoleRefused."""
+        return await self._ask("GET", f"/returns/{return_id}")
+
+    async def recall(self, scheme_reference: str, reason: str = "DUPL") -> str:
+        """The payer's bank wants a credit back that we accepted; the id of the recall. Raises ConsoleRefused."""
+        asked = {"scheme_reference": scheme_reference, "reason": reason}
+        return str((await self._ask("POST", "/simulate/recalls", asked))["scheme_reference"])
+
+    async def duplicate(self, scheme_reference: str, times: int = 1) -> None:
+        """Send a credit or a return again, as it was. Raises ConsoleRefused."""
+        await self._ask("POST", "/simulate/duplicates", {"scheme_reference": scheme_reference, "times": times})
+
+    async def set_hours(self, *, open_now: bool | None) -> SchemeState:
+        """Open or close the scheme until further notice; None: by its own hours."""
+        return _state(await self._ask("POST", "/simulate/hours", {"open": open_now}))
+
+    async def advance(self, by: timedelta) -> SchemeState:
+        """Let time go by, at all schemes of the region."""
+        return _state(await self._ask("POST", "/simulate/time", {"advance_s": by.total_seconds()}))
+
+    async def state(self) -> SchemeState:
+        return _state(await self._ask("GET", "/state"))
 
     async def statement(self) -> Statement:
         found = await self._ask("GET", "/statement")
         return Statement(found["rail"], found["currency"], int(found["in_minor"]), int(found["out_minor"]))
 
+    async def day_statement(self, day: date | None = None) -> bytes:
+        """The camt.053 of a day of the scheme's time, today's by default."""
+        status, body = await self._send("GET", "/camt.053" + (f"?day={day.isoformat()}" if day else ""), b"")
+        if status >= 400:
+            raise ConsoleRefused("The scheme gave no statement of that day.")
+        return body
+
     async def _ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        assert self._client is not None, "use it as an async context manager"
-        body = b"" if content is None else orjson.dumps(content)
-        headers = sign(self._connection.secret, body, utc_now())
+        status, body = await self._send(method, path, b"" if content is None else orjson.dumps(content))
         try:
-            async with self._client.request(method, self._connection.url + path, data=body, headers=headers) as answer:
-                found = orjson.loads(await answer.read())
-        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
+            found = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
             raise RailUnavailable("The sandbox scheme does not answer.") from error
-        if answer.status >= 400:
+        if status >= 400:
             raise ConsoleRefused(str(found.get("detail", "")))
         assert isinstance(found, dict)
         return found
+
+    async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        assert self._client is not None, "use it as an async context manager"
+        headers = sign(self._connection.secret, body, utc_now())
+        try:
+            async with self._client.request(method, self._connection.url + path, data=body, headers=headers) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RailUnavailable("The sandbox scheme does not answer.") from error
+
+
+def _state(found: Mapping[str, Any]) -> SchemeState:
+    return SchemeState(datetime.fromisoformat(found["now"]), found["hours"], found["open"])
 
 
 def wallet_account(form: str, account_number: str) -> Account:

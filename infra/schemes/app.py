@@ -2,8 +2,19 @@
 
 POST /{rail}/pacs.008                  payments in, a pacs.002 out (or silence, when the script says so)
 POST /{rail}/pacs.028                  inquiries in, a pacs.002 out
-POST /{rail}/simulate/collections      make money arrive (JSON, see credits.SimulatedCredit)
-GET  /{rail}/collections/{reference}   what became of it
+POST /{rail}/pacs.004                  what the participant gives back, a pacs.002 out
+POST /{rail}/camt.056                  recalls in; their answers come by messages of their own
+GET  /{rail}/camt.053                  the statement of a day, ?day=2026-11-21, of today without one
+What the commands of the sandbox use, in JSON (see simulate.py):
+POST /{rail}/simulate/collections      make money arrive
+POST /{rail}/simulate/returns          have a payment returned
+POST /{rail}/simulate/recalls          have a credit recalled
+POST /{rail}/simulate/decisions        settle or reject what is not decided, or was lost
+POST /{rail}/simulate/duplicates       send a credit or a return again
+POST /{rail}/simulate/hours            open, close, or keep the scheme's own hours
+POST /{rail}/simulate/time             let time go by
+GET  /{rail}/state                     the time there, and whether it is open
+GET  /{rail}/collections/{reference}   what became of a credit; of a return under /returns/
 GET  /{rail}/payments/{end_to_end_id}  how many times it was asked, and how many times paid
 GET  /{rail}/statement                 money in, money out
 GET  /healthz
@@ -12,22 +23,28 @@ GET  /healthz
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.schemes.bank import SchemeBank
+from infra.schemes.clock import SchemeClock
 from infra.schemes.config import SchemeConfig
-from infra.schemes.credits import Courier, SimulatedCredit
+from infra.schemes.courier import Courier
 from infra.schemes.messages import Status, Unreadable, group_refusal, read_payment, read_request, report
+from infra.schemes.messages_returns import read_recalls, read_returns
+from infra.schemes.problems import problem
+from infra.schemes.returns import SchemeReturns
 from infra.schemes.rules import SCHEMES
 from infra.schemes.signing import is_signed, signed_headers
-from infra.schemes.store import Credit, SchemeStore
+from infra.schemes.simulate import NotThat, Simulation
+from infra.schemes.statements import statement
+from infra.schemes.store import Plan, SchemeStore
+from infra.schemes.store_notices import NoticeStore
 
 _BODY_BYTES_MAX = 2_000_000
 _SILENCE_S = 60.0
@@ -38,19 +55,30 @@ Handler = Callable[[str, Request, bytes], Awaitable[Response]]
 def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
     """The server for the rails of `config`; what happened is kept in `count_file`."""
     schemes = _Schemes(cell, config, count_file)
-    guarded = schemes.guarded
-    return Starlette(
-        routes=[
-            Route("/healthz", schemes.healthz),
-            Route("/{rail}/pacs.008", guarded(schemes.pay), methods=["POST"]),
-            Route("/{rail}/pacs.028", guarded(schemes.inquire), methods=["POST"]),
-            Route("/{rail}/simulate/collections", guarded(schemes.simulate), methods=["POST"]),
-            Route("/{rail}/collections/{reference}", guarded(schemes.credit)),
-            Route("/{rail}/payments/{end_to_end_id}", guarded(schemes.payment)),
-            Route("/{rail}/statement", guarded(schemes.statement)),
-        ],
-        lifespan=schemes.lifespan,
-    )
+    asked = schemes.simulation
+    doors: dict[str, tuple[str, Handler]] = {
+        "/pacs.008": ("POST", schemes.pay),
+        "/pacs.028": ("POST", schemes.inquire),
+        "/pacs.004": ("POST", schemes.take_back),
+        "/camt.056": ("POST", schemes.recall),
+        "/camt.053": ("GET", schemes.statement),
+        "/simulate/collections": ("POST", asked.collect),
+        "/simulate/returns": ("POST", asked.give_back),
+        "/simulate/recalls": ("POST", asked.recall),
+        "/simulate/decisions": ("POST", asked.decide),
+        "/simulate/duplicates": ("POST", asked.duplicate),
+        "/simulate/hours": ("POST", asked.set_hours),
+        "/simulate/time": ("POST", asked.advance),
+        "/state": ("GET", asked.state),
+        "/collections/{reference}": ("GET", asked.sent),
+        "/returns/{reference}": ("GET", asked.sent),
+        "/payments/{end_to_end_id}": ("GET", asked.payments),
+        "/statement": ("GET", asked.totals),
+    }
+    routes = [
+        Route("/{rail}" + path, schemes.guarded(handler), methods=[method]) for path, (method, handler) in doors.items()
+    ]
+    return Starlette(routes=[Route("/healthz", schemes.healthz), *routes], lifespan=schemes.lifespan)
 
 
 class _Schemes:
@@ -59,31 +87,50 @@ class _Schemes:
         self._gateway = config.cell.api
         self._secrets = {rail: settings.secret.encode() for rail, settings in config.rails.items()}
         self._store = SchemeStore(count_file)
-        self._bank = SchemeBank(self._store)
+        self._notices = NoticeStore(self._store, self._secrets)
+        self._clock = SchemeClock(self._store)
+        self._bank = SchemeBank(self._store, self._notices, self._clock)
+        self._returns = SchemeReturns(self._store, self._notices, self._clock)
         self._courier: Courier | None = None
+        self.simulation = Simulation(
+            self._store, self._notices, self._clock, self._bank, self._returns, self._open_courier
+        )
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        self._courier = Courier(self._store, self._gateway, self._secrets)
-        self._courier.resume()
+        self._courier = Courier(
+            self._store, self._notices, self._clock, self._gateway, self._secrets, self._cell, self._carry_out
+        )
         try:
             yield
         finally:
             await self._courier.close()
             self._store.close()
 
+    def _open_courier(self) -> Courier:
+        assert self._courier is not None, "requests are served within the lifespan"
+        return self._courier
+
+    def _carry_out(self, plan: Plan) -> None:
+        (self._returns if plan.what == "return" else self._bank).carry_out(plan)
+
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def checked(request: Request) -> Response:
             rail = request.path_params["rail"]
             secret = self._secrets.get(rail)
             if secret is None:
-                return _problem(404, "No such rail here", f"Use one of {', '.join(self._secrets)}.")
+                return problem(404, "No such rail here", f"Use one of {', '.join(self._secrets)}.")
             body = await request.body()
             if len(body) > _BODY_BYTES_MAX:
-                return _problem(413, "Too large", f"At most {_BODY_BYTES_MAX} bytes.")
+                return problem(413, "Too large", f"At most {_BODY_BYTES_MAX} bytes.")
             if not is_signed(secret, request.headers, body):
-                return _problem(401, "Not signed", "Sign the body with the connection's secret.")
-            return await handler(rail, request, body)
+                return problem(401, "Not signed", "Sign the body with the connection's secret.")
+            try:
+                return await handler(rail, request, body)
+            except Unreadable as error:
+                return problem(400, "Unreadable", f"This is not the message that is expected here: {error}.")
+            except NotThat as error:
+                return problem(422, "Not understood", f"Look at: {error}.")
 
         return checked
 
@@ -91,22 +138,41 @@ class _Schemes:
         return JSONResponse({"cell": self._cell, "rails": list(self._secrets), "status": "ok"})
 
     async def pay(self, rail: str, request: Request, body: bytes) -> Response:
-        try:
-            message_id, count, orders = read_payment(body)
-        except Unreadable as error:
-            return _problem(400, "Unreadable", f"This is no pacs.008.001.08: {error}.")
+        message_id, count, orders = read_payment(body)
         if count != str(len(orders)) or not 0 < len(orders) <= SCHEMES[rail].transactions_max:
             return self._signed(rail, group_refusal(message_id, "FF01"))
         return await self._answer(rail, request, self._bank.pay(rail, orders))
 
     async def inquire(self, rail: str, request: Request, body: bytes) -> Response:
+        return await self._answer(rail, request, self._bank.inquire(rail, read_request(body)))
+
+    async def take_back(self, rail: str, _: Request, body: bytes) -> Response:
+        message_id, count, returns = read_returns(body)
+        if count != str(len(returns)) or not returns:
+            return self._signed(rail, group_refusal(message_id, "FF01", "pacs.004"))
+        return self._signed(rail, report(self._returns.take(rail, returns)))
+
+    async def recall(self, rail: str, _: Request, body: bytes) -> Response:
+        recalls = read_recalls(body)
+        if not recalls or not all(one.recall_id for one in recalls):
+            return problem(422, "Not a recall", "Each transaction needs a CxlId.")
+        self._returns.recall(rail, recalls)
+        self._open_courier().wake()
+        return Response(status_code=202, headers=signed_headers(self._secrets[rail], b""))
+
+    async def statement(self, rail: str, request: Request, _: bytes) -> Response:
+        day = request.query_params.get("day", self._clock.today)
         try:
-            asked = read_request(body)
-        except Unreadable as error:
-            return _problem(400, "Unreadable", f"This is no pacs.028.001.03: {error}.")
-        return await self._answer(rail, request, self._bank.inquire(rail, asked))
+            date.fromisoformat(day)
+        except ValueError:
+            return problem(422, "Not a day", "Write it as in 2026-11-21.")
+        coming, going = self._store.totals(rail, day)
+        entries = self._store.entries(rail, day)
+        return self._signed(rail, statement(self._cell, SCHEMES[rail].currency, day, coming - going, entries))
 
     async def _answer(self, rail: str, request: Request, statuses: list[Status]) -> Response:
+        if self._notices.added:
+            self._open_courier().wake()
         if statuses:
             return self._signed(rail, report(statuses))
         # Silence: until whoever asked gives up, and not for ever.
@@ -114,70 +180,8 @@ class _Schemes:
         while waited_s < _SILENCE_S and not await request.is_disconnected():
             await asyncio.sleep(_SILENCE_STEP_S)
             waited_s += _SILENCE_STEP_S
-        return _problem(504, "Silence", "The scheme gave no answer.")
-
-    async def simulate(self, rail: str, _: Request, body: bytes) -> Response:
-        assert self._courier is not None, "requests are served within the lifespan"
-        try:
-            asked = SimulatedCredit.model_validate_json(body)
-        except ValidationError as error:
-            where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
-            return _problem(422, "Not a collection", f"Look at: {where or 'the body'}.")
-        if SCHEMES[rail].currency != asked.currency:
-            return _problem(422, "Another currency", f"{rail} moves {SCHEMES[rail].currency}.")
-        return JSONResponse(_credit(self._courier.take(rail, asked)), 202)
-
-    async def credit(self, rail: str, request: Request, _: bytes) -> Response:
-        found = self._store.credit(rail, request.path_params["reference"])
-        if found is None:
-            return _problem(404, "No such collection", "The scheme sent none under that reference.")
-        return JSONResponse(_credit(found))
-
-    async def payment(self, rail: str, request: Request, _: bytes) -> Response:
-        end_to_end_id = request.path_params["end_to_end_id"]
-        found = self._store.payments_of(rail, end_to_end_id)
-        return JSONResponse(
-            {
-                "end_to_end_id": end_to_end_id,
-                "asked": sum(one.asked for one in found),
-                "paid": sum(one.paid for one in found),
-                "payments": [
-                    {key: value for key, value in asdict(one).items() if key != "fingerprint"} for one in found
-                ],
-            }
-        )
-
-    async def statement(self, rail: str, _request: Request, _body: bytes) -> Response:
-        coming, going = self._store.statement(rail)
-        return JSONResponse(
-            {
-                "rail": rail,
-                "currency": SCHEMES[rail].currency,
-                "in_minor": coming,
-                "out_minor": going,
-                "balance_minor": coming - going,
-            }
-        )
+        return problem(504, "Silence", "The scheme gave no answer.")
 
     def _signed(self, rail: str, body: bytes) -> Response:
         headers = signed_headers(self._secrets[rail], body)
         return Response(body, media_type="application/xml", headers=headers)
-
-
-def _credit(one: Credit) -> dict[str, object]:
-    """What is told of a credit: all but its body."""
-    return {
-        "scheme_reference": one.reference,
-        "rail": one.rail,
-        "status": one.status,
-        "reason": one.reason,
-        "amount_minor": one.amount_minor,
-        "currency": one.currency,
-        "deliveries": one.deliveries,
-        "deliveries_wanted": one.deliveries_wanted,
-    }
-
-
-def _problem(status: int, title: str, detail: str) -> Response:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")

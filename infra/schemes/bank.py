@@ -3,66 +3,170 @@ checks, pays once, remembers, answers as the script says.
 """
 
 import hashlib
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
-from infra.schemes.magic import Script, script_for
-from infra.schemes.messages import Order, Status, minor_units, now_text
+from infra.schemes.clock import SchemeClock
+from infra.schemes.magic import ORDINARY, Script, script_for
+from infra.schemes.messages import Order, Status, minor_units, now_text, report
 from infra.schemes.rules import SCHEMES, SchemeRules
-from infra.schemes.store import Payment, SchemeStore
+from infra.schemes.store import Entry, Fate, Payment, Plan, SchemeStore
+from infra.schemes.store_notices import REPORT, Notice, NoticeStore
 
 _PENDING = "PDNG"
+_ACCEPTED = "ACSP"
 _REJECTED = "RJCT"
 _NEVER_RECEIVED = "AG09"
+_TOO_LATE = "TM01"
 _ID_LENGTH_MAX = 35
+
+
+class Undecidable(Exception):
+    """The scheme cannot say that of the payment; the text says why."""
 
 
 class SchemeBank:
     """The books of one region's schemes."""
 
-    def __init__(self, store: SchemeStore) -> None:
+    def __init__(self, store: SchemeStore, notices: NoticeStore, clock: SchemeClock) -> None:
         self._store = store
+        self._notices = notices
+        self._clock = clock
 
     def pay(self, rail: str, orders: Sequence[Order]) -> list[Status]:
         """The answers to give now: none for a payment that times out, two for one that is answered twice."""
         answers: list[Status] = []
+        afterwards: list[Status] = []
+        rules = SCHEMES[rail]
         with self._store.transaction():
             for order in orders:
-                answers += self._pay_one(rail, SCHEMES[rail], order)
+                now, later = self._pay_one(rail, rules, order)
+                answers += now
+                afterwards += later
+            self._tell(rail, afterwards)
         return answers
 
     def inquire(self, rail: str, asked: Sequence[tuple[str, str]]) -> list[Status]:
         with self._store.transaction():
             return [self._inquire_one(rail, end_to_end_id, tx_id) for end_to_end_id, tx_id in asked]
 
-    def _pay_one(self, rail: str, rules: SchemeRules, order: Order) -> list[Status]:
+    def decide(self, rail: str, end_to_end_id: str, refusal: str | None) -> Payment:
+        """A payment that was not paid is paid after all, or refused for a reason; the participant is told by a pacs.002 of its own.
+
+        Raises Undecidable.
+        """
+        found = self._store.payments_of(rail, end_to_end_id)
+        if not found:
+            raise Undecidable("The scheme was never asked for that payment.")
+        if found[0].paid:
+            raise Undecidable("It is paid; what is paid can only be returned.")
+        with self._store.transaction():
+            return self._decide(found[0], "rejected" if refusal else "settled", refusal or "")
+
+    def carry_out(self, plan: Plan) -> None:
+        """What was planned for a payment: within the caller's transaction."""
+        known = self._store.payment(plan.rail, plan.tx_id)
+        assert known is not None, "plans are made for payments on record"
+        if known.fate == "open" and plan.what != "return":
+            self._decide(known, plan.what, plan.reason)
+
+    def _pay_one(self, rail: str, rules: SchemeRules, order: Order) -> tuple[list[Status], list[Status]]:
+        """(the answers now, what is told afterwards)."""
         if not order.tx_id or not order.end_to_end_id or len(order.tx_id) > _ID_LENGTH_MAX:
-            return [_rejected(order.end_to_end_id, order.tx_id, "CH16")]
+            return [_rejected(order.end_to_end_id, order.tx_id, "CH16")], []
         known = self._store.payment(rail, order.tx_id)
         if known is not None:
             self._store.count_asked(rail, order.tx_id)
             if known.fingerprint != _fingerprint(order):
-                return [_rejected(order.end_to_end_id, order.tx_id, "AM05")]
-            return [_truth(rules, known)]
+                return [_rejected(order.end_to_end_id, order.tx_id, "AM05")], []
+            return [_truth(rules, known)], []
         amount_minor = minor_units(order.amount)
         objection = _objection(rules, order, amount_minor)
+        if objection is None and not self._clock.is_open(rail, rules):
+            objection = _TOO_LATE
         if objection is not None or amount_minor is None:
-            script = Script("", 0, "rejected", objection or "AM12")
+            script = Script("", 0, "", "rejected", objection or "AM12")
         else:
-            script = script_for(order.creditor_name, amount_minor, rules.unit_minor)
-        payment = _payment(rail, order, amount_minor or 0, script)
+            script = script_for(order.creditor_name, amount_minor, rules)
+        payment = _payment(rail, rules, order, amount_minor or 0, script)
         self._store.add_payment(payment)
-        if script.pending_inquiries:
-            return [Status(order.end_to_end_id, order.tx_id, _PENDING)]
-        return [_truth(rules, payment)] * script.answers
+        if payment.paid:
+            self._book(payment)
+        self._plan(payment, script, rules)
+        truth = _truth(rules, payment)
+        if script.pending_inquiries or script.settles_after_days:
+            return [replace(truth, code=payment.pending_code, reason="", at="")] * script.answers, []
+        if rules.settles_later and payment.paid and script.answers:
+            return [replace(truth, code=_ACCEPTED)] * script.answers, [truth] * script.answers
+        return [truth] * script.answers, [truth] * (script.answers - 1)
 
     def _inquire_one(self, rail: str, end_to_end_id: str, tx_id: str) -> Status:
         known = self._store.payment(rail, tx_id)
         if known is None or known.end_to_end_id != end_to_end_id:
             return _rejected(end_to_end_id, tx_id, _NEVER_RECEIVED)
         self._store.count_inquiry(rail, tx_id)
+        truth = _truth(SCHEMES[rail], known)
         if known.inquiries < known.pending_inquiries:
-            return Status(end_to_end_id, tx_id, _PENDING)
-        return _truth(SCHEMES[rail], known)
+            if known.late and known.inquiries == 0:
+                self._tell(rail, [truth])
+            return Status(end_to_end_id, tx_id, known.pending_code)
+        return truth
+
+    def _decide(self, known: Payment, fate: Fate, reason: str) -> Payment:
+        decided = replace(known, fate=fate, reason=reason, paid=1 if fate == "settled" else 0, at=now_text())
+        self._store.decide(decided)
+        if decided.paid:
+            self._book(decided)
+        self._tell(known.rail, [_truth(SCHEMES[known.rail], decided)])
+        return decided
+
+    def _plan(self, payment: Payment, script: Script, rules: SchemeRules) -> None:
+        if script.settles_after_days:
+            due = self._clock.now() + timedelta(days=script.settles_after_days)
+            self._store.add_plan(Plan(payment.rail, due.isoformat(), "settled", payment.tx_id, 0, ""))
+        if script.returns_after_days:
+            due = self._clock.now() + timedelta(days=script.returns_after_days)
+            amount_minor = payment.amount_minor
+            if script.returns_half:
+                amount_minor = max(amount_minor // 2 // rules.unit_minor, 1) * rules.unit_minor
+            plan = Plan(payment.rail, due.isoformat(), "return", payment.tx_id, amount_minor, script.reason)
+            self._store.add_plan(plan)
+
+    def _book(self, payment: Payment) -> None:
+        self._store.book(
+            Entry(
+                rail=payment.rail,
+                day=self._clock.today,
+                direction="DBIT",
+                kind="payment",
+                currency=payment.currency,
+                amount_minor=payment.amount_minor,
+                reference=payment.tx_id,
+                end_to_end_id=payment.end_to_end_id,
+                at=payment.at,
+            )
+        )
+
+    def _tell(self, rail: str, statuses: Sequence[Status]) -> None:
+        """Send a pacs.002 that nobody asked for."""
+        if not statuses:
+            return
+        first = statuses[0]
+        self._notices.add(
+            Notice(
+                rail=rail,
+                reference="ST" + uuid.uuid4().hex,
+                kind=REPORT,
+                end_to_end_id=first.end_to_end_id,
+                tx_id=first.tx_id,
+                currency=SCHEMES[rail].currency,
+                amount_minor=0,
+                why=first.reason,
+                body=report(statuses),
+            )
+        )
 
 
 def _objection(rules: SchemeRules, order: Order, amount_minor: int | None) -> str | None:
@@ -71,6 +175,8 @@ def _objection(rules: SchemeRules, order: Order, amount_minor: int | None) -> st
         return "AM03"
     if amount_minor is None or amount_minor % rules.unit_minor:
         return "AM12"
+    if amount_minor <= rules.above_minor:
+        return "AM06"
     if rules.ceiling_minor is not None and amount_minor > rules.ceiling_minor:
         return "AM02"
     if not order.creditor_account:
@@ -81,7 +187,8 @@ def _objection(rules: SchemeRules, order: Order, amount_minor: int | None) -> st
     return None
 
 
-def _payment(rail: str, order: Order, amount_minor: int, script: Script) -> Payment:
+def _payment(rail: str, rules: SchemeRules, order: Order, amount_minor: int, script: Script) -> Payment:
+    accepted = bool(script.settles_after_days) or (rules.settles_later and script == ORDINARY)
     return Payment(
         rail=rail,
         tx_id=order.tx_id,
@@ -93,7 +200,11 @@ def _payment(rail: str, order: Order, amount_minor: int, script: Script) -> Paym
         paid=1 if script.fate == "settled" else 0,
         inquiries=0,
         pending_inquiries=script.pending_inquiries,
+        pending_code=_ACCEPTED if accepted else _PENDING,
+        late=int(script.late),
+        recall=script.recall,
         fate=script.fate,
+        # What a paid one's script says belongs to its return or its recall.
         reason=script.reason,
         at=now_text(),
     )
@@ -105,6 +216,8 @@ def _truth(rules: SchemeRules, known: Payment) -> Status:
             return Status(known.end_to_end_id, known.tx_id, rules.positive, at=known.at)
         case "rejected":
             return Status(known.end_to_end_id, known.tx_id, _REJECTED, known.reason, known.at)
+        case "open":
+            return Status(known.end_to_end_id, known.tx_id, known.pending_code)
         case _:
             return _rejected(known.end_to_end_id, known.tx_id, _NEVER_RECEIVED)
 

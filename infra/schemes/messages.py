@@ -46,21 +46,21 @@ class Status:
 
 def read_payment(body: bytes) -> tuple[str, str, list[Order]]:
     """(message id, stated count, orders). Raises Unreadable."""
-    root = _parse(body, PAYMENT)
+    root = parse(body, PAYMENT)
     orders = [_order(one) for one in root.iterfind(".//{*}CdtTrfTxInf")]
-    return _text(root, "GrpHdr/MsgId", anywhere=True), _text(root, "GrpHdr/NbOfTxs", anywhere=True), orders
+    return text(root, "GrpHdr/MsgId", anywhere=True), text(root, "GrpHdr/NbOfTxs", anywhere=True), orders
 
 
 def _order(found: etree._Element) -> Order:
-    account = _text(found, "CdtrAcct/Id/IBAN") or _text(found, "CdtrAcct/Id/Othr/Id")
+    account = text(found, "CdtrAcct/Id/IBAN") or text(found, "CdtrAcct/Id/Othr/Id")
     amount = found.find("{*}IntrBkSttlmAmt")
     texts = tuple(one.text or "" for path in ("Cdtr/Nm", "Dbtr/Nm", "RmtInf/Ustrd") for one in _all(found, path))
     return Order(
-        _text(found, "PmtId/EndToEndId"),
-        _text(found, "PmtId/TxId"),
+        text(found, "PmtId/EndToEndId"),
+        text(found, "PmtId/TxId"),
         "" if amount is None else amount.text or "",
         "" if amount is None else amount.get("Ccy", ""),
-        _text(found, "Cdtr/Nm"),
+        text(found, "Cdtr/Nm"),
         account,
         texts,
     )
@@ -77,17 +77,22 @@ def minor_units(amount: str) -> int | None:
     return int(value)
 
 
+def written_amount(amount_minor: int) -> str:
+    """As it stands in a message: all currencies here have two decimals."""
+    return f"{amount_minor // 100}.{amount_minor % 100:02d}"
+
+
 def read_request(body: bytes) -> list[tuple[str, str]]:
     """(end-to-end id, transaction id) of each payment a pacs.028 asks after. Raises Unreadable."""
-    root = _parse(body, REQUEST)
-    return [(_text(one, "OrgnlEndToEndId"), _text(one, "OrgnlTxId")) for one in root.iterfind(".//{*}TxInf")]
+    root = parse(body, REQUEST)
+    return [(text(one, "OrgnlEndToEndId"), text(one, "OrgnlTxId")) for one in root.iterfind(".//{*}TxInf")]
 
 
 def read_report(body: bytes) -> dict[str, tuple[str, str]]:
     """Transaction id → (status, reason) of a pacs.002. Raises Unreadable."""
-    root = _parse(body, REPORT)
+    root = parse(body, REPORT)
     return {
-        _text(one, "OrgnlTxId"): (_text(one, "TxSts"), _text(one, "StsRsnInf/Rsn/Cd"))
+        text(one, "OrgnlTxId"): (text(one, "TxSts"), text(one, "StsRsnInf/Rsn/Cd"))
         for one in root.iterfind(".//{*}TxInfAndSts")
     }
 
@@ -110,13 +115,13 @@ def report(statuses: Sequence[Status]) -> bytes:
     return as_bytes(root)
 
 
-def group_refusal(message_id: str, reason: str) -> bytes:
+def group_refusal(message_id: str, reason: str, message_name: str = "pacs.008") -> bytes:
     """A pacs.002 that refuses a whole message."""
     root, content = document(REPORT, "FIToFIPmtStsRpt")
     header(content)
     group = add(content, "OrgnlGrpInfAndSts")
     add(group, "OrgnlMsgId", message_id or "NOTPROVIDED")
-    add(group, "OrgnlMsgNmId", "pacs.008")
+    add(group, "OrgnlMsgNmId", message_name)
     add(group, "GrpSts", "RJCT")
     add(add(add(group, "StsRsnInf"), "Rsn"), "Cd", reason)
     return as_bytes(root)
@@ -140,9 +145,9 @@ def document(namespace: str, name: str) -> tuple[etree._Element, etree._Element]
     return root, etree.SubElement(root, etree.QName(namespace, name))
 
 
-def add(parent: etree._Element, name: str, text: str | None = None) -> etree._Element:
+def add(parent: etree._Element, name: str, content: str | None = None) -> etree._Element:
     child = etree.SubElement(parent, etree.QName(etree.QName(parent).namespace, name))
-    child.text = text
+    child.text = content
     return child
 
 
@@ -150,7 +155,8 @@ def as_bytes(root: etree._Element) -> bytes:
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
-def _parse(body: bytes, namespace: str) -> etree._Element:
+def parse(body: bytes, namespace: str) -> etree._Element:
+    """The root of the named message. Raises Unreadable."""
     try:
         root = etree.fromstring(body, _PARSER)
     except etree.XMLSyntaxError as error:
@@ -164,7 +170,8 @@ def _all(parent: etree._Element, path: str) -> list[etree._Element]:
     return list(parent.findall("/".join("{*}" + step for step in path.split("/"))))
 
 
-def _text(parent: etree._Element, path: str, *, anywhere: bool = False) -> str:
+def text(parent: etree._Element, path: str, *, anywhere: bool = False) -> str:
+    """The text at a path of element names below `parent`, "" where there is none."""
     steps = "/".join("{*}" + step for step in path.split("/"))
     found = parent.find((".//" if anywhere else "") + steps)
     return "" if found is None else found.text or ""

@@ -2,26 +2,65 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """When a scheme takes payments: Monday to Friday, between these times of its own zone."""
+
+    zone: ZoneInfo
+    opens: time
+    closes: time
+
+    def at(self, moment: datetime) -> bool:
+        """Whether it is open then. Holidays are not kept: a command closes the scheme on them."""
+        there = moment.astimezone(self.zone)
+        return there.weekday() < 5 and self.opens <= there.time() < self.closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SchemeRules:
-    """`unit_minor`: the smallest payable amount. `positive`: how this scheme says that a payment is done."""
+    """`unit_minor`: the smallest payable amount. `above_minor`: an amount must be above this. `positive`: how this scheme says that a
+    payment is done. `settles_later`: its answer says that it is accepted, and that it is done is told afterwards. `hours`: None for all
+    hours. `notifies`: a camt.054 tells of every inbound credit.
+    """
 
     currency: str
-    unit_minor: int
-    ceiling_minor: int | None
-    transactions_max: int
-    positive: str
+    unit_minor: int = 1
+    above_minor: int = 0
+    ceiling_minor: int | None = None
+    transactions_max: int = 1
+    positive: str = "ACSC"
     text: re.Pattern[str]
     name_length: int
+    settles_later: bool = False
+    hours: Hours | None = None
+    notifies: bool = False
 
 
 _EPC = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]*")
 _WITH_AMPERSAND = re.compile(r"[A-Za-z0-9/\-?:().,'+& ]*")
+_FRANKFURT, _LONDON, _JAKARTA = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/London"), ZoneInfo("Asia/Jakarta")
 
 SCHEMES = {
-    "sepa_instant": SchemeRules("EUR", 1, None, 1, "ACCP", _EPC, 70),
-    "faster_payments": SchemeRules("GBP", 1, 1_000_000_00, 50, "ACSC", _WITH_AMPERSAND, 40),
-    "bi_fast": SchemeRules("IDR", 100, 250_000_000_00, 50, "ACSC", _WITH_AMPERSAND, 140),
-}
+    "sepa_instant": SchemeRules(currency="EUR", positive="ACCP", text=_EPC, name_length=70),
+    "sepa_credit_transfer": SchemeRules(
+        currency="EUR", transactions_max=1_000, text=_EPC, name_length=70, settles_later=True,
+        hours=Hours(_FRANKFURT, time(7), time(17)),
+    ),
+    "faster_payments": SchemeRules(
+        currency="GBP", ceiling_minor=1_000_000_00, transactions_max=50, text=_WITH_AMPERSAND, name_length=40
+    ),
+    "chaps": SchemeRules(
+        currency="GBP", text=_WITH_AMPERSAND, name_length=140, hours=Hours(_LONDON, time(6), time(18)), notifies=True
+    ),
+    "bi_fast": SchemeRules(
+        currency="IDR", unit_minor=100, ceiling_minor=250_000_000_00, transactions_max=50, text=_WITH_AMPERSAND, name_length=140
+    ),
+    "bi_rtgs": SchemeRules(
+        currency="IDR", unit_minor=100, above_minor=100_000_000_00, text=_WITH_AMPERSAND, name_length=140,
+        hours=Hours(_JAKARTA, time(6, 30), time(16)), notifies=True,
+    ),
+}  # fmt: skip

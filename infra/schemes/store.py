@@ -1,14 +1,15 @@
-"""The scheme's own durable count, in one SQLite file: what it was asked, what it paid, what it sent.
+"""The scheme's own durable record, in one SQLite file: what it was asked, what it paid, and every movement of money.
 
 WAL without a flush per commit: it survives a killed process, and a power cut may take the last payments of a
 simulator. No names, no account numbers: a payment is told from a changed one by a fingerprint.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any, Literal
 
 _TABLES = """
 create table if not exists payments (
@@ -20,32 +21,55 @@ create table if not exists payments (
     fingerprint text not null,
     asked integer not null,
     paid integer not null,
-    inquiries integer not null default 0,
+    inquiries integer not null,
     pending_inquiries integer not null,
+    pending_code text not null,
+    late integer not null,
+    recall text not null,
     fate text not null,
     reason text not null,
     at text not null,
     primary key (rail, tx_id)
 );
 create index if not exists payments_end_to_end on payments (rail, end_to_end_id);
-create table if not exists credits (
-    reference text not null,
+create table if not exists entries (
     rail text not null,
+    day text not null,
+    direction text not null,
+    kind text not null,
     currency text not null,
     amount_minor integer not null,
-    body blob,
-    deliveries_wanted integer not null,
-    deliveries integer not null default 0,
-    status text not null default 'sent',
-    reason text not null default '',
-    primary key (rail, reference)
+    reference text not null,
+    end_to_end_id text not null,
+    at text not null
+);
+create index if not exists entries_day on entries (rail, day);
+create table if not exists plans (
+    number integer primary key,
+    rail text not null,
+    due_at text not null,
+    what text not null,
+    tx_id text not null,
+    amount_minor integer not null,
+    reason text not null
+);
+create table if not exists settings (
+    rail text not null,
+    name text not null,
+    value text not null,
+    primary key (rail, name)
 );
 """
+Fate = Literal["settled", "rejected", "lost", "open"]
+Direction = Literal["CRDT", "DBIT"]
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment as the scheme remembers it."""
+    """One payment as the scheme remembers it. `fate` open: nobody knows yet, and inquiries hear `pending_code`.
+
+    `late`: the truth is pushed once an inquiry has heard "pending". `recall`: what a recall of it will hear.
+    """
 
     rail: str
     tx_id: str
@@ -57,26 +81,47 @@ class Payment:
     paid: int
     inquiries: int
     pending_inquiries: int
-    fate: str
+    pending_code: str
+    late: int
+    recall: str
+    fate: Fate
     reason: str
     at: str
 
 
 @dataclass(frozen=True, slots=True)
-class Credit:
-    """One inbound credit. `status`: sent, accepted or refused.
-    `body` is gone once all deliveries are answered.
-    """
+class Entry:
+    """One movement on the participant's account at the scheme: CRDT is money in. `day` is simulator time."""
 
-    reference: str
     rail: str
+    day: str
+    direction: Direction
+    kind: str
     currency: str
     amount_minor: int
-    body: bytes | None
-    deliveries_wanted: int
-    deliveries: int
-    status: str
+    reference: str
+    end_to_end_id: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the scheme will do by itself when simulator time reaches `due_at`."""
+
+    rail: str
+    due_at: str
+    what: Literal["settled", "rejected", "return"]
+    tx_id: str
+    amount_minor: int
     reason: str
+
+
+def columns(kind: type[Any]) -> str:
+    return ", ".join(one.name for one in fields(kind))
+
+
+def insert(table: str, kind: type[Any]) -> str:
+    return f"insert into {table} ({columns(kind)}) values ({', '.join('?' * len(fields(kind)))})"
 
 
 class SchemeStore:
@@ -84,99 +129,98 @@ class SchemeStore:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(file, isolation_level=None)
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = normal")
-        self._connection.executescript(_TABLES)
+        self.connection = sqlite3.connect(file, isolation_level=None)
+        self.connection.execute("pragma journal_mode = wal")
+        self.connection.execute("pragma synchronous = normal")
+        self.connection.executescript(_TABLES)
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._connection.execute("begin immediate")
+        self.connection.execute("begin immediate")
         try:
             yield
         except BaseException:
-            self._connection.execute("rollback")
+            self.connection.execute("rollback")
             raise
-        self._connection.execute("commit")
+        self.connection.execute("commit")
 
     def payment(self, rail: str, tx_id: str) -> Payment | None:
-        row = self._connection.execute("select * from payments where rail = ? and tx_id = ?", (rail, tx_id)).fetchone()
+        row = self.connection.execute(
+            f"select {columns(Payment)} from payments where rail = ? and tx_id = ?", (rail, tx_id)
+        ).fetchone()
         return None if row is None else Payment(*row)
 
     def payments_of(self, rail: str, end_to_end_id: str) -> list[Payment]:
-        rows = self._connection.execute(
-            "select * from payments where rail = ? and end_to_end_id = ?", (rail, end_to_end_id)
+        rows = self.connection.execute(
+            f"select {columns(Payment)} from payments where rail = ? and end_to_end_id = ?", (rail, end_to_end_id)
         )
         return [Payment(*row) for row in rows]
 
     def add_payment(self, one: Payment) -> None:
-        self._connection.execute(
-            "insert into payments (rail, tx_id, end_to_end_id, currency, amount_minor, fingerprint, asked,"
-            " paid, inquiries, pending_inquiries, fate, reason, at) values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                one.rail,
-                one.tx_id,
-                one.end_to_end_id,
-                one.currency,
-                one.amount_minor,
-                one.fingerprint,
-                one.asked,
-                one.paid,
-                one.inquiries,
-                one.pending_inquiries,
-                one.fate,
-                one.reason,
-                one.at,
-            ),
-        )
+        self.connection.execute(insert("payments", Payment), astuple(one))
 
     def count_asked(self, rail: str, tx_id: str) -> None:
-        self._connection.execute("update payments set asked = asked + 1 where rail = ? and tx_id = ?", (rail, tx_id))
+        self.connection.execute("update payments set asked = asked + 1 where rail = ? and tx_id = ?", (rail, tx_id))
 
     def count_inquiry(self, rail: str, tx_id: str) -> None:
-        self._connection.execute(
+        self.connection.execute(
             "update payments set inquiries = inquiries + 1 where rail = ? and tx_id = ?", (rail, tx_id)
         )
 
-    def credit(self, rail: str, reference: str) -> Credit | None:
-        row = self._connection.execute(
-            "select * from credits where rail = ? and reference = ?", (rail, reference)
-        ).fetchone()
-        return None if row is None else Credit(*row)
-
-    def add_credit(self, one: Credit) -> None:
-        self._connection.execute(
-            "insert into credits (reference, rail, currency, amount_minor, body, deliveries_wanted)"
-            " values (?,?,?,?,?,?)",
-            (one.reference, one.rail, one.currency, one.amount_minor, one.body, one.deliveries_wanted),
+    def decide(self, one: Payment) -> None:
+        """Keep the payment's new fate, reason, time and count of having been paid."""
+        self.connection.execute(
+            "update payments set fate = ?, reason = ?, paid = ?, at = ?, pending_inquiries = 0"
+            " where rail = ? and tx_id = ?",
+            (one.fate, one.reason, one.paid, one.at, one.rail, one.tx_id),
         )
 
-    def credit_answered(self, rail: str, reference: str, status: str, reason: str) -> None:
-        """Count one answered delivery. The first answer decides; the body goes with the last."""
-        self._connection.execute(
-            "update credits set deliveries = deliveries + 1,"
-            " status = case when status = 'sent' then ? else status end,"
-            " reason = case when status = 'sent' then ? else reason end,"
-            " body = case when deliveries + 1 >= deliveries_wanted then null else body end"
-            " where rail = ? and reference = ?",
-            (status, reason, rail, reference),
+    def book(self, one: Entry) -> None:
+        self.connection.execute(insert("entries", Entry), astuple(one))
+
+    def entries(self, rail: str, day: str) -> list[Entry]:
+        """The day's movements, in order."""
+        rows = self.connection.execute(
+            f"select {columns(Entry)} from entries where rail = ? and day = ? order by rowid", (rail, day)
         )
+        return [Entry(*row) for row in rows]
 
-    def undelivered(self) -> list[tuple[str, str]]:
-        """(rail, reference) of every credit that still has deliveries to come, oldest first."""
-        return self._connection.execute(
-            "select rail, reference from credits where body is not null order by rowid"
-        ).fetchall()
-
-    def statement(self, rail: str) -> tuple[int, int]:
-        """(in, out) in minor units: credits that their receiver accepted, payments made."""
-        coming, going = self._connection.execute(
-            "select (select coalesce(sum(amount_minor), 0) from credits"
-            " where rail = ?1 and status = 'accepted'),"
-            " (select coalesce(sum(amount_minor * paid), 0) from payments where rail = ?1)",
-            (rail,),
+    def totals(self, rail: str, before_day: str = "9999") -> tuple[int, int]:
+        """(in, out) in minor units of all movements on days before the given one; of all, without one."""
+        coming, going = self.connection.execute(
+            "select coalesce(sum(amount_minor) filter (where direction = 'CRDT'), 0),"
+            " coalesce(sum(amount_minor) filter (where direction = 'DBIT'), 0)"
+            " from entries where rail = ? and day < ?",
+            (rail, before_day),
         ).fetchone()
         return coming, going
+
+    def add_plan(self, one: Plan) -> None:
+        self.connection.execute(insert("plans", Plan), astuple(one))
+
+    def next_plan(self) -> str | None:
+        """When the next plan is due; None without one."""
+        (due_at,) = self.connection.execute("select min(due_at) from plans").fetchone()
+        return None if due_at is None else str(due_at)
+
+    def take_due(self, now: str) -> Sequence[Plan]:
+        """The plans that are due, oldest first; they are gone from the record."""
+        rows = self.connection.execute(
+            f"select {columns(Plan)} from plans where due_at <= ? order by due_at, number", (now,)
+        ).fetchall()
+        self.connection.execute("delete from plans where due_at <= ?", (now,))
+        return [Plan(*row) for row in rows]
+
+    def setting(self, rail: str, name: str) -> str | None:
+        row = self.connection.execute("select value from settings where rail = ? and name = ?", (rail, name)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_setting(self, rail: str, name: str, value: str) -> None:
+        self.connection.execute(
+            "insert into settings (rail, name, value) values (?, ?, ?)"
+            " on conflict (rail, name) do update set value = excluded.value",
+            (rail, name, value),
+        )

@@ -1,36 +1,45 @@
 """The sandbox's magic values: the table in the README is the one that is run."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from infra.schemes.magic import ORDINARY, SCRIPTS, Script, script_for
+from infra.schemes.magic import ORDINARY, SCRIPTS, Script, amount_of, script_for, table
+from infra.schemes.rules import SCHEMES
 
 README = Path(__file__).parents[4] / "cells" / "rails" / "README.md"
+EURO = SCHEMES["sepa_instant"]
 
 
-def test_the_readme_lists_every_script_with_its_amount() -> None:
-    rows = re.findall(r"^\| `(SANDBOX [A-Z ]+)` \| (\d+) \| ([\d,.]+) \| ([\d,]+) \|", README.read_text(), re.MULTILINE)
-    listed = {phrase: int(units) for phrase, units, _, _ in rows}
-    assert listed == {script.phrase: script.units for script in SCRIPTS}
-    for _, units, cents, rupiah in rows:
-        assert cents.replace(",", "").replace(".", "") == units == rupiah.replace(",", "")
+def test_the_readme_shows_the_table_that_is_run() -> None:
+    text = README.read_text()
+    shown = text.partition("<!-- magic values: begin -->\n")[2].partition("\n<!-- magic values: end -->")[0]
+    assert shown.splitlines() == table(), "take it from `kovra sandbox table`"
 
 
+def test_no_two_scripts_share_a_phrase_or_an_amount() -> None:
+    assert len({one.phrase for one in SCRIPTS}) == len({one.units for one in SCRIPTS}) == len(SCRIPTS)
+
+
+@pytest.mark.parametrize("rail", SCHEMES)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.phrase)
-def test_a_script_is_chosen_by_name_or_by_exact_amount(script: Script) -> None:
-    assert script_for(f"x {script.phrase.lower()} y", 5, 1) == script
-    assert script_for("Ayu", script.units, 1) == script
-    assert script_for("Ayu", script.units * 100, 100) == script
-    assert script_for("Ayu", script.units * 100 + 1, 100) == ORDINARY
+def test_a_script_is_chosen_by_name_or_by_exact_amount(script: Script, rail: str) -> None:
+    rules = SCHEMES[rail]
+    amount_minor = amount_of(script, rail)
+    assert rules.above_minor < amount_minor <= (rules.ceiling_minor or amount_minor)
+    assert script_for(f"x {script.phrase.lower()} y", 5, rules) == script
+    assert script_for("Ayu", amount_minor, rules) == script
+    assert script_for("Ayu", amount_minor + 1_000 * rules.unit_minor, rules) == ORDINARY
+    if rules.unit_minor > 1:
+        assert script_for("Ayu", amount_minor + 1, rules) == ORDINARY
 
 
 def test_a_reason_code_may_follow() -> None:
-    assert script_for("Sandbox Reject RR04", 5, 1).reason == "RR04"
-    assert script_for("Sandbox Reject Ayu", 5, 1).reason == "AC04"
-    assert script_for("Sandbox Timeout Settled AC04", 5, 1).reason == ""
+    assert script_for("Sandbox Reject RR04", 5, EURO).reason == "RR04"
+    assert script_for("Sandbox Reject Ayu", 5, EURO).reason == "AC04"
+    assert script_for("Sandbox Timeout Settled AC04", 5, EURO).reason == ""
+    assert script_for("Sandbox Return Half AC06", 5, EURO).reason == "AC06"
 
 
 def test_ordinary_payments_are_ordinary() -> None:
-    assert script_for("Budi Santoso", 125_000, 1) == ORDINARY
+    assert script_for("Budi Santoso", 125_000, EURO) == ORDINARY

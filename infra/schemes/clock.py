@@ -1,0 +1,52 @@
+"""Time at the simulated schemes: the machine's clock, plus what a command has advanced it by; and who keeps hours.
+
+Invariant: simulator time only goes forward, and the advance is durable. What is "days later" is due in simulator time, so that
+nobody has to wait for it: `advance` is how the days go by. Timestamps in messages are the machine's own; business days are the simulator's.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from infra.schemes.rules import SchemeRules
+from infra.schemes.store import SchemeStore
+
+_ADVANCED = "advanced_s"
+_HOURS = "hours"
+_OPEN, _CLOSED, _OWN = "open", "closed", "own"
+
+
+class SchemeClock:
+    """The clock of one region's schemes, and which of them is open."""
+
+    def __init__(self, store: SchemeStore) -> None:
+        self._store = store
+        self._advanced_s = float(store.setting("", _ADVANCED) or 0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._advanced_s)
+
+    @property
+    def today(self) -> str:
+        """The business day (UTC) that entries are booked on."""
+        return self.now().date().isoformat()
+
+    def advance(self, by_s: float) -> datetime:
+        """Let that much time go by; returns the new time. `by_s` is not negative."""
+        assert by_s >= 0, by_s
+        self._advanced_s += by_s
+        with self._store.transaction():
+            self._store.set_setting("", _ADVANCED, repr(self._advanced_s))
+        return self.now()
+
+    def set_hours(self, rail: str, open_now: bool | None) -> None:
+        """Open or close the scheme until further notice; None: by its own hours."""
+        kept = _OWN if open_now is None else _OPEN if open_now else _CLOSED
+        with self._store.transaction():
+            self._store.set_setting(rail, _HOURS, kept)
+
+    def hours(self, rail: str) -> str:
+        """`open` (until somebody says otherwise a sandbox is open at all hours), `closed`, or `own`."""
+        return self._store.setting(rail, _HOURS) or _OPEN
+
+    def is_open(self, rail: str, rules: SchemeRules) -> bool:
+        kept = self.hours(rail)
+        return kept == _OPEN or (kept == _OWN and (rules.hours is None or rules.hours.at(self.now())))

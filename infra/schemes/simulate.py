@@ -1,0 +1,233 @@
+"""What the sandbox's commands ask of the schemes: make things happen, let time go by, and tell what was asked and paid."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from infra.schemes.bank import SchemeBank, Undecidable
+from infra.schemes.clock import SchemeClock
+from infra.schemes.courier import Courier
+from infra.schemes.credits import SimulatedCredit, credit_notice
+from infra.schemes.problems import problem
+from infra.schemes.returns import SchemeReturns, SimulatedRecall, SimulatedReturn, Unreturnable
+from infra.schemes.rules import SCHEMES
+from infra.schemes.store import Payment, SchemeStore
+from infra.schemes.store_notices import CREDIT, RETURN, GivenBack, Notice, NoticeStore
+from residency.classes import Confidential, Public
+
+_Asked = TypeVar("_Asked", bound=BaseModel)
+_DAYS_MAX = 3_660
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SimulatedDecision(_Command):
+    """`POST /{rail}/simulate/decisions`: what becomes of a payment that was not paid."""
+
+    end_to_end_id: Annotated[str, Confidential] = Field(min_length=1, max_length=35)
+    settled: Annotated[bool, Public]
+    reason: Annotated[str, Public] = Field(default="AC04", pattern=r"^[A-Z0-9]{4}$")
+
+
+class SimulatedDuplicate(_Command):
+    """`POST /{rail}/simulate/duplicates`: send a credit or a return again, as it was."""
+
+    scheme_reference: Annotated[str, Public] = Field(min_length=1, max_length=35)
+    times: Annotated[int, Public] = Field(default=1, ge=1, le=20)
+
+
+class SimulatedHours(_Command):
+    """`POST /{rail}/simulate/hours`: open or closed until further notice; null: by the scheme's own hours."""
+
+    open: Annotated[bool | None, Public]
+
+
+class SimulatedTime(_Command):
+    """`POST /{rail}/simulate/time`: let time go by, at all schemes of the region."""
+
+    advance_s: Annotated[float, Public] = Field(ge=0, le=_DAYS_MAX * 86_400)
+
+
+class Simulation:
+    """The handlers of the sandbox's doors; `courier()` is there while requests are served."""
+
+    def __init__(
+        self,
+        store: SchemeStore,
+        notices: NoticeStore,
+        clock: SchemeClock,
+        bank: SchemeBank,
+        returns: SchemeReturns,
+        courier: Callable[[], Courier],
+    ) -> None:
+        self._store = store
+        self._notices = notices
+        self._clock = clock
+        self._bank = bank
+        self._returns = returns
+        self._courier = courier
+
+    async def collect(self, rail: str, _: Request, body: bytes) -> Response:
+        asked = _read(SimulatedCredit, body)
+        if SCHEMES[rail].currency != asked.currency:
+            return problem(422, "Another currency", f"{rail} moves {SCHEMES[rail].currency}.")
+        known = self._notices.find(rail, asked.scheme_reference)
+        if known is None:
+            known = credit_notice(rail, asked)
+            with self._store.transaction():
+                self._notices.add(known)
+        self._courier().wake()
+        return JSONResponse(_notice(known), 202)
+
+    async def give_back(self, rail: str, _: Request, body: bytes) -> Response:
+        try:
+            sent = self._returns.simulate(rail, _read(SimulatedReturn, body))
+        except Unreturnable as error:
+            return problem(422, "Nothing to return", str(error))
+        self._courier().wake()
+        return JSONResponse(_notice(sent), 202)
+
+    async def recall(self, rail: str, _: Request, body: bytes) -> Response:
+        try:
+            sent = self._returns.simulate_recall(rail, _read(SimulatedRecall, body))
+        except Unreturnable as error:
+            return problem(422, "Nothing to recall", str(error))
+        self._courier().wake()
+        return JSONResponse(_notice(sent), 202)
+
+    async def decide(self, rail: str, _: Request, body: bytes) -> Response:
+        asked = _read(SimulatedDecision, body)
+        try:
+            self._bank.decide(rail, asked.end_to_end_id, None if asked.settled else asked.reason)
+        except Undecidable as error:
+            return problem(422, "Nothing to decide", str(error))
+        self._courier().wake()
+        return self._payments(rail, asked.end_to_end_id)
+
+    async def duplicate(self, rail: str, _: Request, body: bytes) -> Response:
+        asked = _read(SimulatedDuplicate, body)
+        with self._store.transaction():
+            known = self._notices.find(rail, asked.scheme_reference)
+            if known is None:
+                return problem(404, "No such message", "The scheme sent none under that reference.")
+            self._notices.send_again(rail, asked.scheme_reference, asked.times)
+        self._courier().wake()
+        return self._sent(rail, asked.scheme_reference)
+
+    async def set_hours(self, rail: str, _: Request, body: bytes) -> Response:
+        self._clock.set_hours(rail, _read(SimulatedHours, body).open)
+        return self._state(rail)
+
+    async def advance(self, rail: str, _: Request, body: bytes) -> Response:
+        self._clock.advance(_read(SimulatedTime, body).advance_s)
+        self._courier().work()
+        return self._state(rail)
+
+    async def state(self, rail: str, _request: Request, _body: bytes) -> Response:
+        return self._state(rail)
+
+    async def sent(self, rail: str, request: Request, _: bytes) -> Response:
+        return self._sent(rail, request.path_params["reference"])
+
+    async def payments(self, rail: str, request: Request, _: bytes) -> Response:
+        return self._payments(rail, request.path_params["end_to_end_id"])
+
+    async def totals(self, rail: str, _request: Request, _body: bytes) -> Response:
+        coming, going = self._store.totals(rail)
+        return JSONResponse(
+            {
+                "rail": rail,
+                "currency": SCHEMES[rail].currency,
+                "day": self._clock.today,
+                "in_minor": coming,
+                "out_minor": going,
+                "balance_minor": coming - going,
+            }
+        )
+
+    def _state(self, rail: str) -> Response:
+        shown = {
+            "rail": rail,
+            "now": self._clock.now().isoformat(timespec="seconds"),
+            "hours": self._clock.hours(rail),
+            "open": self._clock.is_open(rail, SCHEMES[rail]),
+        }
+        return JSONResponse(shown)
+
+    def _sent(self, rail: str, reference: str) -> Response:
+        found = self._notices.find(rail, reference)
+        if found is None:
+            return problem(404, "No such message", "The scheme sent none under that reference.")
+        shown = _notice(found)
+        if found.kind == CREDIT:
+            shown["given_back"] = [_given_back(one) for one in self._notices.given_back_of(rail, found.tx_id)]
+        return JSONResponse(shown)
+
+    def _payments(self, rail: str, end_to_end_id: str) -> Response:
+        found = [self._payment(one) for one in self._store.payments_of(rail, end_to_end_id)]
+        keys = ("asked", "paid", "returned_minor")
+        sums = {key: sum(one[key] for one in found) for key in keys}
+        return JSONResponse({"end_to_end_id": end_to_end_id} | sums | {"payments": found})
+
+    def _payment(self, one: Payment) -> dict[str, Any]:
+        returns = [_notice(sent) for sent in self._notices.about(one.rail, one.tx_id, RETURN)]
+        recalls = self._notices.recalls_of(one.rail, one.tx_id)
+        return {
+            "tx_id": one.tx_id,
+            "currency": one.currency,
+            "amount_minor": one.amount_minor,
+            "asked": one.asked,
+            "paid": one.paid,
+            "inquiries": one.inquiries,
+            "fate": one.fate,
+            "reason": one.reason if one.fate == "rejected" else "",
+            "at": one.at,
+            "returned_minor": sum(sent["amount_minor"] for sent in returns if sent["status"] == "accepted"),
+            "returns": returns,
+            "recalls": [{"recall_id": each.recall_id, "reason": each.why, "asked": each.asked} for each in recalls],
+        }
+
+
+class NotThat(Exception):
+    """The command's body is not what it should be; the text names the fields."""
+
+
+def _read(kind: type[_Asked], body: bytes) -> _Asked:
+    """Raises NotThat."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
+        raise NotThat(where or "the body") from None
+
+
+def _notice(one: Notice) -> dict[str, Any]:
+    """What is told of a message: all but its body."""
+    return {
+        "scheme_reference": one.reference,
+        "rail": one.rail,
+        "kind": one.kind,
+        "status": one.status,
+        "reason": one.reason,
+        "amount_minor": one.amount_minor,
+        "currency": one.currency,
+        "why": one.why,
+        "deliveries": one.deliveries,
+        "deliveries_wanted": one.deliveries_wanted,
+    }
+
+
+def _given_back(one: GivenBack) -> dict[str, Any]:
+    return {
+        "return_id": one.return_id,
+        "amount_minor": one.amount_minor,
+        "why": one.why,
+        "asked": one.asked,
+        "status": one.status,
+        "reason": one.reason,
+    }
