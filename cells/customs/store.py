@@ -191,7 +191,7 @@ async def admitted_hashes(
         """
         select l.from_cell, l.sequence, l.envelope_sha256 from customs_log l
         join unnest($2::text[], $3::bigint[]) as n (from_cell, sequence) using (from_cell, sequence)
-        where l.compliance_region = $1 and l.direction = 'admitted'
+        where l.compliance_region = $1 and l.direction = 'admitted' and l.from_cell = any ($2) and l.sequence = any ($3)
         """,
         spec.region,
         [cell for cell, _ in keys],

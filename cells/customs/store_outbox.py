@@ -101,7 +101,8 @@ async def mark_published(connection: Connection, published: Sequence[Publication
         """
         update customs_outbox o set published_at = clock_timestamp()
         from unnest($1::text[], $2::bigint[]) as n (to_cell, sequence)
-        where o.to_cell = n.to_cell and o.sequence = n.sequence and o.closed_at is null
+        where o.to_cell = any ($1) and o.sequence = any ($2) and o.to_cell = n.to_cell and o.sequence = n.sequence
+          and o.closed_at is null
         """,
         [one.to_cell for one in published],
         [one.sequence for one in published],

@@ -62,49 +62,47 @@ async def find_quotes(connection: Connection, region: str, quote_ids: Sequence[s
 
 async def use_quotes(
     connection: Connection, region: str, uses: Sequence[QuoteUse]
-) -> dict[str, Quote | QuoteExpired | QuoteUsed | UnknownQuote]:
-    """Take quotes for transfers, all in one statement: the quote or the reason against, by *transfer* id.
+) -> dict[str, QuoteExpired | QuoteUsed | UnknownQuote]:
+    """Take quotes for transfers, all in one statement: the reason against it by *transfer* id, for those that did not get theirs.
 
     Of several transfers that name one quote, the first in `uses` gets it. A transfer that has its quote
     already gets it again, expired or not, so that a commit whose answer was lost can be repeated.
     """
+    first: dict[tuple[str, str], QuoteUse] = {}
+    for use in uses:
+        first.setdefault((use.quote_id, use.tenant_id), use)
     rows = await connection.fetch(
-        f"""
-        with asked as (
-            select distinct on (quote_id, tenant_id) * from unnest($2::text[], $3::text[], $4::text[])
-                with ordinality as asked (transfer_id, tenant_id, quote_id, position)
-            order by quote_id, tenant_id, position
-        ), held as (
-            -- In one order, so that two batches that share quotes cannot deadlock.
-            select q.quote_id from quotes q join asked using (quote_id, tenant_id)
-            where q.compliance_region = $1 and q.transfer_id is null and q.expires_at > now()
-            order by q.quote_id for update of q
+        """
+        with held as materialized (
+            -- In one order, so that two batches that share quotes cannot deadlock. Who holds a row has looked at it as it now is.
+            select quote_id, tenant_id from quotes
+            where compliance_region = $1 and quote_id = any ($4::text[]) and transfer_id is null and expires_at > now()
+            order by quote_id for update
         )
         update quotes q set transfer_id = asked.transfer_id, used_at = now()
-        from asked join held using (quote_id)
-        where q.compliance_region = $1 and q.quote_id = asked.quote_id and q.tenant_id = asked.tenant_id
-          and q.transfer_id is null
-        returning {_COLUMNS}
+        from held join unnest($2::text[], $3::text[], $4::text[]) as asked (transfer_id, tenant_id, quote_id)
+            using (quote_id, tenant_id)
+        where q.compliance_region = $1 and q.quote_id = any ($4) and q.quote_id = held.quote_id
+        returning q.transfer_id
         """,
         region,
-        [use.transfer_id for use in uses],
-        [use.tenant_id for use in uses],
-        [use.quote_id for use in uses],
+        [use.transfer_id for use in first.values()],
+        [use.tenant_id for use in first.values()],
+        [use.quote_id for use in first.values()],
     )
-    taken: dict[str, Quote | QuoteExpired | QuoteUsed | UnknownQuote] = {
-        row["transfer_id"]: Quote(**dict(row)) for row in rows
-    }
+    taken = {row["transfer_id"] for row in rows}
     left = [use for use in uses if use.transfer_id not in taken]
     found = await find_quotes(connection, region, [use.quote_id for use in left]) if left else {}
-    return taken | {use.transfer_id: _refusal(use, found.get(use.quote_id)) for use in left}
+    refusals = {use.transfer_id: _refusal(use, found.get(use.quote_id)) for use in left}
+    return {transfer_id: refusal for transfer_id, refusal in refusals.items() if refusal is not None}
 
 
-def _refusal(use: QuoteUse, quote: Quote | None) -> Quote | QuoteExpired | QuoteUsed | UnknownQuote:
-    """Why a quote that the update passed over was not taken (or that it was, by this very transfer, before)."""
+def _refusal(use: QuoteUse, quote: Quote | None) -> QuoteExpired | QuoteUsed | UnknownQuote | None:
+    """Why a quote that the update passed over was not taken; None when it was, by this very transfer, before."""
     if quote is None or quote.tenant_id != use.tenant_id:
         return UnknownQuote()
     if quote.transfer_id == use.transfer_id:
-        return quote
+        return None
     # What is neither used nor anyone else's was passed over for its expiry: the statement has no other
     # condition.
     return QuoteUsed() if quote.transfer_id is not None else QuoteExpired()

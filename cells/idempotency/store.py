@@ -69,7 +69,7 @@ async def give(connection: Connection, region: str, answers: Mapping[str, Answer
         """
         update idempotency_keys k set answer = n.answer
         from unnest($2::text[], $3::jsonb[]) as n (resource_id, answer)
-        where k.compliance_region = $1 and k.resource_id = n.resource_id and k.answer is null
+        where k.compliance_region = $1 and k.resource_id = any ($2) and k.resource_id = n.resource_id and k.answer is null
         """,
         region, list(answers), [to_stored(answer) for answer in answers.values()],
     )  # fmt: skip
@@ -93,7 +93,7 @@ async def _find(connection: Connection, region: str, claims: Sequence[Claim]) ->
         select k.tenant_id, k.operation, k.key, k.request_sha256, k.resource_id, k.answer
         from idempotency_keys k
         join unnest($2::text[], $3::text[], $4::text[]) as n (tenant_id, operation, key) using (tenant_id, operation, key)
-        where k.compliance_region = $1
+        where k.compliance_region = $1 and k.tenant_id = any ($2) and k.operation = any ($3) and k.key = any ($4)
         """,
         region,
         [one.tenant_id for one in claims],

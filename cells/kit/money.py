@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
 from residency.errors import KovraError
@@ -85,4 +84,6 @@ def parse_amount(value: str, code: str, pointer: str | None = None) -> int:
 def format_amount(minor: int, code: str) -> str:
     """125000, "EUR" → "1250.00"; the sign is kept."""
     exponent = CURRENCIES[code].exponent
-    return f"{Decimal(minor).scaleb(-exponent):.{exponent}f}"
+    digits = str(abs(minor)).rjust(exponent + 1, "0")
+    sign, cut = "-" if minor < 0 else "", len(digits) - exponent
+    return f"{sign}{digits[:cut]}.{digits[cut:]}" if exponent else f"{sign}{digits}"

@@ -81,7 +81,7 @@ async def record(connection: Connection, region: str, answers: Sequence[tuple[st
         set inquiries = s.inquiries + (s.in_doubt_since is not null)::integer,
             in_doubt_since = coalesce(s.in_doubt_since, new.since), in_doubt_cause = new.cause
         from unnest($2::text[], $3::timestamptz[], $4::text[]) as new (transfer_id, since, cause)
-        where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.state = 'asked'
+        where s.compliance_region = $1 and s.transfer_id = any ($2) and s.transfer_id = new.transfer_id and s.state = 'asked'
         """,
         region,
         [one for one, _ in doubts],
@@ -101,7 +101,7 @@ async def _record_final(connection: Connection, region: str, answers: Sequence[t
             answered_at = new.at
         from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
             as new (transfer_id, scheme_reference, reason_code, reason, at)
-        where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.state = 'asked'
+        where s.compliance_region = $1 and s.transfer_id = any ($2) and s.transfer_id = new.transfer_id and s.state = 'asked'
         """,
         region,
         [one for one, _ in answers],

@@ -121,8 +121,7 @@ class Origin:
         uses = [
             QuoteUse(one.transfer_id, one.tenant_id, one.quote_id or "") for one in results if isinstance(one, Transfer)
         ]
-        used = await use_quotes(connection, region, uses) if uses else {}
-        lost = {key: value for key, value in used.items() if isinstance(value, KovraError)}
+        lost = await use_quotes(connection, region, uses) if uses else {}
         await self._give_back(
             connection, [one for one in results if isinstance(one, Transfer) and one.transfer_id in lost]
         )

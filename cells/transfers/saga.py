@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
+from cells.idempotency.answer import Answer
 from cells.kit.command import Command, Reply, StaleEpoch
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
@@ -63,7 +64,7 @@ class RailDoor(Protocol):
 
 @dataclass(slots=True)
 class _Turn:
-    """The state of one batch on its way through `run`."""
+    """The state of one batch on its way through `run`. `kept`: the answers kept for partners, by transfer."""
 
     batch: Sequence[Command]
     replies: list[Reply]
@@ -73,6 +74,7 @@ class _Turn:
     step: Step = field(default_factory=Step)
     deposits: list[DepositOwed] = field(default_factory=list)
     submit: dict[str, Transfer] = field(default_factory=dict)
+    kept: dict[str, Answer] = field(default_factory=dict)
 
 
 class Saga:
@@ -132,7 +134,7 @@ class Saga:
         """See WalletHandler. Raises StoreUnavailable and LedgerUnknown: then nothing is known of the batch."""
         turn = _Turn(batch, [None] * len(batch))
         writing = [index for index, command in enumerate(batch) if command.name not in _READERS]
-        await self._read(turn, [index for index in range(len(batch)) if index not in set(writing)])
+        await self._read(turn, [index for index, command in enumerate(batch) if command.name in _READERS])
         if writing:
             async with transaction(self._pool) as connection:
                 live = await self._fence(connection, turn, writing, epochs)
@@ -230,8 +232,10 @@ class Saga:
             await close_postings(connection, region, closed)
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             await collection_leg.close(connection, region, deposits, results[len(owed) :])
-            await idempotency.give(connection, region, answers_to_keep(owed, turn.step.now))
+            kept = answers_to_keep(owed, turn.step.now)
+            await idempotency.give(connection, region, kept)
         self._commits += 1
+        turn.kept |= kept
         turn.step.now = before.now | turn.step.now
         turn.step.refused = [*before.refused, *turn.step.refused]
         turn.submit |= {one.transfer_id: one for one in turn.step.submit}
@@ -240,7 +244,9 @@ class Saga:
     def _answer(self, turn: _Turn) -> None:
         refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}
         for index, transfer_id in turn.answering.items():
-            turn.replies[index] = reply_to(turn.batch[index].name, turn.step.now.get(transfer_id), refused)
+            name = turn.batch[index].name
+            kept = turn.kept.get(transfer_id) if name == "accept" else None
+            turn.replies[index] = kept or reply_to(name, turn.step.now.get(transfer_id), refused)
         for index, told in turn.told.items():
             if told.transfer_id not in turn.step.now:
                 turn.replies[index] = TransferNotFound()

@@ -71,6 +71,8 @@ async def take(
 ) -> Step:
     """Tell events of transfers, in order, inside the caller's transaction: load, plan, write. `build` makes the chains of ledger
     effects; a room that never causes one (the exporter, the border) needs none."""
+    if not told:
+        return Step()
     loaded = await store.load(connection, region, sorted({one.transfer_id for one in told}))
     step = plan(loaded, told, build)
     for wave in step.waves:

@@ -108,9 +108,6 @@ async def insert(connection: Connection, region: str, transfers: Sequence[Transf
     )
 
 
-_FACT_COLUMNS = ("attempt", "in_doubt", "export_due", "instruction_sha256", "answer", "reason_code", "scheme_reference")
-
-
 async def advance(connection: Connection, region: str, transitions: Sequence[Transition]) -> set[str]:
     """Carry out transitions, each on the version it was decided on. The ids that were still at that version."""
     if not transitions:
@@ -120,18 +117,14 @@ async def advance(connection: Connection, region: str, transitions: Sequence[Tra
         update transfers t set state = n.state, version = t.version + 1, attempt = n.attempt, in_doubt = n.in_doubt,
             export_due = n.export_due, instruction_sha256 = n.instruction_sha256, answer = n.answer,
             reason_code = n.reason_code, scheme_reference = n.scheme_reference, updated_at = clock_timestamp()
-        from unnest($2::text[], $3::integer[], $4::text[], $5::integer[], $6::boolean[], $7::text[], $8::bytea[],
-            $9::jsonb[], $10::text[], $11::text[])
-            as n (transfer_id, version, state, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code,
-                scheme_reference)
-        where t.compliance_region = $1 and t.transfer_id = n.transfer_id and t.version = n.version
+        from jsonb_to_recordset($3::jsonb) as n (transfer_id text, version integer, state text, attempt integer,
+            in_doubt boolean, export_due text, instruction_sha256 bytea, answer jsonb, reason_code text, scheme_reference text)
+        where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id and t.version = n.version
         returning t.transfer_id
         """,
         region,
         [one.before.transfer_id for one in transitions],
-        [one.before.version for one in transitions],
-        [str(one.now.state) for one in transitions],
-        *([getattr(one.now, name) for one in transitions] for name in _FACT_COLUMNS),
+        [_facts(one) for one in transitions],
     )
     done = {row["transfer_id"] for row in rows}
     await _append_timeline(
@@ -152,7 +145,7 @@ async def keep_answers(connection: Connection, region: str, answers: Mapping[str
         """
         update transfers t set answer = n.answer, updated_at = clock_timestamp()
         from unnest($2::text[], $3::jsonb[]) as n (transfer_id, answer)
-        where t.compliance_region = $1 and t.transfer_id = n.transfer_id and t.answer is null
+        where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id and t.answer is null
         returning t.transfer_id
         """,
         region, list(answers), list(answers.values()),
@@ -166,7 +159,7 @@ async def keep_instruction_hashes(connection: Connection, region: str, hashes: M
         """
         update transfers t set instruction_sha256 = n.sha256
         from unnest($2::text[], $3::bytea[]) as n (transfer_id, sha256)
-        where t.compliance_region = $1 and t.transfer_id = n.transfer_id
+        where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id
         """,
         region, list(hashes), list(hashes.values()),
     )  # fmt: skip
@@ -219,19 +212,37 @@ async def timeline(connection: Connection, region: str, transfer_id: str) -> lis
 async def _append_timeline(connection: Connection, region: str, lines: Sequence[tuple[Any, ...]]) -> None:
     if not lines:
         return
-    columns = zip(*lines, strict=True)
     await connection.execute(
         "insert into timeline (compliance_region, transfer_id, tenant_id, version, event, state, room)"
-        " select $1, * from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[])",
-        region, *(list(column) for column in columns),
+        " select $1, n ->> 0, n ->> 1, (n ->> 2)::integer, n ->> 3, n ->> 4, n ->> 5 from jsonb_array_elements($2::jsonb) n",
+        region, lines,
     )  # fmt: skip
 
 
 def _document(transfer: Transfer) -> dict[str, Any]:
-    written = dict(zip(_WRITTEN, _read_written(transfer), strict=True))
-    if transfer.instruction_sha256 is not None:
-        written["instruction_sha256"] = f"\\x{transfer.instruction_sha256.hex()}"
-    return written
+    return {**dict(zip(_WRITTEN, _read_written(transfer), strict=True)), "instruction_sha256": _bytea(transfer)}
+
+
+def _facts(one: Transition) -> dict[str, Any]:
+    """What a transition changes in its row, found by the version that it was decided on."""
+    now = one.now
+    return {
+        "transfer_id": now.transfer_id,
+        "version": one.before.version,
+        "state": now.state,
+        "attempt": now.attempt,
+        "in_doubt": now.in_doubt,
+        "export_due": now.export_due,
+        "instruction_sha256": _bytea(now),
+        "answer": now.answer,
+        "reason_code": now.reason_code,
+        "scheme_reference": now.scheme_reference,
+    }
+
+
+def _bytea(transfer: Transfer) -> str | None:
+    digest = transfer.instruction_sha256
+    return None if digest is None else f"\\x{digest.hex()}"
 
 
 def _transfer(row: Record) -> Transfer:

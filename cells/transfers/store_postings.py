@@ -21,49 +21,55 @@ class Planned:
 
 async def plan_postings(connection: Connection, region: str, planned: Sequence[Planned]) -> None:
     """Journal chains. One that is journaled already (the same ids) stays as it is."""
-    rows = [(one, place, posting) for one in planned for place, posting in enumerate(one.chain)]
+    if not planned:
+        return
+    # One document for a batch: the driver looks into every element of an array, and asks of each whether it is one too.
+    rows = [
+        {
+            "posting_id": _hex(posting.id),
+            "tenant_id": one.tenant_id,
+            "payment_id": one.payment_id,
+            "effect": str(one.effect),
+            "attempt": one.attempt,
+            "place": place,
+            "debit_account": _hex(posting.debit_account_id),
+            "credit_account": _hex(posting.credit_account_id),
+            "amount": str(posting.amount),
+            "ledger": posting.ledger,
+            "code": posting.code,
+            "flags": posting.flags,
+            "pending_id": _hex(posting.pending_id) if posting.pending_id else None,
+            "mark": posting.user_data_64,
+        }
+        for one in planned
+        for place, posting in enumerate(one.chain)
+    ]
     await connection.execute(
         """
         insert into postings (compliance_region, posting_id, tenant_id, payment_id, effect, attempt, place, debit_account,
             credit_account, amount, ledger, code, flags, pending_id, mark)
-        select $1, * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::smallint[], $8::uuid[],
-            $9::uuid[], $10::numeric[], $11::integer[], $12::integer[], $13::integer[], $14::uuid[], $15::bigint[])
+        select $1, n.* from jsonb_to_recordset($2::jsonb) as n (posting_id uuid, tenant_id text, payment_id text, effect text,
+            attempt integer, place smallint, debit_account uuid, credit_account uuid, amount numeric, ledger integer,
+            code integer, flags integer, pending_id uuid, mark bigint)
         on conflict do nothing
         """,
-        region,
-        [_hex(posting.id) for _, _, posting in rows],
-        [one.tenant_id for one, _, _ in rows],
-        [one.payment_id for one, _, _ in rows],
-        [str(one.effect) for one, _, _ in rows],
-        [one.attempt for one, _, _ in rows],
-        [place for _, place, _ in rows],
-        [_hex(posting.debit_account_id) for _, _, posting in rows],
-        [_hex(posting.credit_account_id) for _, _, posting in rows],
-        [posting.amount for _, _, posting in rows],
-        [posting.ledger for _, _, posting in rows],
-        [posting.code for _, _, posting in rows],
-        [posting.flags for _, _, posting in rows],
-        [_hex(posting.pending_id) if posting.pending_id else None for _, _, posting in rows],
-        [posting.user_data_64 for _, _, posting in rows],
-    )
+        region, rows,
+    )  # fmt: skip
 
 
 async def close_postings(
     connection: Connection, region: str, results: Sequence[tuple[Sequence[Posting], PostingResult]]
 ) -> None:
     """Write down the ledger's word on whole chains: applied, or failed with the code that broke it."""
-    rows = [(posting.id, result) for chain, result in results for posting in chain]
-    await connection.execute(
-        """
-        update postings p set state = n.state, result = n.result
-        from unnest($2::uuid[], $3::text[], $4::integer[]) as n (posting_id, state, result)
-        where p.compliance_region = $1 and p.posting_id = n.posting_id
-        """,
-        region,
-        [_hex(posting_id) for posting_id, _ in rows],
-        ["applied" if result is PostingResult.CREATED else "failed" for _, result in rows],
-        [None if result is PostingResult.CREATED else int(result) for _, result in rows],
-    )
+    by_result: dict[PostingResult, list[str]] = {}
+    for chain, result in results:
+        by_result.setdefault(result, []).extend([_hex(posting.id) for posting in chain])
+    for result, posting_ids in by_result.items():
+        applied = result is PostingResult.CREATED
+        await connection.execute(
+            "update postings set state = $3, result = $4 where compliance_region = $1 and posting_id = any ($2::uuid[])",
+            region, posting_ids, "applied" if applied else "failed", None if applied else int(result),
+        )  # fmt: skip
 
 
 def _hex(number: int) -> str:

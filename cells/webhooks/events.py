@@ -1,11 +1,12 @@
 """Events: their types, and the closed set of fields that their data may have."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated
+
+import orjson
 
 from residency.classes import Class, Confidential, Public
 from residency.ids import mint
@@ -91,4 +92,4 @@ class NewEvent:
             "timestamp": self.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "data": dict(self.data),
         }
-        return json.dumps(said, separators=(",", ":"), ensure_ascii=False)
+        return orjson.dumps(said).decode()

@@ -61,8 +61,9 @@ async def append_events(connection: Connection, region: str, events: Sequence[Ne
         """
         with told as (
             insert into events (compliance_region, event_id, tenant_id, event_type, resource_id, body,
-            occurred_at) select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::timestamptz[]) returning event_id, tenant_id, event_type
+            occurred_at) select $1, n.* from jsonb_to_recordset($2::jsonb) as n (event_id text, tenant_id text,
+            event_type text, resource_id text, body text, occurred_at timestamptz)
+            returning event_id, tenant_id, event_type
         ), queued as (
             insert into webhook_deliveries (compliance_region, event_id, endpoint_id, tenant_id)
             select $1, told.event_id, endpoint.endpoint_id, told.tenant_id
@@ -72,15 +73,20 @@ async def append_events(connection: Connection, region: str, events: Sequence[Ne
               and (endpoint.event_types = '{}' or told.event_type = any (endpoint.event_types))
             returning 1
         )
-        select pg_notify($8, '') where exists (select from queued)
+        select pg_notify($3, '') where exists (select from queued)
         """,
         region,
-        [one.event_id for one in events],
-        [one.tenant_id for one in events],
-        [one.event_type for one in events],
-        [one.resource_id for one in events],
-        [one.body for one in events],
-        [one.occurred_at for one in events],
+        [
+            {
+                "event_id": one.event_id,
+                "tenant_id": one.tenant_id,
+                "event_type": one.event_type,
+                "resource_id": one.resource_id,
+                "body": one.body,
+                "occurred_at": one.occurred_at,
+            }
+            for one in events
+        ],
         CHANNEL,
     )
 

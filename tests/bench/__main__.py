@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.bench import machine, report
 from tests.bench.accepting import single_path
+from tests.bench.alone import alone
 from tests.bench.batches import batch_path
 from tests.bench.growth import growth
 from tests.bench.journey import journeys
@@ -21,13 +22,14 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     """Every figure of one engine, put into `found` as it comes."""
     print("  end to end", flush=True)
     found |= await journeys(rig, _JOURNEYS)
-    print("  batch path", flush=True)
-    found |= await batch_path(rig)
-    print("  single path", flush=True)
-    found |= await single_path(rig, _REQUESTS)
     if full:
         print("  growth", flush=True)
         found |= await growth(rig, _JOURNEYS)
+    with alone(rig.status):
+        print("  batch path", flush=True)
+        found |= await batch_path(rig)
+        print("  single path", flush=True)
+        found |= await single_path(rig, _REQUESTS)
 
 
 async def run(chosen: list[str], *, full: bool) -> None:

@@ -46,16 +46,14 @@ async def test_a_quote_is_used_once_and_by_the_first_of_a_batch(cell: EuCell) ->
     (quote,) = await _lock(cell)
     first, second = _use(quote), _use(quote)
     async with transaction(cell.writer) as connection:
-        answer = await store.use_quotes(connection, REGION, [first, second])
-    used = answer[first.transfer_id]
-    assert isinstance(used, Quote)
+        lost = await store.use_quotes(connection, REGION, [first, second])
+        [used] = (await store.find_quotes(connection, REGION, [quote.quote_id])).values()
     assert used.transfer_id == first.transfer_id
-    assert used.source_minor == 125_000
-    assert isinstance(answer[second.transfer_id], QuoteUsed)
+    assert list(lost) == [second.transfer_id]
+    assert isinstance(lost[second.transfer_id], QuoteUsed)
     async with transaction(cell.writer) as connection:
-        answer = await store.use_quotes(connection, REGION, [second, first])
-    assert isinstance(answer[second.transfer_id], QuoteUsed)
-    assert answer[first.transfer_id] == used, "the transfer that has it may ask again"
+        lost = await store.use_quotes(connection, REGION, [second, first])
+    assert list(lost) == [second.transfer_id], "the transfer that has it may ask again"
 
 
 async def test_an_expired_a_foreign_and_a_made_up_quote_are_refused_each_by_its_name(cell: EuCell) -> None:
@@ -65,9 +63,9 @@ async def test_an_expired_a_foreign_and_a_made_up_quote_are_refused_each_by_its_
     made_up = QuoteUse(mint("tr", CELL.name), cell.tenant.tenant_id, mint("qt", CELL.name))
     uses = [_use(stale), foreign, made_up, _use(good)]
     async with transaction(cell.writer) as connection:
-        answer = await store.use_quotes(connection, REGION, uses)
-    kinds = [type(answer[use.transfer_id]) for use in uses]
-    assert kinds == [QuoteExpired, UnknownQuote, UnknownQuote, Quote]
+        lost = await store.use_quotes(connection, REGION, uses)
+    kinds = [type(lost.get(use.transfer_id)) for use in uses]
+    assert kinds == [QuoteExpired, UnknownQuote, UnknownQuote, type(None)]
 
 
 async def test_a_rolled_back_use_leaves_the_quote_free(cell: EuCell) -> None:
@@ -80,8 +78,9 @@ async def test_a_rolled_back_use_leaves_the_quote_free(cell: EuCell) -> None:
         await change.rollback()
     again = _use(quote)
     async with transaction(cell.writer) as connection:
-        answer = await store.use_quotes(connection, REGION, [again])
-    assert isinstance(answer[again.transfer_id], Quote)
+        assert await store.use_quotes(connection, REGION, [again]) == {}
+        [used] = (await store.find_quotes(connection, REGION, [quote.quote_id])).values()
+    assert used.transfer_id == again.transfer_id
 
 
 async def test_concurrent_batches_over_the_same_quotes_share_them_out_without_deadlock(cell: EuCell) -> None:
@@ -90,8 +89,8 @@ async def test_concurrent_batches_over_the_same_quotes_share_them_out_without_de
     async def batch(ordered: list[Quote]) -> list[str]:
         uses = [_use(one) for one in ordered]
         async with transaction(cell.writer) as connection:
-            answer = await store.use_quotes(connection, REGION, uses)
-        return [use.quote_id for use in uses if isinstance(answer[use.transfer_id], Quote)]
+            lost = await store.use_quotes(connection, REGION, uses)
+        return [use.quote_id for use in uses if use.transfer_id not in lost]
 
     taken = await asyncio.gather(batch(quotes), batch(quotes[::-1]), batch(quotes[10:] + quotes[:10]))
     assert sorted(one for batch_taken in taken for one in batch_taken) == sorted(one.quote_id for one in quotes)
