@@ -154,7 +154,7 @@ class NoticeStore:
     def answered(self, rail: str, reference: str, status: str, reason: str) -> bool:
         """Count one answered delivery. The first answer decides; True when this one did."""
         decides = self._connection.execute(
-            "update notices set status = ?, reason = ? where rail = ? and reference = ? and status = 'sent'",
+            "update notices set status = ?, reason = ? where rail = ? and reference = ? and status in ('sent', 'undeliverable')",
             (status, reason, rail, reference),
         ).rowcount
         gone = "deliveries_wanted" if status == "undeliverable" else "deliveries + 1"
