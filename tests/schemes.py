@@ -45,8 +45,7 @@ class RunningSchemes:
 
     def restart(self) -> None:
         self.kill()
-        self.process = _launch(self.home)
-        _wait(self.port, self.process)
+        self.process = launched(self.home, self.port)
 
 
 def start_schemes() -> RunningSchemes:
@@ -60,9 +59,7 @@ def start_schemes() -> RunningSchemes:
     }
     (home / CELL).mkdir()
     (home / CELL / "schemes.json").write_text(json.dumps(settings))
-    process = _launch(home)
-    _wait(port, process)
-    return RunningSchemes(home, port, gateway_port, process)
+    return RunningSchemes(home, port, gateway_port, launched(home, port))
 
 
 def stop_schemes(running: RunningSchemes) -> None:
@@ -86,6 +83,13 @@ def payout(profile: RailProfile, *, name: str = "Budi Santoso", amount_minor: in
         creditor=Party(name, CREDITORS[profile.currency], country="ID", town="Jakarta"),
         remittance="Invoice 4711",
     )
+
+
+def launched(home: Path, port: int) -> subprocess.Popen[bytes]:
+    """A simulator of a home that is laid out, once it answers."""
+    process = _launch(home)
+    _wait(port, process)
+    return process
 
 
 def _launch(home: Path) -> subprocess.Popen[bytes]:

@@ -3,8 +3,8 @@
 A real scheme has no such door; its statements come as messages. Nothing on the path of a payment uses this.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -48,16 +48,28 @@ class SchemeState:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One rail's money at the scheme, minor units: credits accepted, payments made."""
+    """One rail's money at the scheme, minor units: all that came in and went out, and `entries`, the movements of `day`.
+
+    An entry has `direction` (CRDT is money in), `kind`, `amount_minor`, `reference`, `end_to_end_id` and `at`.
+    """
 
     rail: str
     currency: str
     in_minor: int
     out_minor: int
+    day: str
+    opening_minor: int
+    entries: Sequence[Mapping[str, Any]]
 
     @property
     def balance_minor(self) -> int:
         return self.in_minor - self.out_minor
+
+    @property
+    def closing_minor(self) -> int:
+        """The balance at the end of the day."""
+        moves = [int(one["amount_minor"]) * (1 if one["direction"] == "CRDT" else -1) for one in self.entries]
+        return self.opening_minor + sum(moves)
 
 
 class SchemeConsole:
@@ -180,13 +192,14 @@ class SchemeConsole:
     async def state(self) -> SchemeState:
         return _state(await self._ask("GET", "/state"))
 
-    async def statement(self) -> Statement:
-        found = await self._ask("GET", "/statement")
-        return Statement(found["rail"], found["currency"], int(found["in_minor"]), int(found["out_minor"]))
+    async def statement(self, day: date | None = None) -> Statement:
+        """With the movements of that day of the scheme's time, today's by default."""
+        found = await self._ask("GET", "/statement" + _query(day))
+        return Statement(**{one.name: found[one.name] for one in fields(Statement)})
 
     async def day_statement(self, day: date | None = None) -> bytes:
         """The camt.053 of a day of the scheme's time, today's by default."""
-        status, body = await self._send("GET", "/camt.053" + (f"?day={day.isoformat()}" if day else ""), b"")
+        status, body = await self._send("GET", "/camt.053" + _query(day), b"")
         if status >= 400:
             raise ConsoleRefused("The scheme gave no statement of that day.")
         return body
@@ -210,6 +223,10 @@ class SchemeConsole:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RailUnavailable("The sandbox scheme does not answer.") from error
+
+
+def _query(day: date | None) -> str:
+    return f"?day={day.isoformat()}" if day else ""
 
 
 def _state(found: Mapping[str, Any]) -> SchemeState:

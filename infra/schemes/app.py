@@ -16,14 +16,13 @@ POST /{rail}/simulate/time             let time go by
 GET  /{rail}/state                     the time there, and whether it is open
 GET  /{rail}/collections/{reference}   what became of a credit; of a return under /returns/
 GET  /{rail}/payments/{end_to_end_id}  how many times it was asked, and how many times paid
-GET  /{rail}/statement                 money in, money out
+GET  /{rail}/statement                 money in, money out, and the movements of a day
 GET  /healthz
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import date
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -41,7 +40,7 @@ from infra.schemes.problems import problem
 from infra.schemes.returns import SchemeReturns
 from infra.schemes.rules import SCHEMES
 from infra.schemes.signing import is_signed, signed_headers
-from infra.schemes.simulate import NotThat, Simulation
+from infra.schemes.simulate import NotThat, Simulation, read_day
 from infra.schemes.statements import statement
 from infra.schemes.store import Plan, SchemeStore
 from infra.schemes.store_notices import NoticeStore
@@ -161,11 +160,7 @@ class _Schemes:
         return Response(status_code=202, headers=signed_headers(self._secrets[rail], b""))
 
     async def statement(self, rail: str, request: Request, _: bytes) -> Response:
-        day = request.query_params.get("day", self._clock.today)
-        try:
-            date.fromisoformat(day)
-        except ValueError:
-            return problem(422, "Not a day", "Write it as in 2026-11-21.")
+        day = read_day(request, self._clock)
         coming, going = self._store.totals(rail, day)
         entries = self._store.entries(rail, day)
         return self._signed(rail, statement(self._cell, SCHEMES[rail].currency, day, coming - going, entries))

@@ -1,6 +1,7 @@
 """What the sandbox's commands ask of the schemes: make things happen, let time go by, and tell what was asked and paid."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +15,7 @@ from infra.schemes.credits import SimulatedCredit, credit_notice
 from infra.schemes.problems import problem
 from infra.schemes.returns import SchemeReturns, SimulatedRecall, SimulatedReturn, Unreturnable
 from infra.schemes.rules import SCHEMES
-from infra.schemes.store import Payment, SchemeStore
+from infra.schemes.store import Entry, Payment, SchemeStore
 from infra.schemes.store_notices import CREDIT, RETURN, GivenBack, Notice, NoticeStore
 from residency.classes import Confidential, Public
 
@@ -137,16 +138,21 @@ class Simulation:
     async def payments(self, rail: str, request: Request, _: bytes) -> Response:
         return self._payments(rail, request.path_params["end_to_end_id"])
 
-    async def totals(self, rail: str, _request: Request, _body: bytes) -> Response:
+    async def totals(self, rail: str, request: Request, _: bytes) -> Response:
+        """The account at the scheme, and the movements of one day, `?day=`, today's by default."""
+        day = read_day(request, self._clock)
         coming, going = self._store.totals(rail)
+        earlier_in, earlier_out = self._store.totals(rail, day)
         return JSONResponse(
             {
                 "rail": rail,
                 "currency": SCHEMES[rail].currency,
-                "day": self._clock.today,
                 "in_minor": coming,
                 "out_minor": going,
                 "balance_minor": coming - going,
+                "day": day,
+                "opening_minor": earlier_in - earlier_out,
+                "entries": [_entry(one) for one in self._store.entries(rail, day)],
             }
         )
 
@@ -204,6 +210,26 @@ def _read(kind: type[_Asked], body: bytes) -> _Asked:
     except ValidationError as error:
         where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
         raise NotThat(where or "the body") from None
+
+
+def read_day(request: Request, clock: SchemeClock) -> str:
+    """The day that `?day=` names, today where it names none. Raises NotThat."""
+    day = request.query_params.get("day", clock.today)
+    try:
+        return date.fromisoformat(day).isoformat()
+    except ValueError:
+        raise NotThat("the day: write it as in 2026-11-21") from None
+
+
+def _entry(one: Entry) -> dict[str, Any]:
+    return {
+        "direction": one.direction,
+        "kind": one.kind,
+        "amount_minor": one.amount_minor,
+        "reference": one.reference,
+        "end_to_end_id": one.end_to_end_id,
+        "at": one.at,
+    }
 
 
 def _notice(one: Notice) -> dict[str, Any]:

@@ -24,7 +24,7 @@ async def fund(client: KovraClient, needed: Mapping[str, Decimal], regions: Mapp
     """Deposit what is missing, and wait until it is there: the amounts by currency. Raises NotFunded, ProblemError."""
     sent: dict[str, Decimal] = {}
     for currency, amount in needed.items():
-        wallet = await _wallet(client, currency, regions)
+        wallet = await wallet_in(client, currency, regions)
         missing = amount - wallet.available.amount
         if missing <= 0:
             continue
@@ -35,7 +35,8 @@ async def fund(client: KovraClient, needed: Mapping[str, Decimal], regions: Mapp
     return sent
 
 
-async def _wallet(client: KovraClient, currency: str, regions: Mapping[str, str]) -> Wallet:
+async def wallet_in(client: KovraClient, currency: str, regions: Mapping[str, str]) -> Wallet:
+    """The tenant's wallet in a currency; `regions` says which region holds which currency. Raises NotFunded, ProblemError."""
     if currency in regions:
         for wallet in await client.wallets.list(region=regions[currency]):
             if wallet.currency == currency:

@@ -85,7 +85,7 @@ def pay(
     json: Json = False,
 ) -> None:
     lines = read_payments(file.read_bytes())
-    url, key = _reach(url, key)
+    url, key = reach(url, key)
     order = _Order(lines, run or file.name, url, key, at_once, wait, fund_first)
     done: list[Outcome] = []
     try:
@@ -123,7 +123,7 @@ def _tell_funding(sent: Mapping[str, object]) -> None:
         err.print(f"Deposited {', '.join(f'{amount:,} {currency}' for currency, amount in sent.items())}.")
 
 
-def _reach(url: str | None, key: str | None) -> tuple[str, str]:
+def reach(url: str | None, key: str | None) -> tuple[str, str]:
     """Address and key: as given, else those of the stack on this machine. Raises NoStack."""
     home = home_path()
     if url is None:

@@ -1,0 +1,207 @@
+"""`kovra sandbox`: what the simulated schemes of a stack on this machine do, and what they were asked and paid."""
+
+import asyncio
+import re
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from cells.kit.money import format_amount, parse_amount
+from cells.rails.console import SchemeState
+from cells.rails.registry import profile_of
+from infra.schemes.magic import SCRIPTS, amount_of, table
+from infra.schemes.rules import SCHEMES
+from residency.errors import KovraError
+from router.cli import sandbox_shown as shown
+from router.cli.console import out, print_json, print_plain
+from router.cli.funding import wallet_in
+from router.cli.pay import Key, Url, reach
+from router.cli.sandbox_places import Place, ask, ask_all, of_message, of_transfer, places
+from router.client import KovraClient
+
+_LENGTH = re.compile(r"(\d{1,5})([dhm])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+Transfer = Annotated[str, typer.Argument(help="The transfer, tr_…, as the API names it.")]
+Reference = Annotated[str, typer.Argument(help="The scheme reference of a credit, or of a return.")]
+RailName = Annotated[str, typer.Argument(metavar="RAIL", help="Such as chaps.")]
+Rail = Annotated[str | None, typer.Option("--rail", help="Only at this rail's scheme.")]
+Cell = Annotated[str | None, typer.Option("--cell", help="Only at the schemes of this cell.")]
+Reason = Annotated[str, typer.Option("--reason", help="An ISO 20022 reason code.")]
+Times = Annotated[int, typer.Option("--times", min=1, max=20, help="How often the one message is sent.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+class NotALength(KovraError):
+    code = "not-a-length"
+    status = 422
+    title = "That is no length of time"
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="The simulated schemes: make things happen there, and ask what was paid.", no_args_is_help=True
+    )
+    for name, command in (
+        ("table", show_table), ("deposit", deposit), ("state", state), ("payments", payments), ("settle", settle), ("reject", reject),
+        ("return", give_back), ("recall", recall), ("duplicate", duplicate), ("open", open_rail), ("close", close_rail),
+        ("hours", own_hours), ("advance", advance), ("statement", statement),
+    ):  # fmt: skip
+        group.command(name)(command)
+    app.add_typer(group, name="sandbox")
+
+
+def show_table(json: Json = False) -> None:
+    """The magic values: what a creditor's name, or an exact amount, makes a scheme do."""
+    if not json:
+        for line in table():
+            print_plain(line)
+        return
+    print_json(
+        [
+            {
+                "phrase": one.phrase,
+                "units": one.units,
+                "story": one.story,
+                "amounts_minor": {rail: amount_of(one, rail) for rail in SCHEMES},
+            }
+            for one in SCRIPTS
+        ]
+    )
+
+
+def deposit(
+    amount: Annotated[str, typer.Argument(help="Such as 5000.00.")],
+    currency: Annotated[str, typer.Argument(help="Such as EUR.")],
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """A scheme sends money to the tenant's wallet in that currency; tells the scheme's reference."""
+    url, key = reach(url, key)
+    print_plain(asyncio.run(_deposit(url, key, amount, currency.upper())))
+
+
+def state(cell: Cell = None, rail: Rail = None, json: Json = False) -> None:
+    """Every scheme's time, and whether it is open."""
+    _tell(ask_all(places(cell, rail), lambda console: console.state()), json=json)
+
+
+def payments(transfer: Transfer, json: Json = False) -> None:
+    """How often a payment was asked for, paid and returned."""
+    place, reference = of_transfer(transfer)
+    found = ask(place, lambda console: console.payment(reference))
+    if json:
+        print_json({"cell": place.cell, "rail": place.rail, **found})
+    else:
+        out.print(shown.payment(place.rail, found))
+
+
+def settle(transfer: Transfer) -> None:
+    """A payment that the scheme did not pay, or lost, is paid after all; the scheme tells the cell."""
+    place, reference = of_transfer(transfer)
+    ask(place, lambda console: console.settle(reference))
+    print_plain(f"{place.rail} has paid {transfer}.")
+
+
+def reject(transfer: Transfer, reason: Reason = "AC04") -> None:
+    """A payment that the scheme did not pay is refused; the scheme tells the cell."""
+    place, reference = of_transfer(transfer)
+    ask(place, lambda console: console.reject(reference, reason))
+    print_plain(f"{place.rail} has refused {transfer}: {reason}.")
+
+
+def give_back(
+    transfer: Transfer,
+    *,
+    amount: Annotated[str | None, typer.Option("--amount", help="Such as 12.50; all that is left by default.")] = None,
+    reason: Reason = "AC04",
+    times: Times = 1,
+) -> None:
+    """The payee's bank returns a payment, whole or in part; tells the return's reference."""
+    place, reference = of_transfer(transfer)
+    minor = None if amount is None else parse_amount(amount, profile_of(place.rail).currency)
+    print_plain(ask(place, lambda console: console.give_back(reference, minor, reason, deliveries=times)))
+
+
+def recall(reference: Reference, reason: Reason = "DUPL", rail: Rail = None) -> None:
+    """The payer's bank wants a credit back that a wallet has received; tells the recall's reference."""
+    print_plain(ask(of_message(reference, rail), lambda console: console.recall(reference, reason)))
+
+
+def duplicate(reference: Reference, times: Times = 1, rail: Rail = None) -> None:
+    """Send a credit, or a return, again as it was."""
+    place = of_message(reference, rail)
+    ask(place, lambda console: console.duplicate(reference, times))
+    print_plain(f"{place.rail} sends {reference} again.")
+
+
+def open_rail(rail: RailName, cell: Cell = None, json: Json = False) -> None:
+    """Open a scheme until further notice, whatever the hour."""
+    _set_hours(rail, cell, True, json=json)
+
+
+def close_rail(rail: RailName, cell: Cell = None, json: Json = False) -> None:
+    """Close a scheme until further notice: it refuses what it is sent (TM01)."""
+    _set_hours(rail, cell, False, json=json)
+
+
+def own_hours(rail: RailName, cell: Cell = None, json: Json = False) -> None:
+    """Let a scheme keep its own hours, by its own time."""
+    _set_hours(rail, cell, None, json=json)
+
+
+def advance(
+    length: Annotated[str, typer.Argument(help="Such as 2d, 12h or 90m.")], cell: Cell = None, json: Json = False
+) -> None:
+    """Let time go by at the schemes: what was to happen later happens now."""
+    found = _LENGTH.fullmatch(length)
+    if found is None:
+        raise NotALength("Write it as in 2d, 12h or 90m.")
+    by = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    # All schemes of a cell have one clock: one of them is asked.
+    one_of_each = {place.cell: place for place in places(cell)}
+    _tell(ask_all(list(one_of_each.values()), lambda console: console.advance(by)), json=json)
+
+
+def statement(
+    rail: RailName,
+    *,
+    day: Annotated[datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="Of the scheme's time.")] = None,
+    xml: Annotated[bool, typer.Option("--xml", help="The scheme's camt.053 itself.")] = False,
+    cell: Cell = None,
+    json: Json = False,
+) -> None:
+    """The account at a scheme: its balance, and every movement of a day."""
+    place, wanted = places(cell, rail)[0], day.date() if day else None
+    if xml:
+        print_plain(ask(place, lambda console: console.day_statement(wanted)).decode())
+        return
+    found = ask(place, lambda console: console.statement(wanted))
+    if json:
+        print_json(found)
+        return
+    out.print(shown.statement(found))
+    before, after = (format_amount(minor, found.currency) for minor in (found.opening_minor, found.closing_minor))
+    print_plain(f"{found.day}: {found.currency} {before} before, {after} after")
+
+
+async def _deposit(url: str, key: str, amount: str, currency: str) -> str:
+    async with KovraClient(url, key) as client:
+        regions = {code: one.region for one in await client.regions.list() for code in one.currencies}
+        wallet = await wallet_in(client, currency, regions)
+        return (await client.sandbox.deposit(wallet.id, amount, currency)).scheme_reference
+
+
+def _set_hours(rail: str, cell: str | None, open_now: bool | None, *, json: bool) -> None:
+    _tell(ask_all(places(cell, rail), lambda console: console.set_hours(open_now=open_now)), json=json)
+
+
+def _tell(found: dict[Place, SchemeState | None], *, json: bool) -> None:
+    """Exit status 1 when a simulator does not answer."""
+    if json:
+        print_json([{"cell": place.cell, "rail": place.rail, "state": one} for place, one in found.items()])
+    else:
+        out.print(shown.state([(place.cell, place.rail, one) for place, one in found.items()]))
+    if None in found.values():
+        raise typer.Exit(1)
