@@ -35,14 +35,18 @@ from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
+from cells.rails.rail import ReturnReceived
 from cells.spec import CellSpec, PrivateSettings
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant, Wallet, mint_tenant
-from cells.transfers import handoff, store
+from cells.transfers import handoff, store, store_returns
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.deposit import Deposit
 from cells.transfers.machine import Event
 from cells.transfers.recovery import told_by_answer
+from cells.transfers.return_leg import return_command
+from cells.transfers.return_reception import ReturnReception, admit_returns, receive_returns
+from cells.transfers.returned import Return
 from cells.transfers.saga import Saga
 from cells.transfers.transfer import Told, Transfer
 from residency.directory import Directory
@@ -164,13 +168,32 @@ class HandCell:
             admitted = [one for one in decisions if isinstance(one, Admitted)]
             legs = await institution.destination.admit(connection, admitted)
             answered = await handoff.admit_answers(connection, institution.spec.region, admitted)
+            returned = await admit_returns(connection, institution.spec.name, institution.spec.region, admitted)
         if act:
             for leg in legs:
                 await self.tell(leg, Event.TAKEN)
             for one in answered:
                 told = told_by_answer(one)
                 await self.tell(one, told.event, **told.facts)
+            await self.book(returned)
         return decisions
+
+    async def receive_return(self, one: ReturnReceived, *, act: bool = True) -> ReturnReception:
+        """A return at the rails' door; with `act`, the wallet is told too."""
+        async with transaction(self.institution.pool) as connection:
+            reception = await receive_returns(connection, self.spec.name, self.spec.region, [one])
+        if act:
+            await self.book(reception.open)
+        return reception
+
+    async def book(self, returns: Sequence[Return]) -> None:
+        """Ask the wallets to book returns that are on record."""
+        if returns:
+            await self.ask(*(return_command(one) for one in returns))
+
+    async def returns(self, transfer_id: str) -> list[Return]:
+        async with transaction(self.institution.pool) as connection:
+            return (await store_returns.of_transfers(connection, self.spec.region, [transfer_id])).get(transfer_id, [])
 
     async def receipts(self) -> list[bytes]:
         institution = self.institution

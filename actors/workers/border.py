@@ -27,6 +27,8 @@ from cells.kit.metrics import BATCHES
 from cells.transfers import handoff
 from cells.transfers.machine import Event
 from cells.transfers.recovery import told_by_answer
+from cells.transfers.return_leg import return_command
+from cells.transfers.return_reception import admit_returns
 from cells.transfers.step import EXPORT_CHANNEL
 from cells.transfers.transfer import Told, Transfer
 from residency.errors import KovraError
@@ -230,11 +232,12 @@ class Admitter:
             admitted = [one for one in decisions if isinstance(one, Admitted)]
             legs = await institution.destination.admit(connection, admitted)
             answered = await handoff.admit_answers(connection, spec.region, admitted)
+            returned = await admit_returns(connection, spec.name, spec.region, admitted)
         self._admitted += len(admitted)
         _ADMITTED.labels(spec.name, self._origin).inc(len(admitted))
         BATCHES.observe(len(envelopes), "admit")
         # The commit stands: the payments go on first, and the broker hears of it meanwhile.
-        self._tell([*(_taken(leg) for leg in legs), *(_answer(one) for one in answered)])
+        self._tell([*map(_taken, legs), *map(_answer, answered), *map(return_command, returned)])
         for one, decision in zip(envelopes, decisions, strict=True):
             await self._acknowledge(one, decision)
         self._exporter.wake()

@@ -19,9 +19,10 @@ from cells.cell import Institution
 from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
-from cells.transfers import store
+from cells.transfers import store, store_returns
 from cells.transfers.deposit import Deposit
 from cells.transfers.recovery import Need, need_of
+from cells.transfers.return_leg import return_command
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.sweep")
@@ -50,7 +51,7 @@ class Sweep:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            self._standing = await self._transfers(stop) + await self._collections()
+            self._standing = await self._transfers(stop) + await self._collections() + await self._returns()
             self._rounds += 1
             _ROUNDS.labels(self._institution.spec.name).inc()
             _STANDING.labels(self._institution.spec.name).set(self._standing)
@@ -80,6 +81,12 @@ class Sweep:
         async with transaction(self._institution.pool) as connection:
             rows = await store_collections.stuck(connection, self._institution.spec.region, before, _PAGE)
         await self._ask([deposit_command(one) for one in rows if one.wallet_id is not None])
+        return len(rows)
+
+    async def _returns(self) -> int:
+        async with transaction(self._institution.pool) as connection:
+            rows = await store_returns.standing(connection, self._institution.spec.region, _STILL_FOR, _PAGE)
+        await self._ask([return_command(one, f"{datetime.now(UTC):%H%M%S%f}") for one in rows])
         return len(rows)
 
     async def _ask(self, commands: Sequence[Command]) -> None:

@@ -76,6 +76,17 @@ class Code(IntEnum):
     IN_REGION = 30  # I1 W → PO
     BOOK = 40  # W → W
     FREEZE = 50  # W → BLOCKED_FUNDS
+    RETURN = 60  # R1 RAIL → PI
+    RETURN_POSITION = 61  # R2 PI → REG
+    RETURN_CREDIT = 62  # R2 in region, PI → W
+    RETURN_DEALING = 63  # R3 REG → FX
+    RETURN_PRINCIPAL = 64  # R4 FX → W
+    RETURN_MARGIN = 65  # R5 MARGIN → W
+    RETURN_FEE = 66  # R6 FEE → W, by the tenant's policy
+    SUSPENSE_ASSIGNED = 70  # SUS → W
+    GIVE_BACK = 71  # G1 SUS or W → PI
+    GIVEN_BACK = 72  # G2 PI → RAIL
+    IN_DOUBT_LOSS = 80  # L1 IN_DOUBT_LOSS → RAIL
     CAP = 90  # REGIONAL_CAP → REG, and back
     POISON = 99  # a zero-amount posting that makes a late original fail
 
@@ -89,6 +100,9 @@ class Leg(IntEnum):
     COLLECTION = 4
     BOOK = 5
     HOUSE = 6
+    RETURN = 7
+    ORDER = 8  # what an operator has ordered of money that came in
+    LOSS = 9
 
 
 class Step(IntEnum):
@@ -110,6 +124,16 @@ class Step(IntEnum):
     B1 = 41
     F1 = 45  # W → BLOCKED_FUNDS
     CAP = 51
+    R1 = 61
+    R2 = 62
+    R3 = 63
+    R4 = 64
+    R5 = 65
+    R6 = 66  # FEE → W
+    A1 = 71  # SUS → W
+    G1 = 72
+    G2 = 73
+    L1 = 81
 
 
 class Phase(IntEnum):

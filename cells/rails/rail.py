@@ -137,6 +137,23 @@ class Collection:
     received_at: Annotated[datetime, Public]
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnReceived:
+    """Money that a scheme sends back after it settled: one transaction of a pacs.004. `scheme_reference` is its RtrId, unique per
+    rail; `end_to_end_id` and `transaction_id` name our payment, as the scheme repeats them. `reason_code`: ISO 20022
+    ExternalReturnReason1Code.
+    """
+
+    rail: Annotated[str, Public]
+    scheme_reference: Annotated[str, Public]
+    end_to_end_id: Annotated[str, Public]
+    transaction_id: Annotated[str, Public]
+    amount_minor: Annotated[int, Confidential]
+    currency: Annotated[str, Public]
+    reason_code: Annotated[str, Public]
+    received_at: Annotated[datetime, Public]
+
+
 class Rail(Protocol):
     """A connection to one scheme. Implementations hold no truth; the submissions table does."""
 

@@ -4,7 +4,7 @@ The rail gateway has written the collection's row and matched its wallet; the wa
 closes the row. Repeating any of it changes nothing: the ids follow from the collection's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
@@ -30,10 +30,10 @@ class DepositOwed:
 
 
 async def journal(
-    connection: Connection, region: str, deposits: Sequence[Deposit], wallet_accounts: Mapping[str, int]
+    connection: Connection, region: str, deposits: Sequence[Deposit], account_of: Callable[[str], int]
 ) -> list[DepositOwed]:
-    """Plan the postings of deposits. `wallet_accounts`: W by wallet id."""
-    owed = [DepositOwed(one, _chains(one, wallet_accounts[one.wallet_id])) for one in deposits]
+    """Plan the postings of deposits. `account_of`: W by wallet id."""
+    owed = [DepositOwed(one, _chains(one, account_of(one.wallet_id))) for one in deposits]
     planned = [
         Planned(one.deposit.collection_id, one.deposit.tenant_id, EFFECT, 1, [*one.chains[0], *one.chains[1]])
         for one in owed
@@ -43,11 +43,11 @@ async def journal(
 
 
 async def close(
-    connection: Connection, region: str, owed: Sequence[DepositOwed], results: Sequence[ChainResult]
+    connection: Connection, region: str, owed: Sequence[DepositOwed], results: Sequence[Sequence[ChainResult]]
 ) -> None:
-    """The ledger has spoken: credited collections are closed and their tenants told. `results`: two for each deposit."""
+    """The ledger has spoken: credited collections are closed and their tenants told. `results`: those of each one's chains."""
     credited = [
-        one.deposit for place, one in enumerate(owed) if results[2 * place].applied and results[2 * place + 1].applied
+        one.deposit for one, answers in zip(owed, results, strict=True) if all(answer.applied for answer in answers)
     ]
     if not credited:
         return

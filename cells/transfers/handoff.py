@@ -21,7 +21,7 @@ from cells.customs.export import Exported, Outbound, export
 from cells.rails.rail import end_to_end_id
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
-from cells.transfers import personal, store, watch
+from cells.transfers import personal, return_handoff, store, watch
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.step import take
 from cells.transfers.transfer import Told, Transfer
@@ -52,17 +52,17 @@ async def export_due(connection: Connection, gate: Gate, aside: Collection[str] 
 
     Raises a KovraError with `extra["transfer_id"]` when one of them cannot be exported: roll back, and set that one aside.
     """
-    region = gate.spec.region
+    region, at = gate.spec.region, datetime.now(UTC)
     due = await store.due_for_export(connection, region, EXPORT_BATCH, aside)
-    if not due:
+    returns = await return_handoff.due(connection, region, at)
+    if not due and not returns:
         return []
     told = [Told(one.transfer_id, Event.INSTRUCT if one.leg is Leg.ORIGIN else Event.EXPORT) for one in due]
     step = await take(connection, region, told, room=_ROOM)
     assert len(step.export) == len(due), "what is due for export can be exported"
     parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
-    at = datetime.now(UTC)
-    outbound = [_outbound(one, parties, verdicts, at) for one in due]
+    outbound = [*(_outbound(one, parties, verdicts, at) for one in due), *returns]
     exported = await export(connection, gate.spec, gate.keys, gate.spec.directory, outbound, at=at)
     hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
     await store.keep_instruction_hashes(connection, region, hashes)

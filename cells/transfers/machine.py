@@ -46,6 +46,8 @@ class State(StrEnum):
     RELEASING = "RELEASING"
     RELEASED = "RELEASED"
     REFUNDED = "REFUNDED"
+    PARTIALLY_RETURNED = "PARTIALLY_RETURNED"
+    RETURNED = "RETURNED"
 
 
 class Event(StrEnum):
@@ -68,6 +70,8 @@ class Event(StrEnum):
     POSTED = "posted"  # the ledger posted the hold
     VOIDED = "voided"  # the ledger voided the hold
     EXPORT = "export"  # the exporter signs and logs our answer to the origin
+    PARTIALLY_RETURNED = "partially_returned"  # the ledger booked a return, and more may come
+    RETURNED = "returned"  # … and with it all that was paid has come back
 
 
 class Effect(StrEnum):
@@ -140,6 +144,11 @@ _ROWS: Final = (
     (_D, _S.RELEASED, _E.EXPORT, _S.REFUNDED, (_F.EXPORT,)),
     (_D, _S.ADMITTED, _E.DESTINATION_REJECTED, _S.DESTINATION_REJECTED, (_F.QUEUE_EXPORT,)),
     (_D, _S.DESTINATION_REJECTED, _E.EXPORT, _S.REFUNDED, (_F.EXPORT,)),
+    # Money comes back after completion. Each return has a life of its own (returned.py); it is told here once it is booked.
+    (_PAYER, _S.COMPLETED, _E.PARTIALLY_RETURNED, _S.PARTIALLY_RETURNED, (_F.NOTIFY,)),
+    (_PAYER, _S.COMPLETED, _E.RETURNED, _S.RETURNED, (_F.NOTIFY,)),
+    (_PAYER, _S.PARTIALLY_RETURNED, _E.PARTIALLY_RETURNED, _S.PARTIALLY_RETURNED, (_F.NOTIFY,)),
+    (_PAYER, _S.PARTIALLY_RETURNED, _E.RETURNED, _S.RETURNED, (_F.NOTIFY,)),
 )
 
 
@@ -190,7 +199,9 @@ def _reachable() -> MappingProxyType[tuple[Leg, Event], frozenset[State]]:
 
 
 _AFTER: Final = _reachable()
-FINAL: Final = frozenset(State) - {state for _, state, _ in TABLE}
+# What may happen to a payment that has come to rest: nobody waits for it.
+AFTERWARDS: Final = frozenset({Event.PARTIALLY_RETURNED, Event.RETURNED})
+FINAL: Final = frozenset(State) - {state for _, state, event in TABLE if event not in AFTERWARDS}
 
 
 def decide(leg: Leg, state: State, event: Event) -> Decision:

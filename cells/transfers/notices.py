@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.transfers import store_returns
 from cells.transfers.deposit import Deposit
 from cells.transfers.machine import public
+from cells.transfers.returned import RETURNED_STATES, Total, returned_shown
 from cells.transfers.transfer import Transfer
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
@@ -15,8 +17,11 @@ from residency.ids import parse
 
 async def write(connection: Connection, region: str, transfers: Sequence[Transfer]) -> None:
     """One event for each transfer, named after the state it has just reached."""
-    if transfers:
-        await append_events(connection, region, [_of_transfer(one) for one in transfers])
+    if not transfers:
+        return
+    came_back = [one.transfer_id for one in transfers if one.state in RETURNED_STATES]
+    totals = await store_returns.totals(connection, region, came_back) if came_back else {}
+    await append_events(connection, region, [_of_transfer(one, totals.get(one.transfer_id)) for one in transfers])
 
 
 async def write_credits(connection: Connection, region: str, deposits: Sequence[Deposit]) -> None:
@@ -25,10 +30,10 @@ async def write_credits(connection: Connection, region: str, deposits: Sequence[
         await append_events(connection, region, [_of_deposit(one) for one in deposits])
 
 
-def _of_transfer(transfer: Transfer) -> NewEvent:
+def _of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
     state = str(public(transfer.state))
     source, target = transfer.source_currency, transfer.target_currency
-    data = {
+    data: dict[str, object] = {
         "transfer_id": transfer.transfer_id,
         "quote_id": transfer.quote_id,
         "recipient_id": transfer.recipient_id,
@@ -43,6 +48,8 @@ def _of_transfer(transfer: Transfer) -> NewEvent:
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
     }
+    if returned is not None:
+        data["returned"] = returned_shown(transfer, returned)
     return _event(transfer.tenant_id, f"transfer.{state.lower()}", transfer.transfer_id, data)
 
 

@@ -30,9 +30,9 @@ from cells.ledger.ledger import Ledger
 from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
-from cells.transfers import collection_leg, store, wallet_view
+from cells.transfers import beside, store, wallet_view
 from cells.transfers.acceptance import Acceptance
-from cells.transfers.collection_leg import DepositOwed
+from cells.transfers.beside import Errand
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
@@ -72,7 +72,7 @@ class _Turn:
     answering: dict[int, str] = field(default_factory=dict)
     told: dict[int, Told] = field(default_factory=dict)
     step: Step = field(default_factory=Step)
-    deposits: list[DepositOwed] = field(default_factory=list)
+    errands: list[Errand] = field(default_factory=list)
     submit: dict[str, Transfer] = field(default_factory=dict)
     kept: dict[str, Answer] = field(default_factory=dict)
 
@@ -140,7 +140,7 @@ class Saga:
                 live = await self._fence(connection, turn, writing, epochs)
                 await self._journal(connection, turn, live)
             self._commits += 1
-            while turn.step.owed or turn.deposits:
+            while turn.step.owed or turn.errands:
                 await self._settle(turn)
             self._answer(turn)
         self._hand_over(turn.submit.values())
@@ -182,10 +182,7 @@ class Saga:
         await journal(connection, region, new)
         turn.step.owed += new
         turn.submit |= {one.transfer_id: one for one in (*needs.submit, *turn.step.submit)}
-        turn.deposits = await collection_leg.journal(
-            connection, region, list(bodies.get("deposit", {}).values()),
-            {wallet_id: _account(wallet) for wallet_id, wallet in self._wallets.items()},
-        )  # fmt: skip
+        turn.errands = await beside.journal(connection, region, bodies, self._account_of, self._numbers)
 
     async def _intend(self, connection: Connection, turn: _Turn, asked: Mapping[int, Acceptance]) -> list[Intent]:
         intents = await self._origin.intend(
@@ -215,8 +212,8 @@ class Saga:
 
     async def _settle(self, turn: _Turn) -> None:
         """Ask the ledger for every chain that is owed, and journal what it said. The one ledger request of a round."""
-        owed, deposits = turn.step.owed, turn.deposits
-        chains = [one.chain for one in owed] + [chain for one in deposits for chain in one.chains]
+        owed, errands = turn.step.owed, turn.errands
+        chains = [one.chain for one in owed] + [chain for one in errands for chain in one.chains]
         results = await submit_chains(self._ledger, chains)
         self._ledger_requests += 1
         self._postings += sum(map(len, chains))
@@ -230,8 +227,8 @@ class Saga:
         # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
         async with transaction(self._pool, flushed=False) as connection:
             await close_postings(connection, region, closed)
+            told += await beside.close(connection, region, errands, results[len(owed) :])
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
-            await collection_leg.close(connection, region, deposits, results[len(owed) :])
             kept = answers_to_keep(owed, turn.step.now)
             await idempotency.give(connection, region, kept)
         self._commits += 1
@@ -239,7 +236,7 @@ class Saga:
         turn.step.now = before.now | turn.step.now
         turn.step.refused = [*before.refused, *turn.step.refused]
         turn.submit |= {one.transfer_id: one for one in turn.step.submit}
-        turn.deposits = []
+        turn.errands = []
 
     def _answer(self, turn: _Turn) -> None:
         refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}
@@ -263,6 +260,9 @@ class Saga:
 
     def _chain(self, transfer: Transfer, effect: Effect) -> Chain:
         return Books(_account(self._wallets[transfer.wallet_id]), self._numbers).chain(transfer, effect)
+
+    def _account_of(self, wallet_id: str) -> int:
+        return _account(self._wallets[wallet_id])
 
     def _owed(self, transfer: Transfer, effect: Effect) -> Owed:
         return Owed(transfer, effect, self._chain(transfer, effect))

@@ -41,6 +41,8 @@ ROOM_OF: Final = MappingProxyType(
         Event.POSTED: "settle",
         Event.VOIDED: "settle",
         Event.EXPORT: "export",
+        Event.PARTIALLY_RETURNED: "return",
+        Event.RETURNED: "return",
     }
 )
 ROOMS: Final = frozenset({ACCEPT, ADMIT, ANSWER, *ROOM_OF.values()})
@@ -92,7 +94,7 @@ def moved(waves: Sequence[Sequence["Move"]]) -> None:
         began = now if before.transfer_id in seen else before.updated_at or now
         seen.add(before.transfer_id)
         STAYS.observe((now - began).total_seconds(), cell, str(before.leg), room)
-        if move.now.state in FINAL:
+        if move.now.state in FINAL and before.state not in FINAL:
             LIVES.observe(
                 (now - (before.created_at or now)).total_seconds(), cell, str(before.leg), str(move.now.state)
             )
@@ -113,7 +115,7 @@ def answered(legs: Iterable[Transfer]) -> None:
 def _stays(move: "Move", room: str, began: datetime, now: datetime) -> Iterable[trace.Stay]:
     event, after = move.told.event, move.now
     yield _stay(after, room, began, now, str(event), failed=event in _FAILED)
-    if after.state in FINAL:
+    if after.state in FINAL and move.before.state not in FINAL:
         whole = _stay(after, str(after.leg), after.created_at or began, now, str(event), failed=False)
         yield replace(whole, version=0)
 

@@ -23,6 +23,7 @@ EVENT_TYPES = frozenset(
         "transfer.completed",
         "transfer.refunded",
         "transfer.returned",
+        "transfer.partially_returned",
         "wallet.credited",
     }
 )
@@ -41,6 +42,7 @@ DATA_FIELDS = MappingProxyType(
         "target_amount": Confidential,
         "amount": Confidential,
         "fee": Confidential,
+        "returned": Confidential,
         "reason_code": Public,
         "rail": Public,
         "scheme_reference": Confidential,

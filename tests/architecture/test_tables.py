@@ -20,15 +20,16 @@ _UNPARTITIONED = {
 # tells nobody anything. Each of these is minted by the cell.
 _MINTED = {
     "key_id", "wallet_id", "transfer_id", "posting_id", "quote_id", "subject_id", "recipient_id", "payer_id", "collection_id",
-    "event_id", "endpoint_id", "owner_number", "account_number",
+    "event_id", "endpoint_id", "owner_number", "account_number", "return_id",
 }  # fmt: skip
 # Columns that may stand beside a minted one: the cell counts them.
-_COUNTED = {"version", "checked_at", "cell", "sequence"}
+_COUNTED = {"version", "checked_at", "cell", "sequence", "number"}
 _EXCEPTIONS = {
     (
         "collections",
         ("rail", "scheme_reference"),
     ): "the scheme's key: only the writer inserts, and no tenant sees its errors",
+    ("returns", ("rail", "scheme_reference")): "the scheme's key, as for collections",
     ("audit_log", ("cell", "sequence")): "the chain's own count",
 }
 # Policies besides `writer` and `tenant`, for functions that run with the owner's rights.

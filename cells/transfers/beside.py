@@ -1,0 +1,59 @@
+"""What a wallet's actor does beside its payments' own lives: money that arrives, and money that comes back.
+
+Each kind is one command, in a file of its own that journals its chains and closes them with the ledger's word; here they are joined,
+so that the saga asks the ledger once for everything. What their closing tells payments is told in the same commit.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cells.backends.postgres import Connection
+from cells.ledger.submit import ChainResult
+from cells.transfers import collection_leg, return_leg
+from cells.transfers.collection_leg import DepositOwed
+from cells.transfers.return_leg import ReturnOwed
+from cells.transfers.transfer import Told
+
+Errand = DepositOwed | ReturnOwed
+AccountOf = Callable[[str], int]
+
+
+async def journal(
+    connection: Connection,
+    region: str,
+    bodies: Mapping[str, Mapping[int, Any]],
+    account_of: AccountOf,
+    cell_numbers: Mapping[str, int],
+) -> list[Errand]:
+    """Plan the postings of everything among `bodies` (by command name, by place in the batch) that is done beside.
+
+    `account_of`: W by wallet id.
+    """
+    errands: list[Errand] = []
+    if deposits := bodies.get("deposit"):
+        errands += await collection_leg.journal(connection, region, list(deposits.values()), account_of)
+    if returns := bodies.get("return"):
+        errands += await return_leg.journal(connection, region, list(returns.values()), account_of, cell_numbers)
+    return errands
+
+
+async def close(
+    connection: Connection, region: str, errands: Sequence[Errand], results: Sequence[ChainResult]
+) -> list[Told]:
+    """The ledger has spoken: close each, and answer what payments must hear of it. `results`: one for each chain, in order."""
+    told: list[Told] = []
+    answers, start = dict[int, Sequence[ChainResult]](), 0
+    for place, one in enumerate(errands):
+        answers[place] = results[start : start + len(one.chains)]
+        start += len(one.chains)
+    deposits = [(place, one) for place, one in enumerate(errands) if isinstance(one, DepositOwed)]
+    returns = [(place, one) for place, one in enumerate(errands) if isinstance(one, ReturnOwed)]
+    if deposits:
+        await collection_leg.close(
+            connection, region, [one for _, one in deposits], [answers[place] for place, _ in deposits]
+        )
+    if returns:
+        told += await return_leg.close(
+            connection, region, [one for _, one in returns], [answers[place] for place, _ in returns]
+        )
+    return told

@@ -1,0 +1,45 @@
+"""A return leaves the cell that paid out: signed, logged and in the outbox in the commit that calls it exported."""
+
+import re
+from datetime import datetime
+
+from cells.backends.postgres import Connection
+from cells.customs.export import Outbound
+from cells.transfers import store, store_returns
+from cells.transfers.returned import Return
+from cells.transfers.transfer import Transfer
+from residency.messages import Returned
+
+_BATCH = 500
+# As residency.messages has them.
+_CLEAR_REFERENCE = re.compile(r"[A-Za-z0-9/._:-]{1,64}")
+_CLEAR_REASON = re.compile(r"[A-Z0-9]{4}")
+# ISO 20022 ExternalReturnReason1Code: not specified, reason agent generated.
+REASON_UNSPECIFIED = "MS03"
+
+
+async def due(connection: Connection, region: str, at: datetime) -> list[Outbound]:
+    """What the origins have yet to hear, oldest first, marked as exported in the caller's transaction."""
+    waiting = await store_returns.due_for_export(connection, region, _BATCH)
+    if not waiting:
+        return []
+    legs = await store.read(connection, region, sorted({one.transfer_id for one in waiting}))
+    await store_returns.move(connection, region, [one.return_id for one in waiting], "booked", "exported")
+    return [Outbound(legs[one.transfer_id].origin_cell, message_of(one, legs[one.transfer_id], at)) for one in waiting]
+
+
+def message_of(one: Return, leg: Transfer, at: datetime) -> Returned:
+    """The clear part of what the origin is told. Pure."""
+    assert leg.instruction_sha256 is not None, "a destination leg was admitted under an instruction"
+    reference, reason = one.scheme_reference, one.reason_code
+    return Returned(
+        transfer_id=one.transfer_id,
+        instruction_hash=leg.instruction_sha256.hex(),
+        return_number=one.number,
+        currency=one.currency,
+        amount_minor=one.amount,
+        rail=one.rail,
+        scheme_reference=reference if _CLEAR_REFERENCE.fullmatch(reference) else one.return_id,
+        reason_code=reason if _CLEAR_REASON.fullmatch(reason) else REASON_UNSPECIFIED,
+        returned_at=at,
+    )

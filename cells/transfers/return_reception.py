@@ -1,0 +1,168 @@
+"""A return at the door, from the scheme or from the cell that paid out: checked, numbered and put on record, in one transaction.
+
+Invariants: once per scheme reference (a duplicate is answered as the first was, one that says something else is refused); never
+more than was paid, decided while the payment's row is locked; on record before anybody is answered, booked by the wallet's
+actor afterwards.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cells.backends.postgres import Connection
+from cells.customs.admit import Admitted
+from cells.rails.rail import ReturnReceived, transfer_id_of
+from cells.transfers import store, store_returns
+from cells.transfers.machine import Leg
+from cells.transfers.returned import DUPLICATE, Policy, Return, Total, exceeds, gives_back, may_be_admitted, objection
+from cells.transfers.transfer import Transfer
+from residency.ids import MalformedId, mint
+from residency.messages import Returned
+
+_log = logging.getLogger("kovra.returns")
+_Key = tuple[str, str]
+
+
+class ReturnReception(NamedTuple):
+    """`rows`: the returns on record, those that were there before too; `refusals`: ISO reason codes by scheme reference."""
+
+    rows: list[Return]
+    refusals: dict[str, str]
+
+    @property
+    def open(self) -> list[Return]:
+        """Those that a wallet's actor has yet to book."""
+        return [one for one in self.rows if one.state == "received"]
+
+
+def payment_of(one: ReturnReceived) -> str:
+    """The payment that a scheme's return names, by the end-to-end id that we gave it; "" when it names none of ours."""
+    try:
+        return transfer_id_of(one.end_to_end_id)
+    except MalformedId:
+        pass
+    text = one.transaction_id
+    try:
+        return transfer_id_of(f"{text[:2]}-{text[2:-26]}-{text[-26:]}")
+    except MalformedId:
+        return ""
+
+
+async def receive_returns(
+    connection: Connection, cell: str, region: str, came: Sequence[ReturnReceived]
+) -> ReturnReception:
+    """Decide the scheme's returns, in order, and put on record those that are taken. The writer's connection; never commits."""
+    payments = [payment_of(one) for one in came]
+    legs = await store.load(connection, region, sorted(set(payments)))
+    known = await store_returns.by_reference(connection, region, [(one.rail, one.scheme_reference) for one in came])
+    totals = await store_returns.totals(connection, region, list(legs))
+    policies = await store_returns.policies(connection, region, sorted({leg.tenant_id for leg in legs.values()}))
+    new: list[Return] = []
+    refusals: dict[str, str] = {}
+    for one, transfer_id in zip(came, payments, strict=True):
+        key, leg, total = (one.rail, one.scheme_reference), legs.get(transfer_id), totals.get(transfer_id, Total())
+        if key in known:
+            if known[key].says() != (transfer_id, one.amount_minor, one.currency):
+                refusals[one.scheme_reference] = DUPLICATE
+            continue
+        reason = objection(leg, one.rail, one.currency, one.amount_minor, total)
+        if reason is not None or leg is None:
+            _log.warning("%s: a return was refused (%s)", one.rail, reason)
+            refusals[one.scheme_reference] = reason or ""
+            continue
+        known[key] = row = _row(cell, leg, one, total, policies.get(leg.tenant_id, "original"))
+        totals[transfer_id] = Total(total.count + 1, total.amount + one.amount_minor)
+        new.append(row)
+    kept = await _kept(connection, region, new)
+    for mine in new:
+        if kept[mine.rail, mine.scheme_reference].says() != mine.says():
+            refusals[mine.scheme_reference] = DUPLICATE
+    rows = [{**known, **kept}[key] for one in came if (key := (one.rail, one.scheme_reference)) in known]
+    return ReturnReception(list({row.return_id: row for row in rows}.values()), refusals)
+
+
+async def admit_returns(connection: Connection, cell: str, region: str, admitted: Sequence[Admitted]) -> list[Return]:
+    """Keep what instructed cells say came back; the returns for the wallets' actors to book. What cannot be true has no effect,
+    and is shouted about: the gate has checked that it comes from the cell that was instructed, and names the instruction."""
+    messages = [one.opened.message for one in admitted if not one.faults and isinstance(one.opened.message, Returned)]
+    if not messages:
+        return []
+    legs = await store.load(connection, region, sorted({one.transfer_id for one in messages}))
+    totals = await store_returns.totals(connection, region, list(legs))
+    policies = await store_returns.policies(connection, region, sorted({leg.tenant_id for leg in legs.values()}))
+    new: list[Return] = []
+    for message in messages:
+        leg, total = legs[message.transfer_id], totals.get(message.transfer_id, Total())
+        fault = admission_fault(leg, message, total)
+        if fault is not None:
+            _log.critical("%s: %s says that money came back, and %s", leg.transfer_id, leg.destination_cell, fault)
+            continue
+        new.append(row_of(cell, leg, message, total, policies.get(leg.tenant_id, "original")))
+        totals[leg.transfer_id] = Total(total.count + 1, total.amount + message.amount_minor)
+    kept = await _kept(connection, region, new)
+    return list(kept.values())
+
+
+def admission_fault(leg: Transfer, message: Returned, total: Total) -> str | None:
+    """Why the instructed cell's word on a return cannot be true; None when it can. Pure."""
+    if not may_be_admitted(leg):
+        return "it has not said that it was paid"
+    if message.currency != leg.target_currency:
+        return "in another currency than was paid"
+    return "more than was paid" if exceeds(leg, message.amount_minor, total) else None
+
+
+def row_of(cell: str, leg: Transfer, message: Returned, total: Total, policy: Policy) -> Return:
+    """The origin's row of a return that was admitted."""
+    assert leg.leg is Leg.ORIGIN
+    back = gives_back(leg, total.amount, message.amount_minor, policy)
+    return Return(
+        return_id=mint("ret", cell),
+        transfer_id=leg.transfer_id,
+        tenant_id=leg.tenant_id,
+        wallet_id=leg.wallet_id,
+        number=message.return_number,
+        attempt=1,
+        rail=message.rail,
+        scheme_reference=message.scheme_reference,
+        currency=message.currency,
+        amount=message.amount_minor,
+        before=total.amount,
+        principal_back=back.principal,
+        margin_back=back.margin,
+        fee_back=back.fee,
+        reason_code=message.reason_code,
+        state="received",
+        received_at=message.returned_at,
+    )
+
+
+def _row(cell: str, leg: Transfer, one: ReturnReceived, total: Total, policy: Policy) -> Return:
+    back = gives_back(leg, total.amount, one.amount_minor, policy)
+    return Return(
+        return_id=mint("ret", cell),
+        transfer_id=leg.transfer_id,
+        tenant_id=leg.tenant_id,
+        wallet_id=leg.wallet_id,
+        number=total.count + 1,
+        attempt=1,
+        rail=one.rail,
+        scheme_reference=one.scheme_reference,
+        currency=one.currency,
+        amount=one.amount_minor,
+        before=total.amount,
+        principal_back=back.principal,
+        margin_back=back.margin,
+        fee_back=back.fee,
+        reason_code=one.reason_code,
+        state="received",
+        received_at=one.received_at,
+    )
+
+
+async def _kept(connection: Connection, region: str, new: Sequence[Return]) -> dict[_Key, Return]:
+    """What the record holds under the references of `new`, once they were put there."""
+    if not new:
+        return {}
+    await store_returns.insert(connection, region, new)
+    return await store_returns.by_reference(connection, region, [(one.rail, one.scheme_reference) for one in new])

@@ -1,0 +1,156 @@
+"""One return of one payment, as the journal keeps it: what comes back, what of it the wallet gets, and whether it may be booked.
+
+A return has a life of its own beside its payment's: `received` → `booked`, and in the cell that paid out for a peer → `exported`.
+Pure data and pure functions; the payment's own life hears of it when it is booked (machine.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from cells.kit.money import CURRENCIES, format_amount
+from cells.ledger import chart, return_chains
+from cells.ledger.chain import Chain
+from cells.ledger.return_chains import NUMBERS, Back, Place, share
+from cells.transfers.machine import Event, Leg, State
+from cells.transfers.transfer import Transfer
+from residency.ids import number as number_of
+
+ReturnState = Literal["received", "booked", "exported"]
+Policy = Literal["original", "original_and_fee"]
+
+# ISO 20022 ExternalStatusReason1Code: what a scheme is told of a return that cannot be taken.
+DUPLICATE, TOO_MUCH, UNKNOWN, WRONG_CURRENCY = "AM05", "AM02", "AG09", "AM03"
+
+# A payment that the rail has been asked for may come back before we have heard that it was made: the return is then the first
+# news of it, is put on record, and waits for the payment's own completion.
+_MAY_COME_BACK = frozenset(
+    {
+        State.PENDING_RAIL, State.SETTLING, State.SETTLED, State.COMPLETED, State.PARTIALLY_RETURNED, State.RETURNED,
+    }
+)  # fmt: skip
+RETURNED_STATES: Final = frozenset({State.PARTIALLY_RETURNED, State.RETURNED})
+_BOOKABLE = frozenset({State.COMPLETED, State.PARTIALLY_RETURNED})
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A row of `returns`. `amount` and `before` in minor units of `currency`, the payout's; the three `back` of the wallet's."""
+
+    return_id: str
+    transfer_id: str
+    tenant_id: str
+    wallet_id: str
+    number: int
+    attempt: int
+    rail: str
+    scheme_reference: str
+    currency: str
+    amount: int
+    before: int
+    principal_back: int
+    margin_back: int
+    fee_back: int
+    reason_code: str
+    state: ReturnState
+    received_at: datetime
+    booked_at: datetime | None = None
+
+    @property
+    def back(self) -> Back:
+        return Back(self.principal_back, self.margin_back, self.fee_back)
+
+    def says(self) -> tuple[str, int, str]:
+        """What a repetition of the scheme's message must say again."""
+        return self.transfer_id, self.amount, self.currency
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The returns of one payment together: how many, what came back, what of it is booked, and what the wallet got back."""
+
+    count: int = 0
+    amount: int = 0
+    booked: int = 0
+    back: int = 0
+
+
+def returned_shown(transfer: Transfer, total: Total) -> dict[str, Any]:
+    """What has come back so far, as partners see it: of the recipient's amount, and what of it the wallet got."""
+    target, source = transfer.target_currency, transfer.source_currency
+    return {
+        "amount": {"value": format_amount(total.booked, target), "currency": target},
+        "credited": {"value": format_amount(total.back, source), "currency": source},
+    }
+
+
+def objection(transfer: Transfer | None, rail: str, currency: str, amount: int, total: Total) -> str | None:
+    """Why a scheme's return cannot be taken, as an ISO reason code; None when it can. `total`: what came back before."""
+    if transfer is None or transfer.leg is Leg.ORIGIN or transfer.rail != rail:
+        return UNKNOWN
+    if transfer.state not in _MAY_COME_BACK:
+        return UNKNOWN
+    if currency != transfer.target_currency:
+        return WRONG_CURRENCY
+    return TOO_MUCH if exceeds(transfer, amount, total) else None
+
+
+def exceeds(transfer: Transfer, amount: int, total: Total) -> bool:
+    """Whether more would come back than was paid, or oftener than returns can be numbered."""
+    return total.amount + amount > transfer.payout_amount or total.count + 1 >= NUMBERS
+
+
+def may_be_admitted(transfer: Transfer) -> bool:
+    """Whether the instructed cell can say of this origin leg that money came back: it has said before that it was paid."""
+    settled = transfer.answer is not None and transfer.answer.get("event") == str(Event.SETTLED)
+    return transfer.leg is Leg.ORIGIN and settled
+
+
+def bookable(transfer: Transfer) -> bool:
+    """Whether a return may be booked now: the payment's own chain is posted, and at a destination its `settled` has left."""
+    return transfer.state in _BOOKABLE
+
+
+def gives_back(transfer: Transfer, before: int, amount: int, policy: Policy) -> Back:
+    """What the payer's wallet gets of a return of `amount`, when `before` came back already. Nothing where only a peer was paid for.
+
+    At the quote's original integers: nothing multiplies a rate. The fee is kept, unless the tenant's policy gives it back.
+    """
+    if transfer.leg is Leg.DESTINATION:
+        return Back()
+    paid = transfer.target_amount
+    fee = share(transfer.fee, before, amount, paid) if policy == "original_and_fee" else 0
+    if transfer.leg is Leg.IN_REGION:
+        return Back(principal=amount, fee=fee)
+    principal, margin = (share(one, before, amount, paid) for one in (transfer.principal, transfer.margin))
+    return Back(principal, margin, fee)
+
+
+def place_of(one: Return) -> Place:
+    return Place(number_of(one.transfer_id), one.number, one.attempt)
+
+
+def chains_of(
+    one: Return, transfer: Transfer, wallet_account: int, cell_numbers: Mapping[str, int]
+) -> tuple[Chain, ...]:
+    """Everything that the ledger is asked for a return, in order."""
+    place, amount = place_of(one), one.amount
+    target = CURRENCIES[transfer.target_currency].number
+    if transfer.leg is Leg.ORIGIN:
+        destination, source = cell_numbers[transfer.destination_cell], CURRENCIES[transfer.source_currency].number
+        return (
+            return_chains.from_destination(place, destination, target, amount, wallet_account, source, one.back),
+        )  # fmt: skip
+    rail = chart.rail(one.rail, target)
+    arrival = return_chains.arrival(place, rail, target, amount)
+    if transfer.leg is Leg.IN_REGION:
+        return arrival, return_chains.to_wallet(place, rail, target, amount, wallet_account, one.fee_back)
+    return arrival, return_chains.to_origin(place, rail, target, amount, cell_numbers[transfer.origin_cell])
+
+
+def told_of(transfer: Transfer, booked: int) -> Event | None:
+    """What the payment's life hears when `booked` of it, in all, has come back; None at a destination, whose part is over."""
+    if transfer.leg is Leg.DESTINATION:
+        return None
+    return Event.RETURNED if booked >= transfer.payout_amount else Event.PARTIALLY_RETURNED
