@@ -63,6 +63,10 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     )
 
 
+async def _keep(connection: asyncpg.Connection) -> None:
+    """Nothing to undo when a connection comes back: every setting of ours is the transaction's own. Spares a round trip each."""
+
+
 async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) -> Pool:
     """A pool of prepared connections. `name` shows in pg_stat_activity. Raises StoreUnavailable."""
     try:
@@ -71,6 +75,7 @@ async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) ->
             min_size=size_min,
             max_size=size_max,
             init=_prepare,
+            reset=_keep,
             command_timeout=30,
             server_settings={"application_name": name},
         )

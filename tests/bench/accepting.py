@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench.client import Job, Result, carry_out, request
-from tests.bench.partner import lock_in
+from tests.bench.partner import lock_in_by_api
 from tests.bench.rig import Rig
 from tests.servers import free_port
 from tests.waiting import until
@@ -20,12 +20,14 @@ _WARM = 200
 
 async def single_path(rig: Rig, requests: int) -> dict[str, Any]:
     """Accepted a second and the empty route's, at each number of clients; then latency at half of the peak, open loop."""
-    await lock_in(rig.partner, rig.origin, requests * (len(CLIENTS) * _ROUNDS + 1))
+    listen = rig.origin.spec.settings.api
     found: dict[str, Any] = {}
     best = (0.0, 0.0)
     async with _empty_route() as port:
         for clients in CLIENTS:
             ours, empty = [], []
+            # Each quote lives for minutes, so they are locked when they are needed.
+            await lock_in_by_api(rig.partner, (listen.host, listen.port), requests * _ROUNDS)
             for _ in range(_ROUNDS):
                 empty.append((await _empty(port, rig.partner.key, requests, clients)).per_s)
                 ours.append((await _pay(rig, requests, clients)).per_s)
@@ -36,6 +38,7 @@ async def single_path(rig: Rig, requests: int) -> dict[str, Any]:
     accepted, baseline = best
     found |= {"accepted_per_s": round(accepted), "accepted_ratio": round(accepted / baseline, 3)}
     rate = accepted / 2
+    await lock_in_by_api(rig.partner, (listen.host, listen.port), requests)
     paced = await _pay(rig, requests, max(CLIENTS), rate_per_s=rate)
     shown = percentiles(paced.latencies_s)
     return found | {"accept_rate_per_s": round(rate), **{f"accept_{name}": value for name, value in shown.items()}}

@@ -21,7 +21,8 @@ _LENGTH = b"content-length: "
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`requests`: complete HTTP/1.1 requests. `rate_per_s` None: closed loop. `warm`: how many leave before the clock starts."""
+    """`requests`: complete HTTP/1.1 requests. `rate_per_s` None: closed loop. `warm`: how many leave before the clock starts.
+    `keep`: bring the answers back whole."""
 
     host: str
     port: int
@@ -29,6 +30,7 @@ class Job:
     connections: int
     rate_per_s: float | None = None
     warm: int = 0
+    keep: bool = False
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Result:
     wall_s: float = 0.0
     client_cpu_s: float = 0.0
     samples: dict[int, bytes] = field(default_factory=dict)
+    answers: list[bytes] = field(default_factory=list)
 
     @property
     def per_s(self) -> float:
@@ -131,6 +134,8 @@ class _Load:
             self._started = now
         if status not in result.samples:
             result.samples[status] = answer
+        if self._job.keep:
+            result.answers.append(answer)
         if self._seen == len(self._job.requests):
             self._over.set_result(None)
         elif self._late:

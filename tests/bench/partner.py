@@ -24,7 +24,7 @@ from cells.transfers.acceptance import Acceptance
 from cells.transfers.deposit import Deposit
 from residency.ids import mint
 from router.cli.provisioning import provision
-from tests.bench.client import request
+from tests.bench.client import Job, carry_out, request
 from tests.waiting import until
 
 _QUOTES_AT_ONCE = 2_000
@@ -116,6 +116,16 @@ async def lock_in(partner: Partner, origin: Institution, count: int) -> None:
         async with tenant_transaction(origin.pool, tenant_id) as connection:
             locked = await lock_quotes(connection, entry.region, new, lifetime_s=_QUOTE_LIFETIME_S)
         partner.quotes += [one.quote_id for one in locked]
+
+
+async def lock_in_by_api(partner: Partner, listen: tuple[str, int], count: int) -> None:
+    """The same, asked of the API one by one as a partner does: it then knows their wallets."""
+    body = orjson.dumps({"source": {"value": "10.00", "currency": "EUR"}, "target_currency": "IDR"})
+    one = request("POST", "/v1/quotes", body, authorization=f"Bearer {partner.key}", content_type="application/json")
+    result = await carry_out(Job(*listen, [one] * count, 128, keep=True))
+    answers = [orjson.loads(answer.partition(b"\r\n\r\n")[2]) for answer in result.answers]
+    assert set(result.statuses) == {201}, result.samples
+    partner.quotes += [one["id"] for one in answers]
 
 
 async def states(writer: Institution, transfer_ids: list[str]) -> dict[str, int]:
