@@ -8,7 +8,8 @@ so that recovery builds the same one again.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cells.ledger.chart import Code, Leg, Phase, Step, posting_id, posting_mark, read_posting
+from cells.ledger.chart import posting_id, posting_mark, read_posting
+from cells.ledger.codes import Code, Leg, Phase, Step
 from cells.ledger.entry import Posting, PostingFlag
 
 Chain = list[Posting]

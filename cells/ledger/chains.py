@@ -16,7 +16,7 @@ from cells.ledger.accounts import (
     OriginAccounts,
 )
 from cells.ledger.chain import Chain, Draft, link, resolve
-from cells.ledger.chart import Code, Leg, Phase, Step
+from cells.ledger.codes import Code, Leg, Phase, Step
 
 __all__ = [
     "Chain",

@@ -24,10 +24,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cells.kit.money import CURRENCIES
-from cells.ledger.codes import Code as Code
-from cells.ledger.codes import Leg as Leg
-from cells.ledger.codes import Phase as Phase
-from cells.ledger.codes import Step as Step
+from cells.ledger.codes import Leg, Phase, Step
 from cells.ledger.entry import U32_MAX, U64_MAX, U128_MAX, Account, AccountFlag, Posting
 
 CURRENCY_LEDGER: Final = MappingProxyType({code: currency.number for code, currency in CURRENCIES.items()})

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from cells.ledger import chart
 from cells.ledger.chain import Chain, Draft, link
-from cells.ledger.chart import AccountType, Code, Leg, Phase, Step
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code, Leg, Phase, Step
 from cells.ledger.entry import Account
 
 

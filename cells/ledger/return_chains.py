@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from cells.ledger import chart
 from cells.ledger.chain import Chain, Draft, link, resolve
-from cells.ledger.chart import AccountType, Code, Leg, Phase, Step
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code, Leg, Phase, Step
 
 # Returns of one payment are numbered from 1 to 999 (residency.messages.Returned); an attempt is told apart above that.
 NUMBERS = 1_000

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 
-from cells.ledger.chart import AccountType, Code
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code
 from cells.ledger.entry import Account, Posting, PostingFlag
 
 _RESOLVES = PostingFlag.POST_PENDING | PostingFlag.VOID_PENDING

@@ -13,7 +13,8 @@ from cells.backends.postgres import Connection, Pool, Record, transaction
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry
 from cells.kit.money import format_amount
-from cells.ledger.chart import CURRENCY_OF_LEDGER, RAIL_NUMBER, AccountType, Code, read_account_id
+from cells.ledger.chart import CURRENCY_OF_LEDGER, RAIL_NUMBER, AccountType, read_account_id
+from cells.ledger.codes import Code
 from cells.ledger.entry import PostingFlag, PostingResult
 from cells.reconciliation import store_journey
 from cells.spec import CellSpec

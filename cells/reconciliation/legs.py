@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cells.ledger.chart import Code, Phase
+from cells.ledger.codes import Code, Phase
 from cells.reconciliation.standing import Standing, standings
 from cells.transfers.machine import Leg, State
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from cells.ledger.chart import Code, Phase
+from cells.ledger.codes import Code, Phase
 from cells.reconciliation.legs import LegFacts
 from cells.reconciliation.report import Finding
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cells.ledger.chart import AccountType, Code
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingFlag
 from cells.reconciliation.facts import describe
 from cells.reconciliation.report import Finding

@@ -15,7 +15,7 @@ from cells.backends.postgres import open_pool
 from cells.cell import open_ledger
 from cells.kit.money import format_amount
 from cells.ledger import chart
-from cells.ledger.chart import Code
+from cells.ledger.codes import Code
 from cells.reconciliation import own_books, peers, revenue, safeguarding
 from cells.reconciliation.border import compare_legs, compare_logs
 from cells.reconciliation.facts import CellFacts, describe

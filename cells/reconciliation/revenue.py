@@ -4,7 +4,8 @@ from collections import Counter
 
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
-from cells.ledger.chart import AccountType, Code
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code
 from cells.reconciliation.facts import CellFacts, LegSum, describe
 from cells.reconciliation.fold import Figures
 from cells.reconciliation.report import Finding

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cells.backends.postgres import Connection, Record
-from cells.ledger.chart import Code, Phase
+from cells.ledger.codes import Code, Phase
 from cells.reconciliation.legs import LegFacts, QuoteFacts
 from cells.transfers.machine import Leg, State
 

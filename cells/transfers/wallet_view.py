@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cells.ledger import chart
-from cells.ledger.chart import Code
+from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingFlag
 from cells.ledger.ledger import Ledger
 

@@ -7,7 +7,8 @@ import pytest
 
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
-from cells.ledger.chart import AccountType, Code, Leg, Phase, Step
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code, Leg, Phase, Step
 from cells.ledger.entry import Posting, PostingFlag, PostingResult
 from cells.reconciliation.report import Finding, Status
 from cells.transfers.transfer import Transfer

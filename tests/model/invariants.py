@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cells.ledger import chart, house
-from cells.ledger.chart import AccountType, Code, Phase, read_account_id, read_posting
+from cells.ledger.chart import AccountType, read_account_id, read_posting
+from cells.ledger.codes import Code, Phase
 from cells.transfers.machine import Effect
 from cells.transfers.machine import State as Stage
 from residency.ids import number

@@ -11,6 +11,7 @@ from cells.kit.money import CURRENCIES
 from cells.ledger import chains, chart, house
 from cells.ledger.chain import Chain
 from cells.ledger.chains import CollectionAccounts, CrossBorderTerms, InRegionAccounts, OriginAccounts
+from cells.ledger.codes import Code
 from cells.ledger.entry import Account, Posting
 from cells.ledger.memory import MemoryLedger
 from cells.ledger.submit import submit_chains
@@ -102,7 +103,7 @@ def test_postings_added_up_are_the_ledgers_balances(payments: list[tuple[str, st
     assert held <= fold.open_holds.keys()
     beside = _sort(postings, journal)
     assert (beside.findings, beside.later, beside.applied) == ([], [], len(journal))
-    assert [one.code for one in beside.house] == [chart.Code.CAP]
+    assert [one.code for one in beside.house] == [Code.CAP]
 
 
 def _total(fold: Fold, accounts: list[Account]) -> Figures:

@@ -4,7 +4,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from cells.ledger import chart
-from cells.ledger.chart import AccountType, Code, Leg, Phase, Step
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Code, Leg, Phase, Step
 from cells.ledger.entry import AccountFlag, Posting
 from residency.directory import load_directory
 
