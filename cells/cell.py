@@ -5,7 +5,7 @@ open_wallet_handler, open_rail_desk   what the actors' processes build inside (n
 found_cell         what must be there before the first payment: platform accounts, peers, prefunding
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -118,7 +118,11 @@ async def open_rail_desk(cell: str, rail: str) -> RailDesk:
     spec = load_spec(cell)
     institution = await open_institution(spec, "writer", name=f"kovra-rail-{rail}", connections_max=4)
     settings = spec.settings.schemes[rail]
-    connection = registry.connection_to(rail, spec.entry.number, settings.url, settings.secret)
+    connection = replace(
+        registry.connection_to(rail, spec.entry.number, settings.url, settings.secret),
+        answer_time_s=settings.answer_time_s,
+        finality_time_s=settings.finality_time_s,
+    )
     return JournalDesk(spec, institution.pool, institution.vault, registry.open_rail(rail, connection), rail)
 
 

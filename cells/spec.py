@@ -8,9 +8,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from residency.directory import CellEntry, Directory, load_directory
 from residency.errors import KovraError
@@ -60,10 +60,15 @@ class LedgerSettings(_Settings):
 
 
 class SchemeSettings(_Settings):
-    """Where a rail's scheme (or the bank before it) answers, and the secret that both ends sign with."""
+    """Where a rail's scheme (or the bank before it) answers, and the secret that both ends sign with.
+
+    The times, in seconds, shorten those of the rail's profile; only a sandbox may have them.
+    """
 
     url: str
     secret: str
+    answer_time_s: float | None = Field(default=None, gt=0)
+    finality_time_s: float | None = Field(default=None, gt=0)
 
 
 class ListenSettings(_Settings):
@@ -83,6 +88,13 @@ class PrivateSettings(_Settings):
     api: ListenSettings
     host: ListenSettings
     sandbox: bool
+
+    @model_validator(mode="after")
+    def _times_are_the_schemes(self) -> Self:
+        short = [one for one in self.schemes.values() if one.answer_time_s or one.finality_time_s]
+        if short and not self.sandbox:
+            raise ValueError("only a sandbox waits shorter than its schemes say")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ message cannot be replayed later (within the five minutes the scheme reference m
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cells.rails.profile import RailProfile
 from residency.errors import KovraError
 
 PARTICIPANT_HEADER = "Scheme-Participant"
@@ -29,14 +30,23 @@ class SchemeSignatureInvalid(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class SchemeConnection:
-    """`url` is the rail's address at its gateway;
-    `answer_time_s` shortens the profile's answer time (None keeps it).
+    """`url` is the rail's address at its gateway. `answer_time_s` and `finality_time_s` shorten the profile's (None keeps them):
+    before a simulated scheme only, whose silence is meant.
     """
 
     url: str
     participant: str
     secret: bytes = field(repr=False)
     answer_time_s: float | None = None
+    finality_time_s: float | None = None
+
+    def shortened(self, profile: RailProfile) -> RailProfile:
+        """The profile with the connection's times."""
+        return replace(
+            profile,
+            answer_time_s=self.answer_time_s or profile.answer_time_s,
+            finality_time_s=self.finality_time_s or profile.finality_time_s,
+        )
 
 
 def sign(secret: bytes, body: bytes, at: datetime) -> dict[str, str]:

@@ -4,7 +4,7 @@ A real scheme has no such door; its statements come as messages. Nothing on the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -48,22 +48,29 @@ class SchemeState:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One rail's money at the scheme, minor units: all that came in and went out, and `entries`, the movements of `day`.
-
-    An entry has `direction` (CRDT is money in), `kind`, `amount_minor`, `reference`, `end_to_end_id` and `at`.
-    """
+    """One rail's money at the scheme, minor units: all that came in, all that went out."""
 
     rail: str
     currency: str
     in_minor: int
     out_minor: int
-    day: str
-    opening_minor: int
-    entries: Sequence[Mapping[str, Any]]
 
     @property
     def balance_minor(self) -> int:
         return self.in_minor - self.out_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """What moved on one day of the scheme's time. An entry has `direction` (CRDT is money in), `kind`, `amount_minor`,
+    `reference`, `end_to_end_id` and `at`.
+    """
+
+    rail: str
+    currency: str
+    day: str
+    opening_minor: int
+    entries: Sequence[Mapping[str, Any]]
 
     @property
     def closing_minor(self) -> int:
@@ -192,10 +199,12 @@ class SchemeConsole:
     async def state(self) -> SchemeState:
         return _state(await self._ask("GET", "/state"))
 
-    async def statement(self, day: date | None = None) -> Statement:
-        """With the movements of that day of the scheme's time, today's by default."""
-        found = await self._ask("GET", "/statement" + _query(day))
-        return Statement(**{one.name: found[one.name] for one in fields(Statement)})
+    async def statement(self) -> Statement:
+        return Statement(**await self._ask("GET", "/statement"))
+
+    async def movements(self, day: date | None = None) -> Movements:
+        """Of that day of the scheme's time, today's by default."""
+        return Movements(**await self._ask("GET", "/movements" + _query(day)))
 
     async def day_statement(self, day: date | None = None) -> bytes:
         """The camt.053 of a day of the scheme's time, today's by default."""

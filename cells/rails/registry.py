@@ -35,4 +35,4 @@ def connection_to(name: str, cell_number: int, url: str, secret: str) -> SchemeC
 
 def open_rail(name: str, connection: SchemeConnection) -> Rail:
     """A connector for the named scheme. Opens its sockets at first use; close() it. Raises UnknownRail."""
-    return Iso20022Rail(profile_of(name), connection)
+    return Iso20022Rail(connection.shortened(profile_of(name)), connection)

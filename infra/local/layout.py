@@ -18,6 +18,8 @@ from residency.directory import OVERLAY, CellEntry, Directory, load_directory
 _SHARED_PORTS = ("router", "transit", "transit-leaf", "transit-monitor")
 _CELL_PORTS = ("api", "host", "schemes", "postgres", "redis", "nats", "nats-monitor", "ray", "tigerbeetle")
 _LOOPBACK = "127.0.0.1"
+# What a sandbox may wait for a scheme that is silent on purpose, in seconds, instead of the scheme's own times.
+_SHORTER = {"answer_time_s": "KOVRA_SANDBOX_ANSWER_S", "finality_time_s": "KOVRA_SANDBOX_FINALITY_S"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class _Servers:
             *([books] if books else []),
         ]
 
-    def settings(self, schemes: dict[str, dict[str, str]]) -> dict[str, Any]:
+    def settings(self, schemes: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """The content of cell.json."""
         numbers, ledger = self._numbers, self._ledger
         seed = brokers.worker_nkey(self._home, self._cell.name).seed
@@ -116,7 +118,7 @@ class _Servers:
         }
 
 
-def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict[str, dict[str, str]]:
+def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict[str, dict[str, Any]]:
     """What both ends of the simulated schemes need: the cell's `schemes` setting, and the simulator's own file."""
     base = f"http://{_LOOPBACK}:{numbers['schemes']}"
     secrets = {rail: remembered_secret(home.keys(cell.name) / f"scheme-{rail}") for rail in cell.rails}
@@ -126,4 +128,5 @@ def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict
         "rails": {rail: {"participant": cell.name, "secret": secret} for rail, secret in secrets.items()},
     }
     write_file(home.cell(cell.name) / "schemes.json", json.dumps(simulator, indent=2), 0o600, durable=False)
-    return {rail: {"url": f"{base}/{rail}", "secret": secret} for rail, secret in secrets.items()}
+    times = {name: float(os.environ[variable]) for name, variable in _SHORTER.items() if variable in os.environ}
+    return {rail: {"url": f"{base}/{rail}", "secret": secret, **times} for rail, secret in secrets.items()}

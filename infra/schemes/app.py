@@ -16,7 +16,8 @@ POST /{rail}/simulate/time             let time go by
 GET  /{rail}/state                     the time there, and whether it is open
 GET  /{rail}/collections/{reference}   what became of a credit; of a return under /returns/
 GET  /{rail}/payments/{end_to_end_id}  how many times it was asked, and how many times paid
-GET  /{rail}/statement                 money in, money out, and the movements of a day
+GET  /{rail}/statement                 money in, money out
+GET  /{rail}/movements                 the movements of a day, ?day= as above
 GET  /healthz
 """
 
@@ -73,6 +74,7 @@ def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
         "/returns/{reference}": ("GET", asked.sent),
         "/payments/{end_to_end_id}": ("GET", asked.payments),
         "/statement": ("GET", asked.totals),
+        "/movements": ("GET", asked.movements),
     }
     routes = [
         Route("/{rail}" + path, schemes.guarded(handler), methods=[method]) for path, (method, handler) in doors.items()

@@ -138,23 +138,17 @@ class Simulation:
     async def payments(self, rail: str, request: Request, _: bytes) -> Response:
         return self._payments(rail, request.path_params["end_to_end_id"])
 
-    async def totals(self, rail: str, request: Request, _: bytes) -> Response:
-        """The account at the scheme, and the movements of one day, `?day=`, today's by default."""
-        day = read_day(request, self._clock)
+    async def totals(self, rail: str, _request: Request, _body: bytes) -> Response:
         coming, going = self._store.totals(rail)
-        earlier_in, earlier_out = self._store.totals(rail, day)
-        return JSONResponse(
-            {
-                "rail": rail,
-                "currency": SCHEMES[rail].currency,
-                "in_minor": coming,
-                "out_minor": going,
-                "balance_minor": coming - going,
-                "day": day,
-                "opening_minor": earlier_in - earlier_out,
-                "entries": [_entry(one) for one in self._store.entries(rail, day)],
-            }
-        )
+        shown = {"rail": rail, "currency": SCHEMES[rail].currency, "in_minor": coming, "out_minor": going}
+        return JSONResponse(shown)
+
+    async def movements(self, rail: str, request: Request, _: bytes) -> Response:
+        day = read_day(request, self._clock)
+        coming, going = self._store.totals(rail, day)
+        entries = [_entry(one) for one in self._store.entries(rail, day)]
+        shown = {"rail": rail, "currency": SCHEMES[rail].currency, "day": day, "opening_minor": coming - going}
+        return JSONResponse(shown | {"entries": entries})
 
     def _state(self, rail: str) -> Response:
         shown = {

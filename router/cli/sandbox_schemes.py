@@ -177,11 +177,11 @@ def statement(
     if xml:
         print_plain(ask(place, lambda console: console.day_statement(wanted)).decode())
         return
-    found = ask(place, lambda console: console.statement(wanted))
+    found = ask(place, lambda console: console.movements(wanted))
     if json:
         print_json(found)
         return
-    out.print(shown.statement(found))
+    out.print(shown.movements(found))
     before, after = (format_amount(minor, found.currency) for minor in (found.opening_minor, found.closing_minor))
     print_plain(f"{found.day}: {found.currency} {before} before, {after} after")
 

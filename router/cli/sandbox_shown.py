@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from cells.kit.money import format_amount
-from cells.rails.console import SchemeState, Statement
+from cells.rails.console import Movements, SchemeState
 from router.cli.console import listing
 
 
@@ -40,7 +40,7 @@ def payment(rail: str, found: Mapping[str, Any]) -> Table:
     return table
 
 
-def statement(found: Statement) -> Table:
+def movements(found: Movements) -> Table:
     """The movements of the day."""
     table = listing("time", "what", "reference", "end-to-end id", "in", "out", right=("in", "out"))
     for one in found.entries:

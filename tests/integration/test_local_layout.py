@@ -7,8 +7,9 @@ import stat
 from collections.abc import Iterator
 
 import pytest
+from pydantic import ValidationError
 
-from cells.spec import load_spec
+from cells.spec import PrivateSettings, load_spec
 from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.layout import Layout, lay_out, port_keys
@@ -63,6 +64,17 @@ async def test_what_is_written_is_what_the_processes_read(home: Home) -> None:
     assert await laid_out(home) is not None
     again = load_spec(name, home.root)
     assert again == spec
+
+
+async def test_a_sandbox_may_wait_shorter_than_its_schemes_say(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOVRA_SANDBOX_ANSWER_S", "0.5")
+    monkeypatch.setenv("KOVRA_SANDBOX_FINALITY_S", "3")
+    await laid_out(home)
+    settings = load_spec("eu-1", home.root).settings
+    times = [(one.answer_time_s, one.finality_time_s) for one in settings.schemes.values()]
+    assert set(times) == {(0.5, 3.0)}
+    with pytest.raises(ValidationError):
+        PrivateSettings.model_validate(settings.model_dump() | {"sandbox": False})
 
 
 async def test_secrets_are_for_their_owner_only_and_in_no_command_line(home: Home) -> None:

@@ -155,12 +155,13 @@ class Iso20022Rail:
 
     def _open_client(self) -> aiohttp.ClientSession:
         if self._client is None:
-            answer_time_s = self._connection.answer_time_s or self.profile.answer_time_s
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_S),
                 # Connecting waits for a free place in the pool too; only opening the socket has a time of
                 # its own.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME_S, sock_read=answer_time_s),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=CONNECT_TIME_S, sock_read=self.profile.answer_time_s
+                ),
             )
         return self._client
 

@@ -35,7 +35,7 @@ class Books:
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
     store = SchemeStore(tmp_path / "books.sqlite3")
-    notices = NoticeStore(store, {rail: b"secret" for rail in SCHEMES})
+    notices = NoticeStore(store, dict.fromkeys(SCHEMES, b"secret"))
     clock = SchemeClock(store)
     yield Books(store, notices, clock, SchemeBank(store, notices, clock))
     store.close()
