@@ -17,7 +17,7 @@ from typing import Any
 
 from actors.hosted import place_of
 from actors.runtime import ActorUnavailable
-from cells.kit.command import Command, Reply
+from cells.kit.command import Command, Journaled, Reply
 from cells.kit.metrics import BATCHES
 from residency.errors import KovraError
 
@@ -87,14 +87,15 @@ class Mailbox:
 
 
 class Drain:
-    """The mailboxes of many wallets, emptied into one batch at a time.
+    """The mailboxes of many wallets, emptied into batches: one may begin when the one before it is journaled, and two are under way at most.
 
-    `run` answers a batch with one reply each, in order, KovraErrors among them. Should it raise, all are unknown.
+    `run(batch, journaled)` answers a batch with one reply each, in order, KovraErrors among them, and calls `journaled` as soon as the
+    next may begin. Should it raise, all are unknown.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[Command]], Awaitable[Sequence[Reply]]],
+        run: Callable[[Sequence[Command], Journaled], Awaitable[Sequence[Reply]]],
         *,
         batch_limit: int = 1_000,
         mailbox_bound: int = 10_000,
@@ -110,6 +111,8 @@ class Drain:
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._worker: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(2)
+        self._under_way: set[asyncio.Task[None]] = set()
         self._closed = False
         self.stats = Stats()
 
@@ -150,6 +153,8 @@ class Drain:
     async def between_batches(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` while no batch is in flight, for what must not meet one half done."""
         async with self._turn:
+            if self._under_way:
+                await asyncio.wait(self._under_way)
             await work()
 
     async def close(self, failure: KovraError) -> None:
@@ -162,6 +167,8 @@ class Drain:
         self.stats.depth = 0
         if self._worker is not None:
             await self._worker
+        if self._under_way:
+            await asyncio.wait(self._under_way)
 
     def _place(self, command: Command) -> asyncio.Future[Reply] | Reply:
         """The future of the command if it is, or now goes, under way; its reply if that is known already."""
@@ -191,17 +198,27 @@ class Drain:
 
     async def _drain(self) -> None:
         while self.stats.depth:
+            await self._places.acquire()
             async with self._turn:
                 batch = self._gather()
                 self.stats.note(len(batch))
                 BATCHES.observe(len(batch), "wallet")
-                replies = await self._carry_out(batch)
-            for command, reply in zip(batch, replies, strict=True):
-                self._settle(command, reply)
+                journaled = asyncio.Event()
+                task = asyncio.get_running_loop().create_task(self._work(batch, journaled))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+                await journaled.wait()
 
-    async def _carry_out(self, batch: Sequence[Command]) -> Sequence[Reply]:
+    async def _work(self, batch: Sequence[Command], journaled: asyncio.Event) -> None:
+        replies = await self._carry_out(batch, journaled.set)
+        for command, reply in zip(batch, replies, strict=True):
+            self._settle(command, reply)
+        self._places.release()
+        journaled.set()
+
+    async def _carry_out(self, batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         try:
-            replies = await self._run(batch)
+            replies = await self._run(batch, journaled)
             assert len(replies) == len(batch), (len(replies), len(batch))
         except Exception as bug:  # noqa: BLE001 - an id that is never settled could never be asked again
             _log.error("a batch of %d ended unknown: %s", len(batch), place_of(bug))

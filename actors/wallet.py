@@ -20,7 +20,7 @@ from actors.deployment import Deployment
 from actors.hosted import place_of, resolve
 from actors.mailbox import Drain
 from actors.runtime import ActorUnavailable, Runtime
-from cells.kit.command import Command, Reply, StaleEpoch, WalletHandler
+from cells.kit.command import Command, Journaled, Reply, StaleEpoch, WalletHandler
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors.wallet")
@@ -56,6 +56,8 @@ class WalletActor:
         self._idle_after_s = idle_after_s
         self._wallets_max = wallets_max
         self._active: OrderedDict[str, _Active] = OrderedDict()
+        self._leaving: set[str] = set()
+        self._activating = asyncio.Lock()
         self._drain = Drain(self._run, batch_limit=batch_limit, mailbox_bound=mailbox_bound)
         self._handler: WalletHandler | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -99,36 +101,36 @@ class WalletActor:
             "wallets": wallets,
         }
 
-    async def _run(self, batch: Sequence[Command]) -> Sequence[Reply]:
+    async def _run(self, batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         """Carry out a batch; wallets found stale are activated anew and asked once more."""
-        replies = list(await self._carry_out(batch))
+        replies = list(await self._carry_out(batch, journaled))
         stale = [index for index, reply in enumerate(replies) if isinstance(reply, StaleEpoch)]
         if stale:
             self._stale += len(stale)
-            await self._drop({batch[index].wallet_id for index in stale})
+            self._drop({batch[index].wallet_id for index in stale})
             # Whoever activates last is the writer. Two copies that both get commands take turns, one batch at a time:
             # slow but safe, and over when every door has heard of the new placement.
-            again = await self._carry_out([batch[index] for index in stale])
+            again = await self._carry_out([batch[index] for index in stale], journaled)
             for index, reply in zip(stale, again, strict=True):
                 replies[index] = reply
-            await self._drop({batch[i].wallet_id for i in stale if isinstance(replies[i], StaleEpoch)})
-        await self._keep_within_bounds()
+            self._drop({batch[i].wallet_id for i in stale if isinstance(replies[i], StaleEpoch)})
+        self._keep_within_bounds()
         return replies
 
-    async def _carry_out(self, batch: Sequence[Command]) -> Sequence[Reply]:
+    async def _carry_out(self, batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         assert self._handler is not None
         try:
             await self._activate(batch)
             known = [command for command in batch if command.wallet_id in self._active]
             epochs = {command.wallet_id: self._active[command.wallet_id].epoch for command in known}
-            answered = await self._handler.run(known, epochs) if known else ()
+            answered = await self._handler.run(known, epochs, journaled) if known else ()
             assert len(answered) == len(known), (len(answered), len(known))
         except Exception as error:  # noqa: BLE001 - any failure must become an answer, or its callers wait for ever
-            return await self._after(error, batch)
+            return await self._after(error, batch, journaled)
         replies = iter(answered)
         return [next(replies) if command.wallet_id in epochs else UnknownWallet() for command in batch]
 
-    async def _after(self, error: Exception, batch: Sequence[Command]) -> Sequence[Reply]:
+    async def _after(self, error: Exception, batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         """An outage leaves the whole batch unknown. Whatever else one command sets off must not become its neighbours'
         answer: halve the batch until that command stands alone. All ids may run again, so nothing is done twice.
         """
@@ -138,7 +140,8 @@ class WalletActor:
             _log.error("a batch of %d ended unknown: %s", len(batch), place_of(error))
             return [ActorUnavailable()] * len(batch)
         half = len(batch) // 2
-        return [*await self._carry_out(batch[:half]), *await self._carry_out(batch[half:])]
+        first, second = batch[:half], batch[half:]
+        return [*await self._carry_out(first, journaled), *await self._carry_out(second, journaled)]
 
     async def _activate(self, batch: Sequence[Command]) -> None:
         assert self._handler is not None
@@ -152,12 +155,19 @@ class WalletActor:
                 active.used_at = now
                 self._active.move_to_end(command.wallet_id)
         if missing:
-            epochs = await self._handler.activate(list(missing))
+            await self._bring_in(list(missing), now)
+
+    async def _bring_in(self, missing: Sequence[str], now: float) -> None:
+        """One at a time: the batch before may be activating the same wallets, and each activation makes the one before it stale."""
+        assert self._handler is not None
+        async with self._activating:
+            still = [one for one in missing if one not in self._active]
+            epochs = await self._handler.activate(still) if still else {}
             self._activations += len(epochs)
             for wallet_id, epoch in epochs.items():
                 self._active[wallet_id] = _Active(epoch, now)
 
-    async def _keep_within_bounds(self) -> None:
+    def _keep_within_bounds(self) -> None:
         """Passivate what has been idle longest, down to the bound and the idle time."""
         oldest_allowed = time.monotonic() - self._idle_after_s
         surplus = len(self._active) - self._wallets_max
@@ -169,22 +179,27 @@ class WalletActor:
                 leaving.add(wallet_id)
         if leaving:
             self._passivations += len(leaving)
-            await self._drop(leaving)
+            self._drop(leaving)
 
-    async def _drop(self, wallet_ids: set[str]) -> None:
-        assert self._handler is not None
-        if not wallet_ids:
-            return
+    def _drop(self, wallet_ids: set[str]) -> None:
+        """Write for these no more. What the handler remembers of them may still serve a batch under way; the sweep clears it away."""
         for wallet_id in wallet_ids:
             self._active.pop(wallet_id, None)
             if self._drain.idle(wallet_id):
                 self._drain.forget(wallet_id)
-        try:
-            await self._handler.passivate(sorted(wallet_ids))
-        except Exception as error:  # noqa: BLE001 - the epoch guards; a cache that stayed behind costs memory only
-            _log.warning("could not passivate %d wallets: %s", len(wallet_ids), place_of(error))
+        self._leaving |= wallet_ids
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(max(self._idle_after_s / 4, 0.01))
-            await self._drain.between_batches(self._keep_within_bounds)
+            await self._drain.between_batches(self._clear_away)
+
+    async def _clear_away(self) -> None:
+        assert self._handler is not None
+        self._keep_within_bounds()
+        gone, self._leaving = self._leaving - self._active.keys(), set()
+        try:
+            if gone:
+                await self._handler.passivate(sorted(gone))
+        except Exception as error:  # noqa: BLE001 - the epoch guards; a cache that stayed behind costs memory only
+            _log.warning("could not passivate %d wallets: %s", len(gone), place_of(error))

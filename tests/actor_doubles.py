@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime import Runtime
-from cells.kit.command import Command, RailDoor, Reply, StaleEpoch
+from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
 from residency.errors import KovraError
 
 
@@ -94,7 +94,7 @@ class FolderHandler:
             file.write_text(str(epochs[wallet_id]))
         return epochs
 
-    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         return [self._reply(command, epochs[command.wallet_id]) for command in batch]
 
     def _reply(self, command: Command, epoch: int) -> Reply:
@@ -130,7 +130,7 @@ class EchoHandler:
     async def activate(self, wallet_ids: Sequence[str]) -> Mapping[str, int]:
         return dict.fromkeys(wallet_ids, 1)
 
-    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         return [command.body for command in batch]
 
     def counts(self) -> Mapping[str, int]:

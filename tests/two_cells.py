@@ -84,7 +84,8 @@ class HandCell:
         missing = {one.wallet_id for one in commands} - set(self.epochs)
         if missing:
             self.epochs |= await self.saga.activate(sorted(missing))
-        return await self.saga.run(commands, {one.wallet_id: self.epochs[one.wallet_id] for one in commands})
+        epochs = {one.wallet_id: self.epochs[one.wallet_id] for one in commands}
+        return await self.saga.run(commands, epochs, lambda: None)
 
     async def tell(self, transfer: Transfer, event: Event, **facts: Any) -> Reply:
         told = Told(transfer.transfer_id, event, facts)

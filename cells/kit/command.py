@@ -5,7 +5,7 @@ a value (a KovraError in the reply), never an exception that would fail its neig
 amounts only, because they pass through the actor host's memory, where nothing personal may lie.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,6 +50,10 @@ class RailDoor(Protocol):
         ...
 
 
+# Said once all that a batch asks for is durable: the next batch may then begin while this one is with the ledger.
+Journaled = Callable[[], None]
+
+
 class WalletHandler(Protocol):
     """The institution behind the wallet actor, built by `await factory(cell_name, rail_door)`. Every method is idempotent; none keeps truth in memory."""
 
@@ -60,7 +64,7 @@ class WalletHandler(Protocol):
         """
         ...
 
-    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         """Carry out the commands, one reply each, in order; `epochs` has every wallet of the batch.
 
         A wallet whose epoch is stale gets StaleEpoch as the reply to each of its commands, and nothing of it is journaled.

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
-from cells.kit.command import Command, Reply, StaleEpoch
+from cells.kit.command import Command, Journaled, Reply, StaleEpoch
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chain import Chain
@@ -64,11 +64,10 @@ class RailDoor(Protocol):
 
 @dataclass(slots=True)
 class _Turn:
-    """The state of one batch on its way through `run`. `kept`: the answers kept for partners, by transfer."""
+    """One batch on its way through `run`. `answering`, `told`: by place in it; `kept`: the partners' answers, by transfer."""
 
     batch: Sequence[Command]
     replies: list[Reply]
-    # By place in the batch: the transfer that a command is answered with, and the event that a command told.
     answering: dict[int, str] = field(default_factory=dict)
     told: dict[int, Told] = field(default_factory=dict)
     step: Step = field(default_factory=Step)
@@ -130,7 +129,7 @@ class Saga:
         await self._ledger.close()
         await self._pool.close()
 
-    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         """See WalletHandler. Raises StoreUnavailable and LedgerUnknown: then nothing is known of the batch."""
         turn = _Turn(batch, [None] * len(batch))
         writing = [index for index, command in enumerate(batch) if command.name not in _READERS]
@@ -140,6 +139,7 @@ class Saga:
                 live = await self._fence(connection, turn, writing, epochs)
                 await self._journal(connection, turn, live)
             self._commits += 1
+            journaled()
             while turn.step.owed or turn.errands:
                 await self._settle(turn)
             self._answer(turn)

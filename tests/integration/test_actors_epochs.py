@@ -11,7 +11,7 @@ from actors.deployment import Deployment
 from actors.in_process import InProcess
 from actors.wallet import WalletActor
 from cells.backends.postgres import Pool, open_pool, transaction
-from cells.kit.command import Command, RailDoor, Reply, StaleEpoch
+from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet
 from tests.integration.eu_cell import CELL, open_eu_cell
@@ -31,7 +31,7 @@ class Journal:
         async with transaction(self.pool) as connection:
             return await tenants.bump_epoch(connection, CELL.region, wallet_ids, self.name)
 
-    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         self.about_to_write.set()
         await self.may_write.wait()
         async with transaction(self.pool) as connection:

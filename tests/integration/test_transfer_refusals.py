@@ -200,10 +200,10 @@ async def test_the_stale_copy_of_a_wallet_cannot_journal(desk: Desk) -> None:
     second = await eu.saga.activate([desk.wallet.wallet_id])
     assert second[desk.wallet.wallet_id] == first_epochs[desk.wallet.wallet_id] + 1
     command = eu.acceptance(desk.wallet, await desk.quote(), desk.recipient, desk.payer)
-    [stale] = await eu.saga.run([command], first_epochs)
+    [stale] = await eu.saga.run([command], first_epochs, lambda: None)
     assert isinstance(stale, StaleEpoch)
     assert await desk.untouched()
-    [fresh] = await eu.saga.run([command], second)
+    [fresh] = await eu.saga.run([command], second, lambda: None)
     assert fresh.status == 202
 
 

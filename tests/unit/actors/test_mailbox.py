@@ -7,8 +7,9 @@ import pytest
 
 from actors.mailbox import Drain, MailboxFull
 from actors.runtime import ActorUnavailable
-from cells.kit.command import Command, Reply
+from cells.kit.command import Command, Journaled, Reply
 from tests.actor_doubles import Refused
+from tests.waiting import until
 
 
 class Gate:
@@ -20,7 +21,7 @@ class Gate:
         self.open = asyncio.Semaphore(0)
         self.answers: dict[str, Reply] = {}
 
-    async def run(self, batch: Sequence[Command]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         self.batches.append([command.command_id for command in batch])
         self.entered.release()
         await self.open.acquire()
@@ -43,6 +44,36 @@ async def test_at_rest_a_batch_is_one() -> None:
         assert await drain.ask(command(number)) == f"body {number}"
     assert gate.batches == [["c0"], ["c1"], ["c2"]]
     assert drain.stats.shown()["mean_batch"] == 1
+
+
+async def test_the_next_batch_begins_when_the_one_before_it_is_journaled_and_a_third_waits() -> None:
+    begun: list[list[str]] = []
+    journaled: list[Journaled] = []
+    ledger = asyncio.Event()
+
+    async def run(batch: Sequence[Command], now_journaled: Journaled) -> Sequence[Reply]:
+        begun.append([one.command_id for one in batch])
+        journaled.append(now_journaled)
+        await ledger.wait()
+        return [one.body for one in batch]
+
+    drain = Drain(run)
+    asked = [asyncio.create_task(drain.ask(command(0)))]
+    await until(lambda: len(begun) == 1)
+    asked += [asyncio.create_task(drain.ask(command(number))) for number in (1, 2)]
+    await until(lambda: drain.stats.depth == 2)
+    assert begun == [["c0"]]
+    journaled[0]()
+    await until(lambda: len(begun) == 2)
+    assert begun[1] == ["c1", "c2"]
+    journaled[1]()
+    asked.append(asyncio.create_task(drain.ask(command(3))))
+    await until(lambda: drain.stats.depth == 1)
+    assert len(begun) == 2, "two batches are under way at most"
+    idle = asyncio.create_task(drain.between_batches(lambda: asyncio.sleep(0)))
+    ledger.set()
+    assert await asyncio.gather(*asked) == [f"body {number}" for number in range(4)]
+    await idle
 
 
 async def test_what_arrives_while_a_batch_is_in_flight_is_the_next_batch() -> None:
@@ -123,7 +154,7 @@ async def test_a_retryable_failure_is_asked_again_and_a_final_one_is_remembered(
 async def test_a_batch_that_breaks_is_unknown_and_its_ids_may_be_asked_again() -> None:
     broken = True
 
-    async def run(batch: Sequence[Command]) -> Sequence[Reply]:
+    async def run(batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         if broken:
             raise ValueError
         return [one.body for one in batch]

@@ -7,7 +7,7 @@ from actors.deployment import Deployment
 from actors.in_process import InProcess
 from actors.runtime import ActorUnavailable
 from actors.wallet import UnknownWallet, WalletActor
-from cells.kit.command import Command, RailDoor, Reply, StaleEpoch
+from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
 from residency.errors import KovraError
 from tests.actor_doubles import Refused
 from tests.waiting import until
@@ -37,7 +37,7 @@ class Handler:
             self.journal.epochs[wallet_id] = self.journal.epochs.get(wallet_id, 0) + 1
         return {one: self.journal.epochs[one] for one in wallet_ids if one not in self.journal.unknown}
 
-    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int]) -> Sequence[Reply]:
+    async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         self.batches.append([command.command_id for command in batch])
         replies: list[Reply] = []
         for command in batch:
@@ -113,18 +113,18 @@ async def test_idle_wallets_are_passivated_and_come_back() -> None:
     actor, handler = await started(idle_after_s=0.02)
     await actor.ask_many([command(1, "a"), command(2, "b")])
     await until(lambda: not actor.describe()["active"])
-    assert sorted(handler.passivated) == ["a", "b"]
+    await until(lambda: sorted(handler.passivated) == ["a", "b"])
     assert await actor.ask_many([command(3, "a")]) == ["done c3"]
     assert handler.journal.epochs == {"a": 2, "b": 1}
     await actor.stop()
 
 
 async def test_no_more_wallets_stay_active_than_the_bound_and_the_oldest_leave() -> None:
-    actor, handler = await started(wallets_max=2)
+    actor, handler = await started(wallets_max=2, idle_after_s=2.0)
     for wallet in ("a", "b", "a", "c"):
         await actor.ask_many([Command(f"{wallet}{len(handler.batches)}", wallet, "do")])
     assert set(actor.describe()["wallets"]) == {"a", "c"}
-    assert handler.passivated == ["b"]
+    await until(lambda: handler.passivated == ["b"])
     await actor.stop()
 
 
