@@ -4,6 +4,7 @@ POST /{rail}/pacs.008                  payments in, a pacs.002 out (or silence, 
 POST /{rail}/pacs.028                  inquiries in, a pacs.002 out
 POST /{rail}/pacs.004                  what the participant gives back, a pacs.002 out
 POST /{rail}/camt.056                  recalls in; their answers come by messages of their own
+POST /{rail}/camt.029                  the participant's answers to recalls of credits
 GET  /{rail}/camt.053                  the statement of a day, ?day=2026-11-21, of today without one
 What the commands of the sandbox use, in JSON (see simulate.py):
 POST /{rail}/simulate/collections      make money arrive
@@ -36,7 +37,7 @@ from infra.schemes.clock import SchemeClock
 from infra.schemes.config import SchemeConfig
 from infra.schemes.courier import Courier
 from infra.schemes.messages import Status, Unreadable, group_refusal, read_payment, read_request, report
-from infra.schemes.messages_returns import read_recalls, read_returns
+from infra.schemes.messages_returns import read_recalls, read_resolutions, read_returns
 from infra.schemes.problems import problem
 from infra.schemes.returns import SchemeReturns
 from infra.schemes.rules import SCHEMES
@@ -61,6 +62,7 @@ def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
         "/pacs.028": ("POST", schemes.inquire),
         "/pacs.004": ("POST", schemes.take_back),
         "/camt.056": ("POST", schemes.recall),
+        "/camt.029": ("POST", schemes.resolve),
         "/camt.053": ("GET", schemes.statement),
         "/simulate/collections": ("POST", asked.collect),
         "/simulate/returns": ("POST", asked.give_back),
@@ -159,6 +161,10 @@ class _Schemes:
             return problem(422, "Not a recall", "Each transaction needs a CxlId.")
         self._returns.recall(rail, recalls)
         self._open_courier().wake()
+        return Response(status_code=202, headers=signed_headers(self._secrets[rail], b""))
+
+    async def resolve(self, rail: str, _: Request, body: bytes) -> Response:
+        self._returns.resolve(rail, read_resolutions(body))
         return Response(status_code=202, headers=signed_headers(self._secrets[rail], b""))
 
     async def statement(self, rail: str, request: Request, _: bytes) -> Response:

@@ -6,7 +6,7 @@ nobody has to wait for it: `advance` is how the days go by. Timestamps in messag
 
 from datetime import UTC, datetime, timedelta
 
-from infra.schemes.rules import SchemeRules
+from infra.schemes.rules import SCHEMES, SchemeRules
 from infra.schemes.store import SchemeStore
 
 _ADVANCED = "advanced_s"
@@ -20,6 +20,7 @@ class SchemeClock:
     def __init__(self, store: SchemeStore) -> None:
         self._store = store
         self._advanced_s = float(store.setting("", _ADVANCED) or 0)
+        self._hours = {rail: store.setting(rail, _HOURS) or _OPEN for rail in SCHEMES}
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._advanced_s)
@@ -42,10 +43,11 @@ class SchemeClock:
         kept = _OWN if open_now is None else _OPEN if open_now else _CLOSED
         with self._store.transaction():
             self._store.set_setting(rail, _HOURS, kept)
+        self._hours[rail] = kept
 
     def hours(self, rail: str) -> str:
         """`open` (until somebody says otherwise a sandbox is open at all hours), `closed`, or `own`."""
-        return self._store.setting(rail, _HOURS) or _OPEN
+        return self._hours[rail]
 
     def is_open(self, rail: str, rules: SchemeRules) -> bool:
         kept = self.hours(rail)

@@ -64,6 +64,15 @@ def read_recalls(body: bytes) -> list[Cancellation]:
     ]
 
 
+def read_resolutions(body: bytes) -> list[tuple[str, str, str]]:
+    """(transaction id, status, reason) of each payment in a camt.029. Raises Unreadable."""
+    root = parse(body, RESOLUTION)
+    return [
+        (text(one, "OrgnlTxId"), text(one, "TxCxlSts"), text(one, "CxlStsRsnInf/Rsn/Cd"))
+        for one in root.iterfind(".//{*}TxInfAndSts")
+    ]
+
+
 def return_message(
     return_id: str, end_to_end_id: str, tx_id: str, amounts_minor: tuple[int, int], currency: str, reason: str
 ) -> bytes:

@@ -20,6 +20,7 @@ from residency.classes import Confidential, Public
 
 _REJECTED = "RJCT"
 _FOLLOWING_A_RECALL = "FOCR"
+_KEPT = "RJCR"
 _NO_ORIGINAL, _ALREADY_RETURNED = "NOOR", "ARDT"
 
 
@@ -123,6 +124,13 @@ class SchemeReturns:
         with self._store.transaction():
             self._notices.add(notice)
         return notice
+
+    def resolve(self, rail: str, answers: Sequence[tuple[str, str, str]]) -> None:
+        """The participant's word on credits that were recalled: (transaction id, status, reason)."""
+        with self._store.transaction():
+            for tx_id, status, reason in answers:
+                if status == _KEPT:
+                    self._notices.resolved(rail, tx_id, reason)
 
     def _answer(self, rail: str, one: Cancellation) -> None:
         known = self._store.payment(rail, one.tx_id)

@@ -5,11 +5,12 @@ simulator. No names, no account numbers: a payment is told from a changed one by
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar, cast
 
 _TABLES = """
 create table if not exists payments (
@@ -62,6 +63,7 @@ create table if not exists settings (
 """
 Fate = Literal["settled", "rejected", "lost", "open"]
 Direction = Literal["CRDT", "DBIT"]
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,18 @@ class Plan:
     reason: str
 
 
-def columns(kind: type[Any]) -> str:
-    return ", ".join(one.name for one in fields(kind))
+class Table(Generic[_Row]):
+    """A table whose columns are the fields of a dataclass: its statements, written once."""
+
+    def __init__(self, name: str, kind: type[_Row]) -> None:
+        names = [one.name for one in fields(cast("type[Any]", kind))]
+        self.kind = kind
+        self.select = f"select {', '.join(names)} from {name}"
+        self.insert = f"insert into {name} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
+        self.values: Callable[[_Row], tuple[Any, ...]] = attrgetter(*names)
 
 
-def insert(table: str, kind: type[Any]) -> str:
-    return f"insert into {table} ({columns(kind)}) values ({', '.join('?' * len(fields(kind)))})"
+_PAYMENTS, _ENTRIES, _PLANS = Table("payments", Payment), Table("entries", Entry), Table("plans", Plan)
 
 
 class SchemeStore:
@@ -148,19 +156,17 @@ class SchemeStore:
         self.connection.execute("commit")
 
     def payment(self, rail: str, tx_id: str) -> Payment | None:
-        row = self.connection.execute(
-            f"select {columns(Payment)} from payments where rail = ? and tx_id = ?", (rail, tx_id)
-        ).fetchone()
+        row = self.connection.execute(f"{_PAYMENTS.select} where rail = ? and tx_id = ?", (rail, tx_id)).fetchone()
         return None if row is None else Payment(*row)
 
     def payments_of(self, rail: str, end_to_end_id: str) -> list[Payment]:
         rows = self.connection.execute(
-            f"select {columns(Payment)} from payments where rail = ? and end_to_end_id = ?", (rail, end_to_end_id)
+            f"{_PAYMENTS.select} where rail = ? and end_to_end_id = ?", (rail, end_to_end_id)
         )
         return [Payment(*row) for row in rows]
 
     def add_payment(self, one: Payment) -> None:
-        self.connection.execute(insert("payments", Payment), astuple(one))
+        self.connection.execute(_PAYMENTS.insert, _PAYMENTS.values(one))
 
     def count_asked(self, rail: str, tx_id: str) -> None:
         self.connection.execute("update payments set asked = asked + 1 where rail = ? and tx_id = ?", (rail, tx_id))
@@ -179,13 +185,11 @@ class SchemeStore:
         )
 
     def book(self, one: Entry) -> None:
-        self.connection.execute(insert("entries", Entry), astuple(one))
+        self.connection.execute(_ENTRIES.insert, _ENTRIES.values(one))
 
     def entries(self, rail: str, day: str) -> list[Entry]:
         """The day's movements, in order."""
-        rows = self.connection.execute(
-            f"select {columns(Entry)} from entries where rail = ? and day = ? order by rowid", (rail, day)
-        )
+        rows = self.connection.execute(f"{_ENTRIES.select} where rail = ? and day = ? order by rowid", (rail, day))
         return [Entry(*row) for row in rows]
 
     def totals(self, rail: str, before_day: str = "9999") -> tuple[int, int]:
@@ -199,7 +203,7 @@ class SchemeStore:
         return coming, going
 
     def add_plan(self, one: Plan) -> None:
-        self.connection.execute(insert("plans", Plan), astuple(one))
+        self.connection.execute(_PLANS.insert, _PLANS.values(one))
 
     def next_plan(self) -> str | None:
         """When the next plan is due; None without one."""
@@ -208,9 +212,7 @@ class SchemeStore:
 
     def take_due(self, now: str) -> Sequence[Plan]:
         """The plans that are due, oldest first; they are gone from the record."""
-        rows = self.connection.execute(
-            f"select {columns(Plan)} from plans where due_at <= ? order by due_at, number", (now,)
-        ).fetchall()
+        rows = self.connection.execute(f"{_PLANS.select} where due_at <= ? order by due_at, number", (now,)).fetchall()
         self.connection.execute("delete from plans where due_at <= ?", (now,))
         return [Plan(*row) for row in rows]
 

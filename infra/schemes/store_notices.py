@@ -6,11 +6,11 @@ A message's body is kept sealed with the connection's secret, so that no name or
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 from cryptography.fernet import Fernet
 
-from infra.schemes.store import SchemeStore, columns, insert
+from infra.schemes.store import SchemeStore, Table
 
 _TABLES = """
 create table if not exists notices (
@@ -107,6 +107,9 @@ class Recall:
     asked: int
 
 
+_NOTICES, _GIVEN_BACK, _RECALLS = Table("notices", Notice), Table("given_back", GivenBack), Table("recalls", Recall)
+
+
 class NoticeStore:
     """In the same file, and the same transactions, as `store`. `secrets` by rail seal the bodies."""
 
@@ -121,19 +124,19 @@ class NoticeStore:
 
     def add(self, one: Notice) -> None:
         sealed = replace(one, body=self._seals[one.rail].encrypt(one.body))
-        self._connection.execute(insert("notices", Notice), astuple(sealed))
+        self._connection.execute(_NOTICES.insert, _NOTICES.values(sealed))
         self.added = True
 
     def find(self, rail: str, reference: str) -> Notice | None:
         row = self._connection.execute(
-            f"select {columns(Notice)} from notices where rail = ? and reference = ?", (rail, reference)
+            f"{_NOTICES.select} where rail = ? and reference = ?", (rail, reference)
         ).fetchone()
         return None if row is None else self._opened(Notice(*row))
 
     def about(self, rail: str, tx_id: str, kind: str) -> list[Notice]:
         """The messages of one kind about one payment or credit, in order."""
         rows = self._connection.execute(
-            f"select {columns(Notice)} from notices where rail = ? and tx_id = ? and kind = ? order by rowid",
+            f"{_NOTICES.select} where rail = ? and tx_id = ? and kind = ? order by rowid",
             (rail, tx_id, kind),
         )
         return [self._opened(Notice(*row)) for row in rows]
@@ -163,18 +166,25 @@ class NoticeStore:
         )
         return decides > 0
 
+    def resolved(self, rail: str, tx_id: str, reason: str) -> None:
+        """The participant keeps a credit that was recalled."""
+        self._connection.execute(
+            "update notices set status = 'refused', reason = ? where rail = ? and tx_id = ? and kind = ?",
+            (reason, rail, tx_id, RECALL),
+        )
+
     def give_back(self, one: GivenBack) -> None:
-        self._connection.execute(insert("given_back", GivenBack), astuple(one))
+        self._connection.execute(_GIVEN_BACK.insert, _GIVEN_BACK.values(one))
 
     def given_back(self, rail: str, return_id: str) -> GivenBack | None:
         row = self._connection.execute(
-            f"select {columns(GivenBack)} from given_back where rail = ? and return_id = ?", (rail, return_id)
+            f"{_GIVEN_BACK.select} where rail = ? and return_id = ?", (rail, return_id)
         ).fetchone()
         return None if row is None else GivenBack(*row)
 
     def given_back_of(self, rail: str, tx_id: str) -> list[GivenBack]:
         rows = self._connection.execute(
-            f"select {columns(GivenBack)} from given_back where rail = ? and tx_id = ? order by rowid", (rail, tx_id)
+            f"{_GIVEN_BACK.select} where rail = ? and tx_id = ? order by rowid", (rail, tx_id)
         )
         return [GivenBack(*row) for row in rows]
 
@@ -186,16 +196,13 @@ class NoticeStore:
     def recalled(self, one: Recall) -> bool:
         """Keep a recall, or count it again; True when it is new."""
         (asked,) = self._connection.execute(
-            insert("recalls", Recall)
-            + " on conflict (rail, recall_id) do update set asked = asked + 1 returning asked",
-            astuple(one),
+            _RECALLS.insert + " on conflict (rail, recall_id) do update set asked = asked + 1 returning asked",
+            _RECALLS.values(one),
         ).fetchone()
         return bool(asked == 1)
 
     def recalls_of(self, rail: str, tx_id: str) -> list[Recall]:
-        rows = self._connection.execute(
-            f"select {columns(Recall)} from recalls where rail = ? and tx_id = ? order by rowid", (rail, tx_id)
-        )
+        rows = self._connection.execute(f"{_RECALLS.select} where rail = ? and tx_id = ? order by rowid", (rail, tx_id))
         return [Recall(*row) for row in rows]
 
     def _opened(self, one: Notice) -> Notice:

@@ -15,7 +15,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.rail import Party, utc_now
 from cells.rails.registry import open_rail, profile_of
 from infra.schemes.messages import read_report
-from infra.schemes.messages_returns import recall_message, return_message
+from infra.schemes.messages_returns import Cancellation, recall_message, refusal_of_recall, return_message
 from tests.scheme_gateway import Gateway, Message, listening
 from tests.schemes import RunningSchemes, payout
 from tests.waiting import until
@@ -160,7 +160,7 @@ async def test_a_recall_is_answered_as_the_payee_wishes(
 
 
 async def test_a_credit_is_recalled_by_its_payer(
-    profile: RailProfile, console: SchemeConsole, gateway: Gateway
+    schemes: RunningSchemes, profile: RailProfile, console: SchemeConsole, gateway: Gateway
 ) -> None:
     reference = await credited(console, profile)
     recall_id = await console.recall(reference, "FRAD")
@@ -168,6 +168,10 @@ async def test_a_credit_is_recalled_by_its_payer(
     [came] = gateway.named("camt.056")
     assert (came.text("CxlId"), came.text("OrgnlTxId")) == (recall_id, reference)
     assert (came.text("CxlRsnInf/Rsn/Cd"), came.amount("OrgnlIntrBkSttlmAmt")) == ("FRAD", AMOUNT)
+    kept = Cancellation(recall_id, "NOTPROVIDED", reference, "FRAD")
+    await post(schemes, "camt.029", refusal_of_recall("K1", [kept], "CUST"))
+    found = await console.collection(recall_id)
+    assert (found["kind"], found["status"], found["reason"]) == ("camt.056", "refused", "CUST")
 
 
 def balances(found: Message) -> Mapping[str, int]:
