@@ -1,9 +1,9 @@
 """Mailboxes and the drain that empties them: batches come from waiting, not from timers.
 
-While a batch is in flight, what arrives gathers in its mailbox, and all of it becomes the next batch. At rest a batch is
+While a batch is being journaled, what arrives gathers in its mailbox, and all of it becomes the next batch. At rest a batch is
 one command and nothing waits; under load it grows by itself.
 
-Invariants: one batch in flight per drain; a mailbox keeps its order and never holds more than its bound; a batch takes from
+Invariants: one batch is journaled at a time, and at most one other is with the ledger; a mailbox keeps its order and never holds more than its bound; a batch takes from
 every mailbox in turn, so that a full one cannot starve its neighbours; a command id that is waiting, in flight or lately
 done is not run again: whoever asks gets the same answer. Only answers that are final are remembered: a retryable failure is asked again.
 """
