@@ -6,6 +6,7 @@ goes on where it was. Money in a message is booked when the cell has accepted it
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ from infra.schemes.statements import notification
 from infra.schemes.store import Entry, Plan, SchemeStore
 from infra.schemes.store_notices import CREDIT, NOTIFICATION, RETURN, Notice, NoticeStore
 
+_log = logging.getLogger("kovra.schemes")
 _ACCEPTED = frozenset({"ACCP", "ACSC", "ACCC", "ACSP"})
 _RETRY_FIRST_S = 0.2
 _RETRY_MAX_S = 5.0
@@ -56,6 +58,7 @@ class Courier:
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_TIME_S))
         self._changed = asyncio.Event()
         self._watch = asyncio.create_task(self._keep_time())
+        self._watch.add_done_callback(_ended)
 
     def wake(self) -> None:
         """There may be something new to send, or to do."""
@@ -139,6 +142,11 @@ class Courier:
             async with self._client.post(url, data=notice.body, headers=headers) as answer:
                 return _meaning(notice, answer.status, await answer.read())
         return None
+
+
+def _ended(watch: asyncio.Task[None]) -> None:
+    if not watch.cancelled():
+        _log.critical("the schemes deliver nothing any more", exc_info=watch.exception())
 
 
 def _meaning(notice: Notice, status: int, body: bytes) -> _Answer | None:
