@@ -44,12 +44,13 @@ class Gateway:
 
     def named(self, name: str, end_to_end_id: str | None = None) -> list[Message]:
         """What came under that name, of all or of one payment."""
+        among = self.came if end_to_end_id is None else self.about(end_to_end_id)
+        return [one for one in among if one.name == name]
+
+    def about(self, end_to_end_id: str) -> list[Message]:
+        """What came about one payment. The simulator is the session's: what other tests left to deliver comes too."""
         paths = ("OrgnlEndToEndId", "PmtId/EndToEndId", "Refs/EndToEndId")
-        return [
-            one
-            for one in self.came
-            if one.name == name and (end_to_end_id is None or end_to_end_id in {one.text(path) for path in paths})
-        ]
+        return [one for one in self.came if end_to_end_id in {one.text(path) for path in paths}]
 
     async def handle(self, request: web.Request) -> web.Response:
         body, rail = await request.read(), request.match_info["rail"]

@@ -142,14 +142,15 @@ async def test_a_payment_comes_back_two_days_later(
     rail: Rail, console: SchemeConsole, gateway: Gateway, name: str, part: int
 ) -> None:
     asked = payout(rail.profile, name=f"Sandbox {name}")
+    amount = asked.amount_minor // part // rail.profile.payable_unit_minor * rail.profile.payable_unit_minor
     await rail.submit([asked])
     await console.advance(timedelta(days=1))
     assert not (await console.payment(asked.end_to_end_id))["payments"][0]["returns"]
     await console.advance(timedelta(days=1))
-    assert await returned(gateway, asked) == [(asked.amount_minor // part, "AC06")]
+    assert await returned(gateway, asked) == [(amount, "AC06")]
 
     async def counted() -> bool:
-        return await console.payments(asked.end_to_end_id) == Payments(1, 1, asked.amount_minor // part)
+        return await console.payments(asked.end_to_end_id) == Payments(1, 1, amount)
 
     await until(counted)
 

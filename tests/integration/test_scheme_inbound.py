@@ -15,11 +15,7 @@ from cells.rails.registry import PROFILES, open_rail
 from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
 
 PAYER = Party("Müller & Söhne GmbH", Account("iban", "DE89370400440532013000"), country="DE", town="Köln")
-WALLETS = {
-    "sepa_instant": "LT643999001123456789",
-    "faster_payments": "04990212345678",
-    "bi_fast": "8899903123456789018",
-}
+WALLETS = {"iban": "LT643999001123456789", "uk": "04990212345678", "id": "8899903123456789018"}
 
 
 @dataclass
@@ -90,7 +86,7 @@ async def answered(console: SchemeConsole, reference: str, deliveries: int = 1) 
 
 async def collect(console: SchemeConsole, rail: str, amount_minor: int = 500_000, **options: object) -> str:
     profile = PROFILES[rail]
-    creditor = wallet_account(profile.account_form, WALLETS[rail])
+    creditor = wallet_account(profile.account_form, WALLETS[profile.account_form])
     return await console.collect(amount_minor, profile.currency, creditor, PAYER, **options)  # type: ignore[arg-type]
 
 
@@ -101,7 +97,7 @@ async def test_a_credit_arrives_whole(rail: str, gateway: Gateway, console: Sche
     [came] = gateway.seen
     assert (came.rail, came.scheme_reference) == (rail, reference)
     assert (came.amount_minor, came.currency) == (500_000, PROFILES[rail].currency)
-    assert came.creditor_account.key == WALLETS[rail]
+    assert came.creditor_account.key == WALLETS[PROFILES[rail].account_form]
     assert (came.debtor.name, came.debtor.country, came.remittance) == (PAYER.name, "DE", "Top-up 7")
     assert came.debtor.account is not None
     assert came.debtor.account.number == "DE89370400440532013000"
@@ -145,7 +141,7 @@ async def test_the_same_reference_again_is_the_same_credit(rail: str, gateway: G
 async def test_the_console_refuses_another_currency(rail: str, console: SchemeConsole) -> None:
     other = "IDR" if PROFILES[rail].currency != "IDR" else "EUR"
     with pytest.raises(ConsoleRefused, match="moves"):
-        await console.collect(5, other, Account("iban", WALLETS["sepa_instant"]), PAYER)
+        await console.collect(5, other, Account("iban", WALLETS["iban"]), PAYER)
     with pytest.raises(ConsoleRefused):
         await console.collection("never-sent")
 
