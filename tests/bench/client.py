@@ -4,13 +4,14 @@ Closed loop: every connection sends its next request as soon as it has the answe
 instants that a rate gives them, whatever became of those before, and a latency counts from the intended start; a request
 that finds every connection busy waits for one, and that wait is counted. Speaks just enough HTTP/1.1 to be faster than what it measures.
 
-    python -m tests.bench.load < job.pickle > result.pickle
+    python -m tests.bench.load result.pickle < job.pickle
 """
 
 import asyncio
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -165,10 +166,10 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 async def carry_out(job: Job) -> Result:
     """Run a job in a process of its own."""
-    # Not asyncio's own subprocess: of an output of megabytes it loses the end, now and then.
-    command = [sys.executable, "-m", "tests.bench.load"]
-    done = await asyncio.to_thread(subprocess.run, command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=True)
-    result: Result = pickle.loads(done.stdout)
+    with tempfile.NamedTemporaryFile() as file:
+        command = [sys.executable, "-m", "tests.bench.load", file.name]
+        await asyncio.to_thread(subprocess.run, command, input=pickle.dumps(job), check=True)
+        result: Result = pickle.load(file)
     return result
 
 

@@ -1,7 +1,8 @@
-"""The load process: a pickled Job on stdin, its Result on stdout."""
+"""The load process: a pickled Job on stdin, its Result into the file it is given."""
 
 import pickle
 import sys
+from pathlib import Path
 
 import uvloop
 
@@ -9,4 +10,4 @@ from tests.bench.client import Job, serve
 
 if __name__ == "__main__":
     job: Job = pickle.load(sys.stdin.buffer)
-    sys.stdout.buffer.write(pickle.dumps(uvloop.run(serve(job))))
+    Path(sys.argv[1]).write_bytes(pickle.dumps(uvloop.run(serve(job))))
