@@ -17,6 +17,7 @@ from actors.in_process import InProcess
 from cells.backends.postgres import open_pool, transaction
 from cells.cell import found_cell, open_institution
 from cells.rails.connection import sign
+from cells.rails.registry import PROFILES
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
 from cells.tenants.keys import SCOPES, mint_key
@@ -32,7 +33,7 @@ from router.api.parts import Parts, assemble
 from tests.schemes import RunningSchemes
 from tests.servers import CellDatabase
 
-RAIL_SECRETS = {rail: f"secret of {rail}" for rail in ("sepa_instant", "faster_payments", "bi_fast")}
+RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
 REMEMBERED_S = 0.2
 
 

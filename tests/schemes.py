@@ -71,7 +71,9 @@ def payout(profile: RailProfile, *, name: str = "Budi Santoso", amount_minor: in
     """A new payment that the rail can carry."""
     return Payout(
         transfer_id=mint("tr", CELL),
-        amount_minor=125_000 * profile.payable_unit_minor if amount_minor is None else amount_minor,
+        amount_minor=max(125_000 * profile.payable_unit_minor, 2 * profile.floor_minor)
+        if amount_minor is None
+        else amount_minor,
         currency=profile.currency,
         debtor=Party(
             "Jürgen Weiß",

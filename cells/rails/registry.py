@@ -1,15 +1,20 @@
 """Every rail there is, by name. Adding one is a folder with a profile and a line here."""
 
 from cells.rails.bi_fast.profile import PROFILE as BI_FAST
+from cells.rails.bi_rtgs.profile import PROFILE as BI_RTGS
+from cells.rails.chaps.profile import PROFILE as CHAPS
 from cells.rails.connection import SchemeConnection
 from cells.rails.faster_payments.profile import PROFILE as FASTER_PAYMENTS
 from cells.rails.iso20022.connector import Iso20022Rail
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Rail
+from cells.rails.sepa_credit_transfer.profile import PROFILE as SEPA_CREDIT_TRANSFER
 from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
 from residency.errors import KovraError
 
-PROFILES: dict[str, RailProfile] = {one.name: one for one in (SEPA_INSTANT, FASTER_PAYMENTS, BI_FAST)}
+PROFILES: dict[str, RailProfile] = {
+    one.name: one for one in (SEPA_INSTANT, SEPA_CREDIT_TRANSFER, FASTER_PAYMENTS, CHAPS, BI_FAST, BI_RTGS)
+}
 
 
 class UnknownRail(KovraError):

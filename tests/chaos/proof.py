@@ -9,6 +9,7 @@ from typing import Any
 from cells.rails import registry
 from cells.rails.console import SchemeConsole
 from cells.rails.rail import RailUnavailable, end_to_end_id
+from residency.directory import load_directory
 from residency.errors import KovraError
 from router.cli.reconcile import settled
 from tests.chaos.history.check import Final, check
@@ -17,7 +18,7 @@ from tests.chaos.partner import CELLS, UNRESOLVED, Partner, minor
 from tests.chaos.patience import until
 from tests.chaos.traffic import Traffic
 
-_CELL_OF_RAIL = {"sepa_instant": "eu-1", "faster_payments": "uk-1", "bi_fast": "id-1"}
+_CELL_OF_RAIL = {rail: cell.name for cell in load_directory().cells.values() for rail in cell.rails}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What every rail promises, asked of each connector against the running scheme simulator over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from cells.rails.console import Payments, SchemeConsole
 from cells.rails.rail import (
     InDoubt,
+    Outcome,
     Party,
     Payout,
     Rail,
@@ -44,9 +45,19 @@ async def console(rail_name: str, schemes: RunningSchemes) -> AsyncIterator[Sche
         yield opened
 
 
+async def submitted(rail: Rail, payouts: Sequence[Payout]) -> Sequence[Outcome]:
+    """What becomes of payments; a scheme that settles later accepts them first, and is asked once more."""
+    outcomes = list(await rail.submit(payouts))
+    pending = [index for index, one in enumerate(outcomes) if isinstance(one, InDoubt) and one.cause == "pending"]
+    found = await rail.inquire([payouts[index].end_to_end_id for index in pending])
+    for index, outcome in zip(pending, found, strict=True):
+        outcomes[index] = outcome
+    return outcomes
+
+
 async def test_settles_and_pays_once(rail: Rail, console: SchemeConsole) -> None:
     asked = payout(rail.profile)
-    [outcome] = await rail.submit([asked])
+    [outcome] = await submitted(rail, [asked])
     assert isinstance(outcome, Settled)
     assert outcome.scheme_reference
     assert await console.payments(asked.end_to_end_id) == Payments(asked=1, paid=1)
@@ -54,8 +65,8 @@ async def test_settles_and_pays_once(rail: Rail, console: SchemeConsole) -> None
 
 async def test_asking_again_answers_the_same_and_pays_once(rail: Rail, console: SchemeConsole) -> None:
     asked = payout(rail.profile)
-    [first] = await rail.submit([asked])
-    [second] = await rail.submit([asked])
+    [first] = await submitted(rail, [asked])
+    [second] = await submitted(rail, [asked])
     assert isinstance(first, Settled)
     assert second == first
     assert await console.payments(asked.end_to_end_id) == Payments(asked=2, paid=1)
@@ -79,7 +90,10 @@ async def test_refusal_carries_its_reason(rail: Rail, console: SchemeConsole, co
 
 
 async def test_refusal_by_amount(rail: Rail) -> None:
-    asked = payout(rail.profile, amount_minor=9_091_101 * rail.profile.payable_unit_minor)
+    amount = 9_091_101 * rail.profile.payable_unit_minor
+    if rail.profile.objection(amount, rail.profile.currency) is not None:
+        pytest.skip("the rail carries no such amount: its magic values are names")
+    asked = payout(rail.profile, amount_minor=amount)
     [outcome] = await rail.submit([asked])
     assert isinstance(outcome, Refused)
     assert outcome.reason_code == "AC04"
@@ -139,7 +153,7 @@ async def test_pending_until_a_later_inquiry(rail: Rail, name: str, ending: type
 
 async def test_answered_twice_is_one_answer(rail: Rail, console: SchemeConsole) -> None:
     asked = payout(rail.profile, name="Sandbox Answer Twice")
-    [outcome] = await rail.submit([asked])
+    [outcome] = await submitted(rail, [asked])
     assert isinstance(outcome, Settled)
     assert (await console.payments(asked.end_to_end_id)).paid == 1
 
@@ -147,7 +161,7 @@ async def test_answered_twice_is_one_answer(rail: Rail, console: SchemeConsole) 
 async def test_many_at_once_each_with_its_own_outcome(rail: Rail, console: SchemeConsole) -> None:
     names = ["Sandbox Reject AC04", "Sandbox Timeout Settled", "Ayu Lestari", "Sandbox Pending Settled"]
     asked = [payout(rail.profile, name=names[index % 4]) for index in range(120)]
-    outcomes = await rail.submit(asked)
+    outcomes = await submitted(rail, asked)
     kinds = [type(one) for one in outcomes]
     assert kinds == [Refused, InDoubt, Settled, InDoubt] * 30
     counts = await asyncio.gather(*(console.payments(one.end_to_end_id) for one in asked))
@@ -157,12 +171,12 @@ async def test_many_at_once_each_with_its_own_outcome(rail: Rail, console: Schem
 
 async def test_names_in_other_letters_are_carried(rail: Rail) -> None:
     asked = payout(rail.profile, name="Jürgen Müller-Weiß, Łódź & Søn @ Ås")
-    [outcome] = await rail.submit([replace(asked, remittance="Facture n° 12 – merci “beaucoup” 谢谢")])
+    [outcome] = await submitted(rail, [replace(asked, remittance="Facture n° 12 – merci “beaucoup” 谢谢")])
     assert isinstance(outcome, Settled)
 
 
 async def test_a_long_name_is_cut_to_the_scheme_length(rail: Rail) -> None:
-    [outcome] = await rail.submit([payout(rail.profile, name="Wolfeschlegelsteinhausenbergerdorff " * 6)])
+    [outcome] = await submitted(rail, [payout(rail.profile, name="Wolfeschlegelsteinhausenbergerdorff " * 6)])
     assert isinstance(outcome, Settled)
 
 
@@ -191,7 +205,7 @@ async def test_what_the_scheme_cannot_carry_is_refused_unsent(rail: Rail, consol
 
 async def test_the_ceiling_itself_is_carried(rail: Rail) -> None:
     ceiling = rail.profile.ceiling_minor or 10**13
-    [outcome] = await rail.submit([payout(rail.profile, amount_minor=ceiling)])
+    [outcome] = await submitted(rail, [payout(rail.profile, amount_minor=ceiling)])
     assert isinstance(outcome, Settled)
 
 
@@ -227,5 +241,5 @@ async def test_nothing_to_do_asks_nothing(rail: Rail) -> None:
 
 async def test_a_payment_without_the_debtors_account_is_carried(rail: Rail) -> None:
     asked: Payout = payout(rail.profile)
-    [outcome] = await rail.submit([replace(asked, debtor=Party("Hanse Remit UAB", country="LT", town="Vilnius"))])
+    [outcome] = await submitted(rail, [replace(asked, debtor=Party("Hanse Remit UAB", country="LT", town="Vilnius"))])
     assert isinstance(outcome, Settled)

@@ -65,7 +65,7 @@ STEPS = {
     "CAP": 51,
 }
 PHASES = {"DIRECT": 0, "HOLD": 1, "POST": 2, "VOID": 3}
-RAILS = {"sepa_instant": 1, "faster_payments": 2, "bi_fast": 3, "sepa_credit_transfer": 4}
+RAILS = {"sepa_instant": 1, "faster_payments": 2, "bi_fast": 3, "sepa_credit_transfer": 4, "chaps": 5, "bi_rtgs": 6}
 
 
 @pytest.mark.parametrize(

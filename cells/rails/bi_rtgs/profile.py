@@ -1,0 +1,63 @@
+"""BI-RTGS, Bank Indonesia's high-value payments: rupiah, above IDR 100,000,000, in real time during the operating day."""
+
+from cells.rails.iso20022.reasons import pick
+from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+
+_SYSTEM = "Bank Indonesia, Sistem BI-RTGS (bi.go.id, Sistem Pembayaran Nilai Besar)"
+_FLOOR = "Bank Indonesia, since 1 July 2016: customers' transfers above IDR 100,000,000 (500,000,000 before)"
+_UNCONFIRMED = "not confirmed: the participants' specification is not public; ISO 20022 usage taken"
+
+PROFILE = RailProfile(
+    name="bi_rtgs",
+    title="BI-RTGS",
+    participant_pattern="KOVRIDJ{number}",
+    currency="IDR",
+    floor_minor=10_000_000_100,
+    ceiling_minor=None,
+    payable_unit_minor=100,
+    always_open=False,
+    answer_time_s=60.0,
+    finality_time_s=86_400.0,
+    in_doubt="hold",
+    wire="ISO 20022 XML over HTTPS to our settlement bank's gateway",
+    payment_message="pacs.008.001.08",
+    status_message="pacs.002.001.10",
+    inquiry_message="pacs.028.001.03",
+    transactions_per_message=1,
+    carries_uetr=False,
+    payment_type=PaymentType(service_level=None, local_instrument=None),
+    account_form="id",
+    text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
+    reasons=pick(
+        "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12", "BE01", "CH16",
+        "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01",
+    ),
+    open_reasons=frozenset({"AG09", "AM05"}),
+    not_found_code="AG09",
+    settled_statuses=frozenset({"ACSC", "ACCC"}),
+    accepted_status="ACSC",
+    sources={
+        "currency": _SYSTEM,
+        "floor_minor": f"{_FLOOR}: the next whole rupiah",
+        "ceiling_minor": f"{_SYSTEM}: none stated",
+        "payable_unit_minor": "ours: whole rupiah; ISO 4217 gives two decimals, which are not in use",
+        "always_open": f"{_SYSTEM}: business days, operating hours",
+        "answer_time_s": f"{_UNCONFIRMED}; a payment may wait for the participant's liquidity",
+        "finality_time_s": "ours: what is not settled when the day ends is cancelled; a day leaves room for its end",
+        "in_doubt": "ours: no rule found that obliges us to give the money back while the answer is awaited",
+        "wire": _UNCONFIRMED,
+        "payment_message": _UNCONFIRMED,
+        "status_message": _UNCONFIRMED,
+        "inquiry_message": _UNCONFIRMED,
+        "transactions_per_message": f"{_SYSTEM}: settled one by one",
+        "carries_uetr": _UNCONFIRMED,
+        "payment_type": _UNCONFIRMED,
+        "account_form": f"{_SYSTEM}: account number at a bank",
+        "text": _UNCONFIRMED,
+        "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's",
+        "open_reasons": OPEN_REASONS_WHY,
+        "not_found_code": _UNCONFIRMED,
+        "settled_statuses": _UNCONFIRMED,
+        "accepted_status": _UNCONFIRMED,
+    },
+)  # fmt: skip

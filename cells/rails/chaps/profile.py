@@ -1,0 +1,63 @@
+"""CHAPS, the Bank of England's high-value payments: sterling, in real time during the settlement day, no ceiling."""
+
+from cells.rails.iso20022.reasons import pick
+from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+
+_TIMETABLE = "Bank of England, Summary of RTGS daily timetable (since 20 June 2016)"
+_MANUAL = "Bank of England, CHAPS Reference Manual; CHAPS ISO 20022 technical guidance"
+_BANK = "ours: we are an indirect participant, and our settlement bank's gateway answers so"
+
+PROFILE = RailProfile(
+    name="chaps",
+    title="CHAPS",
+    participant_pattern="KOVRGB2{number}",
+    currency="GBP",
+    floor_minor=1,
+    ceiling_minor=None,
+    payable_unit_minor=1,
+    always_open=False,
+    answer_time_s=60.0,
+    finality_time_s=86_400.0,
+    in_doubt="hold",
+    wire="ISO 20022 XML over HTTPS to our settlement bank's gateway",
+    payment_message="pacs.008.001.08",
+    status_message="pacs.002.001.10",
+    inquiry_message="pacs.028.001.03",
+    transactions_per_message=1,
+    carries_uetr=True,
+    payment_type=PaymentType(service_level=None, local_instrument=None),
+    account_form="uk",
+    text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
+    reasons=pick(
+        "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12", "BE01", "CH16",
+        "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01",
+    ),
+    open_reasons=frozenset({"AG09", "AM05"}),
+    not_found_code="AG09",
+    settled_statuses=frozenset({"ACSC", "ACCC"}),
+    accepted_status="ACSC",
+    sources={
+        "currency": _MANUAL,
+        "floor_minor": f"{_MANUAL}: no minimum; ISO 4217: one penny",
+        "ceiling_minor": f"{_MANUAL}: no maximum",
+        "payable_unit_minor": "ISO 4217: the pound has two decimals",
+        "always_open": _TIMETABLE,
+        "answer_time_s": f"{_BANK}; a payment may wait for the participant's liquidity",
+        "finality_time_s": f"{_TIMETABLE}: what is not settled when the day ends is cancelled; a day leaves room for its end",
+        "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
+        "wire": _BANK,
+        "payment_message": f"{_MANUAL}: pacs.008.001.08 since June 2023",
+        "status_message": _BANK,
+        "inquiry_message": _BANK,
+        "transactions_per_message": f"{_MANUAL}: a payment travels alone",
+        "carries_uetr": f"{_MANUAL}: every payment carries one",
+        "payment_type": _BANK,
+        "account_form": f"{_MANUAL}: sort code and account number",
+        "text": f"{_MANUAL}: HVPS+ usage; 140 characters of name and of remittance (exact set not confirmed)",
+        "reasons": "ISO 20022 external code sets",
+        "open_reasons": OPEN_REASONS_WHY,
+        "not_found_code": _BANK,
+        "settled_statuses": _BANK,
+        "accepted_status": _BANK,
+    },
+)  # fmt: skip

@@ -1,0 +1,63 @@
+"""SEPA Credit Transfer: euro, on TARGET days, with the payee the next business day at the latest."""
+
+from cells.rails.iso20022.reasons import pick
+from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+
+_RULEBOOK = "EPC 2025 SEPA Credit Transfer rulebook 1.0, in force 5 October 2025 to 21 November 2027"
+_GUIDELINES = "EPC SCT inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
+_MECHANISM = "ours: as our clearing mechanism's gateway answers; the scheme itself confirms no accepted payment"
+
+PROFILE = RailProfile(
+    name="sepa_credit_transfer",
+    title="SEPA Credit Transfer",
+    participant_pattern="KOVRLT2{number}",
+    currency="EUR",
+    floor_minor=1,
+    ceiling_minor=99_999_999_999,
+    payable_unit_minor=1,
+    always_open=False,
+    answer_time_s=30.0,
+    finality_time_s=86_400.0,
+    in_doubt="hold",
+    wire="ISO 20022 XML over HTTPS to the clearing mechanism's gateway",
+    payment_message="pacs.008.001.08",
+    status_message="pacs.002.001.10",
+    inquiry_message="pacs.028.001.03",
+    transactions_per_message=50,
+    carries_uetr=False,
+    payment_type=PaymentType(service_level="SEPA", local_instrument=None),
+    account_form="iban",
+    text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
+    reasons=pick(
+        "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12", "BE04", "CH16",
+        "CNOR", "FF01", "MD07", "MS03", "RC01", "RR04",
+    ),
+    open_reasons=frozenset({"AG09", "AM05"}),
+    not_found_code="AG09",
+    settled_statuses=frozenset({"ACSC", "ACCC"}),
+    accepted_status="ACCP",
+    sources={
+        "currency": _RULEBOOK,
+        "floor_minor": f"{_RULEBOOK}: EUR 0.01",
+        "ceiling_minor": f"{_RULEBOOK}: EUR 999,999,999.99",
+        "payable_unit_minor": "ISO 4217: the euro has two decimals",
+        "always_open": f"{_RULEBOOK}: on the days on which TARGET is open",
+        "answer_time_s": _MECHANISM,
+        "finality_time_s": f"{_RULEBOOK}: executed by the end of the next business day; after that it cannot happen",
+        "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
+        "wire": "ours: the gateway we connect to",
+        "payment_message": _GUIDELINES,
+        "status_message": _GUIDELINES,
+        "inquiry_message": _GUIDELINES,
+        "transactions_per_message": f"{_GUIDELINES}: payments travel in bulk; the size is {_MECHANISM}",
+        "carries_uetr": f"{_GUIDELINES}: not part of the SEPA subset",
+        "payment_type": f"{_GUIDELINES}: service level SEPA",
+        "account_form": f"{_RULEBOOK}: IBAN only",
+        "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
+        "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions",
+        "open_reasons": OPEN_REASONS_WHY,
+        "not_found_code": _MECHANISM,
+        "settled_statuses": _MECHANISM,
+        "accepted_status": _MECHANISM,
+    },
+)  # fmt: skip
