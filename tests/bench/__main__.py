@@ -10,7 +10,7 @@ from tests.bench import machine, report
 from tests.bench.accepting import single_path
 from tests.bench.alone import alone
 from tests.bench.batches import batch_path
-from tests.bench.growth import growth
+from tests.bench.growth import growth, partners_for_growth
 from tests.bench.journey import journeys
 from tests.bench.rig import ENGINES, Rig, engines, open_rig
 
@@ -22,14 +22,15 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     """Every figure of one engine, put into `found` as it comes."""
     print("  end to end", flush=True)
     found |= await journeys(rig, _JOURNEYS)
-    if full:
-        print("  growth", flush=True)
-        found |= await growth(rig, _JOURNEYS)
+    partners = await partners_for_growth(rig) if full else []
     with alone(rig.status):
         print("  batch path", flush=True)
         found |= await batch_path(rig)
         print("  single path", flush=True)
         found |= await single_path(rig, _REQUESTS)
+        if full:
+            print("  growth", flush=True)
+            found |= await growth(rig, partners, _JOURNEYS)
 
 
 async def run(chosen: list[str], *, full: bool) -> None:

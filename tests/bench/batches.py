@@ -11,6 +11,7 @@ from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.ledger.entry import Account, Posting, PostingFlag, PostingResult
+from infra.local.memory import memory_of_trees
 from tests.bench.partner import lock_in
 from tests.bench.rig import Rig
 
@@ -23,6 +24,7 @@ async def batch_path(rig: Rig) -> dict[str, Any]:
     single postings, as the ledger's own benchmark has it."""
     raw = await _raw(rig)
     await lock_in(rig.partner, rig.origin, _BATCH * _ROUNDS)
+    memory_before = _memory_mb(rig)
     rates = []
     for _ in range(_ROUNDS):
         commands = [rig.partner.acceptance(rig.origin.spec.name) for _ in range(_BATCH)]
@@ -31,7 +33,19 @@ async def batch_path(rig: Rig) -> dict[str, Any]:
         rates.append(_BATCH / (time.perf_counter() - started))
         assert all(isinstance(one, Answer) and one.status == 202 for one in replies), replies[0]
     holds = median(rates)
-    return {"holds_per_s": round(holds), "raw_per_s": round(raw), "batch_ratio": round(holds / raw, 3)}
+    more_memory = _memory_mb(rig) - memory_before
+    return {
+        "holds_per_s": round(holds),
+        "raw_per_s": round(raw),
+        "batch_ratio": round(holds / raw, 3),
+        "memory_mb_per_thousand_in_flight": round(more_memory * 1_000 / (_BATCH * _ROUNDS), 1),
+    }
+
+
+def _memory_mb(rig: Rig) -> float:
+    """Of the origin cell's parts together."""
+    roots = [part.pid for part in rig.status.parts if part.cell == rig.origin.spec.name and part.pid is not None]
+    return sum(memory_of_trees(roots).values()) / 2**20
 
 
 async def _raw(rig: Rig) -> float:

@@ -1,4 +1,4 @@
-"""Whether cost grows with what is not a payment: many wallets, and a journal full of past transfers."""
+"""Whether cost grows with what is not a payment: many wallets, how they are placed, and a journal full of past transfers."""
 
 import time
 from statistics import median
@@ -6,29 +6,41 @@ from typing import Any
 
 import asyncpg
 
-from tests.bench.partner import lock_in, new_partner
+from actors.placement import Placement
+from tests.bench.partner import Partner, lock_in, new_partner
 from tests.bench.rig import Rig
 
 _WALLETS = (1, 10, 100, 1_000)
+# An actor to itself is a process: more of them than this say nothing new on two cores.
+_OWN = 10
 _PAST = 1_000_000
 _AT_ONCE = 100_000
 _ROUNDS = 3
 
 
-async def growth(rig: Rig, payments: int) -> dict[str, Any]:
-    """Holds a second with payments spread over wallets, and again after a million past transfers have been put on record."""
+async def partners_for_growth(rig: Rig) -> list[Partner]:
+    """As many as are measured; they need both cells to come into being."""
     partners = [rig.partner]
+    while len(partners) < max(_WALLETS):
+        partners.append(await new_partner(rig.home, rig.origin, rig.destination, rig.wallets))
+    return partners
+
+
+async def growth(rig: Rig, partners: list[Partner], payments: int) -> dict[str, Any]:
+    """Holds a second with payments spread over wallets on the shared hosting actors, over wallets with an actor each, and after a
+    million past transfers have been put on record."""
     found: dict[str, Any] = {}
     for count in _WALLETS:
-        while len(partners) < count:
-            partners.append(await new_partner(rig.home, rig.origin, rig.destination, rig.wallets))
         found[f"holds_per_s_{count}_wallets"] = round(await _holds(rig, partners[:count], max(payments, count)))
     await _fill(rig)
     found["holds_per_s_after_a_million"] = round(await _holds(rig, partners[:1], payments))
+    own = tuple(one.wallet_id for one in partners[:_OWN])
+    rig.wallets.move(Placement(hosting_actors=1, wallet_actors_max=_OWN, own=own))
+    found[f"holds_per_s_{_OWN}_own_actors"] = round(await _holds(rig, partners[:_OWN], payments))
     return found
 
 
-async def _holds(rig: Rig, partners: list[Any], payments: int) -> float:
+async def _holds(rig: Rig, partners: list[Partner], payments: int) -> float:
     rates = []
     for _ in range(_ROUNDS):
         each = payments // len(partners)
