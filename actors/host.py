@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -139,7 +140,7 @@ def main() -> None:
     arguments = parser.parse_args()
     log.configure("host", arguments.cell)
     trace.configure("host", arguments.cell)
-    asyncio.run(run(load_spec(arguments.cell)))
+    uvloop.run(run(load_spec(arguments.cell)))
 
 
 if __name__ == "__main__":
