@@ -5,9 +5,11 @@ Invariant: every fact that a scheme decides has an entry in `sources`; a profile
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import time
 from types import MappingProxyType
 from typing import Literal
 
+CalendarName = Literal["TARGET", "GB", "ID"]
 _OURS = frozenset({"name", "title", "participant_pattern", "sources"})
 
 
@@ -36,13 +38,30 @@ class PaymentType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """When a scheme works, on its business days: times of day in `zone` (IANA). A payment handed over from `cut_off` on belongs to
+    the next business day; `closes` is when the day's settlement ends.
+    """
+
+    zone: str
+    opens: time
+    cut_off: time
+    closes: time
+
+    def __post_init__(self) -> None:
+        assert self.opens < self.cut_off <= self.closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RailProfile:
     """Facts of one scheme. Amounts in minor units; None = no ceiling. Times in seconds.
 
     `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment
     the scheme has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or
     must be given back meanwhile. `reasons`: reason code → text; `open_reasons`: the codes that are no final
-    answer.
+    answer. `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
+    `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
+    payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
     """
 
     name: str
@@ -52,7 +71,11 @@ class RailProfile:
     floor_minor: int
     ceiling_minor: int | None
     payable_unit_minor: int
-    always_open: bool
+    hours: Hours | None
+    calendar: CalendarName | None
+    settlement_days: int
+    cost_minor: int
+    may_reroute: bool
     answer_time_s: float
     finality_time_s: float
     in_doubt: Literal["hold", "restore"]
@@ -78,6 +101,7 @@ class RailProfile:
         assert not unsourced, f"{self.name}: no source for {sorted(unsourced)}"
         assert self.not_found_code in self.open_reasons
         assert self.open_reasons <= set(self.reasons)
+        assert self.hours is None or self.calendar is not None, "a scheme that closes has a calendar"
         object.__setattr__(self, "reasons", MappingProxyType(dict(self.reasons)))
 
     def participant(self, cell_number: int) -> str:

@@ -1,7 +1,9 @@
 """CHAPS, the Bank of England's high-value payments: sterling, in real time during the settlement day, no ceiling."""
 
+from datetime import time
+
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+from cells.rails.profile import OPEN_REASONS_WHY, Hours, PaymentType, RailProfile, TextRules
 
 _TIMETABLE = "Bank of England, Summary of RTGS daily timetable (since 20 June 2016)"
 _MANUAL = "Bank of England, CHAPS Reference Manual; CHAPS ISO 20022 technical guidance"
@@ -15,7 +17,11 @@ PROFILE = RailProfile(
     floor_minor=1,
     ceiling_minor=None,
     payable_unit_minor=1,
-    always_open=False,
+    hours=Hours(zone="Europe/London", opens=time(6), cut_off=time(17, 40), closes=time(18)),
+    calendar="GB",
+    settlement_days=0,
+    cost_minor=1_500,
+    may_reroute=True,
     answer_time_s=60.0,
     finality_time_s=86_400.0,
     in_doubt="hold",
@@ -41,7 +47,11 @@ PROFILE = RailProfile(
         "floor_minor": f"{_MANUAL}: no minimum; ISO 4217: one penny",
         "ceiling_minor": f"{_MANUAL}: no maximum",
         "payable_unit_minor": "ISO 4217: the pound has two decimals",
-        "always_open": _TIMETABLE,
+        "hours": f"{_TIMETABLE}: 06:00 to 18:00, customers' payments (pacs.008) until 17:40 London time",
+        "calendar": "Bank of England, CHAPS: every working day but bank holidays in England",
+        "settlement_days": f"{_TIMETABLE}: in real time",
+        "cost_minor": "ours: an example tariff of our bank: GBP 15.00",
+        "may_reroute": "ours: an order that no scheme has seen binds us to none of them",
         "answer_time_s": f"{_BANK}; a payment may wait for the participant's liquidity",
         "finality_time_s": f"{_TIMETABLE}: what is not settled when the day ends is cancelled; a day leaves room for its end",
         "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",

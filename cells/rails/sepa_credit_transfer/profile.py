@@ -1,7 +1,9 @@
 """SEPA Credit Transfer: euro, on TARGET days, with the payee the next business day at the latest."""
 
+from datetime import time
+
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+from cells.rails.profile import OPEN_REASONS_WHY, Hours, PaymentType, RailProfile, TextRules
 
 _RULEBOOK = "EPC 2025 SEPA Credit Transfer rulebook 1.0, in force 5 October 2025 to 21 November 2027"
 _GUIDELINES = "EPC SCT inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
@@ -15,7 +17,11 @@ PROFILE = RailProfile(
     floor_minor=1,
     ceiling_minor=99_999_999_999,
     payable_unit_minor=1,
-    always_open=False,
+    hours=Hours(zone="Europe/Berlin", opens=time(7), cut_off=time(16), closes=time(18)),
+    calendar="TARGET",
+    settlement_days=1,
+    cost_minor=5,
+    may_reroute=True,
     answer_time_s=30.0,
     finality_time_s=86_400.0,
     in_doubt="hold",
@@ -41,7 +47,11 @@ PROFILE = RailProfile(
         "floor_minor": f"{_RULEBOOK}: EUR 0.01",
         "ceiling_minor": f"{_RULEBOOK}: EUR 999,999,999.99",
         "payable_unit_minor": "ISO 4217: the euro has two decimals",
-        "always_open": f"{_RULEBOOK}: on the days on which TARGET is open",
+        "hours": "ECB: T2 works from 07:00 to 18:00 CET on TARGET days; the cut-off at 16:00 is ours, taken from Baltic banks' 16:00 EET to 16:45 EET",
+        "calendar": "ECB, 14 December 2000: Long-term calendar for TARGET closing days",
+        "settlement_days": f"{_RULEBOOK}: the payee's bank has it the next business day at the latest",
+        "cost_minor": "ours: an example tariff of our bank: EUR 0.05",
+        "may_reroute": "ours: an order that no scheme has seen binds us to none of them",
         "answer_time_s": _MECHANISM,
         "finality_time_s": f"{_RULEBOOK}: executed by the end of the next business day; after that it cannot happen",
         "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
