@@ -1,21 +1,63 @@
-"""What a scheme sends us, and what we answer: one pacs.008 in, one pacs.002 out. Pure."""
+"""What a scheme sends us, by the message that it is, and what we answer. Pure.
 
-from collections.abc import Mapping, Sequence
+Invariant: a message is read as exactly one kind, which its namespace names and the rail's profile allows; what this rail has no
+use for is refused by name, never passed over in silence.
+"""
 
-from cells.rails.iso20022 import payments, statuses
-from cells.rails.rail import Collection, utc_now
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cells.rails.iso20022 import payments, returns, statuses
+from cells.rails.iso20022.statuses import Answerable
+from cells.rails.iso20022.xml import message_name
+from cells.rails.profile import RailProfile
+from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
 from cells.rails.registry import profile_of
 
 
-def parse_inbound(rail: str, body: bytes) -> list[Collection]:
-    """The credits in the scheme's message. Raises UnknownRail, MessageInvalid.
-    The caller has verified its signature.
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One message of a scheme: `name` is its schema's (pacs.004.001.09), and one of the others holds what it says.
+
+    `credits` and `returns` are answered with a pacs.002. `answers`: a late word on payments of ours, by end-to-end id.
     """
-    return payments.parse(profile_of(rail), body, utc_now())
+
+    name: str
+    credits: Sequence[Collection] = ()
+    returns: Sequence[ReturnReceived] = ()
+    answers: Mapping[str, Outcome] = field(default_factory=dict)
 
 
-def build_answer(rail: str, collections: Sequence[Collection], refusals: Mapping[str, str] | None = None) -> bytes:
-    """The answer to them: accepted, but for the scheme references in `refusals`, whose values are ISO reason
+def _credits(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
+    return Inbound(name, credits=payments.parse(profile, body, now))
+
+
+def _returns(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
+    return Inbound(name, returns=returns.read_returns(profile, body, now))
+
+
+def _answers(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
+    return Inbound(name, answers=statuses.read_late_answers(profile, body, now))
+
+
+def read_inbound(rail: str, body: bytes) -> Inbound:
+    """What the scheme's message says. Raises UnknownRail, MessageInvalid. The caller has verified its signature."""
+    profile = profile_of(rail)
+    readers: dict[str, Callable[[RailProfile, str, bytes, datetime], Inbound]] = {
+        profile.payment_message: _credits,
+        profile.later.returned: _returns,
+        profile.status_message: _answers,
+    }
+    name = message_name(body)
+    reader = readers.get(name)
+    if reader is None:
+        raise MessageInvalid(f"{profile.title} sends {', '.join(sorted(readers))} to this address, and nothing else.")
+    return reader(profile, name, body, utc_now())
+
+
+def build_answer(rail: str, came: Sequence[Answerable], refusals: Mapping[str, str] | None = None) -> bytes:
+    """The pacs.002 to credits or returns: accepted, but for the scheme references in `refusals`, whose values are ISO reason
     codes.
     """
-    return statuses.build_answer(profile_of(rail), collections, refusals or {}, utc_now())
+    return statuses.build_answer(profile_of(rail), came, refusals or {}, utc_now())

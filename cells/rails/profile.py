@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 CalendarName = Literal["TARGET", "GB", "ID"]
-_OURS = frozenset({"name", "title", "participant_pattern", "sources"})
+_OURS = frozenset({"name", "title", "participant_pattern", "sources", "later"})
 
 
 # Said of the codes that are no final answer, by every rail that uses them.
@@ -50,6 +50,29 @@ class Hours:
 
     def __post_init__(self) -> None:
         assert self.opens < self.cut_off <= self.closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterMessages:
+    """The versions of the messages that may follow a payment, and where they are laid down."""
+
+    returned: str
+    recall: str
+    recall_answer: str
+    statement: str
+    notification: str
+    source: str
+
+
+# What goes with pacs.008.001.08: the release that SEPA, CHAPS and HVPS+ are built on.
+ISO_2019 = LaterMessages(
+    returned="pacs.004.001.09",
+    recall="camt.056.001.08",
+    recall_answer="camt.029.001.09",
+    statement="camt.053.001.08",
+    notification="camt.054.001.08",
+    source="ISO 20022 message release of 2019, as the EPC's inter-PSP guidelines and the Bank of England's CHAPS guidance name it",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +117,7 @@ class RailProfile:
     settled_statuses: frozenset[str]
     accepted_status: str
     sources: Mapping[str, str]
+    later: LaterMessages = ISO_2019
 
     def __post_init__(self) -> None:
         facts = {one.name for one in fields(self)} - _OURS

@@ -154,6 +154,20 @@ class ReturnReceived:
     received_at: Annotated[datetime, Public]
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnOut:
+    """A credit that we give back, whole or in part: one transaction of a pacs.004. `return_id` is ours, at most 35 characters, and
+    makes it one return however often it is sent; `original_…` are the credit's, as it came.
+    """
+
+    return_id: Annotated[str, Public]
+    original_scheme_reference: Annotated[str, Confidential]
+    original_end_to_end_id: Annotated[str, Confidential]
+    amount_minor: Annotated[int, Confidential]
+    currency: Annotated[str, Public]
+    reason_code: Annotated[str, Public]
+
+
 class Rail(Protocol):
     """A connection to one scheme. Implementations hold no truth; the submissions table does."""
 
@@ -170,6 +184,14 @@ class Rail(Protocol):
         """What became of these payments; one outcome each, in order. "Not found" is InDoubt, never final.
 
         Raises RailUnavailable when the scheme cannot be reached.
+        """
+        ...
+
+    async def give_back(self, returns: Sequence[ReturnOut]) -> Sequence[Outcome]:
+        """Give credits back to who sent them; one outcome each, in order. Asking again under the same ids gives back once, so what is
+        InDoubt may be asked again.
+
+        Raises RailUnavailable when none of them reached the scheme.
         """
         ...
 

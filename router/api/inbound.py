@@ -6,6 +6,7 @@ wallet is told after it: if it does not hear, the sweep tells it again.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -15,15 +16,15 @@ from actors.wallets import Wallets
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import StoreUnavailable, transaction
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
-from cells.rails.inbound import build_answer, parse_inbound
-from cells.rails.rail import MessageInvalid, utc_now
+from cells.rails.inbound import build_answer, read_inbound
+from cells.rails.rail import Collection, MessageInvalid, utc_now
 from cells.rails.registry import UnknownRail
 from cells.rails.store_collections import CollectionRow
 from cells.transfers.reception import receive
 from residency.errors import KovraError
 from router.api.errors import BodyTooLarge, InvalidRequest
 from router.api.openapi import Header, described, problem_responses
-from router.api.parts import parts_of
+from router.api.parts import Parts, parts_of
 
 _XML = "application/xml"
 _log = logging.getLogger("kovra.api.inbound")
@@ -35,7 +36,7 @@ _telling: set[asyncio.Task[None]] = set()
 
 
 async def take_inbound(request: Request, rail: str) -> Response:
-    """A scheme's pacs.008, answered with a pacs.002. A repeat is answered as the first time."""
+    """A scheme's message. Money, or money that comes back, is answered with a pacs.002, and a repeat as the first time."""
     parts = parts_of(request)
     settings = parts.spec.settings.schemes.get(rail)
     if settings is None:
@@ -43,7 +44,13 @@ async def take_inbound(request: Request, rail: str) -> Response:
     body = await request.body()
     verify(settings.secret.encode(), request.headers, body, utc_now())
     # Reading and checking the XML takes milliseconds of plain computing; other requests go on meanwhile.
-    came = await asyncio.to_thread(parse_inbound, rail, body)
+    message = await asyncio.to_thread(read_inbound, rail, body)
+    if message.credits:
+        return await _take_credits(parts, rail, message.credits, body)
+    raise MessageInvalid(f"This cell has no use for {message.name}.")
+
+
+async def _take_credits(parts: Parts, rail: str, came: Sequence[Collection], body: bytes) -> Response:
     async with transaction(parts.writer) as connection:
         reception = await receive(connection, parts.spec.entry, parts.institution.vault, came, body)
     if reception.open:

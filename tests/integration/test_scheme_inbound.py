@@ -9,7 +9,7 @@ from aiohttp import web
 
 from cells.rails.connection import verify
 from cells.rails.console import ConsoleRefused, SchemeConsole, wallet_account
-from cells.rails.inbound import build_answer, parse_inbound
+from cells.rails.inbound import build_answer, read_inbound
 from cells.rails.rail import Account, Collection, Party, Settled, utc_now
 from cells.rails.registry import PROFILES, open_rail
 from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
@@ -36,7 +36,7 @@ class Gateway:
             self.failures -= 1
             return web.Response(status=503)
         rail = request.match_info["rail"]
-        found = parse_inbound(rail, body)
+        found = read_inbound(rail, body).credits
         self.seen += found
         refusals = {one.scheme_reference: self.refusal for one in found if self.refusal is not None}
         return web.Response(body=build_answer(rail, found, refusals), content_type="application/xml")

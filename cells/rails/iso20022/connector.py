@@ -8,18 +8,18 @@ What each ending of a request means, and the only place where it is decided:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
 
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
-from cells.rails.iso20022 import payments, statuses
+from cells.rails.iso20022 import payments, returns, statuses
 from cells.rails.iso20022.text import Unwritable, written
 from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX
 from cells.rails.profile import RailProfile
-from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, utc_now
+from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, ReturnOut, utc_now
 
 CONNECTIONS_MAX = 16
 CONNECT_TIME_S = 3.0
@@ -33,12 +33,12 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """One request: where it goes, and the payments it speaks of."""
+    """One request: where it goes, what it speaks of, and how its answer is read into an outcome for each of that."""
 
     path: str
     body: bytes
-    end_to_end_ids: tuple[str, ...]
-    message_id: str
+    references: tuple[str, ...]
+    read: Callable[[bytes], dict[str, Outcome]]
 
 
 class _NotTaken(Exception):
@@ -75,6 +75,14 @@ class Iso20022Rail:
         outcomes = await self._exchange(messages)
         return [outcomes[one] for one in end_to_end_ids]
 
+    async def give_back(self, returns: Sequence[ReturnOut]) -> Sequence[Outcome]:
+        """See Rail.give_back."""
+        ids = [one.return_id for one in returns]
+        assert len(set(ids)) == len(ids), "one return twice in one request"
+        messages = [self._return(some) for some in _chunks(returns, self.profile.transactions_per_message)]
+        outcomes = await self._exchange(messages)
+        return [outcomes[one] for one in ids]
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
@@ -96,12 +104,25 @@ class Iso20022Rail:
     def _payment(self, payouts: Sequence[Payout]) -> _Message:
         ids = tuple(one.end_to_end_id for one in payouts)
         body = payments.build(self.profile, self._connection.participant, payouts, utc_now())
-        return _Message("pacs.008", body, ids, payments.message_id("P", ids))
+        return _Message("pacs.008", body, ids, self._answer_to(ids, payments.message_id("P", ids)))
 
     def _request(self, end_to_end_ids: Sequence[str]) -> _Message:
         ids = tuple(end_to_end_ids)
         body = statuses.build_request(self.profile, ids, utc_now())
-        return _Message("pacs.028", body, ids, payments.message_id("S", ids))
+        return _Message("pacs.028", body, ids, self._answer_to(ids, payments.message_id("S", ids)))
+
+    def _answer_to(self, ids: Sequence[str], message_id: str) -> Callable[[bytes], dict[str, Outcome]]:
+        return lambda body: statuses.read_answers(self.profile, body, ids, utc_now(), to_message=message_id)
+
+    def _return(self, returned: Sequence[ReturnOut]) -> _Message:
+        ids = tuple(one.return_id for one in returned)
+        message_id = payments.message_id("R", ids)
+        return _Message(
+            "pacs.004",
+            returns.build_return(self.profile, self._connection.participant, returned, utc_now()),
+            ids,
+            lambda body: statuses.read_return_answers(self.profile, body, ids, utc_now(), to_message=message_id),
+        )
 
     async def _exchange(self, messages: Sequence[_Message]) -> dict[str, Outcome]:
         """All messages at once. Raises RailUnavailable when the scheme took none of them."""
@@ -112,18 +133,13 @@ class Iso20022Rail:
         for message, found in zip(messages, answers, strict=True):
             # A message not taken beside others that were: in doubt is always a true answer, and an inquiry
             # ends it.
-            outcomes |= dict.fromkeys(message.end_to_end_ids, InDoubt(utc_now())) | (found or {})
+            outcomes |= dict.fromkeys(message.references, InDoubt(utc_now())) | (found or {})
         return outcomes
 
     async def _ask(self, message: _Message) -> dict[str, Outcome] | None:
-        """The outcomes the scheme states, by end-to-end id (empty when unknown);
-        None when it took nothing.
-        """
+        """The outcomes the scheme states, by reference (empty when unknown); None when it took nothing."""
         try:
-            body = await self._post(message)
-            return statuses.read_answers(
-                self.profile, body, message.end_to_end_ids, utc_now(), to_message=message.message_id
-            )
+            return message.read(await self._post(message))
         except _NotTaken:
             return None
         except (_Unknown, MessageInvalid, SchemeSignatureInvalid):

@@ -4,6 +4,9 @@ An IBAN names its bank by BIC, a UK account by sort code (clearing system GBDSC)
 bank's code.
 """
 
+from types import ModuleType
+from typing import Any
+
 import pyiso20022.pacs.pacs_008_001_08 as pacs
 
 from cells.rails.iso20022.text import written, written_or_empty
@@ -20,20 +23,27 @@ _POSTCODE_LENGTH = 16
 
 
 def agent(form: str, code: str) -> pacs.BranchAndFinancialInstitutionIdentification6:
-    return pacs.BranchAndFinancialInstitutionIdentification6(fin_instn_id=_institution(form, code))
+    """The agent of a pacs.008 that `code` names."""
+    found: pacs.BranchAndFinancialInstitutionIdentification6 = agent_in(pacs, form, code)
+    return found
 
 
-def _institution(form: str, code: str) -> pacs.FinancialInstitutionIdentification18:
+def agent_in(message: ModuleType, form: str, code: str) -> Any:
+    """The same for any message of the release: `message` is the module of its classes, each of which has its own namespace."""
+    return message.BranchAndFinancialInstitutionIdentification6(fin_instn_id=_institution(message, form, code))
+
+
+def _institution(message: ModuleType, form: str, code: str) -> Any:
+    named = message.FinancialInstitutionIdentification18
     if not code:
-        return pacs.FinancialInstitutionIdentification18(othr=pacs.GenericFinancialIdentification1(id=_NOT_PROVIDED))
+        return named(othr=message.GenericFinancialIdentification1(id=_NOT_PROVIDED))
     if form == "iban":
-        return pacs.FinancialInstitutionIdentification18(bicfi=code)
+        return named(bicfi=code)
     if form == "uk":
-        system = pacs.ClearingSystemIdentification2Choice(cd=_UK_SORT_CODES)
-        return pacs.FinancialInstitutionIdentification18(
-            clr_sys_mmb_id=pacs.ClearingSystemMemberIdentification2(clr_sys_id=system, mmb_id=code)
-        )
-    return pacs.FinancialInstitutionIdentification18(othr=pacs.GenericFinancialIdentification1(id=code))
+        system = message.ClearingSystemIdentification2Choice(cd=_UK_SORT_CODES)
+        member = message.ClearingSystemMemberIdentification2(clr_sys_id=system, mmb_id=code)
+        return named(clr_sys_mmb_id=member)
+    return named(othr=message.GenericFinancialIdentification1(id=code))
 
 
 def account(of: Account) -> pacs.CashAccount38:

@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import pyiso20022.pacs.pacs_008_001_08 as pacs
 from xsdata.models.datatype import XmlDate
 
-from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
+from cells.rails.iso20022.amounts import decimal_of, minor_of
 from cells.rails.iso20022.parties import account, agent, party, read_account, read_party
 from cells.rails.iso20022.text import written_or_empty
 from cells.rails.iso20022.xml import read, write, xml_time
@@ -62,8 +61,7 @@ def _transaction(
         ),
         pmt_tp_inf=_payment_type(profile),
         intr_bk_sttlm_amt=pacs.ActiveCurrencyAndAmount(
-            value=Decimal(payout.amount_minor).scaleb(-CURRENCIES[payout.currency].exponent),
-            ccy=payout.currency,
+            value=decimal_of(payout.amount_minor, payout.currency), ccy=payout.currency
         ),
         intr_bk_sttlm_dt=day,
         accptnc_dt_tm=xml_time(now),
@@ -109,7 +107,7 @@ def _collection(profile: RailProfile, found: pacs.CreditTransferTransaction39, n
     if not reference or creditor_account is None:
         raise MessageInvalid("A transaction needs a reference and a creditor account.")
     currency = found.intr_bk_sttlm_amt.ccy
-    amount_minor = _minor(found.intr_bk_sttlm_amt.value, currency, profile)
+    amount_minor = minor_of(found.intr_bk_sttlm_amt.value, currency, profile)
     remittance = " ".join(found.rmt_inf.ustrd) if found.rmt_inf is not None else ""
     return Collection(
         rail=profile.name,
@@ -122,14 +120,3 @@ def _collection(profile: RailProfile, found: pacs.CreditTransferTransaction39, n
         remittance=remittance,
         received_at=now,
     )
-
-
-def _minor(value: Decimal, currency: str, profile: RailProfile) -> int:
-    if currency != profile.currency:
-        raise MessageInvalid(f"{profile.title} moves {profile.currency} only.")
-    if not value.is_finite() or value.adjusted() > 20:
-        raise MessageInvalid("The amount is not a number that a payment can have.")
-    minor = value.scaleb(CURRENCIES[currency].exponent)
-    if minor != minor.to_integral_value() or not 0 < minor <= AMOUNT_MAX_MINOR:
-        raise MessageInvalid("The amount is not a number that a payment can have.")
-    return int(minor)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from cells.rails.inbound import build_answer, parse_inbound
+from cells.rails.inbound import build_answer, read_inbound
 from cells.rails.iso20022 import payments, statuses
 from cells.rails.rail import InDoubt, MessageInvalid, Refused, Settled, end_to_end_id
 from cells.rails.registry import PROFILES
@@ -82,14 +82,14 @@ def test_the_same_payment_makes_the_same_ids() -> None:
 def test_a_spoilt_message_is_refused(old: bytes, new: bytes) -> None:
     assert old in MESSAGE
     with pytest.raises(MessageInvalid) as caught:
-        parse_inbound("sepa_instant", MESSAGE.replace(old, new))
+        read_inbound("sepa_instant", MESSAGE.replace(old, new))
     assert "Jurgen" not in str(caught.value)
 
 
 def test_no_creditor_account_no_credit() -> None:
     start, end = MESSAGE.index(b"<CdtrAcct>"), MESSAGE.index(b"</CdtrAcct>") + len(b"</CdtrAcct>")
     with pytest.raises(MessageInvalid):
-        parse_inbound("sepa_instant", MESSAGE[:start] + MESSAGE[end:])
+        read_inbound("sepa_instant", MESSAGE[:start] + MESSAGE[end:])
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,7 +108,7 @@ def test_mutations_never_crash_nor_change_the_currency(data: st.DataObject) -> N
         if not spoilt:
             return
     try:
-        found = parse_inbound("sepa_instant", bytes(spoilt))
+        found = read_inbound("sepa_instant", bytes(spoilt)).credits
     except MessageInvalid:
         return
     assert all(one.currency == "EUR" and one.amount_minor > 0 for one in found)
@@ -178,7 +178,7 @@ def test_a_refused_message_answers_for_its_own_payments_only() -> None:
 
 
 def test_our_answer_accepts_and_refuses_by_reference() -> None:
-    [came] = parse_inbound("sepa_instant", MESSAGE)
+    [came] = read_inbound("sepa_instant", MESSAGE).credits
     first, second = (replace(came, scheme_reference=reference) for reference in ("IN1", "IN2"))
     root = etree.fromstring(build_answer("sepa_instant", [first, second], {"IN2": "AC01"}))
     found = [(one.findtext("{*}OrgnlTxId"), one.findtext("{*}TxSts")) for one in root.iterfind(".//{*}TxInfAndSts")]
