@@ -21,6 +21,7 @@ from cells.rails.rail import (
     utc_now,
 )
 from cells.rails.registry import PROFILES, open_rail
+from infra.schemes.magic import SCRIPTS, amount_of
 from residency.ids import mint
 from tests.schemes import CREDITORS, RunningSchemes, payout
 
@@ -90,10 +91,8 @@ async def test_refusal_carries_its_reason(rail: Rail, console: SchemeConsole, co
 
 
 async def test_refusal_by_amount(rail: Rail) -> None:
-    amount = 9_091_101 * rail.profile.payable_unit_minor
-    if rail.profile.objection(amount, rail.profile.currency) is not None:
-        pytest.skip("the rail carries no such amount: its magic values are names")
-    asked = payout(rail.profile, amount_minor=amount)
+    [reject] = [one for one in SCRIPTS if one.phrase == "SANDBOX REJECT"]
+    asked = payout(rail.profile, amount_minor=amount_of(reject, rail.profile.name))
     [outcome] = await rail.submit([asked])
     assert isinstance(outcome, Refused)
     assert outcome.reason_code == "AC04"
