@@ -20,11 +20,17 @@ _TYPE_OF = {
 }  # fmt: skip
 _WRITTEN = [field.name for field in fields(Transfer) if field.name not in ("created_at", "updated_at")]
 _read_written = attrgetter(*_WRITTEN)
-# One document for a batch: a statement per row, or an array per column, takes twice the time.
+# One document for a batch: a statement per row, or an array per column, takes twice the time. A leg's line of its timeline is written by
+# the statement that moves the leg.
+_LINE = "insert into timeline (compliance_region, transfer_id, tenant_id, version, event, state, room)"
 _INSERT = f"""
-    insert into transfers (compliance_region, {", ".join(_WRITTEN)})
-    select $1, n.* from jsonb_to_recordset($2::jsonb)
-        as n ({", ".join(f"{name} {_TYPE_OF.get(name, 'text')}" for name in _WRITTEN)})
+    with born as (
+        insert into transfers (compliance_region, {", ".join(_WRITTEN)})
+        select $1, n.* from jsonb_to_recordset($2::jsonb)
+            as n ({", ".join(f"{name} {_TYPE_OF.get(name, 'text')}" for name in _WRITTEN)})
+        returning transfer_id, tenant_id, version, state
+    )
+    {_LINE} select $1, transfer_id, tenant_id, version, $3, state, $4 from born
 """
 
 
@@ -100,12 +106,7 @@ async def insert(connection: Connection, region: str, transfers: Sequence[Transf
     """New legs, with the first line of their timeline."""
     if not transfers:
         return
-    await connection.execute(_INSERT, region, [_document(one) for one in transfers])
-    await _append_timeline(
-        connection,
-        region,
-        [(one.transfer_id, one.tenant_id, one.version, event, str(one.state), room) for one in transfers],
-    )
+    await connection.execute(_INSERT, region, [_document(one) for one in transfers], event, room)
 
 
 async def advance(connection: Connection, region: str, transitions: Sequence[Transition]) -> set[str]:
@@ -113,30 +114,25 @@ async def advance(connection: Connection, region: str, transitions: Sequence[Tra
     if not transitions:
         return set()
     rows = await connection.fetch(
-        """
-        update transfers t set state = n.state, version = t.version + 1, attempt = n.attempt, in_doubt = n.in_doubt,
-            export_due = n.export_due, instruction_sha256 = n.instruction_sha256, answer = n.answer,
-            reason_code = n.reason_code, scheme_reference = n.scheme_reference, updated_at = clock_timestamp()
-        from jsonb_to_recordset($3::jsonb) as n (transfer_id text, version integer, state text, attempt integer,
-            in_doubt boolean, export_due text, instruction_sha256 bytea, answer jsonb, reason_code text, scheme_reference text)
-        where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id and t.version = n.version
-        returning t.transfer_id
+        f"""
+        with moved as (
+            update transfers t set state = n.state, version = t.version + 1, attempt = n.attempt, in_doubt = n.in_doubt,
+                export_due = n.export_due, instruction_sha256 = n.instruction_sha256, answer = n.answer,
+                reason_code = n.reason_code, scheme_reference = n.scheme_reference, updated_at = clock_timestamp()
+            from jsonb_to_recordset($3::jsonb) as n (transfer_id text, version integer, state text, attempt integer,
+                in_doubt boolean, export_due text, instruction_sha256 bytea, answer jsonb, reason_code text,
+                scheme_reference text, event text, room text)
+            where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id
+              and t.version = n.version
+            returning t.transfer_id, t.tenant_id, t.version, n.event, t.state, n.room
+        )
+        {_LINE} select $1, transfer_id, tenant_id, version, event, state, room from moved returning transfer_id
         """,
         region,
         [one.before.transfer_id for one in transitions],
         [_facts(one) for one in transitions],
     )
-    done = {row["transfer_id"] for row in rows}
-    await _append_timeline(
-        connection,
-        region,
-        [
-            (one.now.transfer_id, one.now.tenant_id, one.now.version, one.event, str(one.now.state), one.room)
-            for one in transitions
-            if one.before.transfer_id in done
-        ],
-    )
-    return done
+    return {row["transfer_id"] for row in rows}
 
 
 async def keep_answers(connection: Connection, region: str, answers: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -209,16 +205,6 @@ async def timeline(connection: Connection, region: str, transfer_id: str) -> lis
     return rows
 
 
-async def _append_timeline(connection: Connection, region: str, lines: Sequence[tuple[Any, ...]]) -> None:
-    if not lines:
-        return
-    await connection.execute(
-        "insert into timeline (compliance_region, transfer_id, tenant_id, version, event, state, room)"
-        " select $1, n ->> 0, n ->> 1, (n ->> 2)::integer, n ->> 3, n ->> 4, n ->> 5 from jsonb_array_elements($2::jsonb) n",
-        region, lines,
-    )  # fmt: skip
-
-
 def _document(transfer: Transfer) -> dict[str, Any]:
     return {**dict(zip(_WRITTEN, _read_written(transfer), strict=True)), "instruction_sha256": _bytea(transfer)}
 
@@ -237,6 +223,8 @@ def _facts(one: Transition) -> dict[str, Any]:
         "answer": now.answer,
         "reason_code": now.reason_code,
         "scheme_reference": now.scheme_reference,
+        "event": one.event,
+        "room": one.room,
     }
 
 
