@@ -12,10 +12,9 @@ from lxml import etree
 from cells.rails.connection import sign
 from cells.rails.console import ConsoleRefused, SchemeConsole, wallet_account
 from cells.rails.profile import RailProfile
-from cells.rails.rail import Party, utc_now
+from cells.rails.rail import Party, Refused, ReturnOut, Settled, utc_now
 from cells.rails.registry import open_rail, profile_of
-from infra.schemes.messages import read_report
-from infra.schemes.messages_returns import Cancellation, recall_message, refusal_of_recall, return_message
+from infra.schemes.messages_returns import Cancellation, recall_message, refusal_of_recall
 from tests.scheme_gateway import Gateway, Message, listening
 from tests.schemes import RunningSchemes, payout
 from tests.waiting import until
@@ -66,11 +65,19 @@ async def credited(console: SchemeConsole, profile: RailProfile, status: str = "
     return reference
 
 
-async def give_back(schemes: RunningSchemes, reference: str, amount_minor: int, return_id: str = "") -> tuple[str, str]:
-    """(status, reason) of the answer to a pacs.004 of ours."""
-    return_id = return_id or f"R{uuid4().hex}"
-    body = return_message(return_id, "NOTPROVIDED", reference, (AMOUNT, amount_minor), "GBP", "AC01")
-    return read_report(await post(schemes, "pacs.004", body))[return_id]
+async def give_back(schemes: RunningSchemes, reference: str, amount_minor: int, return_id: str = "") -> str:
+    """The scheme's final word on a return of ours, by our connector: "settled", or why not."""
+    rail = open_rail(RAIL, schemes.connection(RAIL))
+    out = ReturnOut(return_id or f"R{uuid4().hex}", reference, "NOTPROVIDED", amount_minor, "GBP", "AC01")
+    [outcome] = await rail.give_back([out])
+    await rail.close()
+    match outcome:
+        case Settled():
+            return "settled"
+        case Refused():
+            return outcome.reason_code
+        case _:
+            return outcome.cause
 
 
 async def test_a_credit_comes_again_on_command(profile: RailProfile, console: SchemeConsole, gateway: Gateway) -> None:
@@ -103,11 +110,14 @@ async def test_a_credit_is_given_back_once_and_no_further(
 ) -> None:
     before = await console.statement()
     reference = await credited(console, profile)
-    assert await give_back(schemes, reference, AMOUNT - 1, "first" + reference[:20]) == ("ACSC", "")
-    assert await give_back(schemes, reference, AMOUNT - 1, "first" + reference[:20]) == ("ACSC", "")
-    assert await give_back(schemes, reference, AMOUNT - 2, "first" + reference[:20]) == ("RJCT", "AM05")
-    assert await give_back(schemes, reference, 2) == ("RJCT", "AM02")
-    assert await give_back(schemes, reference, 1) == ("ACSC", "")
+    first = "first" + reference[:20]
+    assert await give_back(schemes, reference, AMOUNT - 1, first) == "settled"
+    assert await give_back(schemes, reference, AMOUNT - 1, first) == "settled"
+    assert await give_back(schemes, reference, AMOUNT - 2, first) == "pending", (
+        "AM05: the id is taken, so it is not final"
+    )
+    assert await give_back(schemes, reference, 2) == "AM02"
+    assert await give_back(schemes, reference, 1) == "settled"
     after = await console.statement()
     assert (after.in_minor, after.out_minor) == (before.in_minor + AMOUNT, before.out_minor + AMOUNT)
     counted = (await console.collection(reference))["given_back"]
@@ -119,10 +129,10 @@ async def test_a_credit_is_given_back_once_and_no_further(
 async def test_what_never_came_is_not_taken_back(
     schemes: RunningSchemes, profile: RailProfile, console: SchemeConsole, gateway: Gateway
 ) -> None:
-    assert await give_back(schemes, "INnever", 1) == ("RJCT", "AG09")
+    assert await give_back(schemes, "INnever", 1) == "AG09"
     gateway.refusal = "AC04"
     refused = await credited(console, profile, "refused")
-    assert await give_back(schemes, refused, 1) == ("RJCT", "AM02")
+    assert await give_back(schemes, refused, 1) == "AM02"
 
 
 @pytest.mark.parametrize(
