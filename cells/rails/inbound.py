@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cells.rails.iso20022 import payments, returns, statuses
+from cells.rails.iso20022 import accounts, payments, recalls, returns, statuses
 from cells.rails.iso20022.statuses import Answerable
 from cells.rails.iso20022.xml import message_name
+from cells.rails.later import Movement, RecallAnswered, RecallReceived
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
 from cells.rails.registry import profile_of
@@ -20,13 +21,17 @@ from cells.rails.registry import profile_of
 class Inbound:
     """One message of a scheme: `name` is its schema's (pacs.004.001.09), and one of the others holds what it says.
 
-    `credits` and `returns` are answered with a pacs.002. `answers`: a late word on payments of ours, by end-to-end id.
+    `credits` and `returns` are answered with a pacs.002. `recalls`: credits that their senders ask back; `recall_answers`: to recalls
+    of ours. `answers`: a late word on payments of ours, by end-to-end id. `movements`: what a notification tells of our account.
     """
 
     name: str
     credits: Sequence[Collection] = ()
     returns: Sequence[ReturnReceived] = ()
+    recalls: Sequence[RecallReceived] = ()
+    recall_answers: Sequence[RecallAnswered] = ()
     answers: Mapping[str, Outcome] = field(default_factory=dict)
+    movements: Sequence[Movement] = ()
 
 
 def _credits(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
@@ -41,12 +46,27 @@ def _answers(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inb
     return Inbound(name, answers=statuses.read_late_answers(profile, body, now))
 
 
+def _recalls(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
+    return Inbound(name, recalls=recalls.read_recalls(profile, body, now))
+
+
+def _recall_answers(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
+    return Inbound(name, recall_answers=recalls.read_answers(profile, body, now))
+
+
+def _movements(profile: RailProfile, name: str, body: bytes, _: datetime) -> Inbound:
+    return Inbound(name, movements=accounts.read_notification(profile, body))
+
+
 def read_inbound(rail: str, body: bytes) -> Inbound:
     """What the scheme's message says. Raises UnknownRail, MessageInvalid. The caller has verified its signature."""
     profile = profile_of(rail)
     readers: dict[str, Callable[[RailProfile, str, bytes, datetime], Inbound]] = {
         profile.payment_message: _credits,
         profile.later.returned: _returns,
+        profile.later.recall: _recalls,
+        profile.later.recall_answer: _recall_answers,
+        profile.later.notification: _movements,
         profile.status_message: _answers,
     }
     name = message_name(body)

@@ -15,9 +15,10 @@ from typing import TypeVar
 import aiohttp
 
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
-from cells.rails.iso20022 import payments, returns, statuses
+from cells.rails.iso20022 import payments, recalls, returns, statuses
 from cells.rails.iso20022.text import Unwritable, written
 from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX
+from cells.rails.later import RecallKept, RecallOut
 from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, ReturnOut, utc_now
 
@@ -28,6 +29,8 @@ CONNECT_TIME_S = 3.0
 KEEP_ALIVE_S = 15.0
 INQUIRIES_PER_MESSAGE = 50
 _CANNOT_BE_WRITTEN = "CH16"
+# 202: taken, and what comes of it comes by a message of its own. Where an answer was asked for, one without is read as none.
+_TAKEN = frozenset({200, 202})
 _Item = TypeVar("_Item")
 
 
@@ -82,6 +85,16 @@ class Iso20022Rail:
         messages = [self._return(some) for some in _chunks(returns, self.profile.transactions_per_message)]
         outcomes = await self._exchange(messages)
         return [outcomes[one] for one in ids]
+
+    async def recall(self, asked: Sequence[RecallOut]) -> None:
+        """See RecallingRail.recall."""
+        body = recalls.build_recall(self.profile, self._connection.participant, asked, utc_now())
+        await self._tell("camt.056", body)
+
+    async def keep(self, kept: Sequence[RecallKept]) -> None:
+        """See RecallingRail.keep."""
+        body = recalls.build_answer(self.profile, self._connection.participant, kept, utc_now())
+        await self._tell("camt.029", body)
 
     async def close(self) -> None:
         if self._client is not None:
@@ -139,25 +152,29 @@ class Iso20022Rail:
     async def _ask(self, message: _Message) -> dict[str, Outcome] | None:
         """The outcomes the scheme states, by reference (empty when unknown); None when it took nothing."""
         try:
-            return message.read(await self._post(message))
+            return message.read(await self._post(message.path, message.body))
         except _NotTaken:
             return None
         except (_Unknown, MessageInvalid, SchemeSignatureInvalid):
             return {}
 
-    async def _post(self, message: _Message) -> bytes:
+    async def _tell(self, path: str, body: bytes) -> None:
+        try:
+            await self._post(path, body)
+        except (_NotTaken, _Unknown, SchemeSignatureInvalid) as error:
+            raise RailUnavailable(f"{self.profile.title} has not acknowledged it; ask again.") from error
+
+    async def _post(self, path: str, message: bytes) -> bytes:
         """The signed body of the answer. Raises _NotTaken, _Unknown, SchemeSignatureInvalid."""
         connection = self._connection
-        headers = sign(connection.secret, message.body, utc_now())
+        headers = sign(connection.secret, message, utc_now())
         headers |= {PARTICIPANT_HEADER: connection.participant, "Content-Type": "application/xml"}
-        url = f"{connection.url}/{message.path}"
+        url = f"{connection.url}/{path}"
         try:
-            async with self._open_client().post(
-                url, data=message.body, headers=headers, allow_redirects=False
-            ) as answer:
+            async with self._open_client().post(url, data=message, headers=headers, allow_redirects=False) as answer:
                 if 400 <= answer.status < 500:
                     raise _NotTaken
-                if answer.status != 200:
+                if answer.status not in _TAKEN:
                     raise _Unknown
                 body = await answer.content.read(MESSAGE_BYTES_MAX + 1)
                 while len(body) <= MESSAGE_BYTES_MAX and (more := await answer.content.readany()):
