@@ -5,7 +5,7 @@ open_wallet_handler, open_rail_desk   what the actors' processes build inside (n
 found_cell         what must be there before the first payment: platform accounts, peers, prefunding
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -28,6 +28,7 @@ from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
 from cells.rails import registry
 from cells.rails.desk import RailDesk
+from cells.rails.router import RailRouter
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant
@@ -57,14 +58,17 @@ class Institution:
     payers: Payers
     recipients: Recipients
     tokens: TokenVerifier
+    router: RailRouter
 
     @property
     def origin(self) -> Origin:
-        return Origin(self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens)
+        return Origin(
+            self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens, self.router
+        )
 
     @property
     def destination(self) -> Destination:
-        return Destination(self.spec, self.vault, self.recipients, self.tokens)
+        return Destination(self.spec, self.vault, self.recipients, self.tokens, self.router)
 
     @property
     def gate(self) -> Gate:
@@ -93,6 +97,7 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
             spec.entry, spec.directory, vault, standing, keys.signer(spec.directory, datetime.now(UTC))[1]
         ),
         tokens=TokenVerifier(spec.directory),
+        router=RailRouter(spec.region, registry.profiles_of(spec)),
     )
 
 
@@ -117,13 +122,8 @@ async def open_rail_desk(cell: str, rail: str) -> RailDesk:
     """What the actor of one rail of `cell` builds inside its process."""
     spec = load_spec(cell)
     institution = await open_institution(spec, "writer", name=f"kovra-rail-{rail}", connections_max=4)
-    settings = spec.settings.schemes[rail]
-    connection = replace(
-        registry.connection_to(rail, spec.entry.number, settings.url, settings.secret),
-        answer_time_s=settings.answer_time_s,
-        finality_time_s=settings.finality_time_s,
-    )
-    return JournalDesk(spec, institution.pool, institution.vault, registry.open_rail(rail, connection), rail)
+    opened = registry.open_rail(rail, registry.connection_of(spec, rail))
+    return JournalDesk(spec, institution.pool, institution.vault, opened, rail)
 
 
 async def found_cell(spec: CellSpec) -> None:

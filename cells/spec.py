@@ -62,13 +62,14 @@ class LedgerSettings(_Settings):
 class SchemeSettings(_Settings):
     """Where a rail's scheme (or the bank before it) answers, and the secret that both ends sign with.
 
-    The times, in seconds, shorten those of the rail's profile; only a sandbox may have them.
+    The times, in seconds, shorten those of the rail's profile, and without `keeps_hours` it is open at all hours; only in a sandbox.
     """
 
     url: str
     secret: str
     answer_time_s: float | None = Field(default=None, gt=0)
     finality_time_s: float | None = Field(default=None, gt=0)
+    keeps_hours: bool = True
 
 
 class ListenSettings(_Settings):
@@ -91,9 +92,11 @@ class PrivateSettings(_Settings):
 
     @model_validator(mode="after")
     def _times_are_the_schemes(self) -> Self:
-        short = [one for one in self.schemes.values() if one.answer_time_s or one.finality_time_s]
+        short = [
+            one for one in self.schemes.values() if one.answer_time_s or one.finality_time_s or not one.keeps_hours
+        ]
         if short and not self.sandbox:
-            raise ValueError("only a sandbox waits shorter than its schemes say")
+            raise ValueError("only a sandbox waits shorter, and is open longer, than its schemes say")
         return self
 
 

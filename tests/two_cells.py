@@ -36,6 +36,8 @@ from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
 from cells.rails.rail import ReturnReceived
+from cells.rails.registry import profile_of
+from cells.rails.router import RailRouter
 from cells.spec import CellSpec, PrivateSettings
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant, Wallet, mint_tenant
@@ -225,6 +227,7 @@ async def open_hand_cell(
         Payers(spec.entry, vault, standing),
         Recipients(spec.entry, spec.directory, vault, standing, signer),
         TokenVerifier(spec.directory),
+        RailRouter(spec.region, [profile_of(name) for name in spec.entry.rails]),
     )  # fmt: skip
     await found_accounts(spec, pool, ledger)
     async with transaction(pool) as connection:

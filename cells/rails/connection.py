@@ -30,8 +30,8 @@ class SchemeSignatureInvalid(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class SchemeConnection:
-    """`url` is the rail's address at its gateway. `answer_time_s` and `finality_time_s` shorten the profile's (None keeps them):
-    before a simulated scheme only, whose silence is meant.
+    """`url` is the rail's address at its gateway. `answer_time_s` and `finality_time_s` shorten the profile's (None keeps them), and
+    without `keeps_hours` the rail never closes: before a simulated scheme only, whose silence is meant.
     """
 
     url: str
@@ -39,13 +39,15 @@ class SchemeConnection:
     secret: bytes = field(repr=False)
     answer_time_s: float | None = None
     finality_time_s: float | None = None
+    keeps_hours: bool = True
 
     def shortened(self, profile: RailProfile) -> RailProfile:
-        """The profile with the connection's times."""
+        """The profile with the connection's times and hours."""
         return replace(
             profile,
             answer_time_s=self.answer_time_s or profile.answer_time_s,
             finality_time_s=self.finality_time_s or profile.finality_time_s,
+            hours=profile.hours if self.keeps_hours else None,
         )
 
 

@@ -1,5 +1,7 @@
 """Every rail there is, by name. Adding one is a folder with a profile and a line here."""
 
+from dataclasses import replace
+
 from cells.rails.bi_fast.profile import PROFILE as BI_FAST
 from cells.rails.bi_rtgs.profile import PROFILE as BI_RTGS
 from cells.rails.chaps.profile import PROFILE as CHAPS
@@ -10,6 +12,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.rail import Rail
 from cells.rails.sepa_credit_transfer.profile import PROFILE as SEPA_CREDIT_TRANSFER
 from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
+from cells.spec import CellSpec
 from residency.errors import KovraError
 
 PROFILES: dict[str, RailProfile] = {
@@ -36,6 +39,25 @@ def connection_to(name: str, cell_number: int, url: str, secret: str) -> SchemeC
     Raises UnknownRail.
     """
     return SchemeConnection(url.rstrip("/"), profile_of(name).participant(cell_number), secret.encode())
+
+
+def connection_of(spec: CellSpec, name: str) -> SchemeConnection:
+    """How a cell reaches one of its rails, with the times and hours that its settings give it. Raises UnknownRail."""
+    settings = spec.settings.schemes[name]
+    return replace(
+        connection_to(name, spec.entry.number, settings.url, settings.secret),
+        answer_time_s=settings.answer_time_s,
+        finality_time_s=settings.finality_time_s,
+        keeps_hours=settings.keeps_hours,
+    )
+
+
+def profiles_of(spec: CellSpec) -> list[RailProfile]:
+    """The rails that a cell declares, in its order, as they are there. Raises UnknownRail."""
+    return [
+        connection_of(spec, name).shortened(profile_of(name)) if name in spec.settings.schemes else profile_of(name)
+        for name in spec.entry.rails
+    ]
 
 
 def open_rail(name: str, connection: SchemeConnection) -> Rail:

@@ -37,17 +37,20 @@ async def enqueue(connection: Connection, region: str, rail: str, payments: Sequ
     )
 
 
-async def mark_asked(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, datetime]:
-    """Queued → asked. Answers those that were queued until now, with the database's time:
+async def mark_asked(
+    connection: Connection, region: str, rail: str, transfer_ids: Sequence[str]
+) -> dict[str, datetime]:
+    """Queued → asked. Answers those that were queued at this rail until now, with the database's time:
     only they may be sent.
     """
     rows = await connection.fetch(
         """
         update submissions set state = 'asked', asked_at = now()
-        where compliance_region = $1 and transfer_id = any ($2::text[]) and state = 'queued'
+        where compliance_region = $1 and rail = $2 and transfer_id = any ($3::text[]) and state = 'queued'
         returning transfer_id, asked_at
         """,
         region,
+        rail,
         transfer_ids,
     )
     return {row["transfer_id"]: row["asked_at"] for row in rows}

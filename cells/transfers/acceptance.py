@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +13,7 @@ from cells.transfers import personal
 class Acceptance:
     """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
 
-    `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory.
+    `deadline`: by when the payee shall have the money; None = as soon as possible. `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory.
     """
 
     transfer_id: str
@@ -24,6 +25,7 @@ class Acceptance:
     request_sha256: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
     remittance: personal.SealedRemittance | None = None
+    deadline: datetime | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Acceptance, _fields_of(self)  # see Command

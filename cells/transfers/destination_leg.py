@@ -5,7 +5,8 @@ vault. A leg, admitted or rejected, is its own tombstone: a second instruction f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
@@ -13,7 +14,9 @@ from cells.compliance.checker import Clear, Verdict
 from cells.customs.admit import SEALED_UNREADABLE, Admitted
 from cells.parties.recipients import Recipients
 from cells.parties.token import TokenCheck, TokenVerifier
-from cells.rails import registry
+from cells.rails import store_routing
+from cells.rails.router import RailRouter
+from cells.rails.store_routing import Routed
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet
@@ -42,6 +45,7 @@ class Destination:
     vault: Vault
     recipients: Recipients
     tokens: TokenVerifier
+    router: RailRouter
 
     async def admit(self, connection: Connection, admitted: Sequence[Admitted]) -> list[Transfer]:
         """Make destination legs of admitted instructions, in the caller's transaction. Those that a wallet actor must now take."""
@@ -52,12 +56,18 @@ class Destination:
         known = await store.read(connection, region, [message.transfer_id for _, message in instructions])
         new = [(one, message) for one, message in instructions if message.transfer_id not in known]
         reasons = await self._reasons(connection, new)
+        routes = await self._routes(connection, [message for _, message in new], reasons)
         wallets = await self._peer_wallets(connection, [message for _, message in new])
         legs = [
             leg_of(one, message, wallets[message.origin_cell, message.currency], reasons.get(message.transfer_id))
             for one, message in new
         ]
+        legs = [
+            replace(leg, rail=routes[leg.transfer_id].route.rail or leg.rail) if leg.transfer_id in routes else leg
+            for leg in legs
+        ]
         await store.insert(connection, region, legs, "admitted", _ROOM)
+        await store_routing.keep(connection, region, "admitted", list(routes.values()))
         watch.born(legs, {message.transfer_id: message.instructed_at for _, message in new}, watch.ADMIT)
         kept = [
             (message.tenant_id, message.transfer_id, one.parties) for one, message in new if one.parties is not None
@@ -103,8 +113,24 @@ class Destination:
         rail = message.rail
         if rail is None or rail not in self.spec.entry.rails:
             return _NO_RAIL
-        objection = registry.profile_of(rail).objection(message.amount_minor - message.fee_minor, message.currency)
-        return None if objection is None else objection[0]
+        return None
+
+    async def _routes(
+        self, connection: Connection, messages: Sequence[Instructed], reasons: dict[str, str]
+    ) -> dict[str, Routed]:
+        """The rail of each instruction that can be carried out, by transfer id: this cell knows its rails, the origin only expected
+        one. What nothing carries joins `reasons`."""
+        table = await self.router.table(connection, datetime.now(UTC))
+        routed: dict[str, Routed] = {}
+        for message in messages:
+            if message.transfer_id in reasons:
+                continue
+            route = table.route(message.currency, message.amount_minor - message.fee_minor)
+            if route.rail is None:
+                reasons[message.transfer_id] = route.reason_code or _NO_RAIL
+            else:
+                routed[message.transfer_id] = Routed(message.transfer_id, message.tenant_id, route)
+        return routed
 
     async def _peer_wallets(self, connection: Connection, messages: Sequence[Instructed]) -> dict[tuple[str, str], str]:
         """The correspondent wallet of each (origin cell, currency): opened when the cell was (cells/cell.py)."""

@@ -106,6 +106,7 @@ def answers_of(admitted: Sequence[Admitted]) -> tuple[dict[str, dict[str, Any]],
                 answers[settled.transfer_id] = {
                     "event": str(Event.SETTLED),
                     "scheme_reference": settled.scheme_reference,
+                    "rail": settled.rail,
                     "at": settled.settled_at.isoformat(),
                 }
             case Rejected() as rejected:

@@ -21,11 +21,15 @@ from cells.limits.store import Release, Reservation, release, reserve
 from cells.parties.payers import Payers, open_payers
 from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
+from cells.rails import store_routing
+from cells.rails.router import RailRouter
+from cells.rails.store_routing import Routed
 from cells.tenants.tenant import Wallet
 from cells.tenants.tiers import tier
 from cells.transfers import personal, store, watch
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State
+from cells.transfers.routed import route_in_region
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
@@ -66,6 +70,7 @@ class Origin:
     payers: Payers
     recipients: Recipients
     tokens: TokenVerifier
+    router: RailRouter
 
     async def intend(self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]) -> list[Intent]:
         """Decide and journal a batch of acceptances, in order, inside the caller's transaction."""
@@ -77,7 +82,8 @@ class Origin:
         claimed = await idempotency.claim(connection, region, claims)
         intents: list[Intent | None] = [_seen(one) for one in claimed]
         fresh = [index for index, intent in enumerate(intents) if intent is None]
-        decided = await self._decide(connection, [asked[index] for index in fresh])
+        routed: dict[str, Routed] = {}
+        decided = await self._decide(connection, [asked[index] for index in fresh], routed)
         refusals: dict[str, Answer] = {}
         for index, verdict in zip(fresh, decided, strict=True):
             if isinstance(verdict, KovraError):
@@ -91,6 +97,7 @@ class Origin:
         await store.insert(connection, region, transfers, "accepted", "wallet")
         watch.born(transfers, {one.transfer_id: watch.minted_at(one.transfer_id) for one in transfers}, watch.ACCEPT)
         ids = {one.transfer_id for one in transfers}
+        await store_routing.keep(connection, region, "accepted", [one for key, one in routed.items() if key in ids])
         await personal.keep_remittances(
             connection, region,
             [(one.tenant_id, one.transfer_id, one.remittance) for one, _ in asked if one.transfer_id in ids and one.remittance],
@@ -98,9 +105,10 @@ class Origin:
         return [intent for intent in intents if intent is not None]
 
     async def _decide(
-        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]
+        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]], routed: dict[str, Routed]
     ) -> list[Transfer | KovraError]:
-        """For each, the transfer to make or why not. Reads first; then limits, then the quotes of those that stand."""
+        """For each, the transfer to make or why not. Reads first; then limits, then the quotes of those that stand. `routed`: takes
+        the rails chosen, by transfer id."""
         if not asked:
             return []
         region = self.entry.region
@@ -115,6 +123,7 @@ class Origin:
             self._draft(one, wallet, quotes.get(one.quote_id), token, standing[(one.tenant_id, one.payer_id)], payees)
             for (one, wallet), token in zip(asked, tokens, strict=True)
         ]
+        results = await route_in_region(connection, self.router, [one for one, _ in asked], results, routed)
         wallets = [wallet for _, wallet in asked]
         results = _refuse(results, await self._lacking(connection, results, wallets))
         results = _refuse(results, await self._reserve(connection, results, wallets))

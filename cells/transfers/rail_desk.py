@@ -47,7 +47,7 @@ class JournalDesk:
 
     async def mark_asked(self, transfer_ids: Sequence[str]) -> Mapping[str, datetime]:
         async with transaction(self._pool) as connection:
-            return await store.mark_asked(connection, self._region, transfer_ids)
+            return await store.mark_asked(connection, self._region, self._name, transfer_ids)
 
     async def mark_queued(self, transfer_ids: Sequence[str]) -> None:
         async with transaction(self._pool) as connection:

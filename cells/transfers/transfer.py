@@ -90,6 +90,11 @@ class Transfer:
         return self.target_amount - self.recipient_fee
 
     @property
+    def rail_used(self) -> str:
+        """The rail that paid, as far as this cell knows: across a border the destination may take another than was expected."""
+        return str((self.answer or {}).get("rail", self.rail))
+
+    @property
     def terms(self) -> CrossBorderTerms:
         return CrossBorderTerms(
             principal=self.principal,
@@ -193,7 +198,7 @@ def resource(transfer: Transfer) -> dict[str, Any]:
         "fee": {"value": format_amount(transfer.fee, source), "currency": source},
         "margin": {"value": format_amount(transfer.margin, source), "currency": source},
         "target": {"value": format_amount(transfer.payout_amount, target), "currency": target},
-        "rail": transfer.rail,
+        "rail": transfer.rail_used,
         "in_doubt": transfer.in_doubt,
         "reason_code": transfer.reason_code,
         "scheme_reference": transfer.scheme_reference,

@@ -20,6 +20,8 @@ _CELL_PORTS = ("api", "host", "schemes", "postgres", "redis", "nats", "nats-moni
 _LOOPBACK = "127.0.0.1"
 # What a sandbox may wait for a scheme that is silent on purpose, in seconds, instead of the scheme's own times.
 _SHORTER = {"answer_time_s": "KOVRA_SANDBOX_ANSWER_S", "finality_time_s": "KOVRA_SANDBOX_FINALITY_S"}
+# A sandbox's rails are open at all hours, as its schemes are, unless this says `own`.
+_HOURS = "KOVRA_SANDBOX_HOURS"
 
 
 @dataclass(frozen=True)
@@ -129,4 +131,6 @@ def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict
     }
     write_file(home.cell(cell.name) / "schemes.json", json.dumps(simulator, indent=2), 0o600, durable=False)
     times = {name: float(os.environ[variable]) for name, variable in _SHORTER.items() if variable in os.environ}
-    return {rail: {"url": f"{base}/{rail}", "secret": secret, **times} for rail, secret in secrets.items()}
+    keeps_hours = os.environ.get(_HOURS) == "own"
+    shared = {"keeps_hours": keeps_hours, **times}
+    return {rail: {"url": f"{base}/{rail}", "secret": secret, **shared} for rail, secret in secrets.items()}

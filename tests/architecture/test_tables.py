@@ -34,6 +34,8 @@ _EXCEPTIONS = {
 }
 # Policies besides `writer` and `tenant`, for functions that run with the owner's rights.
 _OWNER_READS = {"tenants", "api_keys", "wallets"}
+# Tables of no tenant that every partner may read.
+_EVERYBODY_READS = {"rail_standing"}
 _DEFINERS = {
     "find_api_keys": "one key by its exact id, before its tenant can be known",
     "own_wallets": "ids of wallets with an actor of their own, the same for every process of the cell",
@@ -88,6 +90,8 @@ def unguarded(catalogue: Catalogue) -> Iterator[str]:
         said = (policy.name, policy.permissive, policy.roles, policy.command, policy.qual, policy.with_check)
         allowed = [("writer", "PERMISSIVE", ("kovra_writer",), "ALL", "true", "true")]
         allowed += [("tenant", "PERMISSIVE", ("kovra_api",), "ALL", tenant, tenant)]
+        if policy.table in _EVERYBODY_READS:
+            allowed += [("everybody_reads", "PERMISSIVE", ("kovra_api",), "SELECT", "true", None)]
         if policy.table in _OWNER_READS:
             allowed += [("owner_reads", "PERMISSIVE", ("kovra_owner",), "SELECT", "true", None)]
         if said not in allowed:
@@ -107,7 +111,7 @@ def loose_grants(catalogue: Catalogue) -> Iterator[str]:
             yield f"{said}: a partition is reached through its table alone"
         elif grant.privilege not in ("SELECT", "INSERT", "UPDATE"):
             yield f"{said}: nobody who serves deletes or truncates"
-        elif grant.role == "kovra_api" and grant.table in parents - tenant_tables:
+        elif grant.role == "kovra_api" and grant.table in parents - tenant_tables - _EVERYBODY_READS:
             yield f"{said}: the table has no tenant to bind the API to"
         elif grant.schema == "ledger" and grant.role != "kovra_ledger":
             yield f"{said}: the ledger's tables are the engine's own"

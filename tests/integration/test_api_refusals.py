@@ -46,12 +46,14 @@ async def test_amounts_and_currencies(cell: ApiCell) -> None:
         ("NaN", "EUR", "IDR", "invalid-amount", "/source/value"),
         ("１２", "EUR", "IDR", "invalid-amount", "/source/value"),
         ("0.50", "EUR", "IDR", "amount-too-small", "/source/value"),
-        ("99999999.00", "EUR", "IDR", "rail-cannot-pay", "/source/value"),
+        ("99999999.00", "EUR", "DKK", "no-rail", "/target_currency"),
         ("1.00", "eur", "IDR", "invalid-request", "/source/currency"),
     ]
     for value, source, target, code, pointer in cases:
         body = {"source": {"value": value, "currency": source}, "target_currency": target}
         assert_refused(await cell.client.post("/v1/quotes", json=body), 422, code, pointer)
+    large = {"source": {"value": "99999999.00", "currency": "EUR"}, "target_currency": "IDR"}
+    assert (await cell.client.post("/v1/quotes", json=large)).json()["rail"] == "bi_rtgs", "above what BI-FAST carries"
     fixed = {"target": {"value": "10000.50", "currency": "IDR"}, "source_currency": "EUR"}
     assert_refused(await cell.client.post("/v1/quotes", json=fixed), 422, "amount-not-payable", "/target/value")
 

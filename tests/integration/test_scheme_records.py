@@ -60,8 +60,8 @@ async def _queued(cell: EuCell, count: int) -> list[str]:
 async def test_a_payment_goes_out_once_however_often_it_is_marked(cell: EuCell) -> None:
     ids = await _queued(cell, 3)
     async with transaction(cell.writer) as connection:
-        first = await store.mark_asked(connection, REGION, ids[:2])
-        second = await store.mark_asked(connection, REGION, ids)
+        first = await store.mark_asked(connection, REGION, RAIL, ids[:2])
+        second = await store.mark_asked(connection, REGION, RAIL, ids)
     assert list(first) == ids[:2]
     assert list(second) == ids[2:]
 
@@ -69,16 +69,16 @@ async def test_a_payment_goes_out_once_however_often_it_is_marked(cell: EuCell) 
 async def test_unsent_goes_back_and_what_is_in_doubt_does_not(cell: EuCell) -> None:
     unsent, doubtful = await _queued(cell, 2)
     async with transaction(cell.writer) as connection:
-        await store.mark_asked(connection, REGION, [unsent, doubtful])
+        await store.mark_asked(connection, REGION, RAIL, [unsent, doubtful])
         await store.record(connection, REGION, [(doubtful, InDoubt(NOW))])
         await store.mark_queued(connection, REGION, [unsent, doubtful])
-        assert list(await store.mark_asked(connection, REGION, [unsent, doubtful])) == [unsent]
+        assert list(await store.mark_asked(connection, REGION, RAIL, [unsent, doubtful])) == [unsent]
 
 
 async def test_the_first_final_answer_stays(cell: EuCell) -> None:
     settled, refused, doubtful = await _queued(cell, 3)
     async with transaction(cell.writer) as connection:
-        await store.mark_asked(connection, REGION, [settled, refused, doubtful])
+        await store.mark_asked(connection, REGION, RAIL, [settled, refused, doubtful])
         await store.record(
             connection,
             REGION,
@@ -120,7 +120,7 @@ async def test_an_answer_to_what_was_never_asked_changes_nothing(cell: EuCell) -
 async def test_unfinished_is_read_in_pages_and_forgets_the_acknowledged(cell: EuCell) -> None:
     ids = sorted(await _queued(cell, 5))
     async with transaction(cell.writer) as connection:
-        await store.mark_asked(connection, REGION, ids)
+        await store.mark_asked(connection, REGION, RAIL, ids)
         await store.record(connection, REGION, [(ids[1], Settled("REF", NOW))])
         await store.acknowledge(connection, REGION, ids)
         first = await store.unfinished(connection, REGION, RAIL, "", 2)

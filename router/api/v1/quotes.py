@@ -118,15 +118,14 @@ def shown(quote: Quote, now: datetime) -> dict[str, Any]:
     }
 
 
-def rail_for(directory: Directory, currency: str) -> RailProfile:
-    """The rail that pays out in a currency, in the region that holds it. Raises NoRail."""
+def rails_for(directory: Directory, currency: str) -> list[RailProfile]:
+    """The rails that pay out in a currency, in the region that holds it, as its cells declare them. Raises NoRail."""
     region = directory.region_of_currency.get(currency)
-    for cell in directory.regions.get(region or "", ()):
-        for name in cell.rails:
-            profile = registry.profile_of(name)
-            if profile.currency == currency:
-                return profile
-    raise NoRail(f"No rail pays out in {currency} yet.")
+    declared = [registry.profile_of(name) for cell in directory.regions.get(region or "", ()) for name in cell.rails]
+    found = [profile for profile in declared if profile.currency == currency]
+    if not found:
+        raise NoRail(f"No rail pays out in {currency} yet.")
+    return found
 
 
 def _wanted(parts: Parts, asked: QuoteNew) -> tuple[Side, int, str, str, str]:
@@ -151,25 +150,31 @@ def _wanted(parts: Parts, asked: QuoteNew) -> tuple[Side, int, str, str, str]:
 
 
 def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> tuple[Price, RailProfile]:
-    """The price of a wish, by today's rates and the tenant's terms."""
+    """The price of a wish, by today's rates and the tenant's terms, and the rail that is expected to carry it: the first declared
+    that can. Which one does is decided when the payment is accepted, or admitted where it is paid out."""
     side, amount, source, target, pointer = _wanted(parts, asked)
     target_pointer = "/target/currency" if side == "target" else "/target_currency"
     try:
-        rail = rail_for(parts.spec.directory, target)
+        rails = rails_for(parts.spec.directory, target)
     except NoRail as error:
         raise NoRail(error.detail, pointer=target_pointer) from None
     rate = parts.rates.latest().rate(source, target)
     margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
-    try:
-        found = price(rate, side, amount, margin_bps, fee_for(source, target, rail.name))
-    except (AmountTooSmall, AmountTooLarge, AmountNotPayable) as error:
-        raise type(error)(error.detail, pointer=f"{pointer}/value") from None
-    objection = rail.objection(found.target_minor, target)
-    if objection is not None:
-        code, text = objection
-        arrives = money(found.target_minor, target)["value"]
-        raise RailCannotPay(f"{arrives} {target} would arrive. {text}", pointer=f"{pointer}/value", reason_code=code)
-    return found, rail
+    objections: list[tuple[str, str]] = []
+    for rail in rails:
+        try:
+            found = price(rate, side, amount, margin_bps, fee_for(source, target, rail.name))
+        except (AmountTooSmall, AmountTooLarge, AmountNotPayable) as error:
+            raise type(error)(error.detail, pointer=f"{pointer}/value") from None
+        objection = rail.objection(found.target_minor, target)
+        if objection is None:
+            return found, rail
+        objections.append(objection)
+    arrives = money(found.target_minor, target)["value"]
+    said = " ".join(text for _, text in objections)
+    raise RailCannotPay(
+        f"{arrives} {target} would arrive. {said}", pointer=f"{pointer}/value", reason_code=objections[0][0]
+    )
 
 
 async def create_quote(request: Request, body: QuoteNew) -> Response:

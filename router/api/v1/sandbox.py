@@ -29,7 +29,7 @@ from router.api.parts import Parts, parts_of
 from router.api.region import check_path
 from router.api.routes import Resource
 from router.api.shapes import IdText, Money, Shape, minor_of
-from router.api.v1.quotes import rail_for
+from router.api.v1.quotes import rails_for
 from router.api.v1.wallets import own_wallet
 
 OPERATION = "sandbox.deposits.create"
@@ -89,14 +89,16 @@ async def create_deposit(request: Request, body: DepositNew) -> Response:
 
 
 def _rail_of(parts: Parts, wallet: Wallet, amount: int) -> str:
-    """The rail that brings the wallet's currency. Raises NoRail, RailCannotPay."""
-    profile = rail_for(parts.spec.directory, wallet.currency)
-    if profile.name not in parts.spec.settings.schemes:
+    """The rail that brings the wallet's currency: the first that carries the amount. Raises NoRail, RailCannotPay."""
+    here = [one for one in rails_for(parts.spec.directory, wallet.currency) if one.name in parts.spec.settings.schemes]
+    if not here:
         raise NoRail(f"No rail brings {wallet.currency} to this cell.", pointer="/wallet_id")
-    objection = profile.objection(amount, wallet.currency)
-    if objection is not None:
-        raise RailCannotPay(objection[1], pointer="/amount/value", reason_code=objection[0])
-    return profile.name
+    objections = [one.objection(amount, wallet.currency) for one in here]
+    for profile, objection in zip(here, objections, strict=True):
+        if objection is None:
+            return profile.name
+    assert objections[0] is not None
+    raise RailCannotPay(objections[0][1], pointer="/amount/value", reason_code=objections[0][0])
 
 
 async def _collect(parts: Parts, rail: str, wallet: Wallet, amount: int, reference: str) -> None:

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,10 +20,13 @@ from cells.kit.command import Command
 from cells.limits.limits import LimitExceeded
 from cells.parties.payers import UnknownPayer
 from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
+from cells.rails.routing import DeadlineCannotBeMet, NoRoute, Verdict
+from cells.rails.store_routing import Cause
 from cells.transfers import personal, store
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State, public
 from cells.transfers.origin_leg import OPERATION, QuoteMismatch, WalletNotOpen
+from cells.transfers.routed import routing_of
 from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound, resource
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
@@ -65,6 +68,11 @@ class TransferNew(Shape):
     payer_id: Annotated[IdText, Public]
     reference: Annotated[Annotated[Text, StringConstraints(min_length=1, max_length=140)] | None, Personal] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
+    deadline: Annotated[AwareDatetime | None, Public] = Field(
+        default=None,
+        description="By when the payee shall have the money: the cheapest rail that settles by then. Without one, the soonest."
+        " Within the region; across a border the destination chooses the soonest.",
+    )
 
 
 class TimelineShown(BaseModel):
@@ -98,7 +106,38 @@ class TransferShown(BaseModel):
     updated_at: Annotated[datetime | None, Public]
 
 
+class CandidateShown(BaseModel):
+    """A rail that was weighed. `cost` is ours; `settled_by` when the payee would have the money, if all goes as it should."""
+
+    rail: Annotated[str, Public]
+    verdict: Annotated[Verdict, Public]
+    why: Annotated[str, Public]
+    cost: Annotated[Money, Confidential]
+    settled_by: Annotated[datetime | None, Public]
+
+
+class ChoiceShown(BaseModel):
+    """One choice of a rail; the last stands."""
+
+    rail: Annotated[str, Public]
+    cause: Annotated[Cause, Public]
+    at: Annotated[datetime, Public]
+    candidates: Annotated[list[CandidateShown], Confidential]
+
+
+class RoutingShown(BaseModel):
+    """Which rail, and why. Across a border `chosen_by` keeps the reasons, and says which rail it was when it has paid."""
+
+    rail: Annotated[str, Public]
+    expected_rail: Annotated[str | None, Public]
+    chosen_by: Annotated[str, Public]
+    deadline: Annotated[datetime | None, Public]
+    waits_for_opening: Annotated[datetime | None, Public] = Field(description="The rail is closed until then")
+    choices: Annotated[list[ChoiceShown], Confidential]
+
+
 class TransferWithTimeline(TransferShown):
+    routing: Annotated[RoutingShown, Confidential]
     timeline: Annotated[list[TimelineShown], Public]
 
 
@@ -125,7 +164,7 @@ async def create_transfer(request: Request) -> Response:
         remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, asked.reference)
     body = Acceptance(
         transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, digest.digest(), asked.metadata,
-        remittance,
+        remittance, asked.deadline,
     )  # fmt: skip
     command = Command(f"{tenant_id}:{OPERATION}:{key}:{digest.hexdigest()[:16]}", wallet_id, "accept", body)
     answer = await parts.wallets.ask(command)
@@ -179,7 +218,9 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         transfer = _own((await store.read(connection, parts.region, [found])).get(found))
         lines = await store.timeline(connection, parts.region, found)
-    return Json({**resource(transfer), "timeline": _timeline(lines)})
+        profiles = {one.name: one for one in parts.institution.router.profiles}
+        routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
+    return Json({**resource(transfer), "routing": routing, "timeline": _timeline(lines)})
 
 
 async def cancel_transfer(request: Request, transfer_id: str) -> Response:
@@ -216,7 +257,7 @@ _UNKNOWN_OUTCOME: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMiss
 _CREATE_ERRORS: tuple[type[KovraError], ...] = (
     IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownQuote, QuoteExpired, QuoteUsed,
     QuoteMismatch, WalletMissing, UnknownWallet, WalletNotOpen, UnknownRecipient, WrongRecipientCurrency, UnknownPayer,
-    TravelRuleIncomplete, LimitExceeded, InsufficientFunds, *_UNKNOWN_OUTCOME,
+    TravelRuleIncomplete, LimitExceeded, InsufficientFunds, NoRoute, DeadlineCannotBeMet, *_UNKNOWN_OUTCOME,
 )  # fmt: skip
 
 

@@ -1,0 +1,150 @@
+"""The rail that a payment leaves by, in the journal: chosen at acceptance or at admission, explained, and moved before it was asked."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cells.backends.postgres import tenant_transaction, transaction
+from cells.kit.money import CURRENCIES
+from cells.ledger import chart
+from cells.parties.models import BankAccount
+from cells.rails import store as submissions
+from cells.rails import store_routing
+from cells.rails.registry import PROFILES
+from cells.rails.store import NewSubmission
+from cells.transfers.machine import Event, State
+from cells.transfers.routed import routing_of
+from cells.transfers.transfer import Transfer
+from tests.two_cells import HandCell, TwoCells, open_two_cells
+
+BCA = BankAccount(bank_code="014", account_number="1234567890")
+GERMAN = BankAccount(iban="DE89370400440532013000")
+WEDNESDAY = datetime(2026, 11, 18, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def cells(cell_database) -> AsyncIterator[TwoCells]:
+    async with open_two_cells(cell_database) as opened:
+        yield opened
+
+
+async def in_region(cells: TwoCells, deadline: datetime | None) -> Any:
+    """The answer to EUR 100.20 within the EU."""
+    wallet = await cells.eu.wallet(cells.tenant, "EUR")
+    await cells.eu.deposit(wallet, 500_000, "sepa_instant")
+    recipient = await cells.eu.recipient(cells.tenant, "EUR", GERMAN, "Jürgen Weiß")
+    payer = await cells.eu.payer(cells.tenant)
+    quote = await cells.eu.quote(cells.tenant, "EUR", "EUR", 10_020, "sepa_instant")
+    command = cells.eu.acceptance(wallet, quote, recipient, payer)
+    [answer] = await cells.eu.ask(replace(command, body=replace(command.body, deadline=deadline)))
+    return answer
+
+
+async def large(cells: TwoCells) -> Transfer:
+    """A payment above what BI-FAST carries, admitted in Indonesia; its quote expected BI-FAST."""
+    wallet = await cells.eu.wallet(cells.tenant, "EUR")
+    await cells.eu.deposit(wallet, 5_000_000, "sepa_instant")
+    recipient = await cells.id.recipient(cells.tenant, "IDR", BCA)
+    payer = await cells.eu.payer(cells.tenant)
+    quote = await cells.eu.quote(cells.tenant, "EUR", "IDR", 4_000_000, "bi_fast")
+    answer = await cells.eu.accept(wallet, quote, recipient, payer)
+    assert answer.status == 202, answer
+    await cells.id.admit(await cells.eu.export())
+    return await cells.id.transfer(answer.body["id"])
+
+
+async def routing(cell: HandCell, transfer: Transfer, now: datetime = WEDNESDAY) -> dict[str, Any]:
+    async with tenant_transaction(cell.api, transfer.tenant_id) as connection:
+        return await routing_of(connection, cell.spec.region, PROFILES, transfer, now)
+
+
+async def test_a_deadline_that_leaves_time_takes_the_cheap_rail_and_says_why(cells: TwoCells) -> None:
+    deadline = datetime.now(UTC) + timedelta(days=6)
+    answer = await in_region(cells, deadline)
+    transfer = await cells.eu.transfer(answer.body["id"])
+    assert transfer.rail == "sepa_credit_transfer"
+    shown = await routing(cells.eu, transfer)
+    assert (shown["rail"], shown["chosen_by"]) == ("sepa_credit_transfer", "eu-1")
+    assert datetime.fromisoformat(shown["deadline"]) == deadline
+    [choice] = shown["choices"]
+    assert choice["cause"] == "accepted"
+    assert [(one["rail"], one["verdict"], one["cost"]["value"]) for one in choice["candidates"]] == [
+        ("sepa_instant", "possible", "0.20"),
+        ("sepa_credit_transfer", "chosen", "0.05"),
+    ]
+    rail = chart.rail("sepa_credit_transfer", CURRENCIES["EUR"].number)
+    await cells.eu.tell(transfer, Event.RAIL_SETTLED, scheme_reference="SCT-1")
+    assert (await cells.eu.ledger.lookup_accounts([rail]))[rail].credits_posted == 10_000
+
+
+async def test_a_closed_rail_is_shown_as_waiting_for_its_opening(cells: TwoCells) -> None:
+    answer = await in_region(cells, datetime.now(UTC) + timedelta(days=6))
+    transfer = await cells.eu.transfer(answer.body["id"])
+    await enqueued(cells.eu, transfer)
+    assert (await routing(cells.eu, transfer))["waits_for_opening"] is None
+    saturday = WEDNESDAY + timedelta(days=3)
+    assert (await routing(cells.eu, transfer, saturday))["waits_for_opening"] == "2026-11-23T06:00:00Z"
+
+
+async def test_a_deadline_that_cannot_be_met_is_refused_with_nothing_moved(cells: TwoCells) -> None:
+    answer = await in_region(cells, datetime.now(UTC))
+    assert (answer.status, answer.body["code"]) == (422, "deadline-cannot-be-met")
+    [wallet] = [await cells.eu.wallet(cells.tenant, "EUR")]
+    assert await cells.eu.balance(wallet) == {"available_minor": 500_000, "held_minor": 0}
+
+
+async def test_the_destination_chooses_and_the_origin_learns_which(cells: TwoCells) -> None:
+    leg = await large(cells)
+    assert (leg.rail, leg.state) == ("bi_rtgs", State.PENDING_RAIL)
+    async with transaction(cells.id.institution.pool) as connection:
+        [choice] = await store_routing.choices(connection, "ID", leg.transfer_id)
+    assert (choice["cause"], choice["rail"]) == ("admitted", "bi_rtgs")
+    assert [one["verdict"] for one in choice["candidates"]] == ["unfit", "chosen"]
+    before = await routing(cells.eu, await cells.eu.transfer(leg.transfer_id))
+    assert (before["rail"], before["expected_rail"], before["chosen_by"]) == ("bi_fast", "bi_fast", "id-1")
+    await cells.id.tell(leg, Event.RAIL_SETTLED, scheme_reference="RTGS-1")
+    await cells.eu.admit(await cells.id.export())
+    done = await cells.eu.transfer(leg.transfer_id)
+    assert done.state is State.COMPLETED
+    assert (await routing(cells.eu, done))["rail"] == "bi_rtgs"
+
+
+async def enqueued(cell: HandCell, transfer: Transfer) -> None:
+    async with transaction(cell.institution.pool) as connection:
+        new = [NewSubmission(transfer.transfer_id, transfer.tenant_id)]
+        await submissions.enqueue(connection, cell.spec.region, transfer.rail, new)
+
+
+async def move(cell: HandCell, transfer: Transfer, to: str) -> set[str]:
+    async with transaction(cell.institution.pool) as connection:
+        return await store_routing.move(connection, cell.spec.region, transfer.rail, [(transfer.transfer_id, to)])
+
+
+async def test_what_was_never_asked_moves_with_its_leg_and_settles_on_the_other_rail(cells: TwoCells) -> None:
+    answer = await in_region(cells, None)
+    transfer = await cells.eu.transfer(answer.body["id"])
+    await enqueued(cells.eu, transfer)
+    assert await move(cells.eu, transfer, "sepa_credit_transfer") == {transfer.transfer_id}
+    assert await move(cells.eu, transfer, "sepa_credit_transfer") == set(), "it is with the other rail now"
+    async with transaction(cells.eu.institution.pool) as connection:
+        stale = await submissions.mark_asked(connection, "EU", "sepa_instant", [transfer.transfer_id])
+        asked = await submissions.mark_asked(connection, "EU", "sepa_credit_transfer", [transfer.transfer_id])
+    assert (list(stale), list(asked)) == ([], [transfer.transfer_id])
+    moved = await cells.eu.transfer(transfer.transfer_id)
+    assert moved.rail == "sepa_credit_transfer"
+    await cells.eu.tell(moved, Event.RAIL_SETTLED, scheme_reference="SCT-2")
+    found = await cells.eu.ledger.lookup_accounts([chart.rail(moved.rail, CURRENCIES["EUR"].number)])
+    assert [one.credits_posted for one in found.values()] == [10_000]
+
+
+async def test_what_was_asked_never_moves(cells: TwoCells) -> None:
+    answer = await in_region(cells, None)
+    transfer = await cells.eu.transfer(answer.body["id"])
+    await enqueued(cells.eu, transfer)
+    async with transaction(cells.eu.institution.pool) as connection:
+        await submissions.mark_asked(connection, "EU", "sepa_instant", [transfer.transfer_id])
+    assert await move(cells.eu, transfer, "sepa_credit_transfer") == set()
+    assert (await cells.eu.transfer(transfer.transfer_id)).rail == "sepa_instant"
