@@ -130,7 +130,17 @@ def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict
         "rails": {rail: {"participant": cell.name, "secret": secret} for rail, secret in secrets.items()},
     }
     write_file(home.cell(cell.name) / "schemes.json", json.dumps(simulator, indent=2), 0o600, durable=False)
-    times = {name: float(os.environ[variable]) for name, variable in _SHORTER.items() if variable in os.environ}
     keeps_hours = os.environ.get(_HOURS) == "own"
-    shared = {"keeps_hours": keeps_hours, **times}
-    return {rail: {"url": f"{base}/{rail}", "secret": secret, **shared} for rail, secret in secrets.items()}
+    return {
+        rail: {"url": f"{base}/{rail}", "secret": secret, "keeps_hours": keeps_hours, **_times(rail)}
+        for rail, secret in secrets.items()
+    }
+
+
+def _times(rail: str) -> dict[str, float]:
+    """The shorter times of a rail: its own variable's, with its name behind, before that of all."""
+    found = {
+        name: os.environ.get(f"{variable}_{rail.upper()}", os.environ.get(variable))
+        for name, variable in _SHORTER.items()
+    }
+    return {name: float(text) for name, text in found.items() if text}

@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from residency.ids import parse
@@ -129,11 +130,20 @@ class Transfers(_Resource):
         payer_id: str,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        deadline: datetime | None = None,
         key: str | None = None,
     ) -> Transfer:
-        """Pay. It goes to the cell of the quote, and is sent under one key until it is answered."""
+        """Pay. It goes to the cell of the quote, and is sent under one key until it is answered.
+
+        `deadline`: by when the payee shall have the money; the cheapest rail that settles by then carries it, without one the soonest.
+        """
         body = _given(
-            quote_id=quote_id, recipient_id=recipient_id, payer_id=payer_id, reference=reference, metadata=metadata
+            quote_id=quote_id,
+            recipient_id=recipient_id,
+            payer_id=payer_id,
+            reference=reference,
+            metadata=metadata,
+            deadline=None if deadline is None else deadline.isoformat(),
         )
         cell = parse(quote_id, "qt").cell
         return Transfer.model_validate(await self._transport.post("/v1/transfers", body, region=cell, key=key))

@@ -68,11 +68,12 @@ async def test_what_is_written_is_what_the_processes_read(home: Home) -> None:
 
 async def test_a_sandbox_may_wait_shorter_than_its_schemes_say(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KOVRA_SANDBOX_ANSWER_S", "0.5")
+    monkeypatch.setenv("KOVRA_SANDBOX_ANSWER_S_SEPA_INSTANT", "0.25")
     monkeypatch.setenv("KOVRA_SANDBOX_FINALITY_S", "3")
     await laid_out(home)
     settings = load_spec("eu-1", home.root).settings
-    times = [(one.answer_time_s, one.finality_time_s) for one in settings.schemes.values()]
-    assert set(times) == {(0.5, 3.0)}
+    times = {name: (one.answer_time_s, one.finality_time_s) for name, one in settings.schemes.items()}
+    assert times == {"sepa_instant": (0.25, 3.0), "sepa_credit_transfer": (0.5, 3.0)}
     with pytest.raises(ValidationError):
         PrivateSettings.model_validate(settings.model_dump() | {"sandbox": False})
 
