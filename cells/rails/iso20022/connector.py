@@ -16,8 +16,9 @@ import aiohttp
 
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
 from cells.rails.iso20022 import payments, recalls, returns, statuses
+from cells.rails.iso20022.parties import address_fault
 from cells.rails.iso20022.text import Unwritable, written
-from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX
+from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX, MessageUnwritable
 from cells.rails.later import RecallKept, RecallOut
 from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, ReturnOut, utc_now
@@ -29,6 +30,8 @@ CONNECT_TIME_S = 3.0
 KEEP_ALIVE_S = 15.0
 INQUIRIES_PER_MESSAGE = 50
 _CANNOT_BE_WRITTEN = "CH16"
+# ISO 20022 ExternalStatusReason1Code: the address is missing or not correct.
+_NO_CREDITOR_ADDRESS, _NO_DEBTOR_ADDRESS = "BE04", "BE07"
 # 202: taken, and what comes of it comes by a message of its own. Where an answer was asked for, one without is read as none.
 _TAKEN = frozenset({200, 202})
 _Item = TypeVar("_Item")
@@ -68,8 +71,8 @@ class Iso20022Rail:
         assert len(set(ids)) == len(ids), "one payment twice in one submission"
         refused = {one.end_to_end_id: refusal for one in payouts if (refusal := self._refusal(one)) is not None}
         sendable = [one for one in payouts if one.end_to_end_id not in refused]
-        messages = [self._payment(some) for some in _chunks(sendable, self.profile.transactions_per_message)]
-        outcomes = refused | await self._exchange(messages)
+        messages, unfit = self._messages(sendable)
+        outcomes = refused | unfit | await self._exchange(messages)
         return [outcomes[one] for one in ids]
 
     async def inquire(self, end_to_end_ids: Sequence[str]) -> Sequence[Outcome]:
@@ -112,7 +115,32 @@ class Iso20022Rail:
         except Unwritable:
             text = f"A name has no letter that {self.profile.title} can carry; give it in Latin letters."
             return Refused(_CANNOT_BE_WRITTEN, text, utc_now())
+        return self._unfit(payout)
+
+    def _unfit(self, payout: Payout) -> Refused | None:
+        """Half an address: what the scheme would refuse, or we would have to leave out."""
+        for code, one in ((_NO_CREDITOR_ADDRESS, payout.creditor), (_NO_DEBTOR_ADDRESS, payout.debtor)):
+            fault = address_fault(one, self.profile)
+            if fault is not None:
+                return Refused(code, fault, utc_now())
         return None
+
+    def _messages(self, payouts: Sequence[Payout]) -> tuple[list[_Message], dict[str, Outcome]]:
+        """The messages to send, and what fits in none: beside one that the schema refuses, each of its neighbours goes alone."""
+        messages: list[_Message] = []
+        refused: dict[str, Outcome] = {}
+        for some in _chunks(payouts, self.profile.transactions_per_message):
+            try:
+                messages.append(self._payment(some))
+            except MessageUnwritable as fault:
+                if len(some) == 1:
+                    refused[some[0].end_to_end_id] = Refused(_CANNOT_BE_WRITTEN, str(fault), utc_now())
+                    continue
+                for one in some:
+                    alone, unfit = self._messages([one])
+                    messages += alone
+                    refused |= unfit
+        return messages, refused
 
     def _payment(self, payouts: Sequence[Payout]) -> _Message:
         ids = tuple(one.end_to_end_id for one in payouts)

@@ -1,13 +1,15 @@
 """Text that a scheme can carry. Pure.
 
-Letters with marks lose them (NFKD), a few letters have a spelling of their own (EPC217-08, SEPA conversion
-table), and what is left outside the scheme's set becomes a full stop, as that table advises. A name of which
-no letter survives is not sent.
+Letters with marks lose them (NFKD), a few letters have a spelling of their own, Greek and Cyrillic ones are transliterated
+(EPC217-08, SEPA conversion table, covers these scripts; by anyascii), and what is left outside the scheme's set becomes a full stop,
+as that table advises. Other scripts have no agreed spelling of a person's name: a name of which no letter survives is not sent.
 """
 
 import re
 import unicodedata
 from functools import lru_cache
+
+from anyascii import anyascii
 
 from cells.rails.profile import TextRules
 
@@ -48,6 +50,7 @@ _SPELLINGS = str.maketrans(
     }
 )
 _AMPERSAND = "&"
+_TRANSLITERATED = ("GREEK ", "CYRILLIC ")
 
 
 class Unwritable(ValueError):
@@ -59,8 +62,9 @@ def written(text: str, rules: TextRules, length: int) -> str:
     Raises Unwritable when no letter or digit is left.
     """
     plain = text if _AMPERSAND in rules.characters else text.replace(_AMPERSAND, "+")
-    decomposed = unicodedata.normalize("NFKD", plain.translate(_SPELLINGS))
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    # Transliterated before marks are lost: to take й for и with a mark would be wrong.
+    spelt = "".join(map(_latin, unicodedata.normalize("NFC", plain.translate(_SPELLINGS))))
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(letter))
     fitted = " ".join(_outside(rules.characters).sub(".", bare).split())[:length].strip()
     if not any(letter.isalnum() for letter in fitted):
         raise Unwritable
@@ -73,6 +77,12 @@ def written_or_empty(text: str, rules: TextRules, length: int) -> str:
         return written(text, rules, length)
     except Unwritable:
         return ""
+
+
+def _latin(letter: str) -> str:
+    if letter.isascii() or not unicodedata.name(letter, "").startswith(_TRANSLITERATED):
+        return letter
+    return anyascii(letter)
 
 
 @lru_cache(maxsize=16)

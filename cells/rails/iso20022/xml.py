@@ -1,10 +1,13 @@
 """Bytes ↔ ISO 20022 message objects, strictly. Pure.
 
-The message classes are generated from the ISO schemas (pyiso20022), read and written by xsdata. Read
-strictly: UTF-8 only, no document type (so no entities), bounded size, no unknown element or attribute, no
-value that does not convert.
+The message classes are generated from the ISO schemas (pyiso20022); xsdata reads them, tree.py writes them, and libxml2 validates
+both ways by the schema that the classes came from (schema.py). Read strictly: UTF-8 whatever the message declares, no document type
+(so no entities), bounded size, comments and processing instructions dropped before anything is read, so that no reader sees half a text.
+
+Invariant: no message leaves `write`, and none is answered by `read`, that its ISO schema does not allow.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,14 +16,16 @@ from xsdata.exceptions import ConverterError, ParserError
 from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
-from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.models.datatype import XmlDateTime
 
+from cells.rails.iso20022.schema import schema_of
+from cells.rails.iso20022.tree import tree_of
 from cells.rails.rail import MessageInvalid
 
 MESSAGE_BYTES_MAX = 2_000_000
 _NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 _CONTEXT = XmlContext()
+_ELEMENT = re.compile(r"Element '(?:\{[^}]*\})?([A-Za-z0-9]{1,40})'")
 _STRICT = ParserConfig(
     fail_on_unknown_properties=True, fail_on_unknown_attributes=True, fail_on_converter_warnings=True
 )
@@ -36,7 +41,9 @@ def read(body: bytes, kind: type[Message], name: str) -> Message:
     try:
         # Given bytes, xsdata lets lxml mend what is broken, so that half a message passes for a whole one.
         # We parse.
-        tree = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
+        tree = etree.fromstring(body, _parser())
+        if not schema_of(kind).validate(tree):
+            raise MessageInvalid(f"The body is not a valid {name}: {_where(schema_of(kind))}.")
         return XmlParser(config=_STRICT, context=_CONTEXT).parse(tree, kind)
     except (
         ParserError,
@@ -51,9 +58,28 @@ def read(body: bytes, kind: type[Message], name: str) -> Message:
 
 
 def write(message: object, name: str) -> bytes:
-    """The message as UTF-8 XML with its schema's namespace as the default one."""
-    text = XmlSerializer(context=_CONTEXT).render(message, ns_map={"": _NAMESPACE + name})
-    return text.encode()
+    """The message as UTF-8 XML with its schema's namespace as the default one. Raises MessageUnwritable."""
+    tree = tree_of(message, _NAMESPACE + name)
+    schema = schema_of(type(message))
+    if not schema.validate(tree):
+        raise MessageUnwritable(f"What was to be sent is not a valid {name}: {_where(schema)}.")
+    return bytes(etree.tostring(tree, xml_declaration=True, encoding="UTF-8"))
+
+
+class MessageUnwritable(ValueError):
+    """Something that we were given to send does not fit the message: too long, or of a form that the standard has not."""
+
+
+def _where(schema: etree.XMLSchema) -> str:
+    """The element at fault, and never what stood in it, which may be personal."""
+    found = _ELEMENT.match(schema.error_log[0].message) if len(schema.error_log) else None
+    return found[1] if found else "its form"
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
 
 
 def message_name(body: bytes) -> str:
