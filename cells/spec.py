@@ -59,17 +59,40 @@ class LedgerSettings(_Settings):
     addresses: str = ""
 
 
+class SnapSettings(_Settings):
+    """How a bank that speaks SNAP knows us (cells/rails/snap/access.py), the file of the key that we sign with, and how that bank
+    writes signatures.
+    """
+
+    client_key: str
+    partner_id: str
+    channel_id: str
+    source_account: str
+    private_key_path: Path
+    encoding: Literal["base64", "hex"] = "base64"
+    signs_query: bool = True
+
+
 class SchemeSettings(_Settings):
     """Where a rail's scheme (or the bank before it) answers, and the secret that both ends sign with.
 
-    The times, in seconds, shorten those of the rail's profile, and without `keeps_hours` it is open at all hours; only in a sandbox.
+    `wire` snap needs `snap`, and `secret` is then the client secret. The times, in seconds, shorten those of the rail's profile, and
+    without `keeps_hours` it is open at all hours; only in a sandbox.
     """
 
     url: str
     secret: str
+    wire: Literal["iso20022", "snap"] = "iso20022"
+    snap: SnapSettings | None = None
     answer_time_s: float | None = Field(default=None, gt=0)
     finality_time_s: float | None = Field(default=None, gt=0)
     keeps_hours: bool = True
+
+    @model_validator(mode="after")
+    def _wire_is_described(self) -> Self:
+        if (self.wire == "snap") != (self.snap is not None):
+            raise ValueError("snap is given for the wire snap, and for no other")
+        return self
 
 
 class ListenSettings(_Settings):
@@ -91,12 +114,15 @@ class PrivateSettings(_Settings):
     sandbox: bool
 
     @model_validator(mode="after")
-    def _times_are_the_schemes(self) -> Self:
+    def _schemes_are_as_they_say(self) -> Self:
         short = [
             one for one in self.schemes.values() if one.answer_time_s or one.finality_time_s or not one.keeps_hours
         ]
         if short and not self.sandbox:
             raise ValueError("only a sandbox waits shorter, and is open longer, than its schemes say")
+        clear = [one for one in self.schemes.values() if one.wire == "snap" and not one.url.startswith("https://")]
+        if clear and not self.sandbox:
+            raise ValueError("SNAP's answers are not signed: outside a sandbox its address is https")
         return self
 
 

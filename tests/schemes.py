@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cells.rails.connection import SchemeConnection
-from cells.rails.profile import RailProfile
+from cells.rails.profile import RailProfile, Wire
 from cells.rails.rail import Account, Party, Payout
 from cells.rails.registry import PROFILES, connection_to
 from residency.ids import mint
 from tests.servers import free_port, scratch_directory
+from tests.snap_keys import PUBLIC_KEY, SNAP_ACCESS
 
 CELL = "eu-1"
 CREDITORS = {
@@ -35,9 +36,9 @@ class RunningSchemes:
     gateway_port: int
     process: subprocess.Popen[bytes]
 
-    def connection(self, rail: str, answer_time_s: float | None = None) -> SchemeConnection:
+    def connection(self, rail: str, answer_time_s: float | None = None, wire: Wire = "iso20022") -> SchemeConnection:
         found = connection_to(rail, 1, f"http://127.0.0.1:{self.port}/{rail}", f"secret of {rail}")
-        return SchemeConnection(found.url, found.participant, found.secret, answer_time_s)
+        return replace(found, answer_time_s=answer_time_s, snap=SNAP_ACCESS if wire == "snap" else None)
 
     def kill(self) -> None:
         self.process.kill()
@@ -55,11 +56,20 @@ def start_schemes() -> RunningSchemes:
     settings = {
         "listen": {"host": "127.0.0.1", "port": port},
         "cell": {"api": f"http://127.0.0.1:{gateway_port}"},
-        "rails": {rail: {"secret": f"secret of {rail}"} for rail in PROFILES},
+        "rails": {rail: {"secret": f"secret of {rail}"} | _snap_of(profile) for rail, profile in PROFILES.items()},
     }
     (home / CELL).mkdir()
     (home / CELL / "schemes.json").write_text(json.dumps(settings))
     return RunningSchemes(home, port, gateway_port, launched(home, port))
+
+
+def _snap_of(profile: RailProfile) -> dict[str, dict[str, str]]:
+    """What the simulator needs to know of us where it is spoken to by SNAP."""
+    if "snap" not in profile.wires:
+        return {}
+    access = SNAP_ACCESS
+    known = {"client_key": access.client_key, "partner_id": access.partner_id, "channel_id": access.channel_id}
+    return {"snap": known | {"public_key": PUBLIC_KEY}}
 
 
 def stop_schemes(running: RunningSchemes) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cells.rails.profile import RailProfile
+from cells.rails.profile import RailProfile, Wire
+from cells.rails.snap.access import SnapAccess
 from residency.errors import KovraError
 
 PARTICIPANT_HEADER = "Scheme-Participant"
@@ -31,7 +32,8 @@ class SchemeSignatureInvalid(KovraError):
 @dataclass(frozen=True, slots=True)
 class SchemeConnection:
     """`url` is the rail's address at its gateway. `answer_time_s` and `finality_time_s` shorten the profile's (None keeps them), and
-    without `keeps_hours` the rail never closes: before a simulated scheme only, whose silence is meant.
+    without `keeps_hours` the rail never closes: before a simulated scheme only, whose silence is meant. `snap`: how a bank knows us
+    whose wire is SNAP, and then `secret` is the client secret; None on the ISO 20022 wire.
     """
 
     url: str
@@ -40,6 +42,11 @@ class SchemeConnection:
     answer_time_s: float | None = None
     finality_time_s: float | None = None
     keeps_hours: bool = True
+    snap: SnapAccess | None = None
+
+    @property
+    def wire(self) -> Wire:
+        return "iso20022" if self.snap is None else "snap"
 
     def shortened(self, profile: RailProfile) -> RailProfile:
         """The profile with the connection's times and hours."""

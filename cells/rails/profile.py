@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 CalendarName = Literal["TARGET", "GB", "ID"]
-_OURS = frozenset({"name", "title", "participant_pattern", "sources", "later"})
+Wire = Literal["iso20022", "snap"]
+_OURS = frozenset({"name", "title", "participant_pattern", "sources", "later", "wires"})
 
 
 # Said of the codes that are no final answer, by every rail that uses them.
@@ -83,7 +84,7 @@ class RailProfile:
     the scheme has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or
     must be given back meanwhile. `reasons`: reason code → text; `open_reasons`: the codes that are no final
     answer. `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
-    `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
+    `wires`: those that a connector of ours speaks to it. `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
     """
 
@@ -118,6 +119,7 @@ class RailProfile:
     accepted_status: str
     sources: Mapping[str, str]
     later: LaterMessages = ISO_2019
+    wires: tuple[Wire, ...] = ("iso20022",)
 
     def __post_init__(self) -> None:
         facts = {one.name for one in fields(self)} - _OURS

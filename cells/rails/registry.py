@@ -12,7 +12,10 @@ from cells.rails.profile import RailProfile
 from cells.rails.rail import Rail
 from cells.rails.sepa_credit_transfer.profile import PROFILE as SEPA_CREDIT_TRANSFER
 from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
-from cells.spec import CellSpec
+from cells.rails.snap.access import SnapAccess
+from cells.rails.snap.connector import SnapRail
+from cells.rails.snap.signatures import SignatureForm, private_key
+from cells.spec import CellSpec, SnapSettings
 from residency.errors import KovraError
 
 PROFILES: dict[str, RailProfile] = {
@@ -24,6 +27,11 @@ class UnknownRail(KovraError):
     code = "unknown-rail"
     status = 404
     title = "There is no such rail"
+
+
+class WireUnknown(KovraError):
+    code = "wire-unknown"
+    title = "The rail does not speak over that wire"
 
 
 def profile_of(name: str) -> RailProfile:
@@ -42,7 +50,15 @@ def connection_to(name: str, cell_number: int, url: str, secret: str) -> SchemeC
 
 
 def connection_of(spec: CellSpec, name: str) -> SchemeConnection:
-    """How a cell reaches one of its rails, with the times and hours that its settings give it. Raises UnknownRail."""
+    """How a cell reaches one of its rails, with the times and hours that its settings give it. Reads the key of a SNAP wire.
+
+    Raises UnknownRail; OSError, ValueError, TypeError where that key cannot be read.
+    """
+    snap = spec.settings.schemes[name].snap
+    return replace(_timed(spec, name), snap=None if snap is None else _access(snap))
+
+
+def _timed(spec: CellSpec, name: str) -> SchemeConnection:
     settings = spec.settings.schemes[name]
     return replace(
         connection_to(name, spec.entry.number, settings.url, settings.secret),
@@ -52,14 +68,32 @@ def connection_of(spec: CellSpec, name: str) -> SchemeConnection:
     )
 
 
+def _access(settings: SnapSettings) -> SnapAccess:
+    return SnapAccess(
+        client_key=settings.client_key,
+        partner_id=settings.partner_id,
+        channel_id=settings.channel_id,
+        source_account=settings.source_account,
+        private_key=private_key(settings.private_key_path.read_bytes()),
+        form=SignatureForm(settings.encoding, settings.signs_query),
+    )
+
+
 def profiles_of(spec: CellSpec) -> list[RailProfile]:
     """The rails that a cell declares, in its order, as they are there. Raises UnknownRail."""
     return [
-        connection_of(spec, name).shortened(profile_of(name)) if name in spec.settings.schemes else profile_of(name)
+        _timed(spec, name).shortened(profile_of(name)) if name in spec.settings.schemes else profile_of(name)
         for name in spec.entry.rails
     ]
 
 
 def open_rail(name: str, connection: SchemeConnection) -> Rail:
-    """A connector for the named scheme. Opens its sockets at first use; close() it. Raises UnknownRail."""
-    return Iso20022Rail(connection.shortened(profile_of(name)), connection)
+    """A connector for the named scheme, over the connection's wire. Opens its sockets at first use; close() it.
+    Raises UnknownRail, WireUnknown.
+    """
+    profile = profile_of(name)
+    if connection.wire not in profile.wires:
+        raise WireUnknown(f"{profile.title} speaks {' or '.join(profile.wires)}, not {connection.wire}.")
+    if connection.snap is not None:
+        return SnapRail(connection.shortened(profile), connection, connection.snap)
+    return Iso20022Rail(connection.shortened(profile), connection)

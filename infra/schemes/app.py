@@ -7,6 +7,7 @@ POST /{rail}/camt.056                  recalls in; their answers come by message
 POST /{rail}/camt.029                  the participant's answers to recalls of credits
 GET  /{rail}/camt.053                  the statement of a day, ?day=2026-11-21, of today without one
 What the commands of the sandbox use, in JSON (see simulate.py):
+POST /{rail}/v1.0/…                    payments and inquiries by SNAP, where the rail is so set up (see snap.py)
 POST /{rail}/simulate/collections      make money arrive
 POST /{rail}/simulate/returns          have a payment returned
 POST /{rail}/simulate/recalls          have a credit recalled
@@ -22,7 +23,6 @@ GET  /{rail}/movements                 the movements of a day, ?day= as above
 GET  /healthz
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,18 +38,17 @@ from infra.schemes.config import SchemeConfig
 from infra.schemes.courier import Courier
 from infra.schemes.messages import Status, Unreadable, group_refusal, read_payment, read_request, report
 from infra.schemes.messages_returns import read_recalls, read_resolutions, read_returns
-from infra.schemes.problems import problem
+from infra.schemes.problems import problem, silence
 from infra.schemes.returns import SchemeReturns
 from infra.schemes.rules import SCHEMES
 from infra.schemes.signing import is_signed, signed_headers
 from infra.schemes.simulate import NotThat, Simulation, read_day
+from infra.schemes.snap import SnapDoor
 from infra.schemes.statements import statement
 from infra.schemes.store import Plan, SchemeStore
 from infra.schemes.store_notices import NoticeStore
 
 _BODY_BYTES_MAX = 2_000_000
-_SILENCE_S = 60.0
-_SILENCE_STEP_S = 0.1
 Handler = Callable[[str, Request, bytes], Awaitable[Response]]
 
 
@@ -81,6 +80,7 @@ def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
     routes = [
         Route("/{rail}" + path, schemes.guarded(handler), methods=[method]) for path, (method, handler) in doors.items()
     ]
+    routes += SnapDoor(schemes.bank, schemes.tell, config.rails).routes()
     return Starlette(routes=[Route("/healthz", schemes.healthz), *routes], lifespan=schemes.lifespan)
 
 
@@ -92,11 +92,11 @@ class _Schemes:
         self._store = SchemeStore(count_file)
         self._notices = NoticeStore(self._store, self._secrets)
         self._clock = SchemeClock(self._store)
-        self._bank = SchemeBank(self._store, self._notices, self._clock)
+        self.bank = SchemeBank(self._store, self._notices, self._clock)
         self._returns = SchemeReturns(self._store, self._notices, self._clock)
         self._courier: Courier | None = None
         self.simulation = Simulation(
-            self._store, self._notices, self._clock, self._bank, self._returns, self._open_courier
+            self._store, self._notices, self._clock, self.bank, self._returns, self._open_courier
         )
 
     @asynccontextmanager
@@ -114,8 +114,13 @@ class _Schemes:
         assert self._courier is not None, "requests are served within the lifespan"
         return self._courier
 
+    def tell(self) -> None:
+        """Have what was added to the notices sent."""
+        if self._notices.added:
+            self._open_courier().wake()
+
     def _carry_out(self, plan: Plan) -> None:
-        (self._returns if plan.what == "return" else self._bank).carry_out(plan)
+        (self._returns if plan.what == "return" else self.bank).carry_out(plan)
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def checked(request: Request) -> Response:
@@ -144,10 +149,10 @@ class _Schemes:
         message_id, count, orders = read_payment(body)
         if count != str(len(orders)) or not 0 < len(orders) <= SCHEMES[rail].transactions_max:
             return self._signed(rail, group_refusal(message_id, "FF01"))
-        return await self._answer(rail, request, self._bank.pay(rail, orders))
+        return await self._answer(rail, request, self.bank.pay(rail, orders))
 
     async def inquire(self, rail: str, request: Request, body: bytes) -> Response:
-        return await self._answer(rail, request, self._bank.inquire(rail, read_request(body)))
+        return await self._answer(rail, request, self.bank.inquire(rail, read_request(body)))
 
     async def take_back(self, rail: str, _: Request, body: bytes) -> Response:
         message_id, count, returns = read_returns(body)
@@ -174,16 +179,10 @@ class _Schemes:
         return self._signed(rail, statement(self._cell, SCHEMES[rail].currency, day, coming - going, entries))
 
     async def _answer(self, rail: str, request: Request, statuses: list[Status]) -> Response:
-        if self._notices.added:
-            self._open_courier().wake()
+        self.tell()
         if statuses:
             return self._signed(rail, report(statuses))
-        # Silence: until whoever asked gives up, and not for ever.
-        waited_s = 0.0
-        while waited_s < _SILENCE_S and not await request.is_disconnected():
-            await asyncio.sleep(_SILENCE_STEP_S)
-            waited_s += _SILENCE_STEP_S
-        return problem(504, "Silence", "The scheme gave no answer.")
+        return await silence(request)
 
     def _signed(self, rail: str, body: bytes) -> Response:
         headers = signed_headers(self._secrets[rail], body)

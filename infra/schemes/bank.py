@@ -48,6 +48,10 @@ class SchemeBank:
             self._tell(rail, afterwards)
         return answers
 
+    def knows(self, rail: str, end_to_end_id: str) -> bool:
+        """Whether it was asked for that payment before."""
+        return bool(self._store.payments_of(rail, end_to_end_id))
+
     def inquire(self, rail: str, asked: Sequence[tuple[str, str]]) -> list[Status]:
         with self._store.transaction():
             return [self._inquire_one(rail, end_to_end_id, tx_id) for end_to_end_id, tx_id in asked]

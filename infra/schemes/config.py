@@ -6,6 +6,7 @@ only.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,10 +36,22 @@ class Gateway(_Settings):
     api: str
 
 
+class SnapSettings(_Settings):
+    """What the bank knows of a participant that speaks SNAP. `public_key` in PEM; `token_s`: how long an access token lasts."""
+
+    client_key: str
+    public_key: str
+    partner_id: str
+    channel_id: str
+    encoding: Literal["base64", "hex"] = "base64"
+    token_s: int = 900
+
+
 class RailSettings(_Settings):
-    """The secret that both ends of the connection sign with."""
+    """The secret that both ends of the connection sign with. `snap`: None where the rail is not spoken to by SNAP."""
 
     secret: str = Field(repr=False)
+    snap: SnapSettings | None = None
 
 
 class SchemeConfig(_Settings):

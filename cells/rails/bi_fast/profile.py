@@ -1,6 +1,6 @@
-"""BI-FAST, Bank Indonesia's fast payments: rupiah, all hours. The direct participant's form: ISO 20022.
+"""BI-FAST, Bank Indonesia's fast payments: rupiah, all hours.
 
-An indirect participant speaks SNAP (JSON, signed) instead; that form has its own connector when it comes.
+The direct participant's form is ISO 20022; an indirect participant speaks SNAP (JSON, signed) to its bank instead.
 """
 
 from cells.rails.iso20022.reasons import pick
@@ -26,7 +26,8 @@ PROFILE = RailProfile(
     answer_time_s=25.0,
     finality_time_s=300.0,
     in_doubt="hold",
-    wire="ISO 20022 XML over HTTPS to the operator's connector (direct participant)",
+    wire="ISO 20022 XML over HTTPS to the operator's connector (direct participant), or SNAP over HTTPS to our bank (indirect)",
+    wires=("iso20022", "snap"),
     payment_message="pacs.008.001.08",
     status_message="pacs.002.001.10",
     inquiry_message="pacs.028.001.03",

@@ -1,0 +1,53 @@
+"""A key made for tests of SNAP, and how the simulated bank knows its holder. Nothing else has ever used it."""
+
+from cells.rails.snap.access import SnapAccess
+from cells.rails.snap.signatures import private_key
+
+PRIVATE_KEY = b"""\
+-----BEGIN PRIVATE KEY-----
+MIIEvwIBADANBgkqhkiG9w0BAQEFAASCBKkwggSlAgEAAoIBAQDmp8HGwEgv0Wl0
+YUA6Qg/XQJtPak23hmrMRGsKGNKLrWql9pT6tMn2+ZjoMKAIOz1hjXT66Yv8NnMy
+7IYUyn65aA4Ii7wd7teYAk0JuljtjEqGQsklNvFG1wNjVm7MyAU0P61c+npfTelu
+FpG58T3JNvmfleFUkaGGaNkpD+tRy+Xdlxt/KRs2OITJke5mpoFg4slEKjVUh6YD
+KArnvcvOC9niT2RESXs89A84JdCQVBTEQIhZZ7D0/ve79zhIvh0seOWHzXnctl+K
+4PUkm5adTFVdY/0U7jsdOXyj4ASpJu8QwTIp7dptjt9Lp4BEnnrpOzyDuDSW8WRa
+gwibT9itAgMBAAECggEACVxkEyChHV2ymbBLtsGRGoOK+hNeoZThNzaMoI2G1/fb
+BO7Ht5AIRU92au/0QrlCwbeHuJorXfpIvReXzna0Y2prbWHcaduUYN0xCrTHIKbp
+rF7AApRjAOS/hLPQjduNSIRQER6yQjVrhJYCZok5oHWsdlNTIIdDhqyxKYc1ne1k
+g9Y57xSFp7lvdo1TNaJcCKXfmcWnbegQBgULTxJ+auaGrFKTLZ31SKkwYV/n4Avz
+trmkCM1rfQ5A/jA/+DhtvUbOcZ9HNmjW7ZENbS9BUa6SrJiXTo2Zqhzn+fH+0O7e
+Dd7J9ZBhqpDdswoluzOo8sYEYzKVsNQIu1go4O8eoQKBgQD7aeh3Qmc6LWNr3qJc
+xd6GLAhqgAFEN0RP2AyQvIVL1VzEgz+yd55jUZrugsDNLYaqZKMYq502MaY0w205
+4Ir8A7evziu0cmL02c3jUCgVwtt0DvbLLF2Jb2tebwNam8H7FlwkZ4fYddiaQ57b
+RaD+uDji6RPZq6F5SDx/Ot8+DQKBgQDq3Ohv/g4P4mVhrwRJFXQC59y6emh+z+EM
+Ypa3oxg1iFFgmuFyTesiD+z2l93UoyNLE0dphjyahx6GoLxp0xIYgEPrc4pyT0x6
+divtQZrYU4JjJ6kYfBOlEuJxMB/YbW8Pe42E4elXnF4zI1XVsFczDFE8NAS8YV1j
+LbeVnY79IQKBgQDwl307A3S9m8nU5I0DsucsBt9W64BKw4i/z8TWjVISK/BGrkM6
+inYsHV/id4YB01tXnE7nwPMFdaXUQGA6TsMyQGx79RSl7gD8x6Hbsk1p5bsU6W0L
+KT2p09Iv4JSZFQ0hN1ieDeVWJBBQL/3JYGyc1ba6jsnMOA6ifZpHNxOD0QKBgQDm
+Tt44BD+x3+Ze1gszx6/NsaTH0IVr5VnglUUKqwpwZE64luiA+FudOVS7s8y6WYeg
+dTVQC2yec+XBSxm4BFz4Xb88wj5/PbfXVs5YiD7Z53oy1Y+CDRoOg+g96l0wFJAV
+9KigKBBz80iEiSAAvj2kN23pxXDncerr+MbQFoNDQQKBgQDkHhE1eLm3zGI+QBI+
+tRK2HHZjBUKoWMRoxpqwofIelWjnvb/JXj1trzN3oyIo3+PHgeRwP+atDemsfXoT
+AVK80xzGFfoBjFQ1WVEAj5Hr3sRbyW8e+6nrU+JV5HJ3wgtzTmRQlEIB1ChUqXW1
+2YLvFET14uNMQvPUfCYMV7S82g==
+-----END PRIVATE KEY-----
+"""
+PUBLIC_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA5qfBxsBIL9FpdGFAOkIP
+10CbT2pNt4ZqzERrChjSi61qpfaU+rTJ9vmY6DCgCDs9YY10+umL/DZzMuyGFMp+
+uWgOCIu8He7XmAJNCbpY7YxKhkLJJTbxRtcDY1ZuzMgFND+tXPp6X03pbhaRufE9
+yTb5n5XhVJGhhmjZKQ/rUcvl3ZcbfykbNjiEyZHuZqaBYOLJRCo1VIemAygK573L
+zgvZ4k9kREl7PPQPOCXQkFQUxECIWWew9P73u/c4SL4dLHjlh8153LZfiuD1JJuW
+nUxVXWP9FO47HTl8o+AEqSbvEMEyKe3abY7fS6eARJ566Ts8g7g0lvFkWoMIm0/Y
+rQIDAQAB
+-----END PUBLIC KEY-----
+"""
+SNAP_ACCESS = SnapAccess(
+    client_key="KOVRA-TEST-CLIENT",
+    partner_id="KOVRATEST",
+    channel_id="95221",
+    source_account="9990001112",
+    private_key=private_key(PRIVATE_KEY),
+)
