@@ -2,7 +2,12 @@
 
 import argparse
 import asyncio
+import json
 import os
+import subprocess
+import sys
+import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +38,33 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
             found |= await growth(rig, partners, _JOURNEYS)
 
 
-async def run(chosen: list[str], *, full: bool) -> None:
-    home = Path(os.environ.get("KOVRA_HOME", ".kovra"))
-    results: dict[str, Any] = {}
+async def run(engine: str, *, full: bool) -> dict[str, Any]:
+    """`{engine: figures, "noise": …}`. What was measured before something went wrong was measured all the same, and says what it was."""
+    found: dict[str, Any] = {}
     noise: list[dict[str, Any]] = []
     try:
-        for engine in chosen:
-            print(engine, flush=True)
-            results[engine] = {}
-            async with open_rig(engine) as rig:
-                noise.append(await asyncio.to_thread(machine.noise, rig.home))
-                await measure(rig, results[engine], full=full)
-                noise.append(await asyncio.to_thread(machine.noise, rig.home))
-    finally:
-        # What was measured before something went wrong was measured all the same.
-        report.write(home / "bench.json", {**results, "noise": noise})
-        report.show(results, noise)
+        async with open_rig(engine) as rig:
+            noise.append(await asyncio.to_thread(machine.noise, rig.home))
+            await measure(rig, found, full=full)
+            noise.append(await asyncio.to_thread(machine.noise, rig.home))
+    except Exception as error:  # noqa: BLE001 - it is shown, and the command fails
+        traceback.print_exc()
+        found["failed"] = type(error).__name__
+    return {engine: found, "noise": noise}
+
+
+def each_by_itself(chosen: list[str], *, full: bool) -> dict[str, Any]:
+    """The same for several engines, each in a process of its own: Ray's driver keeps the token of the first cluster it joined."""
+    together: dict[str, Any] = {"noise": []}
+    for engine in chosen:
+        print(engine, flush=True)
+        with tempfile.NamedTemporaryFile() as file:
+            options = ["--engine", engine, "--into", file.name, *(["--full"] if full else [])]
+            subprocess.run([sys.executable, "-m", "tests.bench", *options], check=False)
+            one = json.loads(file.read() or b"{}")
+        together["noise"] += one.pop("noise", [])
+        together[engine] = one.get(engine, {"failed": "the measuring process"})
+    return together
 
 
 def main() -> None:
@@ -57,8 +73,18 @@ def main() -> None:
     parser.add_argument(
         "--full", action="store_true", help="also at 1 to 1,000 wallets, and on a journal of a million transfers"
     )
+    parser.add_argument("--into", type=Path, help="write the figures there, and show no table")
     arguments = parser.parse_args()
-    asyncio.run(run([arguments.engine] if arguments.engine else engines(), full=arguments.full))
+    if arguments.engine:
+        found = asyncio.run(run(arguments.engine, full=arguments.full))
+    else:
+        found = each_by_itself(engines(), full=arguments.full)
+    report.write(arguments.into or Path(os.environ.get("KOVRA_HOME", ".kovra")) / "bench.json", found)
+    noise = found.pop("noise")
+    if arguments.into is None:
+        report.show(found, noise)
+    if any("failed" in figures for figures in found.values()):
+        sys.exit(1)
 
 
 if __name__ == "__main__":
