@@ -1,7 +1,7 @@
 """Bytes ↔ ISO 20022 message objects, strictly. Pure.
 
 The message classes are generated from the ISO schemas (pyiso20022); xsdata reads them, tree.py writes them, and libxml2 validates
-both ways by the schema that the classes came from (schema.py). Read strictly: UTF-8 whatever the message declares, no document type
+both ways by the schema that the classes came from (schema.py). Read strictly: UTF-8, and declared as nothing else, no document type
 (so no entities), bounded size, comments and processing instructions dropped before anything is read, so that no reader sees half a text.
 
 Invariant: no message leaves `write`, and none is answered by `read`, that its ISO schema does not allow.
@@ -29,6 +29,7 @@ _ELEMENT = re.compile(r"Element '(?:\{[^}]*\})?([A-Za-z0-9]{1,40})'")
 _STRICT = ParserConfig(
     fail_on_unknown_properties=True, fail_on_unknown_attributes=True, fail_on_converter_warnings=True
 )
+_ENCODING = re.compile(rb"""\s*(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*["']([^"']*)["']""")
 Message = TypeVar("Message")
 
 
@@ -92,6 +93,9 @@ def message_name(body: bytes) -> str:
         body.decode()
     except UnicodeDecodeError as error:
         raise MessageInvalid("A scheme message is UTF-8.") from error
+    declared = _ENCODING.match(body)
+    if declared is not None and declared[1].lower() not in (b"utf-8", b"utf8"):
+        raise MessageInvalid("A scheme message is UTF-8, and declares nothing else.")
     start = body.find(_NAMESPACE.encode())
     end = start + len(_NAMESPACE)
     name = body[end : end + 15]

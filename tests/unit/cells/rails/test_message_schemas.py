@@ -98,10 +98,11 @@ def test_no_comment_hides_a_part_of_an_amount() -> None:
         assert found.amount_minor == 125_000
 
 
-def test_the_declared_encoding_is_not_believed() -> None:
-    declared = MESSAGE.replace(b"encoding='UTF-8'", b"encoding='UTF-7'").replace(b"Santoso", b"+AEE-")
-    assert b"UTF-7" in declared
-    assert read(declared, pacs008.Document, NAME).fito_ficstmr_cdt_trf.cdt_trf_tx_inf[0].cdtr.nm == "Budi +AEE-"
+def test_another_encoding_is_not_taken() -> None:
+    declared = MESSAGE.replace(b"encoding='UTF-8'", b"encoding='UTF-7'")
+    assert declared != MESSAGE
+    with pytest.raises(MessageInvalid, match="UTF-8"):
+        read(declared, pacs008.Document, NAME)
 
 
 def test_what_does_not_fit_is_not_written() -> None:
