@@ -15,6 +15,7 @@ from cells.spec import CellSpec
 
 HANDLER = "cells.cell:open_wallet_handler"
 DESK = "cells.cell:open_rail_desk"
+CLOCK = "cells.rails.rail:utc_now"
 RAIL_PREFIX = "rail-"
 
 
@@ -23,7 +24,7 @@ class Deployment:
     """`own` lists the wallets that were granted an actor to themselves, in the order of the grants.
 
     `handler` and `desk` are import paths of `async (cell, rail_door) -> WalletHandler` and `async (cell, rail) -> RailDesk`.
-    `wallet_bounds` and `rail_bounds` are keyword arguments of WalletActor and RailActor, as sorted pairs.
+    `clock` is the import path of the rails' clock, `() -> datetime`. `wallet_bounds` and `rail_bounds` are keyword arguments of WalletActor and RailActor, as sorted pairs.
     """
 
     cell: str
@@ -33,6 +34,7 @@ class Deployment:
     own: tuple[str, ...] = ()
     handler: str = HANDLER
     desk: str = DESK
+    clock: str = CLOCK
     wallet_bounds: tuple[tuple[str, Any], ...] = ()
     rail_bounds: tuple[tuple[str, Any], ...] = ()
 

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actors.backoff import backoff_s
-from actors.breaker import Breaker
+from actors.breaker import Breaker, BreakerState
 from actors.deployment import Deployment
 from actors.hosted import place_of, resolve
 from actors.mailbox import MailboxFull
+from actors.rail_gate import Gate
 from actors.runtime import Runtime
 from actors.stage import Stage
 from actors.wallets import Wallets
@@ -59,6 +60,7 @@ class RailActor:
         inquiry_last_s: float = 60.0,
         retry_first_s: float = 0.1,
         retry_last_s: float = 30.0,
+        closed_last_s: float = 60.0,
         breaker: Breaker | None = None,
     ) -> None:
         self._deployment = deployment
@@ -67,7 +69,9 @@ class RailActor:
         self._retry_first_s = retry_first_s
         self._inquiry_first_s = inquiry_first_s
         self._inquiry_last_s = inquiry_last_s
+        self._closed_last_s = closed_last_s
         self._breaker = breaker or Breaker()
+        self._closed: set[str] = set()
         self._places = asyncio.Semaphore(asks_max)
         self._asked_at: dict[str, datetime] = {}
         self._inquiries: dict[str, int] = {}
@@ -81,12 +85,17 @@ class RailActor:
         self._calls = 0
         self._desk: RailDesk
         self._wallets: Wallets
+        self._gate: Gate
 
     async def start(self, runtime: Runtime) -> None:
         self._desk = await resolve(self._deployment.desk)(self._deployment.cell, self._name)
         self._wallets = self._deployment.wallets(runtime)
+        now = resolve(self._deployment.clock)
+        rails = self._deployment.rails(runtime)
+        self._gate = Gate(self._name, self._desk, rails, self._breaker, now, self._in_background)
         try:
             await self._rebuild()
+            self._gate.note_circuit()
         except BaseException:
             await self._desk.close()  # the next attempt opens another
             raise
@@ -94,6 +103,7 @@ class RailActor:
     async def stop(self) -> None:
         for stage in (self._queued, self._doubtful, self._answered, self._owed):
             await stage.close()
+        self._gate.close()
         for send in list(self._sends):
             send.cancel()
         if self._sends:
@@ -116,6 +126,8 @@ class RailActor:
             "rail": self._name,
             "calls": self._calls,
             "breaker": str(self._breaker.state(now)),
+            **self._gate.opening(),
+            "waiting_for_opening": len(self._closed),
             "depth": len(self._queued),
             "under_way": len(self._sends),
             "in_doubt": len(self._inquiries),
@@ -139,12 +151,27 @@ class RailActor:
                 if one.state == "asked":
                     self._inquire_later(one.transfer_id)
 
+    def _wait_for_opening(self, batch: Sequence[str]) -> bool:
+        """Whether the scheme is closed; then the batch stays queued on the record, and comes again at the opening. The wait is cut into
+        pieces, so that a clock that was set right, or a machine that slept, cannot make it late. Raises CalendarUnknown."""
+        wait_s = self._gate.wait_s()
+        if wait_s <= 0:
+            self._closed.difference_update(batch)
+            return False
+        self._closed.update(batch)
+        self._queued.add(batch, delay_s=min(wait_s, self._closed_last_s))
+        return True
+
     async def _submit(self, batch: Sequence[str]) -> Sequence[str]:
         loop = asyncio.get_running_loop()
+        self._gate.note_circuit()
+        if self._wait_for_opening(batch):
+            return ()
         granted = self._breaker.grant(len(batch), loop.time())
         chosen, held_back = batch[:granted], batch[granted:]
         if not chosen:
-            return held_back
+            opened = self._breaker.state(loop.time()) is BreakerState.OPEN
+            return await self._gate.fall_back(held_back) if opened else held_back
         try:
             prepared = await self._desk.prepare(chosen)
             asked = await self._desk.mark_asked(chosen)
@@ -182,6 +209,7 @@ class RailActor:
             assert len(outcomes) == len(payouts), (len(outcomes), len(payouts))
         except RailUnavailable:
             self._breaker.failed(loop.time())
+            self._gate.note_circuit()
             await self._take_back(ids)
             return
         except Exception as error:  # noqa: BLE001 - whatever it was, the scheme may have seen them
@@ -211,6 +239,7 @@ class RailActor:
             self._breaker.failed(asyncio.get_running_loop().time())
         else:
             self._breaker.succeeded()
+        self._gate.note_circuit()
 
     async def _record(self, batch: Sequence[_Answer]) -> Sequence[_Answer]:
         await self._desk.record(batch)

@@ -123,7 +123,7 @@ async def open_rail_desk(cell: str, rail: str) -> RailDesk:
     spec = load_spec(cell)
     institution = await open_institution(spec, "writer", name=f"kovra-rail-{rail}", connections_max=4)
     opened = registry.open_rail(rail, registry.connection_of(spec, rail))
-    return JournalDesk(spec, institution.pool, institution.vault, opened, rail)
+    return JournalDesk(spec, institution.pool, institution.vault, institution.router, opened, rail)
 
 
 async def found_cell(spec: CellSpec) -> None:

@@ -27,7 +27,13 @@ from residency.ids import mint
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SETTLED = Settled("scheme-1", NOW)
-FAST = {"inquiry_first_s": 0.002, "inquiry_last_s": 0.004, "retry_first_s": 0.002, "retry_last_s": 0.004}
+FAST = {
+    "closed_last_s": 0.005,
+    "inquiry_first_s": 0.002,
+    "inquiry_last_s": 0.004,
+    "retry_first_s": 0.002,
+    "retry_last_s": 0.004,
+}
 
 
 def silence() -> InDoubt:
@@ -78,6 +84,8 @@ class Record:
     told: list[tuple[str, Outcome]] = field(default_factory=list)
     unopenable: set[str] = field(default_factory=set)
     refusing_pushes: int = 0
+    breakers: list[str] = field(default_factory=list)
+    falls_back_to: str = ""
 
 
 class Desk:
@@ -92,7 +100,7 @@ class Desk:
             self.book.rows.setdefault(one, Submission(one, "queued"))
 
     async def mark_asked(self, transfer_ids: Sequence[str]) -> Mapping[str, datetime]:
-        fresh = [one for one in transfer_ids if self.book.rows[one].state == "queued"]
+        fresh = [one for one in transfer_ids if one in self.book.rows and self.book.rows[one].state == "queued"]
         now = datetime.now(UTC)
         for one in fresh:
             self.book.rows[one] = Submission(one, "asked", now)
@@ -127,6 +135,16 @@ class Desk:
         self.book.told += answers
         return [Command(f"{one}-{type(outcome).__name__}", "wallet", "told") for one, outcome in answers]
 
+    async def fall_back(self, transfer_ids: Sequence[str], now: datetime) -> Mapping[str, Sequence[str]]:
+        to = self.book.falls_back_to
+        moved = [one for one in transfer_ids if to and self.book.rows[one].state == "queued"]
+        for one in moved:
+            del self.book.rows[one]  # it is another rail's now
+        return {to: moved} if moved else {}
+
+    async def note_breaker(self, state: str) -> None:
+        self.book.breakers.append(state)
+
     async def own_wallets(self) -> Sequence[str]:
         return ()
 
@@ -139,11 +157,22 @@ def payout(transfer_id: str) -> Payout:
     return Payout(transfer_id, 1_000, "EUR", Party("Payer"), Party("Payee", account))
 
 
-_DESKS: dict[str, Desk] = {}
+_DESKS: dict[tuple[str, str], Desk] = {}
+OTHER_RAIL = "faster_payments"
+
+
+class Clock:
+    """The rails' clock of a test."""
+
+    at: datetime = NOW
+
+
+def clock() -> datetime:
+    return Clock.at
 
 
 async def open_desk(cell: str, rail: str) -> Desk:
-    return _DESKS[cell]
+    return _DESKS[cell, rail]
 
 
 @dataclass
@@ -152,6 +181,7 @@ class World:
     deployment: Deployment
     scheme: Scheme
     record: Record
+    other: Scheme
 
     async def submit(self, *transfer_ids: str) -> None:
         await self.deployment.rails(self.runtime).submit("sepa_instant", transfer_ids)
@@ -167,16 +197,20 @@ class World:
 @asynccontextmanager
 async def world(folder: Path, **bounds: Any) -> AsyncIterator[World]:
     scheme, record = Scheme(), Record()
-    _DESKS[str(folder)] = Desk(scheme, record)
+    Clock.at = NOW
+    other = Scheme()
+    _DESKS[str(folder), "sepa_instant"] = Desk(scheme, record)
+    _DESKS[str(folder), OTHER_RAIL] = Desk(other, Record())
     deployment = Deployment(
         str(folder),
         handler="tests.actor_doubles:open_folder_handler",
         desk=f"{__name__}:open_desk",
+        clock=f"{__name__}:clock",
         rail_bounds=tuple({**FAST, **bounds}.items()),
     )
     runtime = InProcess()
     try:
-        yield World(runtime, deployment, scheme, record)
+        yield World(runtime, deployment, scheme, record, other)
     finally:
         await runtime.close()
 

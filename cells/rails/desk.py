@@ -60,6 +60,15 @@ class RailDesk(Protocol):
         """What to tell the wallets of these answers: one command each, in order, with an id made of transfer and answer."""
         ...
 
+    async def fall_back(self, transfer_ids: Sequence[str], now: datetime) -> Mapping[str, Sequence[str]]:
+        """The circuit is open: give payments that are still queued to rails that serve them better, leg and submission in one
+        commit, and journal why. The ids that moved, by their new rail."""
+        ...
+
+    async def note_breaker(self, state: str) -> None:
+        """Put on record how this rail's circuit stands: `closed`, `half_open` or `open`."""
+        ...
+
     async def own_wallets(self) -> Sequence[str]:
         """The wallets that have an actor to themselves: where to push their answers."""
         ...

@@ -7,6 +7,7 @@ rail whose circuit has just opened waits there, and may fall back.
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from cells.backends.postgres import Connection
 from cells.rails import store_routing
@@ -25,9 +26,11 @@ class RailRouter:
         self._breakers: Mapping[str, str] = {}
         self._fresh_until = 0.0
 
-    async def table(self, connection: Connection, at: datetime) -> Table:
-        """The table of the moment `at`, for a batch in the caller's transaction."""
+    async def table(
+        self, connection: Connection, at: datetime, known: Mapping[str, str] = MappingProxyType({})
+    ) -> Table:
+        """The table of the moment `at`, for a batch in the caller's transaction. `known`: circuits that the caller knows better."""
         if time.monotonic() >= self._fresh_until:
             self._breakers = await store_routing.breakers(connection, self._region)
             self._fresh_until = time.monotonic() + _FRESH_S
-        return Table.of(self.profiles, at, self._breakers)
+        return Table.of(self.profiles, at, {**self._breakers, **known})

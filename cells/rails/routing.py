@@ -8,7 +8,7 @@ that carries the amount is healthy; equal wishes at one table get one answer.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from cells.rails.calendar import CalendarUnknown, settled_by
@@ -34,6 +34,7 @@ class DeadlineCannotBeMet(KovraError):
 
 Verdict = Literal["chosen", "possible", "late", "unhealthy", "unfit", "calendar_unknown"]
 OPEN_CIRCUIT = "open"
+WORTH_MOVING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,25 @@ class Table:
     def of(cls, profiles: Sequence[RailProfile], at: datetime, breakers: Mapping[str, str]) -> "Table":
         return cls([_Row(one, _settled_by(one, at), breakers.get(one.name) != OPEN_CIRCUIT) for one in profiles])
 
-    def route(self, currency: str, amount_minor: int, deadline: datetime | None = None, *, avoid: str = "") -> Route:
-        """Choose for one payment that is ready now. `avoid`: a rail that shall not be chosen."""
-        rows = [row for row in self.rows if row.profile.currency == currency and row.profile.name != avoid]
+    def route(self, currency: str, amount_minor: int, deadline: datetime | None = None) -> Route:
+        """Choose for one payment that is ready now."""
+        rows = [row for row in self.rows if row.profile.currency == currency]
         objections = tuple(row.profile.objection(amount_minor, currency) for row in rows)
-        key = (f"{currency}-{avoid}", objections, deadline)
+        key = (currency, objections, deadline)
         if key not in self._memory:
             self._memory[key] = _choose(rows, objections, deadline)
         return self._memory[key]
+
+    def fallback(self, currency: str, amount_minor: int, deadline: datetime | None, at: datetime) -> Route | None:
+        """Another way for a payment whose rail's circuit is open (as this table knows), or None where waiting is better.
+
+        The other rail is healthy, and settles by the deadline; without one within the hour, since the circuit may close any minute.
+        """
+        route = self.route(currency, amount_minor, deadline)
+        row = next((one for one in self.rows if one.profile.name == route.rail), None)
+        if row is None or row.settled_by is None or not row.healthy or not route.in_time:
+            return None
+        return route if deadline is not None or row.settled_by - at <= WORTH_MOVING else None
 
 
 def _settled_by(profile: RailProfile, at: datetime) -> datetime | None:

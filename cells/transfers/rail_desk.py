@@ -12,11 +12,14 @@ from cells.kit.command import Command
 from cells.parties.payers import open_payers, payer_party
 from cells.parties.recipients import open_for_payout
 from cells.parties.token import split_token
-from cells.rails import registry, store
+from cells.rails import registry, store, store_routing
 from cells.rails.console import wallet_account
 from cells.rails.desk import Submission
 from cells.rails.rail import InDoubt, Outcome, Party, Payout, Rail, Refused, Settled
+from cells.rails.router import RailRouter
+from cells.rails.routing import OPEN_CIRCUIT
 from cells.rails.store import NewSubmission
+from cells.rails.store_routing import Routed
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.transfers import personal
@@ -31,8 +34,9 @@ _GONE = "AC04"
 class JournalDesk:
     """The RailDesk of one rail of one cell, on the cell's journal and vault."""
 
-    def __init__(self, spec: CellSpec, pool: Pool, vault: Vault, rail: Rail, name: str) -> None:
+    def __init__(self, spec: CellSpec, pool: Pool, vault: Vault, router: RailRouter, rail: Rail, name: str) -> None:
         self.rail = rail
+        self._router = router
         self._spec = spec
         self._region = spec.region
         self._pool = pool
@@ -79,6 +83,33 @@ class JournalDesk:
         async with transaction(self._pool) as connection:
             found = await transfers_store.read(connection, self._region, [one for one, _ in answers])
         return [command_of(found[transfer_id], outcome) for transfer_id, outcome in answers]
+
+    async def fall_back(self, transfer_ids: Sequence[str], now: datetime) -> Mapping[str, Sequence[str]]:
+        """See RailDesk. A payment that was asked is not queued, so it cannot move: the update says so itself."""
+        if not self.rail.profile.may_reroute:
+            return {}
+        async with transaction(self._pool) as connection:
+            table = await self._router.table(connection, now, {self._name: OPEN_CIRCUIT})
+            found = await transfers_store.read(connection, self._region, transfer_ids)
+            deadlines = await store_routing.deadlines(connection, self._region, transfer_ids)
+            routed: dict[str, Routed] = {}
+            for transfer_id, one in found.items():
+                deadline = deadlines.get(transfer_id)
+                route = table.fallback(one.target_currency, one.payout_amount, deadline, now)
+                if route is not None:
+                    routed[transfer_id] = Routed(transfer_id, one.tenant_id, route, deadline)
+            moves = [(transfer_id, one.route.rail or "") for transfer_id, one in routed.items()]
+            moved = await store_routing.move(connection, self._region, self._name, moves) if moves else set()
+            await store_routing.keep(connection, self._region, "fallback", [routed[one] for one in sorted(moved)])
+        by_rail: dict[str, list[str]] = {}
+        for transfer_id, rail in moves:
+            if transfer_id in moved:
+                by_rail.setdefault(rail, []).append(transfer_id)
+        return by_rail
+
+    async def note_breaker(self, state: str) -> None:
+        async with transaction(self._pool) as connection:
+            await store_routing.note_breaker(connection, self._region, self._name, state)
 
     async def own_wallets(self) -> Sequence[str]:
         async with transaction(self._pool) as connection:

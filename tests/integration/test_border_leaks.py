@@ -104,7 +104,7 @@ class Payment:
     async def pay_out(self) -> Payout:
         """By the real desk of the rail; what the scheme would be sent."""
         institution = self.id.institution
-        desk = JournalDesk(self.id.spec, institution.pool, institution.vault, None, "bi_fast")  # type: ignore[arg-type]
+        desk = JournalDesk(self.id.spec, institution.pool, institution.vault, institution.router, None, "bi_fast")  # type: ignore[arg-type]
         await desk.enqueue([self.transfer_id])
         await desk.mark_asked([self.transfer_id])
         [payout] = await desk.prepare([self.transfer_id])

@@ -13,9 +13,10 @@ from cells.ledger import chart
 from cells.parties.models import BankAccount
 from cells.rails import store as submissions
 from cells.rails import store_routing
-from cells.rails.registry import PROFILES
+from cells.rails.registry import PROFILES, connection_to, open_rail
 from cells.rails.store import NewSubmission
 from cells.transfers.machine import Event, State
+from cells.transfers.rail_desk import JournalDesk
 from cells.transfers.routed import routing_of
 from cells.transfers.transfer import Transfer
 from tests.two_cells import HandCell, TwoCells, open_two_cells
@@ -138,6 +139,33 @@ async def test_what_was_never_asked_moves_with_its_leg_and_settles_on_the_other_
     await cells.eu.tell(moved, Event.RAIL_SETTLED, scheme_reference="SCT-2")
     found = await cells.eu.ledger.lookup_accounts([chart.rail(moved.rail, CURRENCIES["EUR"].number)])
     assert [one.credits_posted for one in found.values()] == [10_000]
+
+
+async def test_the_desk_gives_a_payment_to_a_rail_that_meets_its_deadline_and_journals_why(cells: TwoCells) -> None:
+    institution = cells.eu.institution
+    answer = await in_region(cells, datetime.now(UTC) + timedelta(days=6))
+    transfer = await cells.eu.transfer(answer.body["id"])
+    await enqueued(cells.eu, transfer)
+    rail = open_rail("sepa_credit_transfer", connection_to("sepa_credit_transfer", 1, "http://127.0.0.1:9", "unused"))
+    desk = JournalDesk(cells.eu.spec, institution.pool, institution.vault, institution.router, rail, transfer.rail)
+    moved = await desk.fall_back([transfer.transfer_id], datetime.now(UTC))
+    assert moved == {"sepa_instant": [transfer.transfer_id]}
+    assert await desk.fall_back([transfer.transfer_id], datetime.now(UTC)) == {}, "it has gone already"
+    shown = await routing(cells.eu, await cells.eu.transfer(transfer.transfer_id))
+    assert shown["rail"] == "sepa_instant"
+    assert [(one["cause"], one["rail"]) for one in shown["choices"]] == [
+        ("accepted", "sepa_credit_transfer"),
+        ("fallback", "sepa_instant"),
+    ]
+    assert [one["verdict"] for one in shown["choices"][1]["candidates"]] == ["chosen", "unhealthy"]
+    await rail.close()
+
+
+async def test_acceptance_goes_round_a_rail_whose_circuit_is_open_on_record(cells: TwoCells) -> None:
+    async with transaction(cells.eu.institution.pool) as connection:
+        await store_routing.note_breaker(connection, "EU", "sepa_instant", "open")
+    answer = await in_region(cells, None)
+    assert (await cells.eu.transfer(answer.body["id"])).rail == "sepa_credit_transfer"
 
 
 async def test_what_was_asked_never_moves(cells: TwoCells) -> None:

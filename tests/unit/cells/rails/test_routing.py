@@ -93,3 +93,24 @@ def test_equal_wishes_get_one_answer() -> None:
     table = Table.of(list(PROFILES.values()), WEDNESDAY, {})
     assert table.route("EUR", 5_00) is table.route("EUR", 7_00)
     assert table.route("GBP", 5_00) is not table.route("GBP", 1_000_000_01)
+
+
+def falls_back(
+    currency: str, rail: str, *, at: datetime = WEDNESDAY, within: timedelta | None = None, amount: int = 50_00
+) -> str | None:
+    table = Table.of(list(PROFILES.values()), at, {rail: "open"})
+    found = table.fallback(currency, amount, at + within if within else None, at)
+    return found.rail if found else None
+
+
+def test_an_urgent_payment_falls_back_only_to_what_settles_within_the_hour() -> None:
+    assert falls_back("GBP", "faster_payments") == "chaps"
+    assert falls_back("GBP", "faster_payments", at=SATURDAY) is None, "CHAPS is closed: the circuit may close first"
+    assert falls_back("EUR", "sepa_instant") is None, "a credit transfer arrives tomorrow"
+    assert falls_back("IDR", "bi_fast", amount=50_000_00) is None, "BI-RTGS does not take so little"
+    assert falls_back("GBP", "chaps", amount=2_000_000_00) is None, "nothing else takes so much"
+
+
+def test_a_payment_with_a_deadline_falls_back_to_what_meets_it() -> None:
+    assert falls_back("EUR", "sepa_instant", within=timedelta(hours=36)) == "sepa_credit_transfer"
+    assert falls_back("EUR", "sepa_instant", within=timedelta(hours=3)) is None
