@@ -19,7 +19,7 @@ from cells.cell import Institution
 from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
-from cells.transfers import store, store_returns
+from cells.transfers import doubts, store, store_returns
 from cells.transfers.deposit import Deposit
 from cells.transfers.recovery import Need, need_of
 from cells.transfers.return_leg import return_command
@@ -52,6 +52,7 @@ class Sweep:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._standing = await self._transfers(stop) + await self._collections() + await self._returns()
+            self._standing += await self._doubts()
             self._rounds += 1
             _ROUNDS.labels(self._institution.spec.name).inc()
             _STANDING.labels(self._institution.spec.name).set(self._standing)
@@ -88,6 +89,15 @@ class Sweep:
             rows = await store_returns.standing(connection, self._institution.spec.region, _STILL_FOR, _PAGE)
         await self._ask([return_command(one, f"{datetime.now(UTC):%H%M%S%f}") for one in rows])
         return len(rows)
+
+    async def _doubts(self) -> int:
+        """What a scheme has been silent about for too long, and what it has paid although it was given back."""
+        spec = self._institution.spec
+        async with transaction(self._institution.pool) as connection:
+            commands = await doubts.restorable(connection, spec.region, spec.entry.rails)
+            commands += await doubts.contradicted(connection, spec.region)
+        await self._ask(commands)
+        return len(commands)
 
     async def _ask(self, commands: Sequence[Command]) -> None:
         for reply in await self._wallets.ask_many(commands):

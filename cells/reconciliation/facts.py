@@ -8,6 +8,7 @@ from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, read_account_id
 from cells.ledger.entry import Account, Posting
 from cells.reconciliation.fold import Figures, Fold
 from cells.reconciliation.report import Finding
+from cells.reconciliation.returns import ReturnSum
 from cells.transfers.machine import Leg, State
 
 
@@ -39,7 +40,7 @@ class CollectionSum:
 
 @dataclass(frozen=True, slots=True)
 class WalletSum:
-    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen."""
+    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen, come back."""
 
     wallet_id: str
     account: int
@@ -47,6 +48,7 @@ class WalletSum:
     spent: int
     held: int
     frozen: int
+    returned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class CustomsFacts:
 @dataclass(frozen=True, slots=True)
 class CellFacts:
     """Everything of one cell. `reported`: accounts as the ledger says; `settled`: the figures those had before what was applied
-    while they were read; `books`: the postings added up as of the journal's snapshot."""
+    while they were read; `books`: the postings added up as of the journal's snapshot; `restored`: by rail, what was given back while the
+    rail had yet to say whether it has paid."""
 
     cell: str
     number: int
@@ -117,6 +120,8 @@ class CellFacts:
     peers: Mapping[str, int]
     leg_sums: Sequence[LegSum]
     collections: Sequence[CollectionSum]
+    return_sums: Sequence[ReturnSum]
+    restored: Mapping[str, int]
     wallets: Sequence[WalletSum]
     reported: Mapping[int, Account]
     settled: Mapping[int, Figures]

@@ -62,6 +62,8 @@ async def gather(cell: OpenCell) -> CellFacts:
         await store.take_snapshot(snapshot)
         legs = await store.leg_sums(snapshot, region)
         collections = await store.collection_sums(snapshot, region)
+        returns = await store_legs.return_sums(snapshot, region)
+        restored = await store_legs.restored(snapshot, region)
         wallets = await store.wallet_sums(snapshot, region, PEER_TENANT_PREFIX)
         faults = await store.quote_faults(snapshot, region)
         reading = await _read_ledger(cell, snapshot)
@@ -81,6 +83,8 @@ async def gather(cell: OpenCell) -> CellFacts:
         peers={peer.name: peer.number for peer in spec.directory.peers_of(spec.name)},
         leg_sums=legs,
         collections=collections,
+        return_sums=returns,
+        restored=restored,
         wallets=wallets,
         reported=accounts,
         settled=settled,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cells.ledger.codes import Code, Phase
+from cells.reconciliation.returns import Came
 from cells.reconciliation.standing import Standing, standings
 from cells.transfers.machine import Leg, State
 
@@ -22,7 +23,8 @@ class QuoteFacts:
 
 @dataclass(frozen=True, slots=True)
 class LegFacts:
-    """`applied`: amount by phase and code of the postings that the journal calls applied."""
+    """`applied`: amount by phase and code of the postings of the leg's own chains that the journal calls applied; `beside`: of
+    what came back or was lost; `came`: what the rows of its returns say."""
 
     transfer_id: str
     leg: Leg
@@ -38,10 +40,17 @@ class LegFacts:
     recipient_fee: int
     quote: QuoteFacts | None
     applied: Mapping[Phase, Amounts] = field(default_factory=dict)
+    beside: Mapping[Phase, Amounts] = field(default_factory=dict)
+    came: Came = field(default_factory=Came)
 
     @property
     def possible(self) -> frozenset[Standing]:
         return standings(self.leg, self.state)
+
+    @property
+    def payout(self) -> int:
+        """What reaches the recipient's account."""
+        return self.target - self.recipient_fee
 
     @property
     def posted(self) -> bool:

@@ -114,7 +114,9 @@ def in_motion(facts: CellFacts) -> Counter[str]:
     for collection in facts.collections:
         if collection.state == "received":
             counts["collection received"] += collection.count
-    return counts
+    for one_sum in facts.return_sums:
+        counts[f"{one_sum.leg} return on its way"] += one_sum.moving
+    return +counts
 
 
 def _on_the_way(facts: CellFacts, account: int) -> int:

@@ -1,17 +1,32 @@
 """L4 and L5, leg by leg within one cell: row, quote and applied postings tell the same integers. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cells.ledger.codes import Code, Phase
-from cells.reconciliation.legs import LegFacts
+from cells.reconciliation.legs import Amounts, LegFacts
 from cells.reconciliation.report import Finding
+from cells.reconciliation.returns import expected_beside, state_fault
 
-_REVENUE = frozenset({Code.FEE, Code.MARGIN, Code.RECIPIENT_FEE})
+_REVENUE = frozenset({Code.FEE, Code.MARGIN, Code.RECIPIENT_FEE, Code.RETURN_FEE, Code.RETURN_MARGIN})
 
 
 def leg_findings(cell: str, legs: Sequence[LegFacts]) -> list[Finding]:
     """Where a leg's row, its quote and its journaled postings do not say the same. Fees and margin count as L5, the rest as L4."""
-    return [finding for leg in legs for finding in (*_against_quote(cell, leg), *_against_postings(cell, leg))]
+    return [
+        finding
+        for leg in legs
+        for finding in (*_against_quote(cell, leg), *_against_postings(cell, leg), *_against_returns(cell, leg))
+    ]
+
+
+def _against_returns(cell: str, leg: LegFacts) -> Iterable[Finding]:
+    """What came back, or was lost, beside the leg's own chains; and ΣR ≤ M."""
+    fault = state_fault(leg.leg, leg.state, leg.came, leg.payout)
+    if fault is not None:
+        yield Finding("L4", (cell,), leg.transfer_id, *fault)
+    wanted = expected_beside(leg.leg, leg.state, leg.came, leg.payout)
+    found = {phase: dict(amounts) for phase, amounts in leg.beside.items() if amounts}
+    yield from _differences(cell, leg, wanted, found)
 
 
 def _against_quote(cell: str, leg: LegFacts) -> Iterable[Finding]:
@@ -44,9 +59,14 @@ def _against_postings(cell: str, leg: LegFacts) -> Iterable[Finding]:
     found = {phase: dict(amounts) for phase, amounts in leg.applied.items() if amounts}
     if found in wanted:
         return
-    closest = wanted[0]
+    yield from _differences(cell, leg, wanted[0], found)
+
+
+def _differences(
+    cell: str, leg: LegFacts, wanted: Mapping[Phase, Amounts], found: Mapping[Phase, Amounts]
+) -> Iterable[Finding]:
     for phase in Phase:
-        must, has = closest.get(phase, {}), found.get(phase, {})
+        must, has = wanted.get(phase, {}), found.get(phase, {})
         for code in sorted(must.keys() | has.keys()):
             if must.get(code, 0) != has.get(code, 0):
                 yield Finding(
@@ -74,6 +94,8 @@ def pair_findings(
         if fault is not None:
             cells = (origin_cell, destination_cell)
             findings.append(Finding("L4", cells, origin.transfer_id, "the two legs", *fault))
+        elif there is not None and origin.came.amount < there.came.amount:
+            moving["returned, and not yet heard of"] = moving.get("returned, and not yet heard of", 0) + 1
         elif origin.held or not origin.possible or _on_its_way(origin, there):
             state = f"{origin.state}/{there.state if there else 'not there'}"
             moving[state] = moving.get(state, 0) + 1
@@ -107,6 +129,8 @@ def _pair_fault(origin: LegFacts, there: LegFacts | None) -> tuple[str, str] | N
             "posted in both",
             f"posted where it was paid in, {there.state if there else 'no leg'} where it is paid out",
         )
+    if origin.came.recorded > (there.came.amount if there else 0):
+        return f"{there.came.amount if there else 0} came back", f"{origin.came.recorded}"
     if not origin.posted and not origin.held and there is not None and (there.posted or there.held):
         return f"nothing paid out for a payment {origin.state}", f"{there.state} where it is paid out"
     return None

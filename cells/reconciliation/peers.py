@@ -1,6 +1,5 @@
 """L8: what two cells owe each other, each by its own books and one against the other. Pure."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.reconciliation.facts import CellFacts
 from cells.reconciliation.report import Finding
+from cells.reconciliation.returns import came_between, position_change
 from cells.reconciliation.standing import Standing, is_in, moving
 from cells.transfers.machine import Leg
 
@@ -25,7 +25,7 @@ class Position:
 
 def positions(facts: CellFacts) -> list[Position]:
     """REG less its prefunding, beside the sums of payments that the journal shows posted. Those without either are left out."""
-    by_payments: Counter[tuple[str, str]] = Counter()
+    by_payments = position_change(facts.return_sums)
     for one in facts.leg_sums:
         if is_in(one.leg, one.state, Standing.POSTED):
             if one.leg is Leg.ORIGIN:
@@ -100,8 +100,13 @@ def skewed(cells: Sequence[CellFacts]) -> bool:
 
 def _travelling(cells: Mapping[str, CellFacts], left: str, right: str, currency: str) -> bool:
     """Whether a payment between the two is on its way, by either journal."""
+    pair = {left, right}
+    came = [came_between(cells[name].return_sums, leg, pair, currency) for leg in Leg for name in (left, right)]
+    # In one of the two it is an origin's, in the other a destination's: booked here, and not yet there.
+    if sum(came[0:2]) != sum(came[2:4]):
+        return True
     return any(
-        {one.origin_cell, one.destination_cell} == {left, right}
+        {one.origin_cell, one.destination_cell} == pair
         and one.target_currency == currency
         and moving(one.state)
         and not is_in(one.leg, one.state, Standing.NONE)

@@ -1,4 +1,5 @@
-"""L5 in sum: what stands on FEE and MARGIN, by posting code, is what completed payments were charged. Pure."""
+"""L5 in sum: what stands on FEE and MARGIN, by posting code, is what completed payments were charged, less what returns gave
+back. Pure."""
 
 from collections import Counter
 
@@ -18,6 +19,7 @@ Key = tuple[int, Code]
 def revenue(facts: CellFacts) -> list[Finding]:
     """Each (account, code): posted = completed payments', pending = those on their way; any other code is a fault."""
     posted, held = _charged(facts, Standing.POSTED), _charged(facts, Standing.HELD)
+    posted.update(_given_back(facts))
     found: dict[Key, Figures] = {
         (account, Code(code)): figures
         for kind in (AccountType.FEE_REVENUE, AccountType.FX_MARGIN)
@@ -45,6 +47,17 @@ def _charged(facts: CellFacts, standing: Standing) -> Counter[Key]:
         if is_in(one.leg, one.state, standing):
             for key, amount in _charges(one):
                 sums[key] += amount
+    return Counter({key: amount for key, amount in sums.items() if amount})
+
+
+def _given_back(facts: CellFacts) -> Counter[Key]:
+    """What returns took off again, as negative amounts."""
+    sums: Counter[Key] = Counter()
+    for one in facts.return_sums:
+        if one.leg is not Leg.DESTINATION:
+            source = CURRENCIES[one.source_currency].number
+            sums[chart.platform(AccountType.FEE_REVENUE, source), Code.RETURN_FEE] -= one.came.fee
+            sums[chart.platform(AccountType.FX_MARGIN, source), Code.RETURN_MARGIN] -= one.came.margin
     return Counter({key: amount for key, amount in sums.items() if amount})
 
 

@@ -2,7 +2,8 @@
 
 LEDGER.md says: what is owed to tenants ≤ the safeguarded balance at rails and banks. A cell that pays out for a peer does so from
 the house's money at its rail until positions are netted, so its rail balance falls by what the peer then owes it (REG, capped by
-the prefunding). That claim stands in for the money until netting brings it, and is therefore added, and shown on its own.
+the prefunding). That claim stands in for the money until netting brings it, and is therefore added, and shown on its own. What
+was paid although it had been given back (IN_DOUBT_LOSS) is the house's to make good: added and shown likewise.
 """
 
 from dataclasses import dataclass
@@ -27,22 +28,29 @@ _OWED = (
 
 @dataclass(frozen=True, slots=True)
 class Safeguarded:
-    """One currency of one cell, minor units. `at_rails`: what the rails owe us by our books; `owed_by_peers`: paid out for them."""
+    """One currency of one cell, minor units. `at_rails`: what the rails owe us by our books; `owed_by_peers`: paid out for them;
+    `lost`: paid although given back, for the house to make good."""
 
     currency: str
     owed: int
     at_rails: int
     owed_by_peers: int
+    lost: int = 0
 
     @property
     def covered(self) -> bool:
-        return self.owed <= self.at_rails + self.owed_by_peers
+        return self.owed <= self.cover
+
+    @property
+    def cover(self) -> int:
+        return self.at_rails + self.owed_by_peers + self.lost
 
     def __str__(self) -> str:
         parts = [
             ("owed to tenants", self.owed),
             ("at rails", self.at_rails),
             ("paid out for peers", self.owed_by_peers),
+            *([("lost in doubt, for the house to make good", self.lost)] if self.lost else []),
         ]
         return f"{self.currency}: " + ", ".join(
             f"{name} {format_amount(amount, self.currency)}" for name, amount in parts
@@ -66,7 +74,8 @@ def safeguarded(facts: CellFacts) -> list[Safeguarded]:
             if account & 0xFFFFFF == ledger
         )
         positions = [books.without_cap(chart.settlement(number, ledger)).balance for number in facts.peers.values()]
-        found.append(Safeguarded(currency, owed, rails, -sum(min(one, 0) for one in positions)))
+        lost = -books.account(chart.platform(AccountType.IN_DOUBT_LOSS, ledger)).balance
+        found.append(Safeguarded(currency, owed, rails, -sum(min(one, 0) for one in positions), lost))
     return found
 
 
@@ -78,7 +87,7 @@ def safeguarding(facts: CellFacts) -> list[Finding]:
             (facts.cell,),
             f"safeguarded money in {one.currency}",
             "what is owed to tenants",
-            f"at most {one.at_rails + one.owed_by_peers}",
+            f"at most {one.cover}",
             str(one.owed),
         )
         for one in safeguarded(facts)
@@ -92,7 +101,7 @@ def _wallets(facts: CellFacts) -> list[Finding]:
     found = []
     for account in sorted(known.keys() | set(facts.books.accounts(AccountType.TENANT_WALLET))):
         figures, wallet = facts.books.account(account), known.get(account)
-        balance = wallet.credited - wallet.spent - wallet.frozen if wallet else 0
+        balance = wallet.credited - wallet.spent - wallet.frozen + wallet.returned if wallet else 0
         held = wallet.held if wallet else 0
         for what, must, has in (
             ("balance against collections and payments", balance, figures.balance),
@@ -132,10 +141,12 @@ def _statement_range(facts: CellFacts, statement: StatementFacts) -> tuple[int, 
         if one.leg is not Leg.ORIGIN
         and one.target_currency == statement.currency
         and is_in(one.leg, one.state, Standing.HELD)
-    )
+    ) + facts.restored.get(statement.rail, 0)
     arriving = sum(
-        one.amount
-        for one in facts.collections
-        if one.currency == statement.currency and one.state in ("received", "unmatched")
+        one.amount for one in facts.collections if one.currency == statement.currency and one.state == "received"
+    ) + sum(
+        one.came.recorded - one.came.amount
+        for one in facts.return_sums
+        if one.leg is not Leg.ORIGIN and one.rail == statement.rail
     )
     return books - leaving, books + arriving

@@ -50,7 +50,7 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
     rows = await connection.fetch(
         """
         select w.wallet_id, w.currency, w.qualifier, t.owner_number, coalesce(c.credited, 0), coalesce(p.spent, 0),
-            coalesce(p.held, 0), coalesce(p.frozen, 0)
+            coalesce(p.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0)
         from wallets w
         join tenants t using (compliance_region, tenant_id)
         left join (
@@ -69,6 +69,10 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
                 from transfers where compliance_region = $1 and leg <> 'destination'
             ) totals group by 1
         ) p using (wallet_id)
+        left join (
+            select wallet_id, sum(principal_back + margin_back + fee_back) as returned from returns
+            where compliance_region = $1 and state <> 'received' group by 1
+        ) r using (wallet_id)
         where w.compliance_region = $1 and not starts_with(w.tenant_id, $2)
         """,
         region, peer_prefix, _states(Leg.ORIGIN, Standing.POSTED), _states(Leg.ORIGIN, Standing.HELD),

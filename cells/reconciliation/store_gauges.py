@@ -55,7 +55,7 @@ async def moving_legs(connection: Connection, region: str) -> list[MovingLegs]:
         select leg, state, count(*) as count, count(*) filter (where in_doubt) as in_doubt,
             extract(epoch from clock_timestamp() - min(updated_at))::float8 as oldest_s
         from transfers
-        where compliance_region = $1 and state not in ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED')
+        where compliance_region = $1 and state not in ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED', 'LOST', 'PARTIALLY_RETURNED', 'RETURNED')
         group by leg, state
         """,
         region,

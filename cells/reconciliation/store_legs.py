@@ -4,9 +4,20 @@ from collections.abc import Sequence
 
 from cells.backends.postgres import Connection, Record
 from cells.ledger.codes import Code, Phase
+from cells.ledger.codes import Leg as LedgerLeg
 from cells.reconciliation.legs import LegFacts, QuoteFacts
+from cells.reconciliation.returns import Came, ReturnSum
+from cells.reconciliation.standing import Standing, is_in
 from cells.transfers.machine import Leg, State
 
+_Sums = dict[Phase, dict[Code, int]]
+_BESIDE = (LedgerLeg.RETURN, LedgerLeg.LOSS)
+_CAME = """
+    sum(r.amount), coalesce(sum(r.amount) filter (where r.state <> 'received'), 0),
+    coalesce(sum(r.principal_back) filter (where r.state <> 'received'), 0),
+    coalesce(sum(r.margin_back) filter (where r.state <> 'received'), 0),
+    coalesce(sum(r.fee_back) filter (where r.state <> 'received'), 0)
+"""
 _LEG = """
     select t.transfer_id, t.leg, t.state, t.origin_cell, t.destination_cell, t.source_currency, t.target_currency, t.principal,
         t.margin, t.fee, t.target_amount, t.recipient_fee, q.principal_minor, q.margin_minor, q.fee_minor, q.target_minor
@@ -33,19 +44,63 @@ async def find(connection: Connection, region: str, transfer_ids: Sequence[str])
 async def _with_postings(connection: Connection, region: str, rows: Sequence[Record]) -> list[LegFacts]:
     sums = await connection.fetch(
         """
-        select payment_id, (mark & 255)::integer, code, sum(amount) from postings
-        where compliance_region = $1 and payment_id = any ($2::text[]) and state = 'applied' group by 1, 2, 3
+        select payment_id, (mark & 255)::integer, code, sum(amount), (mark >> 16)::integer = any ($3::integer[]) from postings
+        where compliance_region = $1 and payment_id = any ($2::text[]) and state = 'applied' group by 1, 2, 3, 5
         """,
-        region, [row[0] for row in rows],
+        region, [row[0] for row in rows], [int(one) for one in _BESIDE],
     )  # fmt: skip
-    applied: dict[str, dict[Phase, dict[Code, int]]] = {}
-    for payment, phase, code, amount in sums:
+    applied: dict[str, _Sums] = {}
+    beside: dict[str, _Sums] = {}
+    for payment, phase, code, amount, is_beside in sums:
         if code in _CODES and phase in _PHASES:
-            applied.setdefault(payment, {}).setdefault(Phase(phase), {})[Code(code)] = int(amount)
-    return [_leg(row, applied.get(row[0], {})) for row in rows]
+            kept = beside if is_beside else applied
+            kept.setdefault(payment, {}).setdefault(Phase(phase), {})[Code(code)] = int(amount)
+    came = await came_back(connection, region, [row[0] for row in rows])
+    return [_leg(row, applied.get(row[0], {}), beside.get(row[0], {}), came.get(row[0], Came())) for row in rows]
 
 
-def _leg(row: Record, applied: dict[Phase, dict[Code, int]]) -> LegFacts:
+async def came_back(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, Came]:
+    """What the rows of their returns say, by transfer id; payments of which nothing came back are absent."""
+    rows = await connection.fetch(
+        f"select r.transfer_id, {_CAME} from returns r where compliance_region = $1 and r.transfer_id = any ($2::text[]) group by 1",
+        region, transfer_ids,
+    )  # fmt: skip
+    return {row[0]: Came(*map(int, list(row)[1:])) for row in rows}
+
+
+async def return_sums(connection: Connection, region: str) -> list[ReturnSum]:
+    """All returns, added up by what their legs have in common."""
+    rows = await connection.fetch(
+        f"""
+        select t.leg, r.rail, t.origin_cell, t.destination_cell, t.source_currency, t.target_currency,
+            count(*) filter (where r.state = 'received' or r.state = 'booked' and t.leg = 'destination'), {_CAME}
+        from returns r join transfers t using (compliance_region, transfer_id)
+        where r.compliance_region = $1 group by 1, 2, 3, 4, 5, 6
+        """,
+        region,
+    )
+    return [
+        ReturnSum(Leg(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], Came(*map(int, list(row)[7:])))
+        for row in rows
+    ]
+
+
+async def restored(connection: Connection, region: str) -> dict[str, int]:
+    """By rail: what was given back to payers although the rail has been asked and has not said that it will never pay."""
+    rows = await connection.fetch(
+        """
+        select s.rail, sum(t.target_amount - t.recipient_fee)
+        from submissions s join transfers t using (compliance_region, transfer_id)
+        where s.compliance_region = $1 and t.state <> all ($2::text[]) and t.state <> 'LOST'
+          and (s.state = 'asked' or s.state <> 'queued' and s.outcome = 'settled')
+        group by 1
+        """,
+        region, _PAID_OR_HELD,
+    )  # fmt: skip
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _leg(row: Record, applied: _Sums, beside: _Sums, came: Came) -> LegFacts:
     return LegFacts(
         transfer_id=row["transfer_id"],
         leg=Leg(row["leg"]),
@@ -61,8 +116,19 @@ def _leg(row: Record, applied: dict[Phase, dict[Code, int]]) -> LegFacts:
         recipient_fee=row["recipient_fee"],
         quote=None if row["principal_minor"] is None else QuoteFacts(*list(row)[12:16]),
         applied=applied,
+        beside=beside,
+        came=came,
     )
 
 
 _CODES = {int(code) for code in Code}
 _PHASES = {int(phase) for phase in Phase}
+_PAID_OR_HELD = sorted(
+    {
+        str(state)
+        for state in State
+        for leg in (Leg.DESTINATION, Leg.IN_REGION)
+        for kind in (Standing.HELD, Standing.POSTED)
+        if is_in(leg, state, kind)
+    }
+)

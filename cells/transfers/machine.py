@@ -46,6 +46,9 @@ class State(StrEnum):
     RELEASING = "RELEASING"
     RELEASED = "RELEASED"
     REFUNDED = "REFUNDED"
+    RESTORING = "RESTORING"
+    LOSING = "LOSING"
+    LOST = "LOST"
     PARTIALLY_RETURNED = "PARTIALLY_RETURNED"
     RETURNED = "RETURNED"
 
@@ -64,11 +67,13 @@ class Event(StrEnum):
     RECEIPTED = "receipted"  # the destination's signed receipt covers the instruction
     RAIL_SETTLED = "rail_settled"  # the scheme's final yes
     RAIL_REFUSED = "rail_refused"  # the scheme's final no
+    RESTORE = "restore"  # the scheme is silent for longer than its rules let the payer's money be held
     SETTLED = "settled"  # the destination says so, admitted at our border
     RAIL_REJECTED = "rail_rejected"  # the destination says its rail refused
     DESTINATION_REJECTED = "destination_rejected"  # the destination itself refused
     POSTED = "posted"  # the ledger posted the hold
     VOIDED = "voided"  # the ledger voided the hold
+    LOSS_BOOKED = "loss_booked"  # the ledger booked what it cost to have given the money back
     EXPORT = "export"  # the exporter signs and logs our answer to the origin
     PARTIALLY_RETURNED = "partially_returned"  # the ledger booked a return, and more may come
     RETURNED = "returned"  # … and with it all that was paid has come back
@@ -80,6 +85,7 @@ class Effect(StrEnum):
     POST = "post"
     VOID = "void"
     FREEZE = "freeze"
+    LOSE = "lose"
     # Outwards.
     SUBMIT = "submit"  # hand to the rail
     INSTRUCT_AT_ONCE = "instruct_at_once"  # in region nothing crosses: tell ourselves INSTRUCT
@@ -89,7 +95,7 @@ class Effect(StrEnum):
     NOTIFY = "notify"  # an event for the partner's webhook, named after the new state
 
 
-LEDGER_EFFECTS: Final = frozenset({Effect.HOLD, Effect.POST, Effect.VOID, Effect.FREEZE})
+LEDGER_EFFECTS: Final = frozenset({Effect.HOLD, Effect.POST, Effect.VOID, Effect.FREEZE, Effect.LOSE})
 INITIAL: Final = MappingProxyType(
     {Leg.ORIGIN: State.CREATED, Leg.IN_REGION: State.CREATED, Leg.DESTINATION: State.ADMITTED}
 )
@@ -137,6 +143,11 @@ _ROWS: Final = (
     ((_D, _I), _S.PENDING_RAIL, _E.RAIL_REFUSED, _S.RAIL_REJECTED, (_F.VOID,)),
     (_PAYER, _S.SETTLING, _E.POSTED, _S.COMPLETED, (_F.NOTIFY,)),
     (_PAYER, _S.RAIL_REJECTED, _E.VOIDED, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
+    # The rail is silent, and its rules have the money given back although the outcome is unknown (`restore` in its profile).
+    ((_D, _I), _S.PENDING_RAIL, _E.RESTORE, _S.RESTORING, (_F.VOID,)),
+    ((_D, _I), _S.RESTORING, _E.RAIL_REFUSED, _S.RAIL_REJECTED, (_F.VOID,)),
+    (_I, _S.RESTORING, _E.VOIDED, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
+    (_D, _S.RESTORING, _E.VOIDED, _S.RELEASED, (_F.QUEUE_EXPORT,)),
     # … and the origin must hear it.
     (_D, _S.SETTLING, _E.POSTED, _S.SETTLED, (_F.QUEUE_EXPORT,)),
     (_D, _S.SETTLED, _E.EXPORT, _S.COMPLETED, (_F.EXPORT,)),
@@ -144,6 +155,12 @@ _ROWS: Final = (
     (_D, _S.RELEASED, _E.EXPORT, _S.REFUNDED, (_F.EXPORT,)),
     (_D, _S.ADMITTED, _E.DESTINATION_REJECTED, _S.DESTINATION_REJECTED, (_F.QUEUE_EXPORT,)),
     (_D, _S.DESTINATION_REJECTED, _E.EXPORT, _S.REFUNDED, (_F.EXPORT,)),
+    # Paid after it was given back: a contradiction between two words of the scheme, or the price of `restore`.
+    ((_D, _I), _S.LOSING, _E.LOSS_BOOKED, _S.LOST, (_F.NOTIFY,)),
+)
+# What may still happen to a payment that has come to rest; nobody waits for it.
+_AFTERWARDS: Final = (
+    ((_D, _I), _S.REFUNDED, _E.RAIL_SETTLED, _S.LOSING, (_F.LOSE,)),
     # Money comes back after completion. Each return has a life of its own (returned.py); it is told here once it is booked.
     (_PAYER, _S.COMPLETED, _E.PARTIALLY_RETURNED, _S.PARTIALLY_RETURNED, (_F.NOTIFY,)),
     (_PAYER, _S.COMPLETED, _E.RETURNED, _S.RETURNED, (_F.NOTIFY,)),
@@ -170,12 +187,17 @@ class Impossible:
     """The transfer can no longer, or not yet, take this event: a late cancel, or two answers that contradict each other."""
 
 
-Decision = Advance | Repeat | Impossible
+@dataclass(frozen=True, slots=True)
+class Early:
+    """The transfer will take this event once it has come to rest: tell it again."""
+
+
+Decision = Advance | Repeat | Impossible | Early
 
 TABLE: Final[MappingProxyType[tuple[Leg, State, Event], Advance]] = MappingProxyType(
     {
         (leg, state, event): Advance(target, effects)
-        for legs, state, event, target, effects in _ROWS
+        for legs, state, event, target, effects in (*_ROWS, *_AFTERWARDS)
         for leg in (legs if isinstance(legs, tuple) else (legs,))
     }
 )
@@ -199,9 +221,15 @@ def _reachable() -> MappingProxyType[tuple[Leg, Event], frozenset[State]]:
 
 
 _AFTER: Final = _reachable()
-# What may happen to a payment that has come to rest: nobody waits for it.
-AFTERWARDS: Final = frozenset({Event.PARTIALLY_RETURNED, Event.RETURNED})
-FINAL: Final = frozenset(State) - {state for _, state, event in TABLE if event not in AFTERWARDS}
+# "Paid", of a payment that is being given back: its own chain first, then the contradiction has its own.
+_EARLY: Final = frozenset(
+    {
+        (State.RESTORING, Event.RAIL_SETTLED),
+        (State.RAIL_REJECTED, Event.RAIL_SETTLED),
+        (State.RELEASED, Event.RAIL_SETTLED),
+    }
+)
+FINAL: Final = frozenset(State) - {state for _, state, *_ in _ROWS}
 
 
 def decide(leg: Leg, state: State, event: Event) -> Decision:
@@ -211,7 +239,7 @@ def decide(leg: Leg, state: State, event: Event) -> Decision:
         return advance
     if state in _AFTER.get((leg, event), ()):
         return Repeat()
-    return Impossible()
+    return Early() if (state, event) in _EARLY else Impossible()
 
 
 def owed(leg: Leg, state: State) -> Effect | None:
@@ -236,6 +264,9 @@ _PUBLIC: Final = MappingProxyType(
         State.CANCELLING: State.FUNDS_HELD,
         State.RELEASING: State.IN_REVIEW,
         State.FREEZING: State.IN_REVIEW,
+        State.RESTORING: State.PENDING_RAIL,
+        State.LOSING: State.REFUNDED,
+        State.LOST: State.REFUNDED,
     }
 )
 

@@ -7,21 +7,25 @@ from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
 from cells.transfers import store_returns
 from cells.transfers.deposit import Deposit
-from cells.transfers.machine import public
+from cells.transfers.machine import Leg, State, public
 from cells.transfers.returned import RETURNED_STATES, Total, returned_shown
 from cells.transfers.transfer import Transfer
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
 from residency.ids import parse
 
+# What is told although the state that partners see stays the same.
+_NAMED = {State.LOST: "paid_after_refund"}
+
 
 async def write(connection: Connection, region: str, transfers: Sequence[Transfer]) -> None:
-    """One event for each transfer, named after the state it has just reached."""
+    """One event for each transfer, named after the state it has just reached. A destination leg's partner is told by its own cell."""
     if not transfers:
         return
     came_back = [one.transfer_id for one in transfers if one.state in RETURNED_STATES]
     totals = await store_returns.totals(connection, region, came_back) if came_back else {}
-    await append_events(connection, region, [_of_transfer(one, totals.get(one.transfer_id)) for one in transfers])
+    ours = [one for one in transfers if one.leg is not Leg.DESTINATION]
+    await append_events(connection, region, [_of_transfer(one, totals.get(one.transfer_id)) for one in ours])
 
 
 async def write_credits(connection: Connection, region: str, deposits: Sequence[Deposit]) -> None:
@@ -50,7 +54,9 @@ def _of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
     }
     if returned is not None:
         data["returned"] = returned_shown(transfer, returned)
-    return _event(transfer.tenant_id, f"transfer.{state.lower()}", transfer.transfer_id, data)
+    return _event(
+        transfer.tenant_id, f"transfer.{_NAMED.get(transfer.state, state.lower())}", transfer.transfer_id, data
+    )
 
 
 def _of_deposit(deposit: Deposit) -> NewEvent:

@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
 from cells.kit.command import Reply
 from cells.ledger.submit import ChainResult
-from cells.transfers.machine import Effect, Event, Leg, State
+from cells.transfers.machine import Early, Effect, Event, Leg, State, decide
 from cells.transfers.step import Owed
-from cells.transfers.transfer import InsufficientFunds, Told, TooLateToCancel, Transfer, TransferNotFound, resource
+from cells.transfers.transfer import (
+    Contradiction,
+    InsufficientFunds,
+    NotYet,
+    Told,
+    TooLateToCancel,
+    Transfer,
+    TransferNotFound,
+    resource,
+)
+from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.saga")
 
@@ -27,10 +37,20 @@ def ledger_said(owed: Owed, result: ChainResult) -> list[Told]:
                 return [Told(transfer_id, Event.VOIDED, attempt=attempt)]
             case Effect.FREEZE:
                 return [Told(transfer_id, Event.FROZEN, attempt=attempt)]
+            case Effect.LOSE:
+                return [Told(transfer_id, Event.LOSS_BOOKED, attempt=attempt)]
     if owed.effect is Effect.HOLD and (result.lacks_funds or result.burnt):
         return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"}, attempt)]
     _log.critical("the ledger refused %s of %s: %s", owed.effect, transfer_id, result.reason.name)
     return []
+
+
+def refusal_of(told: Told, transfer: Transfer) -> KovraError:
+    """What whoever told an event hears that `transfer`, as it stood, cannot take."""
+    if isinstance(decide(transfer.leg, transfer.state, told.event), Early):
+        return NotYet()
+    _log.error("%s cannot take %s in %s", transfer.transfer_id, told.event, transfer.state)
+    return Contradiction(f"{transfer.state} cannot take {told.event}.")
 
 
 def accepted(transfer: Transfer) -> Answer:

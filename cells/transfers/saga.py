@@ -36,13 +36,12 @@ from cells.transfers.beside import Errand
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
-from cells.transfers.replies import answers_to_keep, ledger_said, reply_to
+from cells.transfers.replies import answers_to_keep, ledger_said, refusal_of, reply_to
 from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.store_postings import close_postings
 from cells.transfers.transfer import (
     PEER_TENANT_PREFIX,
     Books,
-    Contradiction,
     Told,
     Transfer,
     TransferNotFound,
@@ -248,8 +247,7 @@ class Saga:
             if told.transfer_id not in turn.step.now:
                 turn.replies[index] = TransferNotFound()
             elif (transfer := refused.get((told.transfer_id, told.event))) is not None:
-                _log.error("%s cannot take %s in %s", transfer.transfer_id, told.event, transfer.state)
-                turn.replies[index] = Contradiction(f"{transfer.state} cannot take {told.event}.")
+                turn.replies[index] = refusal_of(told, transfer)
 
     async def _read(self, turn: _Turn, indices: Sequence[int]) -> None:
         """Balances and statements: the ledger's own figures, no journal."""

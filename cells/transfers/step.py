@@ -13,7 +13,7 @@ from cells.backends.postgres import Connection
 from cells.ledger.chain import Chain
 from cells.limits.store import Release, release
 from cells.transfers import notices, store, watch
-from cells.transfers.machine import LEDGER_EFFECTS, Advance, Effect, Event, Impossible, State, decide
+from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Event, Impossible, State, decide
 from cells.transfers.store import Transition
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import ExportKind, Told, Transfer
@@ -55,7 +55,7 @@ class Move:
 class Step:
     """What one transaction does, and what is left to do outside it. `now`: every transfer it looks at, as it stands (one that does
     not exist is absent); `waves`: its transitions, at most one of each transfer in a wave; `told`: events yet to be told;
-    `refused`: events that cannot be taken, with the transfer as it stood."""
+    `refused`: events that cannot be taken, or not yet, with the transfer as it stood."""
 
     now: dict[str, Transfer] = field(default_factory=dict)
     waves: list[list[Move]] = field(default_factory=list)
@@ -116,7 +116,7 @@ def _decided(step: Step, told: Told) -> Move | None:
     if told.attempt not in (None, before.attempt):
         return None
     decision = decide(before.leg, before.state, told.event)
-    if isinstance(decision, Impossible):
+    if isinstance(decision, Impossible | Early):
         step.refused.append((told, before))
     if not isinstance(decision, Advance):
         return None

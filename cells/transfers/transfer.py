@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from cells.kit.money import CURRENCIES, format_amount
 from cells.ledger import chains
 from cells.ledger.chains import Chain, CrossBorderTerms, DestinationAccounts, InRegionAccounts, OriginAccounts
+from cells.ledger.loss_chains import in_doubt_loss
 from cells.transfers.machine import Effect, Event, Leg, State, public
 from residency.errors import KovraError
 from residency.ids import number
@@ -29,6 +30,15 @@ class Contradiction(KovraError):
     code = "contradiction"
     status = 409
     title = "The payment cannot take this word in its state"
+
+
+class NotYet(KovraError):
+    """The payment must come to rest first; the word is to be brought again."""
+
+    code = "not-yet"
+    status = 503
+    retryable = True
+    title = "The payment is still being given back"
 
 
 class InsufficientFunds(KovraError):
@@ -166,6 +176,8 @@ class Books:
                 return chains.destination_void(
                     payment, accounts, amount, ledger, recipient_fee=fee, hold_attempt=attempt
                 )
+            case Effect.LOSE:
+                return in_doubt_loss(payment, accounts.rail, ledger, transfer.payout_amount)
         raise AssertionError(effect)
 
     def _in_region(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
@@ -181,6 +193,8 @@ class Books:
                 return chains.in_region_void(payment, accounts, net, fee, ledger, hold_attempt=attempt)
             case Effect.FREEZE:
                 return chains.in_region_freeze(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+            case Effect.LOSE:
+                return in_doubt_loss(payment, accounts.rail, ledger, net)
         raise AssertionError(effect)
 
 

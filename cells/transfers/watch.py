@@ -5,18 +5,26 @@ leg's last change in the journal to now, so a step that is rolled back after it 
 `kovra trace` prints, is the record.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from prometheus_client import Counter
+
 from cells.kit import metrics, trace
-from cells.transfers.machine import FINAL, Event, Leg
+from cells.transfers.machine import FINAL, Event, Leg, State
 from cells.transfers.transfer import Transfer
 
 if TYPE_CHECKING:
     from cells.transfers.step import Move
+
+_log = logging.getLogger("kovra.watch")
+CONTRADICTIONS = Counter(
+    "kovra_rail_contradictions", "Words of a scheme that cannot both be true of one payment", ["cell", "rail", "kind"]
+)
 
 ACCEPT, ADMIT, ANSWER = "accept", "admit", "answer"
 # The room whose work a step ends. `answer`: the time until the instructed cell's word is admitted; `take`: until the wallet acts.
@@ -35,11 +43,13 @@ ROOM_OF: Final = MappingProxyType(
         Event.RECEIPTED: "receipt",
         Event.RAIL_SETTLED: "rail",
         Event.RAIL_REFUSED: "rail",
+        Event.RESTORE: "rail",
         Event.SETTLED: "take",
         Event.RAIL_REJECTED: "take",
         Event.DESTINATION_REJECTED: "take",
         Event.POSTED: "settle",
         Event.VOIDED: "settle",
+        Event.LOSS_BOOKED: "settle",
         Event.EXPORT: "export",
         Event.PARTIALLY_RETURNED: "return",
         Event.RETURNED: "return",
@@ -48,6 +58,7 @@ ROOM_OF: Final = MappingProxyType(
 ROOMS: Final = frozenset({ACCEPT, ADMIT, ANSWER, *ROOM_OF.values()})
 _FAILED = frozenset({
     Event.HOLD_REFUSED, Event.REVIEW_REFUSED, Event.SANCTIONED, Event.RAIL_REFUSED, Event.RAIL_REJECTED, Event.DESTINATION_REJECTED,
+    Event.RESTORE,
 })  # fmt: skip
 
 STAYS = metrics.Spread(
@@ -93,6 +104,8 @@ def moved(waves: Sequence[Sequence["Move"]]) -> None:
         room, cell = ROOM_OF[event], cell_of(before)
         began = now if before.transfer_id in seen else before.updated_at or now
         seen.add(before.transfer_id)
+        if move.now.state is State.LOSING:
+            lost(move.now)
         STAYS.observe((now - began).total_seconds(), cell, str(before.leg), room)
         if move.now.state in FINAL and before.state not in FINAL:
             LIVES.observe(
@@ -102,6 +115,12 @@ def moved(waves: Sequence[Sequence["Move"]]) -> None:
             stays.extend(_stays(move, room, began, now))
     if spans is not None:
         spans.write(stays)
+
+
+def lost(leg: Transfer) -> None:
+    """Paid although it was given back: somebody must look, and get the money again from whoever has it twice."""
+    CONTRADICTIONS.labels(cell_of(leg), leg.rail, "paid_after_refund").inc()
+    _log.critical("%s was paid by %s after it had been given back", leg.transfer_id, leg.rail)
 
 
 def answered(legs: Iterable[Transfer]) -> None:

@@ -24,6 +24,7 @@ EVENT_TYPES = frozenset(
         "transfer.refunded",
         "transfer.returned",
         "transfer.partially_returned",
+        "transfer.paid_after_refund",
         "wallet.credited",
     }
 )

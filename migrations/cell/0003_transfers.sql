@@ -45,7 +45,7 @@ create index transfers_by_tenant on transfers (compliance_region, tenant_id, tra
 create index transfers_export_due on transfers (transfer_id) where export_due is not null;
 -- Every leg that is not at rest: what the sweep looks through, however many past transfers there are.
 create index transfers_moving on transfers (updated_at)
-    where state not in ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED');
+    where state not in ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED', 'LOST', 'PARTIALLY_RETURNED', 'RETURNED');
 
 -- A posting is journaled before the ledger sees it. `place` keeps the order of the chain; `result` is the ledger's code.
 create table postings (
@@ -53,7 +53,7 @@ create table postings (
     posting_id uuid not null,
     tenant_id text not null,
     payment_id text not null,
-    effect text not null check (effect in ('hold', 'post', 'void', 'freeze', 'collect', 'return')),
+    effect text not null check (effect in ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose')),
     attempt integer not null,
     place smallint not null,
     debit_account uuid not null,

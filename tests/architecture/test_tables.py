@@ -23,7 +23,7 @@ _MINTED = {
     "event_id", "endpoint_id", "owner_number", "account_number", "return_id",
 }  # fmt: skip
 # Columns that may stand beside a minted one: the cell counts them.
-_COUNTED = {"version", "checked_at", "cell", "sequence", "number"}
+_COUNTED = {"version", "checked_at", "cell", "sequence", "number", "said"}
 _EXCEPTIONS = {
     (
         "collections",

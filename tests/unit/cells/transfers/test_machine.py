@@ -11,6 +11,7 @@ from cells.transfers.machine import (
     LEDGER_EFFECTS,
     TABLE,
     Advance,
+    Early,
     Effect,
     Event,
     Impossible,
@@ -40,7 +41,7 @@ def test_the_drawing_in_the_readme_is_the_table() -> None:
 
 def test_every_triple_has_an_answer() -> None:
     for leg, state, event in product(Leg, State, Event):
-        assert isinstance(decide(leg, state, event), Advance | Repeat | Impossible)
+        assert isinstance(decide(leg, state, event), Advance | Repeat | Impossible | Early)
 
 
 @pytest.mark.parametrize("leg", Leg)
@@ -82,7 +83,17 @@ def test_after_the_instruction_only_the_destination_ends_it() -> None:
 def test_two_answers_that_contradict_each_other_cannot_both_be_taken() -> None:
     assert isinstance(decide(Leg.ORIGIN, State.REFUNDED, Event.SETTLED), Impossible)
     assert isinstance(decide(Leg.ORIGIN, State.COMPLETED, Event.RAIL_REJECTED), Impossible)
-    assert isinstance(decide(Leg.DESTINATION, State.RELEASED, Event.RAIL_SETTLED), Impossible)
+
+
+def test_paid_after_it_was_given_back_is_never_silence() -> None:
+    """While it is being given back the word is to be told again; once it is at rest, it has a chain of its own."""
+    for leg in (Leg.DESTINATION, Leg.IN_REGION):
+        for state in (State.RESTORING, State.RAIL_REJECTED):
+            assert isinstance(decide(leg, state, Event.RAIL_SETTLED), Early)
+        lost = decide(leg, State.REFUNDED, Event.RAIL_SETTLED)
+        assert lost == Advance(State.LOSING, (Effect.LOSE,))
+        assert isinstance(decide(leg, State.LOST, Event.RAIL_SETTLED), Repeat)
+    assert isinstance(decide(Leg.DESTINATION, State.RELEASED, Event.RAIL_SETTLED), Early)
 
 
 def test_money_leaves_the_hold_only_on_a_final_word() -> None:
@@ -94,5 +105,13 @@ def test_money_leaves_the_hold_only_on_a_final_word() -> None:
 
 
 def test_partners_see_the_states_of_the_design_only() -> None:
-    hidden = {State.SETTLING, State.CANCELLING, State.RELEASING, State.FREEZING}
+    hidden = {
+        State.SETTLING,
+        State.CANCELLING,
+        State.RELEASING,
+        State.FREEZING,
+        State.RESTORING,
+        State.LOSING,
+        State.LOST,
+    }
     assert {public(state) for state in State} == set(State) - hidden

@@ -1,0 +1,92 @@
+"""Money that came back, and money that was lost: what the rows of `returns` say the ledger must have beside each payment's own
+chains. L4, L5, L8 and L9 have their part of it. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cells.ledger.codes import Code, Phase
+from cells.transfers.machine import Leg, State
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """The returns of one leg, or of many alike, added up in minor units. `recorded`: all of them, booked or not; the rest: what
+    is booked, and what of it went to the wallet."""
+
+    recorded: int = 0
+    amount: int = 0
+    principal: int = 0
+    margin: int = 0
+    fee: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnSum:
+    """All returns of legs that are alike. `moving`: how many have not run their whole way here."""
+
+    leg: Leg
+    rail: str
+    origin_cell: str
+    destination_cell: str
+    source_currency: str
+    target_currency: str
+    moving: int
+    came: Came
+
+
+def expected_beside(leg: Leg, state: State, came: Came, payout: int) -> dict[Phase, dict[Code, int]]:
+    """What the journal must call applied of a leg beside its own chains."""
+    direct: dict[Code, int] = {}
+    if state is State.LOST:
+        direct[Code.IN_DOUBT_LOSS] = payout
+    match leg:
+        case Leg.ORIGIN:
+            direct[Code.RETURN_DEALING] = came.amount
+            direct[Code.RETURN_PRINCIPAL] = came.principal
+            direct[Code.RETURN_MARGIN] = came.margin
+        case Leg.DESTINATION:
+            direct[Code.RETURN_POSITION] = came.amount
+        case Leg.IN_REGION:
+            direct[Code.RETURN_CREDIT] = came.amount
+    direct[Code.RETURN_FEE] = came.fee
+    arrived = {} if leg is Leg.ORIGIN or not came.amount else {Code.RETURN: came.amount}
+    found = {
+        Phase.HOLD: arrived, Phase.POST: arrived, Phase.DIRECT: {code: amount for code, amount in direct.items() if amount},
+    }  # fmt: skip
+    return {phase: amounts for phase, amounts in found.items() if amounts}
+
+
+def state_fault(leg: Leg, state: State, came: Came, payout: int) -> tuple[str, str, str] | None:
+    """(what, expected, found) where a leg's state and its returns do not say the same, or more came back than was paid."""
+    if came.recorded > payout:
+        return "what came back", f"at most {payout}", str(came.recorded)
+    if leg is Leg.DESTINATION:
+        completed = state is State.COMPLETED or not came.amount
+        return None if completed else ("state of a payment that came back", "COMPLETED", str(state))
+    wanted = {0: {state} - {State.PARTIALLY_RETURNED, State.RETURNED}, payout: {State.RETURNED}}.get(
+        came.amount, {State.PARTIALLY_RETURNED}
+    )
+    if state in wanted:
+        return None
+    return f"state of a payment of which {came.amount} came back", ", ".join(sorted(wanted)) or "COMPLETED", str(state)
+
+
+def position_change(sums: Sequence[ReturnSum]) -> Counter[tuple[str, str]]:
+    """By (peer, currency): what returns change of what is owed to it."""
+    changes: Counter[tuple[str, str]] = Counter()
+    for one in sums:
+        if one.leg is Leg.ORIGIN:
+            changes[one.destination_cell, one.target_currency] -= one.came.amount
+        elif one.leg is Leg.DESTINATION:
+            changes[one.origin_cell, one.target_currency] += one.came.amount
+    return changes
+
+
+def came_between(sums: Iterable[ReturnSum], leg: Leg, cells: set[str], currency: str) -> int:
+    """What is booked of returns between two cells, in the legs of that kind."""
+    return sum(
+        one.came.amount
+        for one in sums
+        if one.leg is leg and one.target_currency == currency and {one.origin_cell, one.destination_cell} == cells
+    )

@@ -1,0 +1,89 @@
+"""Payments that a scheme is silent about, and words of a scheme that contradict each other. Multi-row statements; nothing commits here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from cells.backends.postgres import Connection
+from cells.rails.rail import Refused, Settled
+
+_Answer = tuple[str, Settled | Refused]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A payment on a rail's record: `outcome` is None while no final answer is on it."""
+
+    transfer_id: str
+    tenant_id: str
+    outcome: Literal["settled", "refused"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A payment to take up, and the wallet whose actor takes it. `scheme_reference`: of a late "settled"."""
+
+    transfer_id: str
+    wallet_id: str
+    scheme_reference: str | None = None
+
+
+async def silent(connection: Connection, region: str, rail: str, since: timedelta, limit: int) -> list[Doubtful]:
+    """Payments that the rail was asked for longer ago than that, has given no final answer to, and whose money is still held."""
+    rows = await connection.fetch(
+        """
+        select t.transfer_id, t.wallet_id from submissions s join transfers t using (compliance_region, transfer_id)
+        where s.compliance_region = $1 and s.rail = $2 and s.state = 'asked' and s.in_doubt_since is not null
+          and s.asked_at < now() - $3::interval and t.state = 'PENDING_RAIL'
+        order by s.asked_at limit $4
+        """,
+        region, rail, since, limit,
+    )  # fmt: skip
+    return [Doubtful(row["transfer_id"], row["wallet_id"]) for row in rows]
+
+
+async def asked(connection: Connection, region: str, rail: str, transfer_ids: Sequence[str]) -> dict[str, Asked]:
+    """What the rail's record holds of payments that it was asked for, by id; locked."""
+    rows = await connection.fetch(
+        """
+        select transfer_id, tenant_id, outcome from submissions
+        where compliance_region = $1 and rail = $2 and transfer_id = any ($3::text[]) and state <> 'queued'
+        order by transfer_id for update
+        """,
+        region, rail, transfer_ids,
+    )  # fmt: skip
+    return {row["transfer_id"]: Asked(**row) for row in rows}
+
+
+async def contradict(
+    connection: Connection, region: str, rail: str, answers: Sequence[_Answer], tenants: Mapping[str, str]
+) -> set[str]:
+    """Keep words that contradict the record; the payments of which it is the first. `tenants`: by transfer id."""
+    rows = await connection.fetch(
+        """
+        insert into contradictions (compliance_region, transfer_id, tenant_id, rail, said, scheme_reference, reason_code)
+        select $1, n.transfer_id, n.tenant_id, $2, n.said, n.scheme_reference, n.reason_code
+        from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+            as n (transfer_id, tenant_id, said, scheme_reference, reason_code)
+        on conflict do nothing returning transfer_id
+        """,
+        region, rail, [one for one, _ in answers], [tenants[one] for one, _ in answers],
+        ["settled" if isinstance(outcome, Settled) else "refused" for _, outcome in answers],
+        [outcome.scheme_reference if isinstance(outcome, Settled) else None for _, outcome in answers],
+        [outcome.reason_code if isinstance(outcome, Refused) else None for _, outcome in answers],
+    )  # fmt: skip
+    return {row["transfer_id"] for row in rows}
+
+
+async def to_book(connection: Connection, region: str, limit: int) -> list[Doubtful]:
+    """Payments that a scheme says it has made, late, and whose money has been given back: what the sweep takes up."""
+    rows = await connection.fetch(
+        """
+        select t.transfer_id, t.wallet_id, c.scheme_reference
+        from contradictions c join transfers t using (compliance_region, transfer_id)
+        where c.compliance_region = $1 and c.said = 'settled' and t.state = 'REFUNDED' order by c.found_at limit $2
+        """,
+        region, limit,
+    )  # fmt: skip
+    return [Doubtful(**row) for row in rows]

@@ -1,0 +1,26 @@
+-- contradictions: what a scheme has said of one payment that cannot both be true
+-- depends: 0053_returns
+
+-- migrate: apply
+
+-- The rail's record keeps the first final word on a payment. A later one that says the opposite is kept here before the scheme is
+-- answered. "settled" after the money was given back is booked as a loss (the payment's own life shows it); "refused" after it
+-- was posted moves nothing until a person has looked.
+create table contradictions (
+    compliance_region text not null,
+    transfer_id text not null,
+    tenant_id text not null,
+    rail text not null,
+    said text not null check (said in ('settled', 'refused')),
+    scheme_reference text,
+    reason_code text,
+    found_at timestamptz not null default now(),
+    primary key (compliance_region, transfer_id, said),
+    foreign key (compliance_region, transfer_id) references transfers (compliance_region, transfer_id)
+) partition by list (compliance_region);
+
+call kovra_protect('contradictions');
+
+grant select, insert on contradictions to kovra_writer;
+
+-- migrate: rollback
