@@ -29,6 +29,7 @@ class Code(IntEnum):
     RETURN_PRINCIPAL = 64  # R4 FX → W
     RETURN_MARGIN = 65  # R5 MARGIN → W
     RETURN_FEE = 66  # R6 FEE → W, by the tenant's policy
+    RETURN_RECOVERED = 67  # R2 of what was lost, PI → IN_DOUBT_LOSS
     SUSPENSE_ASSIGNED = 70  # SUS → W
     GIVE_BACK = 71  # G1 SUS or W → PI
     GIVEN_BACK = 72  # G2 PI → RAIL

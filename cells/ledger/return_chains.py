@@ -77,6 +77,14 @@ def to_wallet(place: Place, rail: int, ledger: int, amount: int, wallet: int, fe
     return link([*resolve(arrival(place, rail, ledger, amount), Phase.POST, place.mark), *draft.postings])
 
 
+def to_loss(place: Place, rail: int, ledger: int, amount: int) -> Chain:
+    """Of what was paid although it had been given back: post R1 · R2 PI → IN_DOUBT_LOSS."""
+    draft = Draft(place.payment, Leg.RETURN, place.mark)
+    inbound, loss = (chart.platform(kind, ledger) for kind in (AccountType.PENDING_INBOUND, AccountType.IN_DOUBT_LOSS))
+    draft.add(Step.R2, Phase.DIRECT, ledger, inbound, loss, amount, Code.RETURN_RECOVERED)
+    return link([*resolve(arrival(place, rail, ledger, amount), Phase.POST, place.mark), *draft.postings])
+
+
 def from_destination(
     place: Place, destination_number: int, target_ledger: int, amount: int, wallet: int, ledger: int, back: Back
 ) -> Chain:

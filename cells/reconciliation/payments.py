@@ -94,7 +94,7 @@ def pair_findings(
         if fault is not None:
             cells = (origin_cell, destination_cell)
             findings.append(Finding("L4", cells, origin.transfer_id, "the two legs", *fault))
-        elif there is not None and origin.came.amount < there.came.amount:
+        elif there is not None and origin.posted and origin.came.amount < there.came.amount:
             moving["returned, and not yet heard of"] = moving.get("returned, and not yet heard of", 0) + 1
         elif origin.held or not origin.possible or _on_its_way(origin, there):
             state = f"{origin.state}/{there.state if there else 'not there'}"

@@ -23,7 +23,8 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class ReturnSum:
-    """All returns of legs that are alike. `moving`: how many have not run their whole way here."""
+    """All returns of legs that are alike. `recovered`: of payments that had been given back before, so that
+    they came to the house; `moving`: how many have not run their whole way here."""
 
     leg: Leg
     rail: str
@@ -31,6 +32,7 @@ class ReturnSum:
     destination_cell: str
     source_currency: str
     target_currency: str
+    recovered: bool
     moving: int
     came: Came
 
@@ -38,9 +40,9 @@ class ReturnSum:
 def expected_beside(leg: Leg, state: State, came: Came, payout: int) -> dict[Phase, dict[Code, int]]:
     """What the journal must call applied of a leg beside its own chains."""
     direct: dict[Code, int] = {}
-    if state is State.LOST:
-        direct[Code.IN_DOUBT_LOSS] = payout
     match leg:
+        case _ if state is State.LOST:
+            direct = {Code.IN_DOUBT_LOSS: payout, Code.RETURN_RECOVERED: came.amount}
         case Leg.ORIGIN:
             direct[Code.RETURN_DEALING] = came.amount
             direct[Code.RETURN_PRINCIPAL] = came.principal
@@ -61,8 +63,8 @@ def state_fault(leg: Leg, state: State, came: Came, payout: int) -> tuple[str, s
     """(what, expected, found) where a leg's state and its returns do not say the same, or more came back than was paid."""
     if came.recorded > payout:
         return "what came back", f"at most {payout}", str(came.recorded)
-    if leg is Leg.DESTINATION:
-        completed = state is State.COMPLETED or not came.amount
+    if leg is Leg.DESTINATION or state is State.LOST:
+        completed = state in (State.COMPLETED, State.LOST) or not came.amount
         return None if completed else ("state of a payment that came back", "COMPLETED", str(state))
     wanted = {0: {state} - {State.PARTIALLY_RETURNED, State.RETURNED}, payout: {State.RETURNED}}.get(
         came.amount, {State.PARTIALLY_RETURNED}
@@ -75,7 +77,7 @@ def state_fault(leg: Leg, state: State, came: Came, payout: int) -> tuple[str, s
 def position_change(sums: Sequence[ReturnSum]) -> Counter[tuple[str, str]]:
     """By (peer, currency): what returns change of what is owed to it."""
     changes: Counter[tuple[str, str]] = Counter()
-    for one in sums:
+    for one in (one for one in sums if not one.recovered):
         if one.leg is Leg.ORIGIN:
             changes[one.destination_cell, one.target_currency] -= one.came.amount
         elif one.leg is Leg.DESTINATION:
@@ -88,5 +90,8 @@ def came_between(sums: Iterable[ReturnSum], leg: Leg, cells: set[str], currency:
     return sum(
         one.came.amount
         for one in sums
-        if one.leg is leg and one.target_currency == currency and {one.origin_cell, one.destination_cell} == cells
+        if one.leg is leg
+        and not one.recovered
+        and one.target_currency == currency
+        and {one.origin_cell, one.destination_cell} == cells
     )

@@ -73,14 +73,15 @@ async def return_sums(connection: Connection, region: str) -> list[ReturnSum]:
     rows = await connection.fetch(
         f"""
         select t.leg, r.rail, t.origin_cell, t.destination_cell, t.source_currency, t.target_currency,
-            count(*) filter (where r.state = 'received' or r.state = 'booked' and t.leg = 'destination'), {_CAME}
+            t.state = 'LOST', count(*) filter (where r.state = 'received' or r.state = 'booked' and t.leg = 'destination'
+            and t.state <> 'LOST'), {_CAME}
         from returns r join transfers t using (compliance_region, transfer_id)
-        where r.compliance_region = $1 group by 1, 2, 3, 4, 5, 6
+        where r.compliance_region = $1 group by 1, 2, 3, 4, 5, 6, 7
         """,
         region,
     )
     return [
-        ReturnSum(Leg(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], Came(*map(int, list(row)[7:])))
+        ReturnSum(Leg(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[7], Came(*map(int, list(row)[8:])))
         for row in rows
     ]
 

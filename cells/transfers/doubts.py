@@ -20,13 +20,12 @@ from cells.rails.rail import Outcome, Refused, Settled, transfer_id_of
 from cells.transfers import store, store_doubts
 from cells.transfers.machine import Event
 from cells.transfers.rail_desk import command_of
+from cells.transfers.returned import TIMED_OUT
 from cells.transfers.transfer import Told
 from cells.transfers.watch import CONTRADICTIONS
 from residency.ids import MalformedId
 
 _log = logging.getLogger("kovra.doubts")
-# ISO 20022 ExternalStatusReason1Code: timeout of the instructed agent. Why a payment ended whose outcome nobody knows.
-TIMED_OUT = "AB06"
 _LIMIT = 500
 
 
@@ -86,9 +85,9 @@ async def take_late_answers(
             if one in new and isinstance(outcome, Refused):
                 CONTRADICTIONS.labels(cell, rail, "refused_after_settled").inc()
                 _log.critical("%s was settled by %s, which now says that it was not", one, rail)
-    told = [*first, *((one, outcome) for one, outcome in opposed if isinstance(outcome, Settled))]
-    legs = await store.read(connection, region, [one for one, _ in told])
-    return [command_of(legs[one], outcome) for one, outcome in told]
+    # A wallet hears the record's first word first, and acts upon it; then the sweep tells it of the second (`contradicted`).
+    legs = await store.read(connection, region, [one for one, _ in first])
+    return [command_of(legs[one], outcome) for one, outcome in first]
 
 
 def _payment_of(reference: str) -> str:

@@ -145,7 +145,6 @@ _ROWS: Final = (
     (_PAYER, _S.RAIL_REJECTED, _E.VOIDED, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
     # The rail is silent, and its rules have the money given back although the outcome is unknown (`restore` in its profile).
     ((_D, _I), _S.PENDING_RAIL, _E.RESTORE, _S.RESTORING, (_F.VOID,)),
-    ((_D, _I), _S.RESTORING, _E.RAIL_REFUSED, _S.RAIL_REJECTED, (_F.VOID,)),
     (_I, _S.RESTORING, _E.VOIDED, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
     (_D, _S.RESTORING, _E.VOIDED, _S.RELEASED, (_F.QUEUE_EXPORT,)),
     # … and the origin must hear it.
@@ -221,10 +220,12 @@ def _reachable() -> MappingProxyType[tuple[Leg, Event], frozenset[State]]:
 
 
 _AFTER: Final = _reachable()
-# "Paid", of a payment that is being given back: its own chain first, then the contradiction has its own.
+# The scheme's word on a payment that is being given back: that chain first. Then "refused" agrees with it, and "paid" has a chain
+# of its own.
 _EARLY: Final = frozenset(
     {
         (State.RESTORING, Event.RAIL_SETTLED),
+        (State.RESTORING, Event.RAIL_REFUSED),
         (State.RAIL_REJECTED, Event.RAIL_SETTLED),
         (State.RELEASED, Event.RAIL_SETTLED),
     }

@@ -14,7 +14,7 @@ from cells.kit.command import Command
 from cells.ledger.chain import Chain
 from cells.ledger.submit import ChainResult
 from cells.transfers import store, store_returns
-from cells.transfers.machine import Leg
+from cells.transfers.machine import Leg, State
 from cells.transfers.returned import Return, Total, bookable, chains_of, place_of, told_of
 from cells.transfers.step import EXPORT_CHANNEL
 from cells.transfers.store_postings import Planned, plan_postings
@@ -80,6 +80,8 @@ async def close(
     totals = await store_returns.totals(connection, region, list(legs))
     booked = await store_returns.move(connection, region, [one.one.return_id for one in applied], "received", "booked")
     new = [one for one in applied if one.one.return_id in booked]
+    if lost := [one.one.return_id for one in new if one.transfer.state is State.LOST]:
+        await store_returns.keep_for_the_house(connection, region, lost)
     if any(one.transfer.leg is Leg.DESTINATION for one in new):
         await store.wake(connection, EXPORT_CHANNEL)
     return tell(new, legs, totals)

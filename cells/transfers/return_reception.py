@@ -6,7 +6,7 @@ actor afterwards.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
@@ -14,7 +14,17 @@ from cells.customs.admit import Admitted
 from cells.rails.rail import ReturnReceived, transfer_id_of
 from cells.transfers import store, store_returns
 from cells.transfers.machine import Leg
-from cells.transfers.returned import DUPLICATE, Policy, Return, Total, exceeds, gives_back, may_be_admitted, objection
+from cells.transfers.returned import (
+    DUPLICATE,
+    UNKNOWN,
+    Policy,
+    Return,
+    Total,
+    exceeds,
+    gives_back,
+    may_be_admitted,
+    objection,
+)
 from cells.transfers.transfer import Transfer
 from residency.ids import MalformedId, mint
 from residency.messages import Returned
@@ -52,33 +62,50 @@ async def receive_returns(
     connection: Connection, cell: str, region: str, came: Sequence[ReturnReceived]
 ) -> ReturnReception:
     """Decide the scheme's returns, in order, and put on record those that are taken. The writer's connection; never commits."""
-    payments = [payment_of(one) for one in came]
-    legs = await store.load(connection, region, sorted(set(payments)))
+    legs = await store.load(connection, region, sorted({payment_of(one) for one in came}))
     known = await store_returns.by_reference(connection, region, [(one.rail, one.scheme_reference) for one in came])
     totals = await store_returns.totals(connection, region, list(legs))
     policies = await store_returns.policies(connection, region, sorted({leg.tenant_id for leg in legs.values()}))
-    new: list[Return] = []
-    refusals: dict[str, str] = {}
-    for one, transfer_id in zip(came, payments, strict=True):
-        key, leg, total = (one.rail, one.scheme_reference), legs.get(transfer_id), totals.get(transfer_id, Total())
-        if key in known:
-            if known[key].says() != (transfer_id, one.amount_minor, one.currency):
-                refusals[one.scheme_reference] = DUPLICATE
-            continue
-        reason = objection(leg, one.rail, one.currency, one.amount_minor, total)
-        if reason is not None or leg is None:
-            _log.warning("%s: a return was refused (%s)", one.rail, reason)
-            refusals[one.scheme_reference] = reason or ""
-            continue
-        known[key] = row = _row(cell, leg, one, total, policies.get(leg.tenant_id, "original"))
-        totals[transfer_id] = Total(total.count + 1, total.amount + one.amount_minor)
-        new.append(row)
+    new, refusals = judge(cell, came, legs, known, totals, policies)
     kept = await _kept(connection, region, new)
     for mine in new:
         if kept[mine.rail, mine.scheme_reference].says() != mine.says():
             refusals[mine.scheme_reference] = DUPLICATE
-    rows = [{**known, **kept}[key] for one in came if (key := (one.rail, one.scheme_reference)) in known]
+    found = {**known, **kept}
+    for reason in refusals.values():
+        _log.warning("a return was refused: %s", reason)
+    rows = [found[key] for one in came if (key := (one.rail, one.scheme_reference)) in found]
     return ReturnReception(list({row.return_id: row for row in rows}.values()), refusals)
+
+
+def judge(
+    cell: str,
+    came: Sequence[ReturnReceived],
+    legs: Mapping[str, Transfer],
+    known: Mapping[_Key, Return],
+    totals: Mapping[str, Total],
+    policies: Mapping[str, Policy],
+) -> tuple[list[Return], dict[str, str]]:
+    """What becomes of the scheme's returns, in order: the rows to put on record, and ISO reason codes by scheme reference. Pure,
+    but for the ids that it mints. `known`: what is on record; `totals`: what came back of each payment before."""
+    rows, sums = dict(known), dict(totals)
+    new: list[Return] = []
+    refusals: dict[str, str] = {}
+    for one in came:
+        transfer_id = payment_of(one)
+        key, leg, total = (one.rail, one.scheme_reference), legs.get(transfer_id), sums.get(transfer_id, Total())
+        if key in rows:
+            if rows[key].says() != (transfer_id, one.amount_minor, one.currency):
+                refusals[one.scheme_reference] = DUPLICATE
+            continue
+        reason = objection(leg, one.rail, one.currency, one.amount_minor, total)
+        if reason is not None or leg is None:
+            refusals[one.scheme_reference] = reason or UNKNOWN
+            continue
+        rows[key] = row = _row(cell, leg, one, total, policies.get(leg.tenant_id, "original"))
+        sums[transfer_id] = Total(total.count + 1, total.amount + one.amount_minor)
+        new.append(row)
+    return new, refusals
 
 
 async def admit_returns(connection: Connection, cell: str, region: str, admitted: Sequence[Admitted]) -> list[Return]:

@@ -23,15 +23,21 @@ Policy = Literal["original", "original_and_fee"]
 # ISO 20022 ExternalStatusReason1Code: what a scheme is told of a return that cannot be taken.
 DUPLICATE, TOO_MUCH, UNKNOWN, WRONG_CURRENCY = "AM05", "AM02", "AG09", "AM03"
 
+# … timeout of the instructed agent: why a payment was given back whose outcome nobody knew.
+TIMED_OUT = "AB06"
+
 # A payment that the rail has been asked for may come back before we have heard that it was made: the return is then the first
 # news of it, is put on record, and waits for the payment's own completion.
 _MAY_COME_BACK = frozenset(
     {
         State.PENDING_RAIL, State.SETTLING, State.SETTLED, State.COMPLETED, State.PARTIALLY_RETURNED, State.RETURNED,
+        State.LOSING, State.LOST,
     }
 )  # fmt: skip
 RETURNED_STATES: Final = frozenset({State.PARTIALLY_RETURNED, State.RETURNED})
-_BOOKABLE = frozenset({State.COMPLETED, State.PARTIALLY_RETURNED})
+# Given back while nobody knew: it may have been paid, and then it may come back, to the house that bore the loss.
+_UNKNOWN_END = frozenset({State.RESTORING, State.RELEASED, State.REFUNDED})
+BOOKABLE: Final = frozenset({State.COMPLETED, State.PARTIALLY_RETURNED, State.LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def objection(transfer: Transfer | None, rail: str, currency: str, amount: int, 
     """Why a scheme's return cannot be taken, as an ISO reason code; None when it can. `total`: what came back before."""
     if transfer is None or transfer.leg is Leg.ORIGIN or transfer.rail != rail:
         return UNKNOWN
-    if transfer.state not in _MAY_COME_BACK:
+    restored = transfer.state in _UNKNOWN_END and transfer.reason_code == TIMED_OUT
+    if transfer.state not in _MAY_COME_BACK and not restored:
         return UNKNOWN
     if currency != transfer.target_currency:
         return WRONG_CURRENCY
@@ -109,7 +116,7 @@ def may_be_admitted(transfer: Transfer) -> bool:
 
 def bookable(transfer: Transfer) -> bool:
     """Whether a return may be booked now: the payment's own chain is posted, and at a destination its `settled` has left."""
-    return transfer.state in _BOOKABLE
+    return transfer.state in BOOKABLE
 
 
 def gives_back(transfer: Transfer, before: int, amount: int, policy: Policy) -> Back:
@@ -144,13 +151,16 @@ def chains_of(
         )  # fmt: skip
     rail = chart.rail(one.rail, target)
     arrival = return_chains.arrival(place, rail, target, amount)
+    if transfer.state is State.LOST:
+        return arrival, return_chains.to_loss(place, rail, target, amount)
     if transfer.leg is Leg.IN_REGION:
         return arrival, return_chains.to_wallet(place, rail, target, amount, wallet_account, one.fee_back)
     return arrival, return_chains.to_origin(place, rail, target, amount, cell_numbers[transfer.origin_cell])
 
 
 def told_of(transfer: Transfer, booked: int) -> Event | None:
-    """What the payment's life hears when `booked` of it, in all, has come back; None at a destination, whose part is over."""
-    if transfer.leg is Leg.DESTINATION:
+    """What the payment's life hears when `booked` of it, in all, has come back; None at a destination, whose part is over, and where the
+    house bore the loss."""
+    if transfer.leg is Leg.DESTINATION or transfer.state is State.LOST:
         return None
     return Event.RETURNED if booked >= transfer.payout_amount else Event.PARTIALLY_RETURNED

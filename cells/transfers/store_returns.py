@@ -9,12 +9,11 @@ from dataclasses import fields
 from datetime import timedelta
 
 from cells.backends.postgres import Connection, Record
-from cells.transfers.machine import State
-from cells.transfers.returned import Policy, Return, ReturnState, Total
+from cells.transfers.returned import BOOKABLE, Policy, Return, ReturnState, Total
 
 _COLUMNS = ", ".join(field.name for field in fields(Return))
 _QUALIFIED = ", ".join(f"r.{field.name}" for field in fields(Return))
-_READY = [str(State.COMPLETED), str(State.PARTIALLY_RETURNED)]
+_READY = [str(state) for state in BOOKABLE]
 
 
 async def insert(connection: Connection, region: str, returns: Sequence[Return]) -> None:
@@ -95,6 +94,15 @@ async def move(
     return {row["return_id"] for row in rows}
 
 
+async def keep_for_the_house(connection: Connection, region: str, return_ids: Sequence[str]) -> None:
+    """These came back of payments that had been given back before: the wallet gets nothing of them."""
+    await connection.execute(
+        "update returns set principal_back = 0, margin_back = 0, fee_back = 0"
+        " where compliance_region = $1 and return_id = any ($2::text[])",
+        region, return_ids,
+    )  # fmt: skip
+
+
 async def raise_attempts(connection: Connection, region: str, tried: Sequence[Return]) -> None:
     """The ledger has definitely refused these: the next try needs ids of its own, journaled before use."""
     await connection.execute(
@@ -125,7 +133,7 @@ async def due_for_export(connection: Connection, region: str, limit: int) -> lis
     rows = await connection.fetch(
         f"""
         select {_QUALIFIED} from returns r join transfers t using (compliance_region, transfer_id)
-        where r.compliance_region = $1 and r.state = 'booked' and t.leg = 'destination'
+        where r.compliance_region = $1 and r.state = 'booked' and t.leg = 'destination' and t.state = 'COMPLETED'
         order by r.return_id limit $2 for update of r skip locked
         """,
         region, limit,

@@ -46,6 +46,6 @@ call kovra_protect('returns');
 
 grant select on returns to kovra_api;
 grant select, insert on returns to kovra_writer;
-grant update (state, attempt, booked_at) on returns to kovra_writer;
+grant update (state, attempt, principal_back, margin_back, fee_back, booked_at) on returns to kovra_writer;
 
 -- migrate: rollback

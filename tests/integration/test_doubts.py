@@ -17,8 +17,9 @@ from cells.rails.store import NewSubmission
 from cells.tenants.tenant import Wallet
 from cells.transfers import doubts
 from cells.transfers.machine import Event, State
+from cells.transfers.returned import TIMED_OUT
 from cells.transfers.transfer import NotYet, Transfer
-from tests.integration.test_returns import available, events
+from tests.integration.test_returns import available, back, events
 from tests.integration.test_transfer_journey import GERMAN, accepted, cross, position
 from tests.two_cells import HandCell, TwoCells, open_two_cells
 
@@ -68,6 +69,14 @@ async def late(cell: HandCell, transfer: Transfer, outcome: Outcome) -> list[Com
     return commands
 
 
+async def contradicted(cell: HandCell) -> list[Command]:
+    """A round of the sweep over what was paid after it had been given back."""
+    async with transaction(cell.institution.pool) as connection:
+        commands = await doubts.contradicted(connection, cell.spec.region)
+    await cell.ask(*commands) if commands else None
+    return commands
+
+
 async def loss(cell: HandCell, currency: int) -> int:
     account = chart.platform(AccountType.IN_DOUBT_LOSS, currency)
     return -(await cell.ledger.lookup_accounts([account]))[account].credit_balance
@@ -90,7 +99,7 @@ async def test_a_silent_rail_that_restores_gives_the_money_back_after_its_time_a
     await asked(cells.eu, transfer, ago=final(cells.eu))
     await restore(cells.eu)
     given = await cells.eu.transfer(transfer.transfer_id)
-    assert (given.state, given.reason_code) == (State.REFUNDED, doubts.TIMED_OUT)
+    assert (given.state, given.reason_code) == (State.REFUNDED, TIMED_OUT)
     assert await available(cells.eu, wallet) == 500_000
     assert await restore(cells.eu) == []
     # It was never paid: the scheme's refusal, late, agrees with what was done.
@@ -129,22 +138,19 @@ async def test_settled_after_refused_is_a_loss_across_the_border_too(cells: TwoC
     leg = await cells.id.transfer(transfer.transfer_id)
     await asked(cells.id, leg)
     await late(cells.id, leg, REFUSED)
-    # While the refusal is on its way to the origin the word is kept, and told again.
-    commands = await late(cells.id, leg, PAID)
-    [reply] = await cells.id.ask(*commands)
-    assert isinstance(reply, NotYet)
+    # While the refusal is on its way to the origin the word is kept, and told once the money is back.
+    assert await late(cells.id, leg, PAID) == []
+    assert await contradicted(cells.id) == []
+    assert isinstance(await cells.id.tell(leg, Event.RAIL_SETTLED, scheme_reference="B-1"), NotYet)
     await cross(cells.id, cells.eu)
     assert (await cells.eu.transfer(transfer.transfer_id)).state is State.REFUNDED
-    async with transaction(cells.id.institution.pool) as connection:
-        again = await doubts.contradicted(connection, "ID")
-    await cells.id.ask(*again)
+    await contradicted(cells.id)
     assert (await cells.id.transfer(transfer.transfer_id)).state is State.LOST
     assert await loss(cells.id, 360) == transfer.target_amount
     assert await contradictions(cells.id) == [("settled", "bi_fast")]
     assert await available(cells.eu, wallet) == 500_000
     assert await position(cells.eu, 3, "IDR") == 0 == await position(cells.id, 1, "IDR")
-    async with transaction(cells.id.institution.pool) as connection:
-        assert await doubts.contradicted(connection, "ID") == []
+    assert await contradicted(cells.id) == []
 
 
 async def test_refused_after_settled_moves_nothing_and_is_on_record(cells: TwoCells) -> None:
@@ -183,9 +189,23 @@ async def test_the_restored_payment_of_a_destination_ends_rejected_at_its_origin
     wallet, transfer = await accepted(cells)
     await cross(cells.eu, cells.id)
     leg = await cells.id.transfer(transfer.transfer_id)
-    await cells.id.tell(leg, Event.RESTORE, reason_code=doubts.TIMED_OUT)
+    await cells.id.tell(leg, Event.RESTORE, reason_code=TIMED_OUT)
     await cross(cells.id, cells.eu)
     refunded = await cells.eu.transfer(transfer.transfer_id)
-    assert (refunded.state, refunded.reason_code) == (State.REFUNDED, doubts.TIMED_OUT)
+    assert (refunded.state, refunded.reason_code) == (State.REFUNDED, TIMED_OUT)
     assert await available(cells.eu, wallet) == 500_000
     assert replace(leg, state=State.REFUNDED).state is (await cells.id.transfer(leg.transfer_id)).state
+
+
+async def test_what_was_lost_may_come_back_to_the_house(cells: TwoCells) -> None:
+    """The remedy for a loss is to ask for the money again: when the scheme returns it, the house gets it, not the payer twice."""
+    wallet, transfer = await at_home(cells)
+    await asked(cells.eu, transfer, ago=final(cells.eu), doubtful=True)
+    await restore(cells.eu)
+    reception = await cells.eu.receive_return(back(transfer, transfer.principal))
+    assert reception.refusals == {}
+    await late(cells.eu, transfer, PAID)
+    await cells.eu.book(await cells.eu.returns(transfer.transfer_id))
+    assert (await cells.eu.transfer(transfer.transfer_id)).state is State.LOST
+    assert await loss(cells.eu, 978) == 0
+    assert await available(cells.eu, wallet) == 500_000

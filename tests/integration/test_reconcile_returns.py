@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cells.reconciliation.report import Status
-from cells.transfers import doubts
 from cells.transfers.machine import Event, State
+from cells.transfers.returned import TIMED_OUT
 from tests.integration.reconciled_cells import Reconciled, open_reconciled
 from tests.integration.test_returns import back
 
@@ -82,7 +82,7 @@ async def test_rows_that_were_tampered_with_are_told(cells: Reconciled, change: 
 
 async def test_what_was_lost_in_doubt_is_known_and_shown(cells: Reconciled) -> None:
     transfer = await cells.at_home()
-    await cells.eu.tell(transfer, Event.RESTORE, reason_code=doubts.TIMED_OUT)
+    await cells.eu.tell(transfer, Event.RESTORE, reason_code=TIMED_OUT)
     await held(cells)
     await cells.eu.tell(transfer, Event.RAIL_SETTLED, scheme_reference="SCT-1")
     assert (await cells.eu.transfer(transfer.transfer_id)).state is State.LOST

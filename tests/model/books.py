@@ -75,7 +75,7 @@ def _canonical(ledger: MemoryLedger) -> Books:
             (number, one.debits_pending, one.debits_posted, one.credits_pending, one.credits_posted)
             for number, one in working.accounts.items()
         ),
-        frozenset(working.postings),
+        frozenset((number, one.amount) for number, one in working.postings.items()),
         frozenset(working.statuses.items()),
         frozenset(working.burnt),
     )

@@ -20,9 +20,11 @@ from cells.transfers.handoff import answers_of, instruction_of, reply_of
 from cells.transfers.machine import Event, Leg
 from cells.transfers.machine import State as Stage
 from cells.transfers.recovery import told_by_answer
+from cells.transfers.return_handoff import message_of
+from cells.transfers.returned import Return
 from cells.transfers.transfer import Told, Transfer
 from residency.envelope import EMPTY_ROLL, Header, OpenedEnvelope
-from residency.messages import Instructed, Rejected, Settled
+from residency.messages import Instructed, Rejected, Returned, Settled
 from tests.model.record import CellState, Memo, Parcel, Sent, State, Word, put, ref
 from tests.model.scenario import AT, EU, ID, SPECS, UK, Scenario
 from tests.model.wallet import Wallet, into_mailbox
@@ -50,7 +52,18 @@ class Border:
         assert len(step.export) == len(due), "what is due for export can be exported"
         for one in due:
             cell = self.log(cell, one)
+        returning = self.wallet.returning
+        for came in returning.due(cell):
+            cell = self.log_return(returning.exported(cell, came), came)
         return cell
+
+    def log_return(self, cell: CellState, one: Return) -> CellState:
+        """The envelope of a return, in the customs log and the outbox."""
+        leg = cell.transfer(one.transfer_id)
+        assert leg is not None
+        sequence = len(cell.outbox) + 1
+        sha256 = _opened(message_of(one, leg, AT), leg.destination_cell, leg.origin_cell, sequence)
+        return replace(cell, outbox=(*cell.outbox, Sent(sequence, Returned.kind, one.transfer_id, sha256)))
 
     def log(self, cell: CellState, transfer: Transfer) -> CellState:
         """An envelope in the customs log and the outbox; an instruction's hash on its row."""
@@ -92,6 +105,8 @@ class Border:
         cell = replace(cell, admitted=(*cell.admitted, entry))
         if isinstance(opened.message, Instructed):
             cell, words = self._make_leg(cell, decision, opened.message)
+        elif isinstance(opened.message, Returned):
+            cell, words = (cell, []) if decision.faults else self.wallet.returning.admit(cell, name, opened.message)
         else:
             cell, words = self._keep_answer(cell, decision)
         return into_mailbox(cell, *words) if told else cell
@@ -197,7 +212,7 @@ def _envelope(transfer: Transfer, sequence: int) -> bytes:
     return _opened(message, transfer.destination_cell, transfer.origin_cell, sequence)
 
 
-def _opened(message: Instructed | Settled | Rejected, from_cell: str, to_cell: str, sequence: int) -> bytes:
+def _opened(message: Instructed | Settled | Rejected | Returned, from_cell: str, to_cell: str, sequence: int) -> bytes:
     header = Header(
         from_cell=from_cell, to_cell=to_cell, kind=message.kind, sequence=sequence, kid="", allow_list=0, issued_at=AT
     )

@@ -8,15 +8,16 @@ from cells.transfers.step import Step
 from cells.transfers.transfer import Told
 from tests.model.explore import Explorer
 from tests.model.record import CellState
-from tests.model.scenario import Scenario
+from tests.model.suite import Searched
 from tests.model.wallet import Wallet
 from tests.model.world import World
 
 Row = tuple[Leg, Stage, Event]
 
 
-def taken(scenarios: Iterable[Scenario]) -> set[Row]:
-    """The rows that a search of each scenario takes, with every interleaving and no fault."""
+def taken(suite: Iterable[Searched]) -> set[Row]:
+    """The rows that a search of each scenario of one payment takes: with every interleaving and no fault, or, where the suite goes
+    by departures from the patient scheduler, with one of them. Only a silence, which is a fault, lets a rail restore."""
     rows: set[Row] = set()
 
     class Noting(Wallet):
@@ -25,9 +26,9 @@ def taken(scenarios: Iterable[Scenario]) -> set[Row]:
             rows.update((move.before.leg, move.before.state, move.told.event) for wave in step.waves for move in wave)
             return cell, step
 
-    for scenario in scenarios:
-        if len(scenario.payments) == 1:
-            world = World(scenario)
-            world.wallet = world.border.wallet = Noting(scenario)
-            Explorer(world).search(0)
+    for one in suite:
+        if len(one.scenario.payments) == 1:
+            world = World(one.scenario)
+            world.wallet = world.border.wallet = Noting(one.scenario)
+            Explorer(world).search(int(one.deviations or one.scenario.restores), deviations=one.deviations)
     return rows

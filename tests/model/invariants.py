@@ -7,12 +7,15 @@ from dataclasses import replace
 from cells.ledger import chart, house
 from cells.ledger.chart import AccountType, read_account_id, read_posting
 from cells.ledger.codes import Code, Phase
+from cells.ledger.return_chains import NUMBERS as NUMBERS_OF_RETURNS
 from cells.transfers.machine import Effect
 from cells.transfers.machine import State as Stage
 from residency.ids import number
 from tests.model.books import Books
 from tests.model.railway import paid_times
-from tests.model.record import CellState, State
+from tests.model.record import Booking, CellState, State
+from tests.model.returning import booking_chains
+from tests.model.returns_agree import came_back_posted, own_part, returns_agree
 from tests.model.scenario import EU, ID, NUMBERS, chain
 from tests.model.world import at_rest, is_across, ours
 
@@ -24,6 +27,7 @@ _NEVER_BELOW_ZERO = {
     AccountType.BATCH_RESERVE,
     AccountType.SUSPENSE,
 }
+_COMPLETED = frozenset({Stage.COMPLETED, Stage.PARTIALLY_RETURNED, Stage.RETURNED})
 _EMPTY_AT_REST = {AccountType.PENDING_INBOUND, AccountType.PENDING_OUTBOUND, AccountType.BATCH_RESERVE}
 
 
@@ -55,6 +59,7 @@ def _faults(state: State) -> Iterator[str]:
         if open_rows:
             yield f"{name}: no receipt has closed {open_rows[0].kind} {open_rows[0].transfer_id}"
     yield from _chains_agree(state)
+    yield from returns_agree(state)
     yield from _revenue(state)
     yield from _crossings_agree(state)
     yield from _positions_agree(state)
@@ -95,11 +100,12 @@ def _journal_is_the_ledger(name: str, cell: CellState) -> Iterator[str]:
 def _chains_agree(state: State) -> Iterator[str]:
     """L4: the source chain is posted exactly when the destination's is, and each to the quote's integers."""
     for transfer_id, row in ours(state).items():
-        here = _posted(state.eu.value.books, transfer_id)
-        there = _posted(state.id.value.books, transfer_id)
+        here, there = (_posted(at.value.books, transfer_id) for at in (state.eu, state.id))
+        yield from came_back_posted(state.eu.value, row, here)
+        here, there = own_part(here), own_part(there)
         if not is_across(row):
             wanted = {Code.IN_REGION: row.principal, Code.FEE: row.fee, Code.PAYOUT_SETTLED: row.principal}
-            if row.state is Stage.COMPLETED and here != wanted:
+            if row.state in _COMPLETED and here != wanted:
                 yield f"L4: {EU}: {here} is posted"
             continue
         net = row.target_amount - row.recipient_fee
@@ -111,7 +117,7 @@ def _chains_agree(state: State) -> Iterator[str]:
         }
         target = {Code.PAYOUT: net, Code.RECIPIENT_FEE: row.recipient_fee, Code.PAYOUT_SETTLED: net}
         here.pop(Code.FREEZE, None)
-        completed = row.state is Stage.COMPLETED
+        completed = row.state in _COMPLETED
         if here != (source if completed else {}):
             yield f"L4: {EU}: a {row.state} payment has posted {_shown(here)}"
         if there != ({code: amount for code, amount in target.items() if amount} if completed else {}):
@@ -120,15 +126,16 @@ def _chains_agree(state: State) -> Iterator[str]:
 
 def _revenue(state: State) -> Iterator[str]:
     """L5, and the limits: what is reserved is what was spent or frozen."""
-    completed = [row for row in ours(state).values() if row.state is Stage.COMPLETED]
+    completed = [row for row in ours(state).values() if row.state in _COMPLETED]
+    margin_back = sum(one.margin_back for _, one in state.eu.value.returns if one.state != "received")
     for kind, wanted in (
         (AccountType.FEE_REVENUE, sum(one.fee for one in completed)),
-        (AccountType.FX_MARGIN, sum(one.margin for one in completed)),
+        (AccountType.FX_MARGIN, sum(one.margin for one in completed) - margin_back),
     ):
         found = state.eu.value.books.accounts[chart.platform(kind, _EUR)].credit_balance
         if found != wanted:
             yield f"L5: {kind.name} is {found}, and {wanted} was earned"
-    spent = sum(row.source_total for row in ours(state).values() if row.state in (Stage.COMPLETED, Stage.BLOCKED))
+    spent = sum(row.source_total for row in ours(state).values() if row.state in {*_COMPLETED, Stage.BLOCKED})
     if state.eu.value.reserved != spent:
         yield f"the limits hold {state.eu.value.reserved}, and {spent} was spent"
 
@@ -161,7 +168,9 @@ def _safeguarded(books: Books) -> Iterator[str]:
         for one in books.accounts.values()
         if read_account_id(one.id).account_type in _NEVER_BELOW_ZERO | {AccountType.BLOCKED_FUNDS}
     )
-    if owed > -books.accounts[chart.rail("sepa_instant", _EUR)].credit_balance:
+    # What was lost in doubt is the house's to make good.
+    lost = -books.accounts[chart.platform(AccountType.IN_DOUBT_LOSS, _EUR)].credit_balance
+    if owed > lost - books.accounts[chart.rail("sepa_instant", _EUR)].credit_balance:
         yield "L9: more is owed to tenants than lies at the bank"
 
 
@@ -177,16 +186,22 @@ def _quotes(cell: CellState) -> Iterator[str]:
 
 
 def _rail(state: State) -> Iterator[str]:
-    """COMPLETED exactly when paid, and paid once."""
+    """Paid, and paid once, exactly when it is completed at its payer's, or known to be lost where it was paid out."""
     for transfer_id, row in ours(state).items():
         paid = paid_times(state, transfer_id)
-        if paid != int(row.state is Stage.COMPLETED):
+        out = (state.cell(row.destination_cell).transfer(transfer_id) or row).state
+        if paid != int(row.state in _COMPLETED or out is Stage.LOST):
             yield f"the rail has paid {paid} times what is {row.state}"
 
 
 def _posting_ids(cell: CellState, transfer_id: str, effect: str, attempt: int) -> set[int]:
     row = cell.transfer(transfer_id)
     assert row is not None
+    if effect == "return":
+        tried, number_of = divmod(attempt, NUMBERS_OF_RETURNS)
+        came = next(one for _, one in cell.returns if (one.transfer_id, one.number) == (transfer_id, number_of))
+        came = replace(came, attempt=tried + 1)
+        return {one.id for each in booking_chains(Booking(came, row)) for one in each}
     return {one.id for one in chain(replace(row, attempt=attempt), Effect(effect))}
 
 

@@ -3,7 +3,7 @@
 Where the product decides by its table, the bug is a row of that table; elsewhere it is an override of one room's rule.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -12,14 +12,16 @@ from cells.ledger.submit import ChainResult
 from cells.transfers import machine
 from cells.transfers.machine import Advance, Effect, Event, Leg
 from cells.transfers.machine import State as Stage
+from cells.transfers.returned import Total
 from cells.transfers.step import Owed
-from cells.transfers.transfer import Told
+from cells.transfers.transfer import Told, Transfer
 from residency.envelope import OpenedEnvelope
 from residency.messages import Instructed
 from tests.model.border import Border
 from tests.model.railway import Railway
-from tests.model.record import Asked, CellState, Sent, put
-from tests.model.scenario import Scenario, chain, payment
+from tests.model.record import Asked, Booking, CellState, Sent, Word, put
+from tests.model.returning import Returning
+from tests.model.scenario import TARGET, Scenario, chain, payment
 from tests.model.wallet import Wallet
 from tests.model.world import World
 
@@ -36,6 +38,7 @@ class Planted:
     wallet: type[Wallet] = Wallet
     border: type[Border] = Border
     railway: type[Railway] = Railway
+    returning: type[Returning] = Returning
     rows: Mapping[Row, Advance] = field(default_factory=dict)
     faults: int = 1
 
@@ -46,6 +49,7 @@ class Planted:
         machine.TABLE = MappingProxyType({**table, **self.rows})  # type: ignore[misc]  # the plant is the exception to Final
         world = World(self.scenario)
         world.wallet = self.wallet(self.scenario)
+        world.wallet.returning = self.returning(self.scenario)
         world.border = self.border(self.scenario, world.wallet)
         world.railway = self.railway(self.scenario)
         try:
@@ -127,6 +131,42 @@ class BelievesAnyCell(Border):
         return {one: (opened.from_cell, sha256) for one, (_, sha256) in super().asked(cell, name, opened).items()}
 
 
+class BooksAgainUnderNewIds(Returning):
+    """A return that is taken up again is booked under another attempt, although the ledger has not refused the first."""
+
+    def owed(self, cell: CellState, return_ids: Sequence[str]) -> list[Booking]:
+        planned = {(transfer_id, mark) for (transfer_id, effect, mark), _ in cell.journal if effect == "return"}
+        return [
+            Booking(replace(one.one, attempt=2), one.transfer)
+            if (one.one.transfer_id, one.one.number) in planned
+            else one
+            for one in super().owed(cell, return_ids)
+        ]
+
+
+class ForgetsWhatCameBack(Returning):
+    """The door checks each return by itself, and not what came back before."""
+
+    def totals(self, cell: CellState) -> dict[str, Total]:
+        return {one: replace(total, amount=0) for one, total in super().totals(cell).items()}
+
+
+class TakesADuplicateForAnother(Returning):
+    """The scheme's reference is not looked up: the same return, sent again, is one more."""
+
+    def receive(self, cell: CellState, name: str, transfer: Transfer, place: int) -> tuple[CellState, list[Word]]:
+        before = dict(cell.returns)
+        again = replace(cell, returns=())
+        made, words = super().receive(again, name, transfer, place)
+        count = sum(1 for one in before.values() if one.transfer_id == transfer.transfer_id)
+        rows = {
+            f"{one.return_id}{'*' * count}": replace(one, return_id=f"{one.return_id}{'*' * count}", number=count + 1)
+            for _, one in made.returns
+        }
+        kept = replace(cell, returns=tuple(sorted({**before, **rows}.items())))
+        return kept, [word._replace(transfer_id=f"{word.transfer_id}{'*' * count}") for word in words]
+
+
 def _left(cell: CellState, transfer_id: str) -> bool:
     return any(one.transfer_id == transfer_id and one.kind == Instructed.kind for one in cell.outbox)
 
@@ -134,6 +174,8 @@ def _left(cell: CellState, transfer_id: str) -> bool:
 _ONE = Scenario("one payment", (payment(0),))
 _CANCELS = Scenario("one payment, cancelled", (payment(0),), cancels=True)
 _AT_THE_CAP = Scenario("one payment at the cap", (payment(0),), verdicts=("paid",), cap=0, raised=True)
+_RETURNED = Scenario("one payment, returned", (payment(0, leg=Leg.IN_REGION),), verdicts=("paid",), returns=(1_000,))
+_TOO_MUCH = Scenario("one payment, returned twice", (payment(0),), verdicts=("paid",), returns=(TARGET // 3, TARGET))
 _FORGED = Scenario("one payment, and a stranger", (payment(0),), forged=True)
 
 PLANTED = (
@@ -150,5 +192,8 @@ PLANTED = (
     Planted("export before the conditional transition", _CANCELS, border=ExportsBeforeTheTransition, faults=0),
     Planted("take a ledger's not found for did not happen", _ONE, wallet=TakesNotFoundForNotDone),
     Planted("take the word on one attempt for the word on the next", _AT_THE_CAP, wallet=MixesUpAttempts),
+    Planted("apply a return twice", _RETURNED, returning=BooksAgainUnderNewIds),
+    Planted("return more than was paid", _TOO_MUCH, returning=ForgetsWhatCameBack, faults=0),
+    Planted("take a duplicate return for another", _RETURNED, returning=TakesADuplicateForAnother),
     Planted("accept a reply from the wrong cell", _FORGED, border=BelievesAnyCell, faults=0),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from cells.rails import registry
 from cells.rails.rail import InDoubt, Outcome, Refused, Settled, outcome_after
-from cells.transfers.machine import Repeat, decide
+from cells.transfers.machine import Early, Repeat, decide
 from cells.transfers.rail_desk import command_of
 from cells.transfers.transfer import Transfer
 from tests.model.record import CellState, Memo, State, Submission, Word, drop, put
@@ -71,6 +71,20 @@ class Railway:
         transfer = _transfer(cell, transfer_id)
         told = command_of(transfer, _outcome(_of(cell, transfer_id).outcome)).body
         return isinstance(decide(transfer.leg, transfer.state, told.event), Repeat)
+
+    def early(self, cell: CellState, transfer_id: str) -> bool:
+        """Whether the wallet would only say that the answer is to come again: the actor's pause, here, is not to ask."""
+        transfer = _transfer(cell, transfer_id)
+        told = command_of(transfer, _outcome(_of(cell, transfer_id).outcome)).body
+        return isinstance(decide(transfer.leg, transfer.state, told.event), Early)
+
+    def contradict(self, cell: CellState, transfer_id: str) -> CellState:
+        """A late word, the opposite of the first: on record before the scheme is answered; the sweep tells the wallet, in its time."""
+        return _record(cell, transfer_id, _of(cell, transfer_id)._replace(contradicted=True))
+
+    def tell_late(self, cell: CellState, transfer_id: str) -> CellState:
+        told = command_of(_transfer(cell, transfer_id), Settled("late", AT)).body
+        return into_mailbox(cell, Word("tell", transfer_id, str(told.event), Memo(told.facts)))
 
     def acknowledge(self, cell: CellState, transfer_id: str) -> CellState:
         return _record(cell, transfer_id, _of(cell, transfer_id)._replace(state="acknowledged"))

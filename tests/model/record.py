@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from cells.ledger.submit import ChainResult
 from cells.transfers.machine import Effect, Event
+from cells.transfers.returned import Return
 from cells.transfers.transfer import Transfer
 from tests.model.books import Books
 
@@ -36,7 +37,8 @@ class Memo(dict[str, Any]):
 
 
 class Word(NamedTuple):
-    """A command in a wallet's mailbox: `accept`, `tell`, `cancel`, `resume`, `late` (resume after the review's deadline), `doubt`."""
+    """A command in a wallet's mailbox: `accept`, `tell`, `cancel`, `resume`, `late` (resume after the review's deadline), `doubt`,
+    `return` (whose id stands in place of the transfer's)."""
 
     name: str
     transfer_id: str
@@ -51,14 +53,28 @@ class Asked(NamedTuple):
     effect: Effect
 
 
+class Booking(NamedTuple):
+    """The journaled chains of a return, by what they are built from."""
+
+    one: Return
+    transfer: Transfer
+
+    @property
+    def effect(self) -> str:
+        return f"return {self.one.number} of"
+
+
+Owed = Asked | Booking
+
+
 class Turn(NamedTuple):
     """One batch of one wallet actor between its first commit and its last.
 
-    `results` is None until the ledger has answered. `zombie`: this copy was paused, and another has taken over.
+    `results` is None until the ledger has answered; then one for each chain of each that is owed. `zombie`: this copy was paused, and another has taken over.
     """
 
-    owed: tuple[Asked, ...]
-    results: tuple[ChainResult, ...] | None = None
+    owed: tuple[Owed, ...]
+    results: tuple[tuple[ChainResult, ...], ...] | None = None
     submit: tuple[str, ...] = ()
     zombie: bool = False
 
@@ -84,12 +100,14 @@ class Parcel(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """A row of the rail's record. `asks` counts end-to-end ids: 1, unless a bug made a second."""
+    """A row of the rail's record. `asks` counts end-to-end ids: 1, unless a bug made a second. `contradicted`: the scheme
+    has said, after its refusal, that it has paid."""
 
     state: str
     outcome: str = ""
     doubtful: bool = False
     asks: int = 1
+    contradicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,7 @@ class CellState:
     turns: tuple[Turn, ...] = ()
     handing: tuple[str, ...] = ()
     desk: Pairs[str, str] = ()
+    returns: Pairs[str, Return] = ()
 
     def transfer(self, transfer_id: str) -> Transfer | None:
         return next((one for key, one in self.transfers if key == transfer_id), None)
@@ -142,7 +161,7 @@ class State(NamedTuple):
     eu: Ref
     id: Ref
     bus: tuple[Parcel, ...] = ()
-    late: tuple[tuple[str, tuple[Asked, ...]], ...] = ()
+    late: tuple[tuple[str, tuple[Owed, ...]], ...] = ()
     underway: tuple[str, ...] = ()
     scheme: Pairs[str, str] = ()
     done: tuple[str, ...] = ()

@@ -51,7 +51,9 @@ class Payment:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`funds`, `cap`: how many payments the wallet, and the peer's cap at the destination, hold. `verdicts`: what the scheme may
-    say. `raised`: an operator may raise the cap once. `forged`: another cell claims, once, to have settled the first payment."""
+    say. `raised`: an operator may raise the cap once. `forged`: another cell claims, once, to have settled the first payment.
+    `returns`: what the scheme sends back of the first payment, once it has paid it, minor units. `restores`: the rail's rules have
+    the money given back while it is silent. `takes_back`: the scheme may say, after a refusal, that it has paid."""
 
     name: str
     payments: tuple[Payment, ...]
@@ -61,6 +63,9 @@ class Scenario:
     cancels: bool = False
     raised: bool = False
     forged: bool = False
+    returns: tuple[int, ...] = ()
+    restores: bool = False
+    takes_back: bool = False
 
     def payment(self, transfer_id: str) -> Payment:
         return next(one for one in self.payments if one.transfer_id == transfer_id)

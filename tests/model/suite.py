@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cells.transfers.machine import Leg
-from tests.model.scenario import Scenario, payment
+from tests.model.scenario import TARGET, Scenario, payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,59 @@ _ALONE = (
     Searched(Scenario("refused by the destination", (payment(0, reason="AC01"),)), 1),
     Searched(Scenario("recipient erased", (payment(0, gone=True),)), 1),
     Searched(Scenario("claimed by another cell", (payment(0),), verdicts=("refused",), forged=True), 0),
+    Searched(Scenario("returned whole", (payment(0),), verdicts=("paid",), returns=(TARGET,)), 1, deviations=True),
+    Searched(
+        Scenario(
+            "returned in two parts", (payment(0),), verdicts=("paid",), returns=(TARGET // 3, TARGET - TARGET // 3)
+        ),
+        1,
+        deviations=True,
+    ),
+    Searched(
+        Scenario("returned, and more than was paid", (payment(0),), verdicts=("paid",), returns=(TARGET // 3, TARGET)),
+        1,
+        deviations=True,
+    ),
+    Searched(
+        Scenario(
+            "in region, returned in two parts", (payment(0, leg=Leg.IN_REGION),), verdicts=("paid",), returns=(300, 700)
+        ),
+        1,
+    ),
+    Searched(
+        Scenario(
+            "in region, returned three times",
+            (payment(0, leg=Leg.IN_REGION),),
+            verdicts=("paid",),
+            returns=(100, 200, 300),
+        ),
+        0,
+    ),
+    Searched(
+        Scenario("returned in three parts", (payment(0),), verdicts=("paid",), returns=(1, 2, 3)), 0, deviations=True
+    ),
+    Searched(Scenario("restored", (payment(0),), verdicts=("refused", "paid"), restores=True), 1),
+    Searched(Scenario("in region, restored", (payment(0, leg=Leg.IN_REGION),), restores=True), 2),
+    Searched(
+        Scenario("in region, returned whole", (payment(0, leg=Leg.IN_REGION),), verdicts=("paid",), returns=(1_000,)), 1
+    ),
+    Searched(
+        Scenario(
+            "restored, and returned",
+            (payment(0, leg=Leg.IN_REGION),),
+            verdicts=("paid",),
+            restores=True,
+            returns=(300,),
+        ),
+        1,
+    ),
+    Searched(Scenario("refused, then paid", (payment(0),), verdicts=("refused",), takes_back=True), 1, deviations=True),
+    Searched(
+        Scenario(
+            "in region, refused, then paid", (payment(0, leg=Leg.IN_REGION),), verdicts=("refused",), takes_back=True
+        ),
+        1,
+    ),
     Searched(Scenario("at the peer's cap", (payment(0),), verdicts=("paid",), cap=0, raised=True), 1),
     Searched(Scenario("one quote, used twice", (payment(0), payment(1, quote=0)), verdicts=("paid",)), 0),
 )

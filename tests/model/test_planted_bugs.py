@@ -15,6 +15,9 @@ SIGNS = {
     "export before the conditional transition": "CANCELLED cannot take settled",
     "take a ledger's not found for did not happen": "L3",
     "take the word on one attempt for the word on the next": "WAITING cannot take held",
+    "apply a return twice": "L4",
+    "return more than was paid": "L4",
+    "take a duplicate return for another": "L4",
     "accept a reply from the wrong cell": "L4",
 }
 

@@ -11,14 +11,18 @@ Every decision is the product's: `step.plan`, `recovery.need_of`, `replies.ledge
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cells.ledger.chain import Chain
 from cells.ledger.submit import ChainResult
-from cells.transfers.machine import FINAL, Effect, Event, Leg
+from cells.transfers.machine import FINAL, Early, Effect, Event, Leg, decide
 from cells.transfers.machine import State as Stage
 from cells.transfers.recovery import need_of
 from cells.transfers.replies import ledger_said
+from cells.transfers.returned import place_of
 from cells.transfers.step import Owed, Step, plan
 from cells.transfers.transfer import Told, Transfer
-from tests.model.record import Asked, CellState, Memo, Submission, Turn, Word, put, told_event
+from tests.model.record import Asked, Booking, CellState, Memo, Submission, Turn, Word, put, told_event
+from tests.model.record import Owed as Owed_
+from tests.model.returning import Returning, booking_chains
 from tests.model.scenario import BEFORE_DEADLINE, DEADLINE, Scenario, chain, drafted
 
 # What a partner or an officer may ask in vain; any other event that cannot be taken is a contradiction.
@@ -30,6 +34,7 @@ class Wallet:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
+        self.returning = Returning(scenario)
 
     def begin(self, cell: CellState) -> CellState:
         """Take the whole mailbox as one batch, to its first commit."""
@@ -52,31 +57,45 @@ class Wallet:
                 told.append(need.told)
             elif need.submit:
                 submit.append(transfer_id)
+        bookings = self.returning.owed(cell, [one.transfer_id for one in batch if one.name == "return"])
         cell, step = self.advance(cell, told)
-        return self._go_on(cell, [*_asked(step), *owed], [*submit, *(one.transfer_id for one in step.submit)])
+        return self._go_on(
+            cell, [*_asked(step), *owed, *bookings], [*submit, *(one.transfer_id for one in step.submit)]
+        )
 
     def ask(self, cell: CellState, turn: Turn) -> CellState:
         """The ledger answers."""
-        results, books = cell.books.ask([chain(one.transfer, one.effect) for one in turn.owed])
-        return replace(_without(cell, turn, turn._replace(results=results)), books=books)
+        results, books = cell.books.ask([one for owed in turn.owed for one in chains_of_owed(owed)])
+        rest = iter(results)
+        grouped = tuple(tuple(next(rest) for _ in chains_of_owed(owed)) for owed in turn.owed)
+        return replace(_without(cell, turn, turn._replace(results=grouped)), books=books)
 
     def settle(self, cell: CellState, turn: Turn) -> CellState:
         """Journal what the ledger said, and all that follows from it."""
         assert turn.results is not None
         told: list[Told] = []
         journal, alarms = cell.journal, cell.alarms
-        for asked, result in zip(turn.owed, turn.results, strict=True):
-            transfer, effect = asked
+        bookings: list[tuple[Booking, tuple[ChainResult, ...]]] = []
+        for asked, results in zip(turn.owed, turn.results, strict=True):
+            if isinstance(asked, Booking):
+                bookings.append((asked, results))
+                applied = all(one.applied for one in results)
+                journal = put(journal, _key(asked), "applied" if applied else "failed")
+                alarms = (
+                    alarms
+                    if applied
+                    else (*alarms, f"the ledger refused a return: {[one.reason.name for one in results]}")
+                )
+                continue
+            (result,), (transfer, effect) = results, asked
             said = self.said(Owed(transfer, effect, chain(transfer, effect)), result)
             told += said
             if not said:
                 alarms = (*alarms, f"the ledger refused {effect}: {result.reason.name}")
-            journal = put(
-                journal,
-                (transfer.transfer_id, str(effect), transfer.attempt),
-                "applied" if result.applied else "failed",
-            )
-        cell, step = self.advance(replace(_without(cell, turn), journal=journal, alarms=alarms), told)
+            journal = put(journal, _key(asked), "applied" if result.applied else "failed")
+        cell = replace(_without(cell, turn), journal=journal, alarms=alarms)
+        cell, came_back = self.returning.booked(cell, bookings)
+        cell, step = self.advance(cell, [*told, *came_back])
         return self._go_on(
             cell, _asked(step), [*turn.submit, *(one.transfer_id for one in step.submit)], zombie=turn.zombie
         )
@@ -102,7 +121,8 @@ class Wallet:
         for one in step.owed:
             journal = _planned(journal, Asked(one.transfer, one.effect))
         for one_told, standing in step.refused:
-            if one_told.event not in _IN_VAIN:
+            early = isinstance(decide(standing.leg, standing.state, one_told.event), Early)
+            if one_told.event not in _IN_VAIN and not early:
                 alarms = (*alarms, f"{standing.leg} {standing.state} cannot take {one_told.event}")
         return replace(cell, transfers=transfers, reserved=reserved, journal=journal, alarms=alarms), step
 
@@ -153,7 +173,7 @@ class Wallet:
                 cell = replace(cell, transfers=put(cell.transfers, transfer_id, replace(transfer, in_doubt=True)))
         return cell
 
-    def _go_on(self, cell: CellState, owed: list[Asked], submit: list[str], *, zombie: bool = False) -> CellState:
+    def _go_on(self, cell: CellState, owed: Sequence[Owed_], submit: list[str], *, zombie: bool = False) -> CellState:
         """After a commit: to the ledger with what is owed, or, with nothing owed, to the rail."""
         if owed:
             journal = cell.journal
@@ -182,14 +202,25 @@ def is_ours(transfer: Transfer) -> bool:
     return transfer.leg is not Leg.DESTINATION
 
 
+def chains_of_owed(owed: Owed_) -> tuple[Chain, ...]:
+    """Everything that the ledger is asked for one thing that is owed."""
+    return booking_chains(owed) if isinstance(owed, Booking) else (chain(owed.transfer, owed.effect),)
+
+
+def _key(owed: Owed_) -> tuple[str, str, int]:
+    if isinstance(owed, Booking):
+        return owed.one.transfer_id, "return", place_of(owed.one).mark
+    return owed.transfer.transfer_id, str(owed.effect), owed.transfer.attempt
+
+
 def _asked(step: Step) -> list[Asked]:
     return [Asked(one.transfer, one.effect) for one in step.owed]
 
 
 def _planned(
-    journal: tuple[tuple[tuple[str, str, int], str], ...], asked: Asked
+    journal: tuple[tuple[tuple[str, str, int], str], ...], asked: Owed_
 ) -> tuple[tuple[tuple[str, str, int], str], ...]:
-    key = (asked.transfer.transfer_id, str(asked.effect), asked.transfer.attempt)
+    key = _key(asked)
     return journal if any(one[0] == key for one in journal) else put(journal, key, "planned")
 
 

@@ -15,9 +15,10 @@ from tests.model.border import Border, without
 from tests.model.move import Local, Move, local, short, shorts, words
 from tests.model.people import people_moves
 from tests.model.railway import Railway, at_scheme, end_to_end
-from tests.model.record import Asked, CellState, Parcel, Ref, State, Turn, Word, ref
-from tests.model.scenario import EU, ID, Scenario, chain, founded, has_room
-from tests.model.wallet import Wallet, into_mailbox, is_at_rest, is_ours
+from tests.model.record import CellState, Owed, Parcel, Ref, State, Turn, Word, ref
+from tests.model.scenario import EU, ID, Scenario, founded, has_room
+from tests.model.scheme import scheme_moves
+from tests.model.wallet import Wallet, chains_of_owed, into_mailbox, is_at_rest, is_ours
 
 _CELLS = (EU, ID)
 _ATTEMPTS_MAX = 2  # a payment at the cap is not tried a third time before there is room
@@ -45,6 +46,7 @@ class World:
             yield from there
         yield from self._bus_moves(state)
         yield from people_moves(self.scenario, self.border, state)
+        yield from scheme_moves(self.scenario, self.railway, self.wallet.returning, state)
         yield from eu[-1]
         yield from indonesia[-1]
         for name in _CELLS:
@@ -114,7 +116,11 @@ class World:
                         f"the answer on {short(one)} is acknowledged",
                         lambda one=one: railway.acknowledge(cell, one),
                     )
-                elif not any(word.transfer_id == one for word in cell.mailbox) and cell.live is None:
+                elif (
+                    not any(word.transfer_id == one for word in cell.mailbox)
+                    and cell.live is None
+                    and not railway.early(cell, one)
+                ):
                     yield local(
                         name,
                         f"the wallet is pushed the answer on {short(one)}",
@@ -153,8 +159,10 @@ class World:
 
     def _border_moves(self, name: str, cell: CellState) -> Iterator[Move]:
         border = self.border
-        if due := border.due(cell):
-            yield local(name, f"the exporter commits {shorts(due)}", lambda: border.export(cell))
+        due, came = border.due(cell), self.wallet.returning.due(cell)
+        if due or came:
+            what = ", ".join([*([shorts(due)] if due else []), *(f"return {one.number}" for one in came)])
+            yield local(name, f"the exporter commits {what}", lambda: border.export(cell))
         for one in cell.outbox:
             if one.published or one.closed:
                 continue
@@ -196,6 +204,15 @@ class World:
             if word not in cell.mailbox and not tired and self.wallet.wants_sweep(cell, row):
                 what = f"the sweep takes up {short(key)}{' early' if busy else ''}"
                 yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
+        for key, one in cell.returns:
+            word = Word("return", key)
+            if word not in cell.mailbox and self.wallet.returning.waits(cell, one):
+                what = f"the sweep takes up return {one.number}{' early' if busy else ''}"
+                yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
+        for key, submission in cell.record:
+            if submission.contradicted and _refunded(cell, key) and not busy:
+                what = f"the sweep tells again that {short(key)} was paid"
+                yield local(name, what, lambda key=key: self.railway.tell_late(cell, key))
 
     def _timer_moves(self, state: State, name: str) -> Iterator[Move]:
         cell = state.cell(name)
@@ -225,7 +242,9 @@ class World:
             what = ", ".join(f"{one.effect} {short(one.transfer.transfer_id)}" for one in owed)
             landed = Local(
                 name,
-                lambda c=cell, o=owed: replace(c, books=c.books.ask([chain(one.transfer, one.effect) for one in o])[1]),
+                lambda c=cell, o=owed: replace(
+                    c, books=c.books.ask([one for each in o for one in chains_of_owed(each)])[1]
+                ),
             )
             yield Move(
                 f"{name}: the late request reaches the ledger: {what}",
@@ -240,15 +259,20 @@ class World:
             yield Move(f"the late payment {short(number)} never reaches the scheme", lambda _, r=rest: r, fair=False)
 
 
+def _refunded(cell: CellState, key: str) -> bool:
+    row = cell.transfer(key)
+    return row is not None and row.state is Stage.REFUNDED
+
+
 def _gone(state: State, parcel: Parcel) -> State:
     return state._replace(bus=without(state.bus, parcel))
 
 
-def _landed(state: State, late: tuple[str, tuple[Asked, ...]]) -> State:
+def _landed(state: State, late: tuple[str, tuple[Owed, ...]]) -> State:
     return state._replace(late=tuple(one for one in state.late if one != late))
 
 
-def _later(state: State, name: str, turn: Turn) -> tuple[tuple[str, tuple[Asked, ...]], ...]:
+def _later(state: State, name: str, turn: Turn) -> tuple[tuple[str, tuple[Owed, ...]], ...]:
     """LedgerUnknown: the batch has ended unknown; what was asked may be applied at any time."""
     return tuple(sorted({*state.late, (name, turn.owed)}, key=str))
 
@@ -267,8 +291,10 @@ def _pause(cell: CellState, turn: Turn) -> CellState:
 
 
 def at_rest(state: State) -> bool:
-    """Whether every payment of both cells has ended."""
-    return all(is_at_rest(row) for name in _CELLS for _, row in state.cell(name).transfers)
+    """Whether every payment of both cells has ended, and all that came back is booked and told."""
+    return all(is_at_rest(row) for name in _CELLS for _, row in state.cell(name).transfers) and not any(
+        one.state == "received" for name in _CELLS for _, one in state.cell(name).returns
+    )
 
 
 def ours(state: State) -> dict[str, Transfer]:
