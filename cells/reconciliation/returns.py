@@ -66,12 +66,13 @@ def state_fault(leg: Leg, state: State, came: Came, payout: int) -> tuple[str, s
     if leg is Leg.DESTINATION or state is State.LOST:
         completed = state in (State.COMPLETED, State.LOST) or not came.amount
         return None if completed else ("state of a payment that came back", "COMPLETED", str(state))
-    wanted = {0: {state} - {State.PARTIALLY_RETURNED, State.RETURNED}, payout: {State.RETURNED}}.get(
-        came.amount, {State.PARTIALLY_RETURNED}
-    )
-    if state in wanted:
-        return None
-    return f"state of a payment of which {came.amount} came back", ", ".join(sorted(wanted)) or "COMPLETED", str(state)
+    back = {State.PARTIALLY_RETURNED, State.RETURNED}
+    if came.amount:
+        wanted = State.RETURNED if came.amount == payout else State.PARTIALLY_RETURNED
+        fits = state is wanted
+    else:
+        wanted, fits = State.COMPLETED, state not in back
+    return None if fits else (f"state of a payment of which {came.amount} came back", str(wanted), str(state))
 
 
 def position_change(sums: Sequence[ReturnSum]) -> Counter[tuple[str, str]]:

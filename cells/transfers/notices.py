@@ -18,6 +18,11 @@ from residency.ids import parse
 _NAMED = {State.LOST: "paid_after_refund"}
 
 
+def event_type_of(state: State) -> str:
+    """The event that tells of the arrival in `state`."""
+    return f"transfer.{_NAMED.get(state, str(public(state)).lower())}"
+
+
 async def write(connection: Connection, region: str, transfers: Sequence[Transfer]) -> None:
     """One event for each transfer, named after the state it has just reached. A destination leg's partner is told by its own cell."""
     if not transfers:
@@ -54,9 +59,7 @@ def _of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
     }
     if returned is not None:
         data["returned"] = returned_shown(transfer, returned)
-    return _event(
-        transfer.tenant_id, f"transfer.{_NAMED.get(transfer.state, state.lower())}", transfer.transfer_id, data
-    )
+    return _event(transfer.tenant_id, event_type_of(transfer.state), transfer.transfer_id, data)
 
 
 def _of_deposit(deposit: Deposit) -> NewEvent:

@@ -15,9 +15,9 @@ SIGNS = {
     "export before the conditional transition": "CANCELLED cannot take settled",
     "take a ledger's not found for did not happen": "L3",
     "take the word on one attempt for the word on the next": "WAITING cannot take held",
-    "apply a return twice": "L4",
+    "apply a return twice": "the journal never learned of return",
     "return more than was paid": "L4",
-    "take a duplicate return for another": "L4",
+    "take a duplicate return for another": "nothing will ever happen",
     "accept a reply from the wrong cell": "L4",
 }
 

@@ -9,19 +9,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cells.transfers.machine import Leg
-from cells.transfers.machine import State as Stage
 from cells.transfers.transfer import Transfer
 from tests.model.border import Border, without
 from tests.model.move import Local, Move, local, short, shorts, words
 from tests.model.people import people_moves
 from tests.model.railway import Railway, at_scheme, end_to_end
-from tests.model.record import CellState, Owed, Parcel, Ref, State, Turn, Word, ref
-from tests.model.scenario import EU, ID, Scenario, founded, has_room
+from tests.model.record import CellState, Owed, Parcel, Ref, State, Turn, ref
+from tests.model.scenario import EU, ID, Scenario, founded
 from tests.model.scheme import scheme_moves
-from tests.model.wallet import Wallet, chains_of_owed, into_mailbox, is_at_rest, is_ours
+from tests.model.sweep import sweep_moves
+from tests.model.wallet import Wallet, chains_of_owed, is_at_rest, is_ours
 
 _CELLS = (EU, ID)
-_ATTEMPTS_MAX = 2  # a payment at the cap is not tried a third time before there is room
 
 
 class World:
@@ -197,22 +196,7 @@ class World:
             yield Move(f"{what} is lost", lambda s, p=parcel: _gone(s, p), fair=False, fault=1)
 
     def _sweep_moves(self, name: str, cell: CellState) -> Iterator[Move]:
-        busy = cell.live is not None or bool(cell.mailbox)
-        for key, row in cell.transfers:
-            word = Word("resume", key)
-            tired = row.state is Stage.WAITING and row.attempt >= _ATTEMPTS_MAX and not has_room(cell)
-            if word not in cell.mailbox and not tired and self.wallet.wants_sweep(cell, row):
-                what = f"the sweep takes up {short(key)}{' early' if busy else ''}"
-                yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
-        for key, one in cell.returns:
-            word = Word("return", key)
-            if word not in cell.mailbox and self.wallet.returning.waits(cell, one):
-                what = f"the sweep takes up return {one.number}{' early' if busy else ''}"
-                yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
-        for key, submission in cell.record:
-            if submission.contradicted and _refunded(cell, key) and not busy:
-                what = f"the sweep tells again that {short(key)} was paid"
-                yield local(name, what, lambda key=key: self.railway.tell_late(cell, key))
+        return sweep_moves(self.wallet, self.railway, name, cell)
 
     def _timer_moves(self, state: State, name: str) -> Iterator[Move]:
         cell = state.cell(name)
@@ -257,11 +241,6 @@ class World:
                 what = f"the late payment {short(number)} reaches the scheme, which says {verdict}"
                 yield Move(what, lambda _, r=rest, n=number, v=verdict: at_scheme(r, n, v), fair=place == 0)
             yield Move(f"the late payment {short(number)} never reaches the scheme", lambda _, r=rest: r, fair=False)
-
-
-def _refunded(cell: CellState, key: str) -> bool:
-    row = cell.transfer(key)
-    return row is not None and row.state is Stage.REFUNDED
 
 
 def _gone(state: State, parcel: Parcel) -> State:

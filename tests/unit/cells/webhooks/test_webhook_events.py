@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cells.transfers.machine import TABLE, Effect
+from cells.transfers.notices import event_type_of
 from cells.webhooks.events import EVENT_TYPES, NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule
 
@@ -14,7 +15,7 @@ AT = datetime(2026, 11, 20, 12, 0, 0, 5_000, UTC)
 
 def test_every_state_that_a_partner_is_told_of_has_its_event_type() -> None:
     told = {advance.state for advance in TABLE.values() if Effect.NOTIFY in advance.effects}
-    assert {f"transfer.{state.lower()}" for state in told} <= EVENT_TYPES
+    assert {event_type_of(state) for state in told} <= EVENT_TYPES
 
 
 def test_an_event_says_only_what_is_classified() -> None:
