@@ -47,7 +47,7 @@ async def asked(cell: HandCell, transfer: Transfer, *, ago: timedelta = timedelt
     region, one = cell.spec.region, transfer.transfer_id
     async with transaction(cell.institution.pool) as connection:
         await submissions.enqueue(connection, region, transfer.rail, [NewSubmission(one, transfer.tenant_id)])
-        await submissions.mark_asked(connection, region, [one])
+        await submissions.mark_asked(connection, region, transfer.rail, [one])
         if doubtful:
             await submissions.record(connection, region, [(one, InDoubt(NOW))])
         await connection.execute("update submissions set asked_at = now() - $1::interval", ago)

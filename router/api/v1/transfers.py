@@ -41,6 +41,7 @@ from router.api.problems import Problems
 from router.api.region import elsewhere
 from router.api.routes import Resource
 from router.api.shapes import Cursor, IdText, Limit, Money, Shape, Text, checked_id, page, read, stamp
+from router.api.v1.transfer_returns import ReturnedShown, returned_of
 
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
@@ -137,6 +138,7 @@ class RoutingShown(BaseModel):
 
 
 class TransferWithTimeline(TransferShown):
+    returned: Annotated[ReturnedShown | None, Confidential] = Field(description="Set once money has come back")
     routing: Annotated[RoutingShown, Confidential]
     timeline: Annotated[list[TimelineShown], Public]
 
@@ -219,8 +221,9 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
         transfer = _own((await store.read(connection, parts.region, [found])).get(found))
         lines = await store.timeline(connection, parts.region, found)
         profiles = {one.name: one for one in parts.institution.router.profiles}
+        returned = await returned_of(connection, parts.region, transfer)
         routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
-    return Json({**resource(transfer), "routing": routing, "timeline": _timeline(lines)})
+    return Json({**resource(transfer), "returned": returned, "routing": routing, "timeline": _timeline(lines)})
 
 
 async def cancel_transfer(request: Request, transfer_id: str) -> Response:

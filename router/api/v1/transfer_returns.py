@@ -1,0 +1,53 @@
+"""What has come back of a transfer, as the API shows it beside the transfer."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel
+
+from cells.backends.postgres import Connection
+from cells.kit.money import format_amount
+from cells.transfers import store_returns
+from cells.transfers.returned import Return, returned_shown
+from cells.transfers.transfer import Transfer
+from residency.classes import Confidential, Public
+from router.api.shapes import Money, stamp
+
+
+class ReturnShown(BaseModel):
+    """One return. `amount`: of the recipient's money; `credited`: what your wallet got for it."""
+
+    number: Annotated[int, Public]
+    amount: Annotated[Money, Confidential]
+    credited: Annotated[Money, Confidential]
+    reason_code: Annotated[str, Public]
+    at: Annotated[datetime, Public]
+
+
+class ReturnedShown(BaseModel):
+    """Everything that has come back so far."""
+
+    amount: Annotated[Money, Confidential]
+    credited: Annotated[Money, Confidential]
+    returns: Annotated[list[ReturnShown], Confidential]
+
+
+async def returned_of(connection: Connection, region: str, transfer: Transfer) -> dict[str, Any] | None:
+    """None while nothing has been booked. The tenant's own connection."""
+    found = (await store_returns.of_transfers(connection, region, [transfer.transfer_id])).get(transfer.transfer_id, [])
+    booked = [one for one in found if one.state != "received"]
+    if not booked:
+        return None
+    total = (await store_returns.totals(connection, region, [transfer.transfer_id]))[transfer.transfer_id]
+    return {**returned_shown(transfer, total), "returns": [_shown(transfer, one) for one in booked]}
+
+
+def _shown(transfer: Transfer, one: Return) -> dict[str, Any]:
+    source = transfer.source_currency
+    return {
+        "number": one.number,
+        "amount": {"value": format_amount(one.amount, one.currency), "currency": one.currency},
+        "credited": {"value": format_amount(one.back.total, source), "currency": source},
+        "reason_code": one.reason_code,
+        "at": stamp(one.booked_at or one.received_at),
+    }
