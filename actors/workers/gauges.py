@@ -46,6 +46,11 @@ _DELIVERIES = Gauge("kovra_webhooks_pending", "Webhook deliveries not yet settle
 _DELIVERIES_AGE = Gauge("kovra_webhooks_overdue_seconds", "How long the first of them has been due", ["cell"])
 _COLLECTIONS = Gauge("kovra_collections_uncredited", "Money that came in and is not credited", ["cell"])
 _COLLECTIONS_AGE = Gauge("kovra_collections_oldest_seconds", "How long the first of it has waited", ["cell"])
+_CONTRADICTED = Gauge(
+    "kovra_payments_contradicted",
+    "Payments of which the scheme has said what cannot both be true",
+    ["cell", "rail", "kind"],
+)
 _DISK_FREE = Gauge("kovra_disk_free_bytes", "Free where the cell's files lie", ["cell"])
 _DISK_SIZE = Gauge("kovra_disk_size_bytes", "Size of the volume where the cell's files lie", ["cell"])
 
@@ -85,6 +90,7 @@ class GaugeWorker:
             submissions = await store.open_submissions(connection, region)
             deliveries = await store.pending_deliveries(connection, region)
             collections = await store.open_collections(connection, region)
+            contradicted = await store.contradictions(connection, region)
         self._show_legs(legs)
         self._show_envelopes(envelopes)
         self._show_submissions(submissions)
@@ -92,6 +98,8 @@ class GaugeWorker:
         _DELIVERIES_AGE.labels(cell).set(deliveries.oldest_s)
         _COLLECTIONS.labels(cell).set(collections.count)
         _COLLECTIONS_AGE.labels(cell).set(collections.oldest_s)
+        for (rail, kind), count in contradicted.items():
+            _CONTRADICTED.labels(cell, rail, kind).set(count)
         self._show_disk()
         self._rounds += 1
         _READ.labels(cell).set_to_current_time()

@@ -115,3 +115,18 @@ async def open_collections(connection: Connection, region: str) -> Waiting:
     )
     assert row is not None
     return Waiting(**dict(row))
+
+
+async def contradictions(connection: Connection, region: str) -> dict[tuple[str, str], int]:
+    """Payments of which a scheme has said what cannot both be true, by rail and kind."""
+    rows = await connection.fetch(
+        """
+        select rail, 'paid_after_refund' as kind, count(*) from transfers
+        where compliance_region = $1 and state in ('LOSING', 'LOST') group by 1
+        union all
+        select rail, 'refused_after_settled', count(*) from contradictions
+        where compliance_region = $1 and said = 'refused' group by 1
+        """,
+        region,
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

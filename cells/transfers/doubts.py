@@ -22,7 +22,6 @@ from cells.transfers.machine import Event
 from cells.transfers.rail_desk import command_of
 from cells.transfers.returned import TIMED_OUT
 from cells.transfers.transfer import Told
-from cells.transfers.watch import CONTRADICTIONS
 from residency.ids import MalformedId
 
 _log = logging.getLogger("kovra.doubts")
@@ -56,7 +55,7 @@ async def contradicted(connection: Connection, region: str) -> list[Command]:
 
 
 async def take_late_answers(
-    connection: Connection, cell: str, region: str, rail: str, answers: Mapping[str, Outcome]
+    connection: Connection, region: str, rail: str, answers: Mapping[str, Outcome]
 ) -> list[Command]:
     """Put a scheme's answers that nobody waited for on record; `answers`: by end-to-end id. The words for the wallets.
 
@@ -83,7 +82,6 @@ async def take_late_answers(
         new = await store_doubts.contradict(connection, region, rail, opposed, tenants)
         for one, outcome in opposed:
             if one in new and isinstance(outcome, Refused):
-                CONTRADICTIONS.labels(cell, rail, "refused_after_settled").inc()
                 _log.critical("%s was settled by %s, which now says that it was not", one, rail)
     # A wallet hears the record's first word first, and acts upon it; then the sweep tells it of the second (`contradicted`).
     legs = await store.read(connection, region, [one for one, _ in first])

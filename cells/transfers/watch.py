@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter
-
 from cells.kit import metrics, trace
 from cells.transfers.machine import FINAL, Event, Leg, State
 from cells.transfers.transfer import Transfer
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from cells.transfers.step import Move
 
 _log = logging.getLogger("kovra.watch")
-CONTRADICTIONS = Counter(
-    "kovra_rail_contradictions", "Words of a scheme that cannot both be true of one payment", ["cell", "rail", "kind"]
-)
 
 ACCEPT, ADMIT, ANSWER = "accept", "admit", "answer"
 # The room whose work a step ends. `answer`: the time until the instructed cell's word is admitted; `take`: until the wallet acts.
@@ -119,7 +114,6 @@ def moved(waves: Sequence[Sequence["Move"]]) -> None:
 
 def lost(leg: Transfer) -> None:
     """Paid although it was given back: somebody must look, and get the money again from whoever has it twice."""
-    CONTRADICTIONS.labels(cell_of(leg), leg.rail, "paid_after_refund").inc()
     _log.critical("%s was paid by %s after it had been given back", leg.transfer_id, leg.rail)
 
 

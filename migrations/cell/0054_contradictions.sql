@@ -19,6 +19,9 @@ create table contradictions (
     foreign key (compliance_region, transfer_id) references transfers (compliance_region, transfer_id)
 ) partition by list (compliance_region);
 
+-- What was paid after it was given back: few, for ever, and looked at every few seconds.
+create index transfers_lost on transfers (rail) where state in ('LOSING', 'LOST');
+
 call kovra_protect('contradictions');
 
 grant select, insert on contradictions to kovra_writer;

@@ -75,7 +75,7 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived])
 async def _take_answers(parts: Parts, rail: str, answers: Mapping[str, Outcome]) -> Response:
     """A late word on payments of ours: on record, and nothing to answer."""
     async with transaction(parts.writer) as connection:
-        commands = await take_late_answers(connection, parts.spec.name, parts.spec.region, rail, answers)
+        commands = await take_late_answers(connection, parts.spec.region, rail, answers)
     _tell_later(parts.wallets, commands)
     return Response(status_code=204)
 

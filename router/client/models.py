@@ -76,6 +76,24 @@ class Payer(_Answer):
     details: Annotated[dict[str, Any] | None, Personal] = None
 
 
+class ReturnPart(_Answer):
+    """One return: `amount` of the recipient's money, and what your wallet was `credited` for it."""
+
+    number: Annotated[int, Public]
+    amount: Annotated[Money, Confidential]
+    credited: Annotated[Money, Confidential]
+    reason_code: Annotated[str, Public]
+    at: Annotated[datetime, Public]
+
+
+class Returned(_Answer):
+    """All that has come back of a transfer so far."""
+
+    amount: Annotated[Money, Confidential]
+    credited: Annotated[Money, Confidential]
+    returns: Annotated[tuple[ReturnPart, ...], Confidential]
+
+
 class Step(_Answer):
     """One step of a transfer's life, and the room of the cell that learnt of it."""
 
@@ -105,6 +123,7 @@ class Transfer(_Answer):
     metadata: Annotated[dict[str, str], Confidential] = {}
     created_at: Annotated[datetime | None, Public] = None
     updated_at: Annotated[datetime | None, Public] = None
+    returned: Annotated[Returned | None, Confidential] = None
     timeline: Annotated[tuple[Step, ...], Public] = ()
 
     @property

@@ -64,7 +64,7 @@ async def late(cell: HandCell, transfer: Transfer, outcome: Outcome) -> list[Com
     """A pacs.002 that nobody waited for, told to the wallet as the door does."""
     answers = {end_to_end_id(transfer.transfer_id): outcome}
     async with transaction(cell.institution.pool) as connection:
-        commands = await doubts.take_late_answers(connection, cell.spec.name, cell.spec.region, transfer.rail, answers)
+        commands = await doubts.take_late_answers(connection, cell.spec.region, transfer.rail, answers)
     await cell.ask(*commands) if commands else None
     return commands
 
