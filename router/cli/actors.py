@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def actors(cell: Cell = None, json: Json = False) -> None:
     """The actors of every cell: where each is, its state, what waits in its mailbox, and how large its batches are."""
-    answers = asyncio.run(_ask(home_path(), cell))
+    answers = asyncio.run(ask_hosts(home_path(), cell))
     if json:
         print_json({"cells": answers})
     else:
@@ -33,7 +33,8 @@ def actors(cell: Cell = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-async def _ask(home: Path, only: str | None) -> dict[str, dict[str, Any]]:
+async def ask_hosts(home: Path, only: str | None) -> dict[str, dict[str, Any]]:
+    """What the host of each cell tells of its actors, by cell; `error` where it does not answer. Raises UnknownCell."""
     specs = all_cells(home)
     if only is not None:
         specs[0].directory.cell(only)  # raises UnknownCell, naming the known ones

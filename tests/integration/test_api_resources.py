@@ -90,6 +90,19 @@ async def test_webhook_endpoints(cell: ApiCell) -> None:
     assert (await cell.client.get("/v1/webhooks")).json()["data"][0]["status"] == "disabled"
 
 
+async def test_the_rails_as_they_stand(cell: ApiCell) -> None:
+    rails = (await cell.client.get("/v1/rails")).json()["data"]
+    assert [(one["name"], one["cell"], one["breaker"]) for one in rails] == [
+        ("sepa_instant", "eu-1", "closed"),
+        ("sepa_credit_transfer", "eu-1", "closed"),
+    ]
+    instant, transfer = rails
+    assert (instant["open"], instant["next_opening"], instant["ceiling"]) == (True, None, None)
+    assert transfer["ceiling"] == {"value": "999999999.99", "currency": "EUR"}
+    assert transfer["open"] == (transfer["next_opening"] is None)
+    assert transfer["settles_by"] > instant["settles_by"]
+
+
 async def test_rates_and_regions(cell: ApiCell) -> None:
     rates = (await cell.client.get("/v1/rates", params={"source": "EUR", "target": "IDR"})).json()
     assert [one["source"] + one["target"] for one in rates["data"]] == ["EURIDR"]

@@ -1,0 +1,66 @@
+"""`kovra rails`: how the rails of each cell stand, as their actors tell."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import typer
+
+from cells.spec import CellSpec, home_path
+from router.cli.actors import Cell, Json, ask_hosts
+from router.cli.console import err, listing, out, print_json
+from router.cli.provisioning import all_cells
+
+_NUMBERS = ("depth", "in_doubt", "unacknowledged", "last_batch")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(rails)
+
+
+def rails(cell: Cell = None, json: Json = False) -> None:
+    """Every rail: open or closed and until when, its circuit, what waits, what is in doubt, and what wallets have yet to take."""
+    home = home_path()
+    answers = asyncio.run(ask_hosts(home, cell))
+    declared = {spec.name: spec for spec in all_cells(home)}
+    found = [row for name, answer in answers.items() for row in rows_of(declared[name], answer)]
+    if json:
+        print_json({"rails": found})
+    else:
+        _table(found)
+    for name, answer in answers.items():
+        if "error" in answer:
+            err.print(f"[red]{name}[/]: {answer['error']}")
+    if any("error" in answer for answer in answers.values()):
+        raise typer.Exit(1)
+
+
+def rows_of(spec: CellSpec, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One row for each rail that the cell declares; `state` is `absent` while its actor does not answer."""
+    told = {
+        row["details"]["rail"]: row["details"]
+        for row in answer.get("actors", ())
+        if row["kind"] == "rail" and row["state"] == "running"
+    }
+    for rail in spec.entry.rails:
+        details = told.get(rail)
+        if details is None:
+            yield {"rail": rail, "cell": spec.name, "state": "absent"}
+            continue
+        yield {
+            "rail": rail,
+            "cell": spec.name,
+            "state": "open" if details["open"] else "closed",
+            "next_opening": details["next_opening"],
+            "breaker": details["breaker"],
+            **{name: details[name] for name in _NUMBERS},
+        }
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    numbers = [name.replace("_", " ") for name in _NUMBERS]
+    table = listing("rail", "cell", "state", "next opening", "breaker", *numbers, right=numbers)
+    for row in rows:
+        texts = [str(row.get(name) or "-") for name in ("rail", "cell", "state", "next_opening", "breaker")]
+        table.add_row(*texts, *(str(row.get(name, "-")) for name in _NUMBERS))
+    out.print(table)
