@@ -16,6 +16,7 @@ from actors.workers.border import Admitter, Exporter
 from actors.workers.gauges import GaugeWorker
 from actors.workers.keeper import Keeper
 from actors.workers.placing import PlacementWorker
+from actors.workers.recalls import RecallAnswers
 from actors.workers.reconcile import Reconciler
 from actors.workers.sweep import Sweep
 from actors.workers.webhooks import opened_webhooks
@@ -60,6 +61,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 exporter,
                 *admitters,
                 Sweep(institution, parts.wallets),
+                RecallAnswers(institution),
                 Keeper(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),
                 Reconciler(spec),

@@ -16,8 +16,10 @@ from actors.wallets import Wallets
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import StoreUnavailable, transaction
 from cells.kit.command import Command
+from cells.rails import store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
+from cells.rails.later import RecallReceived
 from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
 from cells.rails.registry import UnknownRail
 from cells.transfers.doubts import take_late_answers
@@ -52,6 +54,8 @@ async def take_inbound(request: Request, rail: str) -> Response:
         return await _take_credits(parts, rail, message.credits, body)
     if message.returns:
         return await _take_returns(parts, rail, message.returns)
+    if message.recalls:
+        return await _take_recalls(parts, message.recalls)
     if message.answers:
         return await _take_answers(parts, rail, message.answers)
     raise MessageInvalid(f"This cell has no use for {message.name}.")
@@ -70,6 +74,13 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived])
         reception = await receive_returns(connection, parts.spec.name, parts.spec.region, came)
     _tell_later(parts.wallets, [return_command(one) for one in reception.open])
     return Response(build_answer(rail, came, reception.refusals), media_type=_XML)
+
+
+async def _take_recalls(parts: Parts, recalls: Sequence[RecallReceived]) -> Response:
+    """Credits that their senders ask back: on record; a worker answers."""
+    async with transaction(parts.writer) as connection:
+        await store_recalls.receive(connection, parts.spec.region, recalls)
+    return Response(status_code=204)
 
 
 async def _take_answers(parts: Parts, rail: str, answers: Mapping[str, Outcome]) -> Response:

@@ -29,6 +29,7 @@ _EXCEPTIONS = {
         "collections",
         ("rail", "scheme_reference"),
     ): "the scheme's key: only the writer inserts, and no tenant sees its errors",
+    ("recalls", ("rail", "recall_id")): "the scheme's key, as for collections",
     ("returns", ("rail", "scheme_reference")): "the scheme's key, as for collections",
     ("audit_log", ("cell", "sequence")): "the chain's own count",
 }
