@@ -24,6 +24,7 @@ CREDITORS = {
     "GBP": Account("uk", "31926819", "601613"),
     "IDR": Account("id", "1234567890", "014"),
 }
+_BY_FORM = {one.form: one for one in CREDITORS.values()}
 _START_S = 20.0
 
 
@@ -92,7 +93,7 @@ def payout(profile: RailProfile, *, name: str = "Budi Santoso", amount_minor: in
             town="Vilnius",
             street="Gedimino 1",
         ),
-        creditor=Party(name, CREDITORS[profile.currency], country="ID", town="Jakarta"),
+        creditor=Party(name, _BY_FORM[profile.account_form], country="ID", town="Jakarta"),
         remittance="Invoice 4711",
     )
 

@@ -33,7 +33,14 @@ CURRENCY_LEDGER: Final = MappingProxyType({code: currency.number for code, curre
 CURRENCY_OF_LEDGER: Final = MappingProxyType({ledger: currency for currency, ledger in CURRENCY_LEDGER.items()})
 
 RAIL_NUMBER: Final = MappingProxyType(
-    {"sepa_instant": 1, "faster_payments": 2, "bi_fast": 3, "sepa_credit_transfer": 4, "chaps": 5, "bi_rtgs": 6}
+    {
+        "sepa_instant": 1,
+        "faster_payments": 2,
+        "bi_fast": 3,
+        "sepa_credit_transfer": 4,
+        "chaps": 5,
+        "bi_rtgs": 6,
+    }
 )
 """The owner number of each rail's settlement account, by the rail's name."""
 

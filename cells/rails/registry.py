@@ -18,9 +18,15 @@ from cells.rails.snap.signatures import SignatureForm, private_key
 from cells.spec import CellSpec, SnapSettings
 from residency.errors import KovraError
 
-PROFILES: dict[str, RailProfile] = {
-    one.name: one for one in (SEPA_INSTANT, SEPA_CREDIT_TRANSFER, FASTER_PAYMENTS, CHAPS, BI_FAST, BI_RTGS)
-}
+_ALL = (
+    SEPA_INSTANT,
+    SEPA_CREDIT_TRANSFER,
+    FASTER_PAYMENTS,
+    CHAPS,
+    BI_FAST,
+    BI_RTGS,
+)
+PROFILES: dict[str, RailProfile] = {one.name: one for one in _ALL}
 
 
 class UnknownRail(KovraError):
