@@ -82,6 +82,22 @@ async def test_a_token_is_asked_for_once() -> None:
         assert sorted(asked) == ["token"] + ["transfer"] * 5
 
 
+async def test_a_token_at_its_end_is_replaced() -> None:
+    ended = {"responseCode": "2007300", "accessToken": "t", "expiresIn": "0"}
+    async with bank(token=lambda _: (200, ended), transfer=paid) as (rail, asked):
+        for _ in range(2):
+            [outcome] = await rail.submit([payout(rail.profile)])
+            assert isinstance(outcome, Settled)
+        assert asked == ["token", "transfer"] * 2
+
+
+async def test_a_token_refused_is_asked_for_once_by_all_who_wait() -> None:
+    async with bank(token=lambda _: (500, "broken"), transfer=paid) as (rail, asked):
+        with pytest.raises(RailUnavailable):
+            await rail.submit([payout(rail.profile) for _ in range(20)])
+        assert asked == ["token"]
+
+
 async def test_a_token_that_the_bank_forgot_is_replaced() -> None:
     running = start_schemes()
     try:

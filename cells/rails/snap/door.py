@@ -68,6 +68,7 @@ class SnapDoor:
         self._client: aiohttp.ClientSession | None = None
         self._token: _Token | None = None
         self._asking = asyncio.Lock()
+        self._asked_in_vain = 0
 
     async def ask(self, path: str, fields: Mapping[str, Any], external_id: str) -> Answer:
         """The bank's answer to one request; asked once more with a new token where the bank does not know the one that it had.
@@ -89,10 +90,19 @@ class SnapDoor:
 
     async def _valid_token(self, refused: _Token | None) -> _Token:
         """A token that is not `refused`. Raises NotTaken: without one nothing is sent."""
+        in_vain_before = self._asked_in_vain
         async with self._asking:
             held = self._token
-            if held is None or held is refused or held.ends <= time.monotonic():
-                held = self._token = await self._new_token()
+            if held is not None and held is not refused and held.ends > time.monotonic():
+                return held
+            # Who waited while another asked in vain does not ask again: a silent bank would be waited for once per payment.
+            if self._asked_in_vain != in_vain_before:
+                raise NotTaken
+            try:
+                self._token = held = await self._new_token()
+            except NotTaken:
+                self._asked_in_vain += 1
+                raise
             return held
 
     async def _new_token(self) -> _Token:
