@@ -2,10 +2,12 @@
 
 Invariants: a scheme reference is on record once, and a duplicate is answered as the first was; a credit that carries a known
 reference but says something else is refused, and changes nothing; who paid lies in the vault, sealed under the
-collection's id; money for nobody is refused, and nothing is kept of who sent it.
+collection's id; money for nobody is refused, and nothing is kept of who sent it. A credit is for the wallet whose account number it
+carries, else for the one wallet that its remittance text names by its id.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
@@ -26,6 +28,8 @@ from residency.directory import CellEntry
 from residency.ids import mint
 
 KIND = "debtor"
+# As written in the API, or as a scheme's character set has it: SEPA's knows no underscore.
+_WALLET = re.compile(r"\bwal[-_][a-z]{2}[0-9]{1,4}[-_][0-9a-v]{26}\b")
 # ISO 20022 ExternalStatusReason1Code: account unknown, closed, blocked; a known reference with another content.
 _UNKNOWN, _CLOSED, _BLOCKED, _DUPLICATE = "AC01", "AC04", "AC06", "AM05"
 
@@ -62,8 +66,14 @@ async def receive(
     """Put the credits of one message on record and decide the answer to each. The writer's connection; never commits."""
     accounts = [one.creditor_account.key for one in came]
     wallets = await tenants.find_wallets_by_account(connection, entry.region, accounts)
+    referenced = await _by_reference(
+        connection, entry, [one for one in came if one.creditor_account.key not in wallets]
+    )
     digest = hashlib.sha256(message).digest()
-    new = [_row(entry, one, wallets.get(one.creditor_account.key), digest) for one in came]
+    new = [
+        _row(entry, one, wallets.get(one.creditor_account.key) or referenced.get(_reference(one)), digest)
+        for one in came
+    ]
     rows = await store_collections.receive(connection, entry.region, new)
     first = [
         (row, one)
@@ -72,6 +82,18 @@ async def receive(
     ]
     await _keep_debtors(connection, vault, first)
     return Reception(rows, _refusals(rows, new))
+
+
+async def _by_reference(connection: Connection, entry: CellEntry, unmatched: Sequence[Collection]) -> dict[str, Wallet]:
+    """By wallet id: the wallets that payers name in the remittance text of credits whose account is no wallet's."""
+    named = sorted({reference for one in unmatched if (reference := _reference(one))})
+    return await tenants.find_wallets(connection, entry.region, named) if named else {}
+
+
+def _reference(credit: Collection) -> str:
+    """The wallet that the remittance text names, and "" when it names none, or more than one."""
+    found = {one.replace("-", "_") for one in _WALLET.findall(credit.remittance)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _row(entry: CellEntry, credit: Collection, wallet: Wallet | None, digest: bytes) -> CollectionRow:

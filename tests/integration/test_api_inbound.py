@@ -78,6 +78,20 @@ async def test_money_for_nobody_is_refused_on_record_and_its_sender_not_kept(cel
         assert await connection.fetchval("select count(*) from subjects") == 0
 
 
+async def test_money_for_another_account_that_names_one_wallet_is_credited_to_it(cell: ApiCell) -> None:
+    wallet, other = cell.wallets["EUR"].wallet_id, cell.wallets["SEK"].wallet_id
+    elsewhere = {"iban": "DE89370400440532013000"}
+    both = credit_to(elsewhere, 100, scheme_reference="IN-1", remittance=f"{wallet} {other}")
+    assert read_report((await cell.inbound("sepa_instant", both)).content)["IN-1"] == ("RJCT", "AC01")
+    wrong = credit_to(elsewhere, 100, scheme_reference="IN-2", remittance=other)
+    assert read_report((await cell.inbound("sepa_instant", wrong)).content)["IN-2"] == ("RJCT", "AC01")
+    named = credit_to(
+        elsewhere, 500_000, scheme_reference="IN-3", remittance=f"Invoice 4711 {wallet.replace('_', '-')}"
+    )
+    assert read_report((await cell.inbound("sepa_instant", named)).content)["IN-3"][0] == "ACCP"
+    assert await available(cell) == "5000.00"
+
+
 async def test_only_the_scheme_may_bring_money(cell: ApiCell) -> None:
     answer = await cell.inbound("sepa_instant", own(cell), secret="another secret")
     assert (answer.status_code, answer.json()["code"]) == (401, "scheme-signature-invalid")
