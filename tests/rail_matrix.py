@@ -26,6 +26,7 @@ from tests.whole_stack import RunningStack
 
 ENDS_WITHIN_S = 60.0
 RESTS_WITHIN_S = 30.0
+_LOOK_EVERY_S = 0.2
 _PAYERS = {"EU": "swede", "UK": "briton", "ID": "indonesian"}
 
 
@@ -65,13 +66,19 @@ ANSWERS_WITHIN = {"": "3", "SEPA_INSTANT": "2", "CHAPS": "2"}
 
 @dataclass(frozen=True)
 class Case:
-    """One ending. `name`: what the payee is called, by which the scheme knows what to do."""
+    """One ending. `name`: what the payee is called, by which the scheme knows what to do. `comes_back`: one part of so many that the
+    payee's bank returns once it is paid.
+    """
 
     name: str
     status: str
     paid: int
     reason: str | None = None
-    comes_back: bool = False
+    comes_back: int = 0
+
+    def back(self, amount: int) -> int:
+        """What comes back of an amount, in minor units."""
+        return amount // self.comes_back if self.comes_back else 0
 
 
 CASES = {
@@ -79,6 +86,8 @@ CASES = {
     "reject with reason": Case("Sandbox Reject AC06", "REFUNDED", 0, "AC06"),
     "timeout, found settled": Case("Sandbox Timeout Settled", "COMPLETED", 1),
     "timeout, found unknown": Case("Sandbox Timeout Lost", "REFUNDED", 0, "AG09"),
+    "return after completion": Case("Käthe Brinkschulte", "RETURNED", 1, comes_back=1),
+    "return of a part": Case("Käthe Brinkschulte", "PARTIALLY_RETURNED", 1, comes_back=5),
     "answered twice": Case("Sandbox Answer Twice", "COMPLETED", 1),
     "answered late": Case("Sandbox Answer Late", "COMPLETED", 1),
 }
@@ -144,7 +153,18 @@ class Matrix:
             payer_id=self.payers[region_out],
             deadline=datetime.now(UTC) + timedelta(days=7) if row.patient else None,
         )
-        return await self.kovra.transfers.wait_for(made.id, timeout_s=ENDS_WITHIN_S)
+        ended = await self.kovra.transfers.wait_for(made.id, timeout_s=ENDS_WITHIN_S)
+        return await self._returned(row, case, ended) if case.comes_back else ended
+
+    async def _returned(self, row: Row, case: Case, paid: Transfer) -> Transfer:
+        assert paid.status == "COMPLETED", paid.status
+        await self.consoles[row.rail].give_back(end_to_end_id(paid.id), case.back(row.amount), "AC06", deliveries=2)
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            found = paid
+            while found.status != case.status or not (await self.counted(row, paid.id)).returned_minor:
+                await asyncio.sleep(_LOOK_EVERY_S)
+                found = await self.kovra.transfers.get(paid.id)
+        return found
 
     async def counted(self, row: Row, transfer_id: str) -> Payments:
         return await self.consoles[row.rail].payments(end_to_end_id(transfer_id))

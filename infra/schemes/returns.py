@@ -161,6 +161,7 @@ class SchemeReturns:
     ) -> Notice:
         """`ids`: end-to-end and transaction id; `amounts_minor`: what was paid, and what goes back."""
         currency = SCHEMES[rail].currency
+        reason = _FOLLOWING_A_RECALL if SCHEMES[rail].recalls_only else reason
         body = return_message(return_id, *ids, amounts_minor, currency, reason)
         notice = Notice(rail, return_id, RETURN, *ids, currency, amounts_minor[1], reason, body, deliveries)
         self._notices.add(notice)

@@ -24,7 +24,8 @@ class Hours:
 class SchemeRules:
     """`unit_minor`: the smallest payable amount. `above_minor`: an amount must be above this. `positive`: how this scheme says that a
     payment is done. `settles_later`: its answer says that it is accepted, and that it is done is told afterwards. `hours`: None for all
-    hours. `notifies`: a camt.054 tells of every inbound credit.
+    hours. `notifies`: a camt.054 tells of every inbound credit. `recalls_only`: money comes back only as the answer to a recall (FOCR); a
+    command to return it stands for the recall too.
     """
 
     currency: str
@@ -38,6 +39,7 @@ class SchemeRules:
     settles_later: bool = False
     hours: Hours | None = None
     notifies: bool = False
+    recalls_only: bool = False
 
 
 _EPC = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]*")
@@ -45,7 +47,7 @@ _WITH_AMPERSAND = re.compile(r"[A-Za-z0-9/\-?:().,'+& ]*")
 _FRANKFURT, _LONDON, _JAKARTA = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/London"), ZoneInfo("Asia/Jakarta")
 
 SCHEMES = {
-    "sepa_instant": SchemeRules(currency="EUR", positive="ACCP", text=_EPC, name_length=70),
+    "sepa_instant": SchemeRules(currency="EUR", positive="ACCP", text=_EPC, name_length=70, recalls_only=True),
     "sepa_credit_transfer": SchemeRules(
         currency="EUR", transactions_max=1_000, text=_EPC, name_length=70, settles_later=True,
         hours=Hours(_FRANKFURT, time(7), time(17)),

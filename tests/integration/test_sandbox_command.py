@@ -104,7 +104,7 @@ async def test_a_payment_is_returned_in_part(rail: Rail) -> None:
     asked = await paid(rail)
     reference = (await run("return", asked.transfer_id, "--amount", "12.50", "--reason", "AC06")).stdout.strip()
     [sent] = json.loads((await run("payments", asked.transfer_id, "--json")).stdout)["payments"][0]["returns"]
-    assert (sent["scheme_reference"], sent["amount_minor"], sent["why"]) == (reference, 1_250, "AC06")
+    assert (sent["scheme_reference"], sent["amount_minor"], sent["why"]) == (reference, 1_250, "FOCR")
     assert reference in (await run("payments", asked.transfer_id)).stdout
 
 
