@@ -15,6 +15,7 @@ from cells.parties.models import Address as PostalAddress
 from cells.parties.models import PayerDetails
 from cells.parties.payers import open_payers
 from cells.parties.store_subjects import SealedSubject
+from cells.rails.console import wallet_account
 from cells.rails.rail import Account, Party
 from cells.transfers.transfer import Transfer
 from residency.directory import Directory
@@ -30,6 +31,7 @@ from residency.travel_rule import (
 )
 
 KIND = "transfer"
+_SORT_CODE_AND_NUMBER = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,17 @@ def lack(wanted: Demand, payer: PayerDetails, account_number: str) -> TravelRule
 def debtor_of(parties: SealedParties) -> Party:
     """The rails' debtor of a payment that came across a border."""
     home = parties.payer.address
-    account = Account("iban", parties.payer.account_number)
+    account = _account_of(parties.payer.account_number)
     if home is None:
         return Party(parties.payer.name, account)
     return Party(parties.payer.name, account, home.country, home.town, " ".join(home.lines), home.postcode or "")
+
+
+def _account_of(number: str) -> Account:
+    """A wallet's account number as its country writes it: an IBAN begins with letters, sort code and account are 14 digits together."""
+    if number[:2].isalpha():
+        return wallet_account("iban", number)
+    return wallet_account("uk" if len(number) == _SORT_CODE_AND_NUMBER else "id", number)
 
 
 def _sealed_payer(payer: PayerDetails, account_number: str) -> SealedPayer:
