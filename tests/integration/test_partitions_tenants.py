@@ -34,6 +34,7 @@ _SPECIAL_BY_TABLE = {
     ("submissions", "state"): "queued",
     ("webhook_deliveries", "state"): "pending",
     ("postings", "state"): "planned",
+    ("contradictions", "said"): "settled",
 }
 # A check demands these although the column may be null.
 _ALSO = {"subjects": ("kek_kid", "wrapped_key"), "collections": ("tenant_id", "wallet_id")}
