@@ -35,9 +35,10 @@ _SPECIAL_BY_TABLE = {
     ("webhook_deliveries", "state"): "pending",
     ("postings", "state"): "planned",
     ("contradictions", "said"): "settled",
+    ("recalls", "state"): "asked",
 }
 # A check demands these although the column may be null.
-_ALSO = {"subjects": ("kek_kid", "wrapped_key"), "collections": ("tenant_id", "wallet_id")}
+_ALSO = {"subjects": ("kek_kid", "wrapped_key"), "collections": ("tenant_id", "wallet_id"), "recalls": ("tenant_id",)}
 
 
 def value_of(column: Column, tenant: str) -> object:
