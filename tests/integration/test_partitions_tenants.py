@@ -36,6 +36,9 @@ _SPECIAL_BY_TABLE = {
     ("postings", "state"): "planned",
     ("contradictions", "said"): "settled",
     ("recalls", "state"): "asked",
+    ("returns", "state"): "received",
+    ("tenants", "return_policy"): "original",
+    ("routes", "cause"): "accepted",
 }
 # A check demands these although the column may be null.
 _ALSO = {"subjects": ("kek_kid", "wrapped_key"), "collections": ("tenant_id", "wallet_id"), "recalls": ("tenant_id",)}
