@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from residency.directory import CellEntry, Directory, load_directory
 from residency.errors import KovraError
 
+# EPC Verification of Payee scheme rulebook: the answer is there within five seconds at most.
+NAME_CHECK_TIME_MAX_S = 5.0
 HOME_VARIABLE = "KOVRA_HOME"
 HOME_DEFAULT = ".kovra"
 
@@ -77,7 +79,7 @@ class SchemeSettings(_Settings):
     """Where a rail's scheme (or the bank before it) answers, and the secret that both ends sign with.
 
     `wire` snap needs `snap`, and `secret` is then the client secret. The times, in seconds, shorten those of the rail's profile, and
-    without `keeps_hours` it is open at all hours; only in a sandbox.
+    without `keeps_hours` it is open at all hours; only in a sandbox. `name_check_time_s`: how long a payee-name check may take.
     """
 
     url: str
@@ -87,6 +89,7 @@ class SchemeSettings(_Settings):
     answer_time_s: float | None = Field(default=None, gt=0)
     finality_time_s: float | None = Field(default=None, gt=0)
     keeps_hours: bool = True
+    name_check_time_s: float = Field(default=3.0, gt=0, le=NAME_CHECK_TIME_MAX_S)
 
     @model_validator(mode="after")
     def _wire_is_described(self) -> Self:

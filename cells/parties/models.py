@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
 
+from cells.rails.rail import NameResult
 from residency.classes import Confidential, Personal, Public
 
 PartyKind = Literal["person", "business"]
@@ -110,6 +111,13 @@ class RecipientDetails(_Data):
     lei: Annotated[Lei | None, Personal] = None
 
 
+class NameChecked(_Data):
+    """What the account's bank said of the recipient's name, and when it was asked."""
+
+    result: Annotated[NameResult, Confidential]
+    checked_at: Annotated[datetime, Public]
+
+
 class Recipient(_Data):
     """A registered recipient, as its tenant sees it in its own region. `id` is the signed token that pays
     it."""
@@ -121,6 +129,7 @@ class Recipient(_Data):
     bank: Annotated[str, Confidential]
     status: Annotated[PartyStatus, Public]
     created_at: Annotated[datetime, Public]
+    name_check: Annotated[NameChecked | None, Confidential] = None
     details: Annotated[RecipientDetails | None, Personal] = None
 
 

@@ -15,7 +15,7 @@ from cells.compliance.checker import Verdict
 from cells.compliance.standing import Standing
 from cells.parties import store, store_subjects
 from cells.parties.accounts import account_from_vault, checked_account
-from cells.parties.models import Recipient, RecipientDetails, RecipientNew
+from cells.parties.models import NameChecked, Recipient, RecipientDetails, RecipientNew
 from cells.parties.sealing import open_recipient_details, seal_details, subject_of
 from cells.parties.status import status_of
 from cells.parties.store import RecipientRow
@@ -86,6 +86,13 @@ class Recipients:
         """Up to `limit` of the tenant's recipients, oldest first, after the row id `after`."""
         rows = await store.page_recipients(connection, self._entry.region, tenant_id, after, limit)
         return await self._views(connection, rows)
+
+    async def record_name_checks(
+        self, connection: Connection, tenant_id: str, checks: Sequence[tuple[str, NameChecked]]
+    ) -> None:
+        """Keep what was said of each name, by row id; another tenant's are left alone."""
+        said = [(row_id, one.result, one.checked_at) for row_id, one in checks]
+        await store.record_name_checks(connection, self._entry.region, tenant_id, said)
 
     async def delete(
         self,
@@ -200,8 +207,15 @@ def _view(row: RecipientRow, details: RecipientDetails | None, verdict: Verdict 
         bank=row.bank,
         status=status_of(row.deleted_at, verdict),
         created_at=row.created_at,
+        name_check=_name_check(row),
         details=details,
     )
+
+
+def _name_check(row: RecipientRow) -> NameChecked | None:
+    if row.name_check is None or row.name_checked_at is None:
+        return None
+    return NameChecked(result=row.name_check, checked_at=row.name_checked_at)
 
 
 def _with_status(recipient: Recipient, verdicts: Mapping[str, Verdict]) -> Recipient:

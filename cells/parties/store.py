@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
 from cells.parties.models import PartyKind
+from cells.rails.rail import NameResult
 
 
 class RecipientRow(NamedTuple):
@@ -18,6 +19,8 @@ class RecipientRow(NamedTuple):
     bank: str
     created_at: datetime
     deleted_at: datetime | None
+    name_check: NameResult | None = None
+    name_checked_at: datetime | None = None
 
 
 class PayerRow(NamedTuple):
@@ -28,7 +31,9 @@ class PayerRow(NamedTuple):
     deleted_at: datetime | None
 
 
-_RECIPIENT = "recipient_id, tenant_id, token, kind, currency, country, bank, created_at, deleted_at"
+_RECIPIENT = (
+    "recipient_id, tenant_id, token, kind, currency, country, bank, created_at, deleted_at, name_check, name_checked_at"
+)
 _PAYER = "payer_id, tenant_id, kind, created_at, deleted_at"
 
 
@@ -99,6 +104,25 @@ async def mark_recipients_deleted(
         row_ids,
     )
     return [row["recipient_id"] for row in rows]
+
+
+async def record_name_checks(
+    connection: Connection, region: str, tenant_id: str, checks: Sequence[tuple[str, NameResult, datetime]]
+) -> None:
+    """Keep what was said of each recipient's name, as `(row id, result, when)`; the newest stays."""
+    await connection.execute(
+        """
+        UPDATE recipients SET name_check = told.result, name_checked_at = told.at
+        FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS told (recipient_id, result, at)
+        WHERE compliance_region = $1 AND tenant_id = $2 AND recipients.recipient_id = told.recipient_id
+          AND (name_checked_at IS NULL OR name_checked_at < told.at)
+        """,
+        region,
+        tenant_id,
+        [row_id for row_id, _, _ in checks],
+        [result for _, result, _ in checks],
+        [at for _, _, at in checks],
+    )
 
 
 async def insert_payers(connection: Connection, region: str, rows: Sequence[PayerRow]) -> None:

@@ -22,6 +22,8 @@ from residency.errors import KovraError
 from residency.ids import parse
 
 AccountForm = Literal["iban", "uk", "id"]
+# Whether an account is held under a name, as the account's bank says (name_check.py).
+NameResult = Literal["match", "close", "no_match", "unavailable"]
 
 
 class RailUnavailable(KovraError):

@@ -5,6 +5,7 @@ POST /{rail}/pacs.028                  inquiries in, a pacs.002 out
 POST /{rail}/pacs.004                  what the participant gives back, a pacs.002 out
 POST /{rail}/camt.056                  recalls in; their answers come by messages of their own
 POST /{rail}/camt.029                  the participant's answers to recalls of credits
+POST /{rail}/payee-check               whether an account is held under a name, in JSON (see payee_check.py)
 GET  /{rail}/camt.053                  the statement of a day, ?day=2026-11-21, of today without one
 What the commands of the sandbox use, in JSON (see simulate.py):
 POST /{rail}/v1.0/…                    payments and inquiries by SNAP, where the rail is so set up (see snap.py)
@@ -38,6 +39,7 @@ from infra.schemes.config import SchemeConfig
 from infra.schemes.courier import Courier
 from infra.schemes.messages import Status, Unreadable, group_refusal, read_payment, read_request, report
 from infra.schemes.messages_returns import read_recalls, read_resolutions, read_returns
+from infra.schemes.payee_check import answer_to
 from infra.schemes.problems import problem, silence
 from infra.schemes.returns import SchemeReturns
 from infra.schemes.rules import SCHEMES
@@ -63,6 +65,7 @@ def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
         "/camt.056": ("POST", schemes.recall),
         "/camt.029": ("POST", schemes.resolve),
         "/camt.053": ("GET", schemes.statement),
+        "/payee-check": ("POST", schemes.check_payee),
         "/simulate/collections": ("POST", asked.collect),
         "/simulate/returns": ("POST", asked.give_back),
         "/simulate/recalls": ("POST", asked.recall),
@@ -177,6 +180,13 @@ class _Schemes:
         coming, going = self._store.totals(rail, day)
         entries = self._store.entries(rail, day)
         return self._signed(rail, statement(self._cell, SCHEMES[rail].currency, day, coming - going, entries))
+
+    async def check_payee(self, rail: str, request: Request, body: bytes) -> Response:
+        answer = answer_to(body)
+        if answer is None:
+            return await silence(request)
+        headers = signed_headers(self._secrets[rail], answer)
+        return Response(answer, media_type="application/json", headers=headers)
 
     async def _answer(self, rail: str, request: Request, statuses: list[Status]) -> Response:
         self.tell()

@@ -40,6 +40,18 @@ class Script:
     recall: RecallAnswer = "granted"
 
 
+NameResult = Literal["match", "close", "no_match", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class NameScript:
+    """What a question about an account's holder hears; None: nothing at all."""
+
+    phrase: str
+    result: NameResult | None
+    story: str
+
+
 ORDINARY = Script("", 0, "paid at once", "settled")
 
 SCRIPTS = (
@@ -64,6 +76,14 @@ SCRIPTS = (
     Script("SANDBOX RECALL SILENCE", 9091151, "paid; a recall is never answered", "settled", recall="silence"),
 )  # fmt: skip
 
+NAME_SCRIPTS = (
+    NameScript("SANDBOX NAME CLOSE", "close", "`close`; the account is held under the rest of the name"),
+    NameScript("SANDBOX NAME WRONG", "no_match", "`no_match`"),
+    NameScript("SANDBOX NAME UNKNOWN", "unavailable", "`unavailable`: the bank cannot say"),
+    NameScript("SANDBOX NAME SILENCE", None, "no answer, so `unavailable` after the deadline"),
+)
+KNOWN_NAME = NameScript("", "match", "any other name: `match`")
+
 _CODE = re.compile(r" ([A-Z]{2}[A-Z0-9]{2})\b")
 _SAND = "SANDBOX "
 # A longer phrase before the one that it begins with.
@@ -80,6 +100,11 @@ def script_for(creditor_name: str, amount_minor: int, rules: SchemeRules) -> Scr
             return replace(script, reason=code[1]) if code and script.reason else script
     units, rest = divmod(amount_minor - rules.above_minor, rules.unit_minor)
     return next((script for script in SCRIPTS if script.units == units and not rest), ORDINARY)
+
+
+def name_script_for(name: str) -> NameScript:
+    """What a question about that name hears; KNOWN_NAME when it is none of the magic ones."""
+    return next((script for script in NAME_SCRIPTS if script.phrase in name.upper()), KNOWN_NAME)
 
 
 def amount_of(script: Script, rail: str) -> int:
@@ -99,3 +124,9 @@ def table() -> list[str]:
         fast, gross = (f"{amount_of(one, rail) // 100:,}" for rail in ("bi_fast", "bi_rtgs"))
         lines.append(f"| `{one.phrase}` | {one.units} | {cents} | {fast} | {gross} | {one.story} |")
     return lines
+
+
+def name_table() -> list[str]:
+    """The magic names of the payee-name check, as `table` writes its own."""
+    rows = [f"| `{one.phrase}` | {one.story} |" for one in NAME_SCRIPTS]
+    return ["| recipient's name contains | the name check says |", "|---|---|", *rows]

@@ -47,6 +47,10 @@ CREATE TABLE recipients (
     bank text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
+    -- What the account's bank last said of the recipient's name, and when; never a name.
+    name_check text CHECK (name_check IN ('match', 'close', 'no_match', 'unavailable')),
+    name_checked_at timestamptz,
+    CHECK ((name_check IS NULL) = (name_checked_at IS NULL)),
     PRIMARY KEY (compliance_region, recipient_id),
     FOREIGN KEY (compliance_region, recipient_id) REFERENCES subjects (compliance_region, subject_id)
 ) PARTITION BY LIST (compliance_region);
@@ -72,5 +76,6 @@ CALL kovra_protect('payers');
 GRANT SELECT, INSERT ON subjects, sealed_records, recipients, payers TO kovra_api, kovra_writer;
 GRANT UPDATE (wrapped_key, kek_kid, erase_after, erased_at) ON subjects TO kovra_api, kovra_writer;
 GRANT UPDATE (deleted_at) ON recipients, payers TO kovra_api, kovra_writer;
+GRANT UPDATE (name_check, name_checked_at) ON recipients TO kovra_api;
 
 -- migrate: rollback

@@ -10,7 +10,7 @@ import typer
 from cells.kit.money import format_amount, parse_amount
 from cells.rails.console import SchemeState
 from cells.rails.registry import profile_of
-from infra.schemes.magic import SCRIPTS, amount_of, table
+from infra.schemes.magic import SCRIPTS, amount_of, name_table, table
 from infra.schemes.rules import SCHEMES
 from residency.errors import KovraError
 from router.cli import sandbox_shown as shown
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 def show_table(json: Json = False) -> None:
     """The magic values: what a creditor's name, or an exact amount, makes a scheme do."""
     if not json:
-        for line in table():
+        for line in [*table(), "", *name_table()]:
             print_plain(line)
         return
     print_json(

@@ -55,6 +55,14 @@ class Quote(_Answer):
     expires_at: Annotated[datetime, Public]
 
 
+class NameCheck(_Answer):
+    """`result`: match, close, no_match or unavailable. `registered_name`: where it is close, and only when it is asked."""
+
+    result: Annotated[str, Confidential]
+    checked_at: Annotated[datetime, Public]
+    registered_name: Annotated[str | None, Personal] = None
+
+
 class Recipient(_Answer):
     """`id` is the signed token that pays it."""
 
@@ -65,6 +73,7 @@ class Recipient(_Answer):
     bank: Annotated[str, Confidential]
     status: Annotated[str, Public]
     created_at: Annotated[datetime, Public]
+    name_check: Annotated[NameCheck | None, Confidential] = None
     details: Annotated[dict[str, Any] | None, Personal] = None
 
 

@@ -17,6 +17,7 @@ from router.client.models import (
     Deposit,
     Entry,
     Event,
+    NameCheck,
     Page,
     Payer,
     Quote,
@@ -91,6 +92,10 @@ class Recipients(_Resource):
 
     async def get(self, recipient_id: str) -> Recipient:
         return Recipient.model_validate(await self._transport.get(f"/v1/recipients/{recipient_id}"))
+
+    async def check_name(self, recipient_id: str) -> NameCheck:
+        """Ask the bank of the account whether it is held under the recipient's name; it stops no payment."""
+        return NameCheck.model_validate(await self._transport.post(f"/v1/recipients/{recipient_id}/name-check", {}))
 
     async def list(self, *, region: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Recipient]:
         found = await self._transport.get("/v1/recipients", region=region, limit=limit, cursor=cursor)

@@ -22,6 +22,8 @@ _PERSONAL = re.compile(
 _NOT_OF_A_PERSON = {
     "public.tenants.name": "the name of the company that is the tenant",
     "public.collections.debtor_subject_id": "an id into the vault",
+    "public.recipients.name_check": "one of four words, what a bank said of the recipient's name",
+    "public.recipients.name_checked_at": "when it said so",
 }
 
 

@@ -1,5 +1,6 @@
 """Recipients: who is to be paid, kept in the region of the bank account and nowhere else."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI
@@ -9,9 +10,11 @@ from starlette.responses import Response
 
 from cells.backends.postgres import Connection, tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
-from cells.parties.models import Recipient, RecipientNew
+from cells.parties.accounts import account_from_vault
+from cells.parties.models import NameChecked, Recipient, RecipientNew
 from cells.parties.retention import kept_until
 from cells.rails.accounts import AccountInvalid, IbanInvalid, NoRailForCurrency
+from cells.rails.name_check import name_check_for
 from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
 from residency.errors import KovraError
@@ -38,6 +41,12 @@ class RecipientPage(BaseModel):
 
     data: Annotated[list[Recipient], Personal]
     next_cursor: Annotated[str | None, Public]
+
+
+class NameCheckShown(NameChecked):
+    """`registered_name`: as the account is held, where the result is `close`; it is told now and kept nowhere."""
+
+    registered_name: Annotated[str | None, Personal] = None
 
 
 def need_region(request: Request) -> None:
@@ -84,6 +93,26 @@ async def get_recipient(request: Request, recipient_id: str) -> Response:
     return Json(shown(found))
 
 
+async def check_recipient_name(request: Request, recipient_id: str) -> Response:
+    """Ask the bank of the account whether it is held under the recipient's name. Whatever it says, the recipient may be paid.
+
+    `match`, `close`, `no_match`, or `unavailable` where nobody could say in time. The result is kept with the recipient.
+    """
+    parts, call = parts_of(request), call_of(request)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        found = await _find(parts, connection, call.tenant_id, recipient_id)
+    row_id = call.resource_id = _row_id(found.id)
+    if found.details is None:
+        raise RecipientNotFound
+    # No transaction is open while the scheme thinks.
+    check = name_check_for(parts.spec, found.currency)
+    answer = await check.check(account_from_vault(found.details.account), found.details.name)
+    told = NameCheckShown(result=answer.result, checked_at=datetime.now(UTC), registered_name=answer.registered_name)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await parts.institution.recipients.record_name_checks(connection, call.tenant_id, [(row_id, told)])
+    return Json(told.model_dump(mode="json", exclude_none=True))
+
+
 async def delete_recipient(request: Request, recipient_id: str) -> Response:
     """Delete a recipient. Personal data are erased at once, or when the law that makes us keep a payment's record lets us."""
     parts, call = parts_of(request), call_of(request)
@@ -128,4 +157,8 @@ def add_routes(app: FastAPI) -> None:
     routes.add("GET", "/v1/recipients", list_recipients, summary="Your recipients", model=RecipientPage)
     one, missing = "/v1/recipients/{recipient_id}", (RecipientNotFound,)
     routes.add("GET", one, get_recipient, summary="A recipient", model=Recipient, errors=missing)
+    routes.add(
+        "POST", f"{one}/name-check", check_recipient_name, summary="Check a recipient's name", model=NameCheckShown,
+        errors=missing,
+    )  # fmt: skip
     routes.add("DELETE", one, delete_recipient, summary="Delete a recipient", model=None, status=204, errors=missing)

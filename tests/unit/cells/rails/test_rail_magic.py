@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.schemes.magic import ORDINARY, SCRIPTS, Script, amount_of, script_for, table
+from infra.schemes.magic import ORDINARY, SCRIPTS, Script, amount_of, name_table, script_for, table
 from infra.schemes.rules import SCHEMES
 
 README = Path(__file__).parents[4] / "cells" / "rails" / "README.md"
@@ -13,8 +13,9 @@ EURO = SCHEMES["sepa_instant"]
 
 def test_the_readme_shows_the_table_that_is_run() -> None:
     text = README.read_text()
-    shown = text.partition("<!-- magic values: begin -->\n")[2].partition("\n<!-- magic values: end -->")[0]
-    assert shown.splitlines() == table(), "take it from `kovra sandbox table`"
+    for mark, made in (("magic values", table()), ("magic names", name_table())):
+        shown = text.partition(f"<!-- {mark}: begin -->\n")[2].partition(f"\n<!-- {mark}: end -->")[0]
+        assert shown.splitlines() == made, "take it from `kovra sandbox table`"
 
 
 def test_no_two_scripts_share_a_phrase_or_an_amount() -> None:
