@@ -27,6 +27,7 @@ from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
 from cells.rails import registry
+from cells.rails.archive import VaultArchive
 from cells.rails.desk import RailDesk
 from cells.rails.router import RailRouter
 from cells.spec import CellSpec, load_spec
@@ -122,7 +123,8 @@ async def open_rail_desk(cell: str, rail: str) -> RailDesk:
     """What the actor of one rail of `cell` builds inside its process."""
     spec = load_spec(cell)
     institution = await open_institution(spec, "writer", name=f"kovra-rail-{rail}", connections_max=4)
-    opened = registry.open_rail(rail, registry.connection_of(spec, rail))
+    archive = VaultArchive(institution.pool, institution.vault)
+    opened = registry.open_rail(rail, registry.connection_of(spec, rail), archive)
     return JournalDesk(spec, institution.pool, institution.vault, institution.router, opened, rail)
 
 

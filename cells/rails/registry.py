@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from cells.rails.archive import MessageArchive
 from cells.rails.bi_fast.profile import PROFILE as BI_FAST
 from cells.rails.bi_rtgs.profile import PROFILE as BI_RTGS
 from cells.rails.chaps.profile import PROFILE as CHAPS
@@ -93,7 +94,7 @@ def profiles_of(spec: CellSpec) -> list[RailProfile]:
     ]
 
 
-def open_rail(name: str, connection: SchemeConnection) -> Rail:
+def open_rail(name: str, connection: SchemeConnection, archive: MessageArchive | None = None) -> Rail:
     """A connector for the named scheme, over the connection's wire. Opens its sockets at first use; close() it.
     Raises UnknownRail, WireUnknown.
     """
@@ -102,4 +103,4 @@ def open_rail(name: str, connection: SchemeConnection) -> Rail:
         raise WireUnknown(f"{profile.title} speaks {' or '.join(profile.wires)}, not {connection.wire}.")
     if connection.snap is not None:
         return SnapRail(connection.shortened(profile), connection, connection.snap)
-    return Iso20022Rail(connection.shortened(profile), connection)
+    return Iso20022Rail(connection.shortened(profile), connection, archive)

@@ -14,14 +14,16 @@ from starlette.responses import Response
 
 from actors.wallets import Wallets
 from actors.workers.sweep import deposit_command
-from cells.backends.postgres import StoreUnavailable, transaction
+from cells.backends.postgres import Connection, StoreUnavailable, transaction
 from cells.kit.command import Command
-from cells.rails import store_recalls
+from cells.rails import store_messages, store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
-from cells.rails.later import RecallReceived
+from cells.rails.iso20022.xml import message_name
+from cells.rails.later import Movement, RecallReceived
 from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
 from cells.rails.registry import UnknownRail
+from cells.rails.store_messages import WireMessage
 from cells.transfers.doubts import take_late_answers
 from cells.transfers.reception import receive
 from cells.transfers.return_leg import return_command
@@ -53,42 +55,72 @@ async def take_inbound(request: Request, rail: str) -> Response:
     if message.credits:
         return await _take_credits(parts, rail, message.credits, body)
     if message.returns:
-        return await _take_returns(parts, rail, message.returns)
+        return await _take_returns(parts, rail, message.returns, body)
     if message.recalls:
-        return await _take_recalls(parts, message.recalls)
+        return await _take_recalls(parts, rail, message.recalls, body)
     if message.answers:
-        return await _take_answers(parts, rail, message.answers)
+        return await _take_answers(parts, rail, message.answers, body)
+    if message.movements:
+        return await _take_movements(parts, rail, message.movements, body)
     raise MessageInvalid(f"This cell has no use for {message.name}.")
 
 
 async def _take_credits(parts: Parts, rail: str, came: Sequence[Collection], body: bytes) -> Response:
     async with transaction(parts.writer) as connection:
         reception = await receive(connection, parts.spec.entry, parts.institution.vault, came, body)
+        answer = build_answer(rail, came, reception.refusals)
+        ids = [one for row in reception.rows for one in (row.scheme_reference, row.collection_id)]
+        await _keep(connection, parts, rail, ids, body, answer)
     _tell_later(parts.wallets, [deposit_command(row) for row in reception.open])
-    return Response(build_answer(rail, came, reception.refusals), media_type=_XML)
+    return Response(answer, media_type=_XML)
 
 
-async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived]) -> Response:
+async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived], body: bytes) -> Response:
     """Payments of ours that come back, whole or in part."""
     async with transaction(parts.writer) as connection:
         reception = await receive_returns(connection, parts.spec.name, parts.spec.region, came)
+        answer = build_answer(rail, came, reception.refusals)
+        ids = [name for one in came for name in (one.scheme_reference, one.end_to_end_id)]
+        await _keep(connection, parts, rail, ids, body, answer)
     _tell_later(parts.wallets, [return_command(one) for one in reception.open])
-    return Response(build_answer(rail, came, reception.refusals), media_type=_XML)
+    return Response(answer, media_type=_XML)
 
 
-async def _take_recalls(parts: Parts, recalls: Sequence[RecallReceived]) -> Response:
+async def _take_recalls(parts: Parts, rail: str, recalls: Sequence[RecallReceived], body: bytes) -> Response:
     """Credits that their senders ask back: on record; a worker answers."""
     async with transaction(parts.writer) as connection:
         await store_recalls.receive(connection, parts.spec.region, recalls)
+        ids = [name for one in recalls for name in (one.scheme_reference, one.end_to_end_id)]
+        await _keep(connection, parts, rail, ids, body)
     return Response(status_code=204)
 
 
-async def _take_answers(parts: Parts, rail: str, answers: Mapping[str, Outcome]) -> Response:
+async def _take_answers(parts: Parts, rail: str, answers: Mapping[str, Outcome], body: bytes) -> Response:
     """A late word on payments of ours: on record, and nothing to answer."""
     async with transaction(parts.writer) as connection:
         commands = await take_late_answers(connection, parts.spec.region, rail, answers)
+        await _keep(connection, parts, rail, list(answers), body)
     _tell_later(parts.wallets, commands)
     return Response(status_code=204)
+
+
+async def _take_movements(parts: Parts, rail: str, movements: Sequence[Movement], body: bytes) -> Response:
+    """A notice of what moved on our account: kept. The money itself came, or comes, with messages of its own."""
+    async with transaction(parts.writer) as connection:
+        ids = [name for one in movements for name in (one.reference, one.end_to_end_id) if name]
+        await _keep(connection, parts, rail, ids, body)
+    return Response(status_code=204)
+
+
+async def _keep(
+    connection: Connection, parts: Parts, rail: str, ids: Sequence[str], received: bytes, answer: bytes | None = None
+) -> None:
+    """The message and our answer, in the commit of what they caused."""
+    now, about = utc_now(), tuple(dict.fromkeys(ids))
+    messages = [WireMessage(rail, "received", message_name(received), about, now, received)]
+    if answer is not None:
+        messages.append(WireMessage(rail, "sent", message_name(answer), about, now, answer))
+    await store_messages.keep(connection, parts.institution.vault, messages)
 
 
 def _tell_later(wallets: Wallets, commands: Sequence[Command]) -> None:

@@ -10,18 +10,21 @@ What each ending of a request means, and the only place where it is decided:
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import aiohttp
 
+from cells.backends.postgres import StoreUnavailable
+from cells.rails.archive import MessageArchive
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
 from cells.rails.iso20022 import payments, recalls, returns, statuses
 from cells.rails.iso20022.parties import address_fault
 from cells.rails.iso20022.text import Unwritable, written
-from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX, MessageUnwritable
+from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX, MessageUnwritable, message_name
 from cells.rails.later import RecallKept, RecallOut
 from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, ReturnOut, utc_now
+from cells.rails.store_messages import WireMessage
 
 CONNECTIONS_MAX = 16
 CONNECT_TIME_S = 3.0
@@ -60,9 +63,12 @@ class Iso20022Rail:
     opens its client at the first request.
     """
 
-    def __init__(self, profile: RailProfile, connection: SchemeConnection) -> None:
+    def __init__(
+        self, profile: RailProfile, connection: SchemeConnection, archive: MessageArchive | None = None
+    ) -> None:
         self.profile = profile
         self._connection = connection
+        self._archive = archive
         self._client: aiohttp.ClientSession | None = None
 
     async def submit(self, payouts: Sequence[Payout]) -> Sequence[Outcome]:
@@ -92,12 +98,12 @@ class Iso20022Rail:
     async def recall(self, asked: Sequence[RecallOut]) -> None:
         """See RecallingRail.recall."""
         body = recalls.build_recall(self.profile, self._connection.participant, asked, utc_now())
-        await self._tell("camt.056", body)
+        await self._tell("camt.056", body, [one.end_to_end_id for one in asked])
 
     async def keep(self, kept: Sequence[RecallKept]) -> None:
         """See RecallingRail.keep."""
         body = recalls.build_answer(self.profile, self._connection.participant, kept, utc_now())
-        await self._tell("camt.029", body)
+        await self._tell("camt.029", body, [one.original_scheme_reference for one in kept])
 
     async def close(self) -> None:
         if self._client is not None:
@@ -180,13 +186,26 @@ class Iso20022Rail:
     async def _ask(self, message: _Message) -> dict[str, Outcome] | None:
         """The outcomes the scheme states, by reference (empty when unknown); None when it took nothing."""
         try:
-            return message.read(await self._post(message.path, message.body))
+            await self._keep("sent", message.body, message.references)
+        except StoreUnavailable:
+            return None
+        try:
+            body = await self._post(message.path, message.body)
+            await self._keep("received", body, message.references)
+            return message.read(body)
         except _NotTaken:
             return None
-        except (_Unknown, MessageInvalid, SchemeSignatureInvalid):
+        except (_Unknown, MessageInvalid, SchemeSignatureInvalid, StoreUnavailable):
             return {}
 
-    async def _tell(self, path: str, body: bytes) -> None:
+    async def _keep(self, direction: Literal["sent", "received"], body: bytes, ids: Sequence[str]) -> None:
+        """Raises StoreUnavailable."""
+        if self._archive is not None:
+            name = message_name(body)
+            await self._archive.keep([WireMessage(self.profile.name, direction, name, tuple(ids), utc_now(), body)])
+
+    async def _tell(self, path: str, body: bytes, ids: Sequence[str]) -> None:
+        await self._keep("sent", body, ids)
         try:
             await self._post(path, body)
         except (_NotTaken, _Unknown, SchemeSignatureInvalid) as error:

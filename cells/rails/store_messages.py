@@ -1,0 +1,146 @@
+"""Every message on the wire of a rail, as rows: sealed under a key of its own. Batch-first; none commits; the writer's connection."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Literal
+
+from cells.backends.postgres import Connection
+from cells.backends.vault import Sealed, SubjectRef, Vault, WrappedKey
+from residency.classes import Confidential, Personal, Public
+
+_KIND = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class WireMessage:
+    """One message as it was sent or came. `business_ids`: what it speaks of, as the scheme names it."""
+
+    rail: Annotated[str, Public]
+    direction: Annotated[Literal["sent", "received"], Public]
+    message_type: Annotated[str, Public]
+    business_ids: Annotated[tuple[str, ...], Confidential]
+    at: Annotated[datetime, Public]
+    body: Annotated[bytes, Personal] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """One message on record. `sealed` is None once it is erased."""
+
+    position: Annotated[int, Public]
+    rail: Annotated[str, Public]
+    direction: Annotated[str, Public]
+    message_type: Annotated[str, Public]
+    sha256: Annotated[bytes, Public]
+    at: Annotated[datetime, Public]
+    sealed: Annotated[Sealed | None, Personal] = field(repr=False)
+
+
+def _subject(direction: str, sha256: bytes) -> SubjectRef:
+    return SubjectRef(direction, sha256.hex(), _KIND)
+
+
+async def keep(connection: Connection, vault: Vault, messages: Sequence[WireMessage]) -> None:
+    """Seal and put on record, in one statement."""
+    digests = [hashlib.sha256(one.body).digest() for one in messages]
+    subjects = [_subject(one.direction, digest) for one, digest in zip(messages, digests, strict=True)]
+    sealed = vault.seal([(subject, one.body) for subject, one in zip(subjects, messages, strict=True)])
+    await connection.execute(
+        """
+        insert into rail_messages (compliance_region, rail, direction, message_type, sha256, business_ids, at,
+                                   wrapped_key, kek_kid, nonce, ciphertext)
+        select $1, m.rail, m.direction, m.message_type, m.sha256, string_to_array(m.ids, E'\\n'), m.at,
+               m.wrapped_key, m.kek_kid, m.nonce, m.ciphertext
+        from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[], $8::bytea[],
+                    $9::text[], $10::bytea[], $11::bytea[])
+            as m (rail, direction, message_type, sha256, ids, at, wrapped_key, kek_kid, nonce, ciphertext)
+        """,
+        vault.region,
+        [one.rail for one in messages],
+        [one.direction for one in messages],
+        [one.message_type for one in messages],
+        digests,
+        ["\n".join(one.business_ids) for one in messages],
+        [one.at for one in messages],
+        [one.key.wrapped for one in sealed],
+        [one.key.kid for one in sealed],
+        [one.nonce for one in sealed],
+        [one.ciphertext for one in sealed],
+    )
+
+
+async def about(connection: Connection, region: str, business_ids: Sequence[str]) -> list[KeptMessage]:
+    """What was sent or received about any of these, in order."""
+    rows = await connection.fetch(
+        """
+        select position, rail, direction, message_type, sha256, at, wrapped_key, kek_kid, nonce, ciphertext
+        from rail_messages where compliance_region = $1 and business_ids && $2::text[] order by position
+        """,
+        region,
+        business_ids,
+    )
+    return [
+        KeptMessage(
+            row["position"],
+            row["rail"],
+            row["direction"],
+            row["message_type"],
+            row["sha256"],
+            row["at"],
+            Sealed(WrappedKey(row["kek_kid"], row["wrapped_key"]), row["nonce"], row["ciphertext"])
+            if row["wrapped_key"] is not None
+            else None,
+        )
+        for row in rows
+    ]
+
+
+def open_messages(vault: Vault, kept: Sequence[KeptMessage]) -> list[bytes | None]:
+    """Their bytes, in order; None where erased. Raises VaultUnreadable."""
+    readable = [(_subject(one.direction, one.sha256), one.sealed) for one in kept if one.sealed is not None]
+    opened = iter(vault.open([(subject, sealed) for subject, sealed in readable]))
+    return [next(opened) if one.sealed is not None else None for one in kept]
+
+
+async def erase(connection: Connection, region: str, business_ids: Sequence[str]) -> int:
+    """Destroy the keys of all messages about these; how many there were. Their digests stay."""
+    rows = await connection.fetch(
+        """
+        update rail_messages set wrapped_key = null, kek_kid = null, erased_at = now()
+        where compliance_region = $1 and business_ids && $2::text[] and wrapped_key is not null returning position
+        """,
+        region,
+        business_ids,
+    )
+    return len(rows)
+
+
+async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) -> int:
+    """Move up to `limit` keys to the region's current one; how many were moved (0: the rotation is complete)."""
+    rows = await connection.fetch(
+        """
+        select position, direction, sha256, kek_kid, wrapped_key from rail_messages
+        where compliance_region = $1 and kek_kid <> $2 and wrapped_key is not null limit $3 for update skip locked
+        """,
+        vault.region,
+        vault.current_kid,
+        limit,
+    )
+    old = [
+        (_subject(row["direction"], row["sha256"]), WrappedKey(row["kek_kid"], row["wrapped_key"])) for row in rows
+    ]
+    new = vault.rewrap(old)
+    await connection.execute(
+        """
+        update rail_messages m set wrapped_key = u.wrapped_key, kek_kid = u.kek_kid
+        from unnest($2::bigint[], $3::bytea[], $4::text[]) as u (position, wrapped_key, kek_kid)
+        where m.compliance_region = $1 and m.position = u.position
+        """,
+        vault.region,
+        [row["position"] for row in rows],
+        [key.wrapped for key in new],
+        [key.kid for key in new],
+    )
+    return len(rows)

@@ -1,0 +1,84 @@
+"""`kovra messages tr_…`: every message that went to a scheme or came from one about a payment, for whoever may look.
+
+Shown are types, times and digests. `--show` opens the messages with the region's keys: personal data, so the look is on the audit
+trail before anything is shown.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cells.audit import store as audit
+from cells.audit.entry import Entry
+from cells.backends.postgres import transaction
+from cells.cell import open_institution
+from cells.rails import store_messages
+from cells.rails.rail import end_to_end_id
+from cells.rails.store_messages import KeptMessage
+from cells.spec import CellSpec, home_path
+from router.cli.console import listing, out, print_json, print_plain
+from router.cli.provisioning import all_cells
+
+Id = Annotated[str, typer.Argument(help="A payment (tr_…), a credit (col_…) or a scheme's reference.")]
+Show = Annotated[bool, typer.Option("--show", help="Open the messages. The look is recorded on the audit trail.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Found = list[tuple[str, KeptMessage, bytes | None]]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(messages)
+
+
+def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
+    """The messages about a payment, in the cells of this machine, as they were on the wire. Raises StoreUnavailable."""
+    found = asyncio.run(look(home_path(), about, show))
+    if as_json:
+        print_json([_as_json(*one) for one in found])
+        return
+    table = listing("cell", "at", "rail", "direction", "message", "sha256")
+    for cell, one, _ in found:
+        table.add_row(cell, f"{one.at:%Y-%m-%d %H:%M:%S.%f}", one.rail, one.direction, one.message_type, one.sha256.hex())
+    out.print(table)
+    for _, one, body in found if show else ():
+        print_plain(f"\n{one.direction} {one.message_type} {one.sha256.hex()[:16]}")
+        print_plain("erased" if body is None else body.decode())
+
+
+async def look(home: Path, about: str, show: bool) -> Found:
+    """What each cell of the home folder has; the bodies only if they are to be shown, and on record first."""
+    names = list(dict.fromkeys((about, end_to_end_id(about))))
+    found: Found = []
+    for spec in all_cells(home):
+        found += await _look_in(spec, about, names, show)
+    return found
+
+
+async def _look_in(spec: CellSpec, about: str, names: list[str], show: bool) -> Found:
+    institution = await open_institution(spec, "writer", name="kovra-messages", connections_max=1)
+    try:
+        async with transaction(institution.pool) as connection:
+            kept = await store_messages.about(connection, spec.region, names)
+            if show and kept:
+                entry = Entry(datetime.now(UTC), "operator:cli", "", "messages.show", about[:128], "ok", "")
+                await audit.append(connection, spec.region, spec.name, [entry])
+        bodies = store_messages.open_messages(institution.vault, kept) if show else [None] * len(kept)
+        return [(spec.name, one, body) for one, body in zip(kept, bodies, strict=True)]
+    finally:
+        await institution.close()
+
+
+def _as_json(cell: str, one: KeptMessage, body: bytes | None) -> dict[str, object]:
+    shown = {"body": body.decode()} if body is not None else {}
+    return {
+        "cell": cell,
+        "at": one.at,
+        "rail": one.rail,
+        "direction": one.direction,
+        "message": one.message_type,
+        "sha256": one.sha256.hex(),
+        "erased": one.sealed is None,
+        **shown,
+    }
