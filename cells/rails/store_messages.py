@@ -128,9 +128,7 @@ async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) 
         vault.current_kid,
         limit,
     )
-    old = [
-        (_subject(row["direction"], row["sha256"]), WrappedKey(row["kek_kid"], row["wrapped_key"])) for row in rows
-    ]
+    old = [(_subject(row["direction"], row["sha256"]), WrappedKey(row["kek_kid"], row["wrapped_key"])) for row in rows]
     new = vault.rewrap(old)
     await connection.execute(
         """

@@ -40,7 +40,9 @@ def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
         return
     table = listing("cell", "at", "rail", "direction", "message", "sha256")
     for cell, one, _ in found:
-        table.add_row(cell, f"{one.at:%Y-%m-%d %H:%M:%S.%f}", one.rail, one.direction, one.message_type, one.sha256.hex())
+        table.add_row(
+            cell, f"{one.at:%Y-%m-%d %H:%M:%S.%f}", one.rail, one.direction, one.message_type, one.sha256.hex()
+        )
     out.print(table)
     for _, one, body in found if show else ():
         print_plain(f"\n{one.direction} {one.message_type} {one.sha256.hex()[:16]}")

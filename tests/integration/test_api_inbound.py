@@ -130,7 +130,12 @@ async def test_a_sandbox_deposit_arrives_by_the_rail_once(served: ApiCell) -> No
         "/v1/sandbox/deposits", json={**body, "amount": {"value": "1.00", "currency": "EUR"}}, headers=key
     )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
-    assert await states(served) == [("credited", None)]
+
+    async def closed() -> bool:
+        # The ledger has the money a moment before the row says so.
+        return await states(served) == [("credited", None)]
+
+    await until(closed)
 
 
 async def test_a_deposit_that_cannot_arrive_is_refused(cell: ApiCell) -> None:

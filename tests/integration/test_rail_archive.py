@@ -13,7 +13,7 @@ from cells.rails.archive import VaultArchive
 from cells.rails.rail import Settled
 from cells.rails.registry import open_rail
 from cells.rails.store_messages import WireMessage
-from tests.integration.party_room import KEK_NEW, open_party_room
+from tests.integration.party_room import KEK_NEW, KEK_OLD, open_party_room
 from tests.schemes import RunningSchemes, payout
 from tests.servers import CellDatabase
 
@@ -44,15 +44,15 @@ async def test_what_is_kept_is_sealed_found_and_erased(cell_database: Databases)
 async def test_keys_move_to_the_regions_new_one(cell_database: Databases) -> None:
     async with open_party_room(cell_database("ID"), "id-1") as room:
         await VaultArchive(room.writer, room.vault).keep([message(1), message(2)])
-        newer = Vault(room.region, room.vault_keys | {"next": KEK_NEW}, "next")
+        newer = Vault(room.region, room.keks, KEK_NEW)
         async with transaction(room.writer) as connection:
             assert await store_messages.rewrap_batch(connection, newer) == 2
             assert await store_messages.rewrap_batch(connection, newer) == 0
             found = await store_messages.about(connection, room.region, ["all"])
-        only_new = Vault(room.region, {"next": KEK_NEW}, "next")
+        only_new = Vault(room.region, {KEK_NEW: room.keks[KEK_NEW]}, KEK_NEW)
         assert len(store_messages.open_messages(only_new, found)) == 2
         with pytest.raises(VaultUnreadable):
-            store_messages.open_messages(room.vault, found)
+            store_messages.open_messages(Vault(room.region, {KEK_OLD: room.keks[KEK_OLD]}, KEK_OLD), found)
 
 
 async def test_a_rail_keeps_what_it_sends_and_hears(cell_database: Databases, schemes: RunningSchemes) -> None:
