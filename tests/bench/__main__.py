@@ -17,6 +17,7 @@ from tests.bench.alone import alone
 from tests.bench.batches import batch_path
 from tests.bench.growth import growth, partners_for_growth
 from tests.bench.journey import journeys
+from tests.bench.messages import messages
 from tests.bench.rig import ENGINES, Rig, engines, open_rig
 
 _REQUESTS = 3_000
@@ -25,6 +26,8 @@ _JOURNEYS = 1_000
 
 async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     """Every figure of one engine, put into `found` as it comes."""
+    print("  messages", flush=True)
+    found |= await asyncio.to_thread(messages)
     print("  end to end", flush=True)
     found |= await journeys(rig, _JOURNEYS)
     partners = await partners_for_growth(rig) if full else []
