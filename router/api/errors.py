@@ -65,18 +65,6 @@ class IdempotencyKeyInvalid(KovraError):
     title = "An Idempotency-Key has 1 to 255 visible ASCII characters"
 
 
-class NoRail(KovraError):
-    code = "no-rail"
-    status = 422
-    title = "No rail moves that currency"
-
-
-class RailCannotPay(KovraError):
-    code = "rail-cannot-pay"
-    status = 422
-    title = "The rail cannot carry that amount"
-
-
 class WalletMissing(KovraError):
     code = "wallet-missing"
     status = 422

@@ -9,24 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import Connection, tenant_transaction
-from cells.fx.fees import fee_for
-from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
+from cells.fx.offers import NoRail, Offer, RailCannotPay, Wish, offer
+from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall
 from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, UnknownQuote
 from cells.fx.rates import RateMissing
 from cells.fx.store import find_quotes, lock_quotes
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.kit.money import InvalidAmount, UnknownCurrency, currency_of
-from cells.rails import registry
-from cells.rails.profile import RailProfile
 from cells.tenants.tenant import Tenant
-from cells.tenants.tiers import tier
 from residency.classes import Confidential, Public
-from residency.directory import Directory
 from residency.errors import KovraError
 from residency.ids import mint
 from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
-from router.api.errors import IdempotencyKeyInvalid, NoRail, RailCannotPay, SandboxOnly
+from router.api.errors import IdempotencyKeyInvalid, SandboxOnly
 from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
@@ -118,18 +114,8 @@ def shown(quote: Quote, now: datetime) -> dict[str, Any]:
     }
 
 
-def rails_for(directory: Directory, currency: str) -> list[RailProfile]:
-    """The rails that pay out in a currency, in the region that holds it, as its cells declare them. Raises NoRail."""
-    region = directory.region_of_currency.get(currency)
-    declared = [registry.profile_of(name) for cell in directory.regions.get(region or "", ()) for name in cell.rails]
-    found = [profile for profile in declared if profile.currency == currency]
-    if not found:
-        raise NoRail(f"No rail pays out in {currency} yet.")
-    return found
-
-
-def _wanted(parts: Parts, asked: QuoteNew) -> tuple[Side, int, str, str, str]:
-    """(side, minor units, source currency, target currency, pointer to the amount). Raises what a bad wish deserves."""
+def wish_of(parts: Parts, asked: QuoteNew) -> Wish:
+    """What is to be priced. Raises UnknownCurrency, InvalidAmount, WrongRegion, NoRail."""
     entry, directory = parts.spec.entry, parts.spec.directory
     if asked.source is not None and asked.target_currency is not None:
         source, target = asked.source.currency, asked.target_currency
@@ -144,37 +130,15 @@ def _wanted(parts: Parts, asked: QuoteNew) -> tuple[Side, int, str, str, str]:
     check_currency(entry, directory, source, pointers[0])
     if source not in entry.currencies:
         raise NoRail(f"No wallet can be held in {source} yet.", pointer=pointers[0])
-    fixed, side, pointer = (asked.source, "source", "/source") if asked.source else (asked.target, "target", "/target")
-    assert fixed is not None
-    return ("source" if side == "source" else "target"), minor_of(fixed, pointer), source, target, pointer
+    if asked.source is not None:
+        return Wish("source", minor_of(asked.source, "/source"), source, target)
+    assert asked.target is not None
+    return Wish("target", minor_of(asked.target, "/target"), source, target)
 
 
-def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> tuple[Price, RailProfile]:
-    """The price of a wish, by today's rates and the tenant's terms, and the rail that is expected to carry it: the first declared
-    that can. Which one does is decided when the payment is accepted, or admitted where it is paid out."""
-    side, amount, source, target, pointer = _wanted(parts, asked)
-    target_pointer = "/target/currency" if side == "target" else "/target_currency"
-    try:
-        rails = rails_for(parts.spec.directory, target)
-    except NoRail as error:
-        raise NoRail(error.detail, pointer=target_pointer) from None
-    rate = parts.rates.latest().rate(source, target)
-    margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
-    objections: list[tuple[str, str]] = []
-    for rail in rails:
-        try:
-            found = price(rate, side, amount, margin_bps, fee_for(source, target, rail.name))
-        except (AmountTooSmall, AmountTooLarge, AmountNotPayable) as error:
-            raise type(error)(error.detail, pointer=f"{pointer}/value") from None
-        objection = rail.objection(found.target_minor, target)
-        if objection is None:
-            return found, rail
-        objections.append(objection)
-    arrives = money(found.target_minor, target)["value"]
-    said = " ".join(text for _, text in objections)
-    raise RailCannotPay(
-        f"{arrives} {target} would arrive. {said}", pointer=f"{pointer}/value", reason_code=objections[0][0]
-    )
+def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> Offer:
+    """The price of a wish by today's rates and the tenant's terms, and the rail that is expected to carry it."""
+    return offer(parts.spec.directory, parts.rates.latest(), tenant, wish_of(parts, asked))
 
 
 async def create_quote(request: Request, body: QuoteNew) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction
+from cells.fx.offers import NoRail, RailCannotPay, rails_for
 from cells.idempotency import store
 from cells.idempotency.answer import Answer, IdempotencyConflict
 from cells.idempotency.store import Claim
@@ -22,14 +23,13 @@ from residency.classes import Confidential, Public
 from residency.ids import mint
 from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
-from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, NoRail, RailCannotPay, SandboxOnly
+from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, SandboxOnly
 from router.api.idempotency import REPLAYED, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.region import check_path
 from router.api.routes import Resource
 from router.api.shapes import IdText, Money, Shape, minor_of
-from router.api.v1.quotes import rails_for
 from router.api.v1.wallets import own_wallet
 
 OPERATION = "sandbox.deposits.create"

@@ -1,0 +1,85 @@
+"""What an exchange would cost a tenant now: today's rate, its tier's margin, the fee, and the rail that is expected to pay out.
+
+One place for whoever prices: the quote at the door, and the lines of a batch. Nothing is stored here. A failure points to the field
+at fault by the names that both of them use: `source` or `target`, whichever is fixed, and `target_currency`.
+"""
+
+from typing import NamedTuple
+
+from cells.fx.fees import fee_for
+from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
+from cells.fx.rates import RateTable
+from cells.kit.money import format_amount
+from cells.rails import registry
+from cells.rails.profile import RailProfile
+from cells.tenants.tenant import Tenant
+from cells.tenants.tiers import tier
+from residency.directory import Directory
+from residency.errors import KovraError
+
+
+class NoRail(KovraError):
+    code = "no-rail"
+    status = 422
+    title = "No rail moves that currency"
+
+
+class RailCannotPay(KovraError):
+    code = "rail-cannot-pay"
+    status = 422
+    title = "The rail cannot carry that amount"
+
+
+class Wish(NamedTuple):
+    """An amount to be priced: minor units of the side that is fixed."""
+
+    side: Side
+    amount_minor: int
+    source: str
+    target: str
+
+    @property
+    def target_pointer(self) -> str:
+        """Where the currency that is paid out was said."""
+        return "/target/currency" if self.side == "target" else "/target_currency"
+
+
+class Offer(NamedTuple):
+    """The price, and the rail that is expected to carry it: the first declared that can."""
+
+    price: Price
+    rail: RailProfile
+
+
+def rails_for(directory: Directory, currency: str, pointer: str | None = None) -> list[RailProfile]:
+    """The rails that pay out in a currency, in the region that holds it, as its cells declare them. Raises NoRail."""
+    region = directory.region_of_currency.get(currency)
+    declared = [registry.profile_of(name) for cell in directory.regions.get(region or "", ()) for name in cell.rails]
+    found = [profile for profile in declared if profile.currency == currency]
+    if not found:
+        raise NoRail(f"No rail pays out in {currency} yet.", pointer=pointer)
+    return found
+
+
+def offer(directory: Directory, rates: RateTable, tenant: Tenant, wish: Wish) -> Offer:
+    """Price a wish. Which rail carries it is decided when the payment is accepted, or admitted where it is paid out.
+
+    Raises NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay.
+    """
+    rails = rails_for(directory, wish.target, wish.target_pointer)
+    rate = rates.rate(wish.source, wish.target)
+    margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
+    pointer = f"/{wish.side}/value"
+    objections: list[tuple[str, str]] = []
+    for rail in rails:
+        try:
+            found = price(rate, wish.side, wish.amount_minor, margin_bps, fee_for(wish.source, wish.target, rail.name))
+        except (AmountTooSmall, AmountTooLarge, AmountNotPayable) as error:
+            raise type(error)(error.detail, pointer=pointer) from None
+        objection = rail.objection(found.target_minor, wish.target)
+        if objection is None:
+            return Offer(found, rail)
+        objections.append(objection)
+    arrives = format_amount(found.target_minor, wish.target)
+    said = " ".join(text for _, text in objections)
+    raise RailCannotPay(f"{arrives} {wish.target} would arrive. {said}", pointer=pointer, reason_code=objections[0][0])
