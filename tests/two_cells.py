@@ -19,7 +19,7 @@ from cells.compliance.lists import load_lists
 from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
 from cells.customs.admit import Admission, Admitted, admit
-from cells.customs.receipts import close_through, make_receipts
+from cells.customs.receipts import Closed, close_through, make_receipts
 from cells.customs.store_outbox import mark_published, unpublished
 from cells.fx.ecb import EcbHistory
 from cells.fx.fees import fee_for
@@ -207,7 +207,8 @@ class HandCell:
     async def take_receipt(self, receipt: bytes) -> None:
         async with transaction(self.institution.pool) as connection:
             closed = await close_through(connection, self.spec, self.spec.directory, receipt)
-            await handoff.receipted(connection, self.spec.region, closed.peer, closed.through)  # type: ignore[union-attr]
+            assert isinstance(closed, Closed), closed
+            await handoff.receipted(connection, self.spec.region, closed.instructed)
 
 
 @asynccontextmanager

@@ -257,16 +257,17 @@ class Admitter:
     async def _take_receipts(self, receipts: Sequence[Arrived]) -> None:
         institution = self._institution
         spec = institution.spec
-        for one in receipts:
-            async with transaction(institution.pool) as connection:
-                closed = await close_through(connection, spec, spec.directory, one.body)
-                if isinstance(closed, Closed):
-                    await handoff.receipted(connection, spec.region, closed.peer, closed.through)
-            if isinstance(closed, Closed):
-                await one.ack()
-                await self._exporter.receipted(closed.peer, closed.through)
-            else:
-                await one.term()
+        if not receipts:
+            return
+        # Need not be waited for: what a crash takes back is published again, and receipted again.
+        async with transaction(institution.pool, flushed=False) as connection:
+            taken = [await close_through(connection, spec, spec.directory, one.body) for one in receipts]
+            closed = [one for one in taken if isinstance(one, Closed)]
+            await handoff.receipted(connection, spec.region, [moved for one in closed for moved in one.instructed])
+        for one, result in zip(receipts, taken, strict=True):
+            await (one.ack() if isinstance(result, Closed) else one.term())
+        for peer, through in {one.peer: one.through for one in closed}.items():
+            await self._exporter.receipted(peer, through)
 
     def _tell(self, commands: Sequence[Command]) -> None:
         """Tell the wallets while the next batch is admitted. What is not taken is found by the sweep."""

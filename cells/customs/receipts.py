@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from cells.backends.postgres import Connection
 from cells.customs import store, store_outbox
 from cells.customs.admit import Refused, refusal
-from cells.kit.hashchain import Head
 from cells.spec import CellSpec
 from residency.directory import Directory
 from residency.envelope import EnvelopeRefused, Header, open_envelope, seal_and_sign
 from residency.ids import compact
 from residency.keys import CellKeys
 from residency.links import Corridor
-from residency.messages import Receipt
+from residency.messages import Instructed, Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,13 @@ class OutgoingReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The outbox towards `peer` is closed up to `through`; `count` rows were open until now (0: an old
-    receipt came again).
+    """The outbox towards `peer` is closed up to `through`; until now the instructions of these transfers
+    were open in it (none: an old receipt came again).
     """
 
     peer: str
     through: int
-    count: int
+    instructed: tuple[str, ...]
 
 
 async def make_receipts(
@@ -77,34 +76,37 @@ async def close_through(
 ) -> Closed | Refused:
     """Take in a receipt: verify it, close the outbox rows it covers, delete their envelopes. A bad one is
     refused and recorded.
+
+    A good one takes no lock of the border: what was exported only grows, and closing twice closes nothing.
     """
     at = at or datetime.now(UTC)
-    head = await store.lock_head(connection, spec)
     try:
         opened = open_envelope(receipt, directory, here=spec.name, at=at)
     except EnvelopeRefused as error:
-        return await _refuse(connection, spec, head, receipt, error.reason, error.claimed, at)
+        return await _refuse(connection, spec, receipt, error.reason, error.claimed, at)
     if not isinstance(opened.message, Receipt):
-        return await _refuse(connection, spec, head, receipt, "not-a-receipt", opened.header, at)
+        return await _refuse(connection, spec, receipt, "not-a-receipt", opened.header, at)
     peer, through = opened.from_cell, opened.message.through_sequence
-    corridor = (await store.lock_corridors(connection, spec, [peer]))[peer]
-    if through > corridor.exported_sequence:
-        return await _refuse(connection, spec, head, receipt, "receipt-beyond-export", opened.header, at)
+    exported, receipted = await store.exported_and_receipted(connection, spec, peer)
+    if through > exported:
+        return await _refuse(connection, spec, receipt, "receipt-beyond-export", opened.header, at)
     if await store_outbox.roll_at(connection, spec, peer, through) != bytes.fromhex(opened.message.rolling_hash):
-        return await _refuse(connection, spec, head, receipt, "receipt-of-other-bytes", opened.header, at)
-    return Closed(peer, through, await store_outbox.close_outbox(connection, spec, peer, through, receipt))
+        return await _refuse(connection, spec, receipt, "receipt-of-other-bytes", opened.header, at)
+    closed = await store_outbox.close_outbox(connection, spec, peer, receipted, through, receipt)
+    instructed = tuple(transfer_id for kind, transfer_id in closed if kind == Instructed.kind)
+    return Closed(peer, through, instructed)
 
 
 async def _refuse(
     connection: Connection,
     spec: CellSpec,
-    head: Head,
     data: bytes,
     reason: str,
     claimed: Header | None,
     at: datetime,
 ) -> Refused:
     sha256 = hashlib.sha256(data).digest()
+    head = await store.lock_head(connection, spec)
     if not await store.refused_hashes(connection, spec, [sha256]):
         await store.append(connection, spec, head, [refusal(spec, sha256, reason, claimed, "", at)])
     return Refused(reason)

@@ -21,7 +21,6 @@ class CorridorState:
 
     exported_sequence: int
     exported_roll: bytes
-    receipted_sequence: int
     admitted_sequence: int
     admitted_roll: bytes
 
@@ -145,12 +144,21 @@ async def lock_corridors(connection: Connection, spec: CellSpec, peers: Iterable
         row["peer"]: CorridorState(
             row["exported_sequence"],
             row["exported_roll"],
-            row["receipted_sequence"],
             row["admitted_sequence"],
             row["admitted_roll"],
         )
         for row in rows
     }
+
+
+async def exported_and_receipted(connection: Connection, spec: CellSpec, peer: str) -> tuple[int, int]:
+    """How far the corridor to `peer` is exported, and how far receipted. Not locked: both only grow."""
+    row = await connection.fetchrow(
+        "select exported_sequence, receipted_sequence from customs_corridors where compliance_region = $1 and peer = $2",
+        spec.region,
+        peer,
+    )
+    return (0, 0) if row is None else (row[0], row[1])
 
 
 async def save_exported(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:

@@ -120,17 +120,20 @@ async def roll_at(connection: Connection, spec: CellSpec, to_cell: str, sequence
     return value
 
 
-async def close_outbox(connection: Connection, spec: CellSpec, to_cell: str, through: int, receipt: bytes) -> int:
-    """Close the corridor's rows up to `through` and delete their envelopes; keep the receipt. The number of
-    rows closed.
+async def close_outbox(
+    connection: Connection, spec: CellSpec, to_cell: str, after: int, through: int, receipt: bytes
+) -> list[tuple[str, str]]:
+    """Close the corridor's rows beyond `after`, which is receipted already, up to `through`; delete their envelopes and keep the
+    receipt. The kind and transfer of each row that was open.
     """
     closed = await connection.fetch(
         """
         update customs_outbox set envelope = null, closed_at = clock_timestamp() where compliance_region = $1
-        and to_cell = $2 and sequence <= $3 and closed_at is null returning sequence
+        and to_cell = $2 and sequence > $3 and sequence <= $4 and closed_at is null returning kind, transfer_id
         """,
         spec.region,
         to_cell,
+        after,
         through,
     )
     await connection.execute(
@@ -143,4 +146,4 @@ async def close_outbox(connection: Connection, spec: CellSpec, to_cell: str, thr
         through,
         receipt,
     )
-    return len(closed)
+    return [(row["kind"], row["transfer_id"]) for row in closed]

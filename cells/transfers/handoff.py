@@ -119,10 +119,9 @@ def answers_of(admitted: Sequence[Admitted]) -> tuple[dict[str, dict[str, Any]],
     return answers, amounts
 
 
-async def receipted(connection: Connection, region: str, peer: str, through: int) -> list[str]:
-    """A peer's receipt covers its corridor up to `through`: instructions in it are with the peer now. Ids that moved on."""
-    covered = await store.instructed_through(connection, region, peer, through)
-    step = await take(connection, region, [Told(one, Event.RECEIPTED) for one in covered], room=_ROOM)
+async def receipted(connection: Connection, region: str, instructed: Sequence[str]) -> list[str]:
+    """The instructions of these transfers are with the peer now: its receipt closed their outbox rows. Ids that moved on."""
+    step = await take(connection, region, [Told(one, Event.RECEIPTED) for one in instructed], room=_ROOM)
     return [one.transfer_id for one in step.now.values() if one.state is State.PENDING_RAIL]
 
 

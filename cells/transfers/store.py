@@ -161,20 +161,6 @@ async def keep_instruction_hashes(connection: Connection, region: str, hashes: M
     )  # fmt: skip
 
 
-async def instructed_through(connection: Connection, region: str, peer: str, through: int) -> list[str]:
-    """Origin legs in INSTRUCTED whose instruction lies in the corridor to `peer` at or below sequence `through`."""
-    rows = await connection.fetch(
-        """
-        select t.transfer_id from transfers t
-        join customs_outbox o on o.compliance_region = t.compliance_region and o.transfer_id = t.transfer_id
-        where t.compliance_region = $1 and t.leg = 'origin' and t.state = 'INSTRUCTED' and t.destination_cell = $2
-          and o.to_cell = $2 and o.kind = 'instructed' and o.sequence <= $3
-        """,
-        region, peer, through,
-    )  # fmt: skip
-    return [row["transfer_id"] for row in rows]
-
-
 async def mark_in_doubt(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
     """Show that the rail has not answered; a mark beside PENDING_RAIL, not a transition."""
     await connection.execute(

@@ -18,11 +18,11 @@ from tests.integration.customs_house import Databases, open_customs, outbound
 
 async def test_a_receipt_closes_the_outbox_and_takes_the_sealed_copies(cell_database: Databases) -> None:
     async with open_customs(cell_database, "eu-1", "id-1") as (eu, indonesia):
-        await eu.export(outbound(), outbound(), outbound())
+        first, second, third = [one.transfer_id for one in await eu.export(outbound(), outbound(), outbound())]
         sent = await eu.publish()
         await indonesia.admit(*sent[:2])
         (receipt,) = await indonesia.receipts()
-        assert await eu.close(receipt) == Closed("id-1", 2, 2)
+        assert await eu.close(receipt) == Closed("id-1", 2, (first, second))
         async with transaction(eu.pool) as connection:
             rows = await connection.fetch("select sequence, envelope, closed_at from customs_outbox order by sequence")
         assert [(row["envelope"] is None, row["closed_at"] is not None) for row in rows] == [
@@ -30,10 +30,10 @@ async def test_a_receipt_closes_the_outbox_and_takes_the_sealed_copies(cell_data
             (True, True),
             (False, False),
         ]
-        assert await eu.close(receipt) == Closed("id-1", 2, 0)
+        assert await eu.close(receipt) == Closed("id-1", 2, ())
         await indonesia.admit(sent[2])
         (receipt,) = await indonesia.receipts()
-        assert await eu.close(receipt) == Closed("id-1", 3, 1)
+        assert await eu.close(receipt) == Closed("id-1", 3, (third,))
 
 
 async def test_a_receipt_that_lies_closes_nothing_and_is_recorded(cell_database: Databases) -> None:
@@ -76,13 +76,13 @@ async def test_a_wiped_broker_loses_nothing(cell_database: Databases) -> None:
 
 async def test_a_lost_receipt_is_made_good_by_the_next_repetition(cell_database: Databases) -> None:
     async with open_customs(cell_database, "eu-1", "id-1") as (eu, indonesia):
-        await eu.export(outbound())
+        (exported,) = await eu.export(outbound())
         sent = await eu.publish()
         await indonesia.admit(*sent)
         await indonesia.receipts()
         await indonesia.admit(*sent)
         (second,) = await indonesia.receipts()
-        assert await eu.close(second) == Closed("id-1", 1, 1)
+        assert await eu.close(second) == Closed("id-1", 1, (exported.transfer_id,))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
