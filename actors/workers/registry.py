@@ -12,7 +12,8 @@ from actors.backoff import backoff_s
 from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
-from actors.workers.border import Admitter, Exporter
+from actors.workers.admitter import Admitter
+from actors.workers.exporter import Exporter
 from actors.workers.gauges import GaugeWorker
 from actors.workers.keeper import Keeper
 from actors.workers.placing import PlacementWorker

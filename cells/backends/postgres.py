@@ -3,6 +3,7 @@
 Money is bigint, ids are text, u128 numbers are `uuid` columns (16 bytes, ordered), JSON columns carry Python values.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -29,6 +30,11 @@ __all__ = [
     "tenant_transaction",
     "transaction",
 ]
+
+
+_ACQUIRE_TIMEOUT_S = 10.0
+_NEVER = 2**62
+_STATEMENTS_MAX = 512
 
 
 class StoreUnavailable(KovraError):
@@ -76,6 +82,11 @@ async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) ->
             max_size=size_max,
             init=_prepare,
             reset=_keep,
+            # A connection lives until it breaks, and keeps its prepared statements as long: both are dear to make again.
+            max_queries=_NEVER,
+            max_inactive_connection_lifetime=0,
+            statement_cache_size=_STATEMENTS_MAX,
+            max_cached_statement_lifetime=0,
             command_timeout=30,
             server_settings={"application_name": name},
         )
@@ -91,12 +102,23 @@ async def transaction(pool: Pool, *, flushed: bool = True) -> AsyncIterator[Conn
     beneath a later commit that did wait: only for what will be found out again and written anew.
     """
     try:
-        async with pool.acquire(timeout=10) as connection, connection.transaction():
+        async with _acquired(pool) as connection, connection.transaction():
             if not flushed:
                 await connection.execute("set local synchronous_commit to off")
             yield connection
     except LOST as error:
         raise StoreUnavailable() from error
+
+
+@asynccontextmanager
+async def _acquired(pool: Pool) -> AsyncIterator[Connection]:
+    # The driver's own timeout would make a task of every wait.
+    async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):
+        connection = await pool.acquire()
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
 
 
 async def ping(pool: Pool) -> None:
@@ -124,7 +146,7 @@ async def listening(pool: Pool, channel: str, wake: Callable[[], None]) -> Async
         wake()
 
     try:
-        async with pool.acquire(timeout=10) as connection:
+        async with _acquired(pool) as connection:
             connection.add_termination_listener(heard)
             await connection.add_listener(channel, heard)
             try:

@@ -13,7 +13,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from promql_parser import VectorSelector
 
 import actors.figures
-import actors.workers.border
+import actors.workers.admitter
+import actors.workers.exporter
 import actors.workers.gauges
 import actors.workers.reconcile
 import actors.workers.sweep
@@ -28,7 +29,7 @@ from tests.architecture.tree import ROOT, keep
 FOLDER = ROOT / "infra" / "dashboards"
 BOARDS = sorted((FOLDER / "grafana").glob("*.json"))
 MEASURED_BY = (
-    actors.figures, actors.workers.border, actors.workers.gauges, actors.workers.reconcile, actors.workers.sweep,
+    actors.figures, actors.workers.admitter, actors.workers.exporter, actors.workers.gauges, actors.workers.reconcile, actors.workers.sweep,
     actors.workers.webhooks, cells.transfers.watch, router.api.metrics,
 )  # fmt: skip
 # What Prometheus and Grafana put in, and what the host adds to the figures of others.
