@@ -27,8 +27,6 @@ class ActorUnavailable(KovraError):
 class DeadlineMissed(ActorUnavailable):
     """The answer did not come within the deadline. The service may still be at work on it."""
 
-    status = 504
-
 
 class ActorFailed(KovraError):
     """The service met a bug. Its message stays in the service's own log, since it might name a person."""

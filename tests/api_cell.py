@@ -30,6 +30,7 @@ from router.api import inbound
 from router.api.app import create_app
 from router.api.auth import KeyRing
 from router.api.parts import Parts, assemble
+from tests.documented import undeclared
 from tests.schemes import RunningSchemes
 from tests.servers import CellDatabase
 
@@ -184,8 +185,22 @@ async def until(check: Callable[[], Awaitable[bool]], timeout_s: float = 30.0) -
 
 @asynccontextmanager
 async def _clients(app: FastAPI) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Each answer that is a problem must be one that the route's operation declares."""
+
+    async def as_documented(response: httpx.Response) -> None:
+        if response.headers.get("content-type") == "application/problem+json":
+            await response.aread()
+            asked, code = response.request, response.json()["code"]
+            assert not undeclared(app.openapi(), asked.method, asked.url.path, code), (
+                f"{asked.method} {asked.url}: {code}"
+            )
+
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    clients = [httpx.AsyncClient(transport=transport, base_url="http://eu-1.test", timeout=30) for _ in range(3)]
+    hooks = {"response": [as_documented]}
+    clients = [
+        httpx.AsyncClient(transport=transport, base_url="http://eu-1.test", timeout=30, event_hooks=hooks)
+        for _ in range(3)
+    ]
     yield clients
     for client in clients:
         await client.aclose()

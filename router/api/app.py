@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from cells.spec import CellSpec
 from residency.errors import KovraError
-from router.api import inbound, metrics, openapi, problems
+from router.api import inbound, metrics, openapi
 from router.api.call import Json, call_of
-from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, RouteUnknown, UnknownProblem
+from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, RouteUnknown
 from router.api.front import Front
-from router.api.openapi import problem_responses
+from router.api.pages import add_pages
 from router.api.parts import Parts, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
 from router.api.routes import Direct, direct_routes
@@ -46,8 +46,9 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
             await inbound.told()
 
     app = FastAPI(
-        title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
-    )
+        title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None,
+        redoc_url=None,
+    )  # fmt: skip
     made = Problems()
     app.state.problems = made
     direct: dict[tuple[str, str], Direct] = {}
@@ -57,7 +58,8 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
         resource.add_routes(app)
     direct |= direct_routes(app)
     inbound.add_routes(app)
-    _add_pages(app)
+    _add_probes(app)
+    add_pages(app)
     app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]
     return app
 
@@ -99,7 +101,7 @@ def _of_status(status: int) -> KovraError:
             return KovraError()
 
 
-def _add_pages(app: FastAPI) -> None:
+def _add_probes(app: FastAPI) -> None:
     async def healthz(request: Request) -> Response:
         """Whether the process serves, and what it last saw of the parts it stands on."""
         parts = parts_of(request)
@@ -109,15 +111,5 @@ def _add_pages(app: FastAPI) -> None:
     async def figures() -> Response:
         return metrics.exposition()
 
-    async def problem_index() -> Response:
-        return problems.index()
-
-    async def problem_page(code: str) -> Response:
-        return problems.page(code)
-
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/metrics", figures, include_in_schema=False)
-    app.add_api_route("/problems", problem_index, include_in_schema=False)
-    app.add_api_route(
-        "/problems/{code}", problem_page, include_in_schema=False, responses=problem_responses((UnknownProblem,))
-    )

@@ -74,7 +74,7 @@ class Front:
         except Exception as error:  # noqa: BLE001 - a bug must leave as a bare 500, and its message in no log
             _log.error("%s failed: %s", call.request_id, place_of(error))
             if not status:
-                await self._problems.of_error(KovraError(), call.request_id)(scope, receive, stamped)
+                await self._problems.of_bug(call.request_id)(scope, receive, stamped)
         finally:
             IN_FLIGHT.dec()
             route = getattr(scope.get("route"), "path", "none")

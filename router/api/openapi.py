@@ -8,10 +8,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from residency.errors import KovraError
-from router.api.problems import MEDIA_TYPE, Problem, Problems
+from router.api.problems import MEDIA_TYPE, Problem
+from router.api.registry import document as example
 
 _COMPONENTS = "#/components/schemas/"
-_EXAMPLE_REQUEST = "req_eu1_06l2r0k8q5o7t3v1a9c4e6g8io"
 
 
 class Header(NamedTuple):
@@ -50,7 +50,6 @@ def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict
     by_status: dict[int, dict[str, type[KovraError]]] = {}
     for kind in kinds:
         by_status.setdefault(kind.status, {})[kind.code] = kind
-    problems = Problems()
     return {
         status: {
             "description": " · ".join(dict.fromkeys(kind.title for kind in found.values())),
@@ -58,7 +57,8 @@ def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict
                 MEDIA_TYPE: {
                     "schema": {"$ref": f"{_COMPONENTS}Problem"},
                     "examples": {
-                        code: {"value": problems.document(kind, _EXAMPLE_REQUEST)} for code, kind in found.items()
+                        code: {"value": example(code, kind.title, kind.status, kind.retryable)}
+                        for code, kind in found.items()
                     },
                 }
             },

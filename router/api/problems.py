@@ -1,25 +1,27 @@
-"""Every failure as an RFC 9457 problem document, and the registry of their kinds.
+"""Every failure as an RFC 9457 problem document.
 
-`type` is the address of a page that the API serves about that kind. Members beside the RFC's own: `code` (the last part of
-`type`), `retryable`, `request_id`, `pointer` (RFC 6901, to the field at fault) and what the failure itself adds. A failure of
-500 says nothing but that it happened.
+`type` is the address of a page that the API serves about that kind (registry.py, pages.py). Members beside the RFC's own: `code`
+(the last part of `type`), `retryable`, `request_id`, `pointer` (RFC 6901, to the field at fault) and what the failure itself adds.
+A failure of 500 says nothing but that it happened: every one of them is `internal`.
 """
 
+import logging
 from collections.abc import Mapping
-from html import escape
 from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from cells.idempotency.answer import Answer
 from residency.classes import Public
 from residency.errors import KovraError
-from router.api.errors import BodyNotJson, InvalidRequest, UnknownProblem
+from router.api.errors import BodyNotJson, InvalidRequest
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = "1"
+_log = logging.getLogger("kovra.api")
+_SILENT = KovraError.status
 _OWN = frozenset({"type", "title", "status", "detail", "code", "retryable", "request_id", "pointer"})
 
 
@@ -53,21 +55,38 @@ class Problems:
 
     def of_error(self, error: KovraError, request_id: str) -> Response:
         """An expected failure as an answer."""
-        silent = error.status == 500
+        if error.status == _SILENT:
+            _log.error("%s failed: %s", request_id, error.code)
+            return self.of_bug(request_id)
         return self._response(
             code=error.code,
             title=error.title,
             status=error.status,
-            detail=error.title if silent else error.detail,
+            detail=error.detail,
             retryable=error.retryable,
-            pointer=None if silent else error.pointer,
-            extra={} if silent else error.extra,
+            pointer=error.pointer,
+            extra=error.extra,
+            request_id=request_id,
+        )
+
+    def of_bug(self, request_id: str) -> Response:
+        """What nobody expected, and no reason given."""
+        return self._response(
+            code=KovraError.code,
+            title=KovraError.title,
+            status=KovraError.status,
+            detail=KovraError.title,
+            retryable=KovraError.retryable,
+            pointer=None,
+            extra={},
             request_id=request_id,
         )
 
     def of_answer(self, answer: Answer, request_id: str) -> Response:
         """A kept refusal, given again or for the first time."""
         assert answer.problem
+        if answer.status == _SILENT:
+            return self.of_bug(request_id)
         body = answer.body
         return self._response(
             code=body["code"],
@@ -79,18 +98,6 @@ class Problems:
             extra=body["extra"],
             request_id=request_id,
         )
-
-    def document(self, kind: type[KovraError], request_id: str) -> dict[str, Any]:
-        """What a failure of that kind looks like at least: the example in the OpenAPI document."""
-        return {
-            "type": f"/problems/{kind.code}",
-            "title": kind.title,
-            "status": kind.status,
-            "detail": kind.title,
-            "code": kind.code,
-            "retryable": kind.retryable,
-            "request_id": request_id,
-        }
 
     def _response(
         self, *, code: str, title: str, status: int, detail: str, retryable: bool, pointer: str | None,
@@ -137,40 +144,3 @@ def invalid_fields(found: list[tuple[str, str, tuple[int | str, ...], str]]) -> 
 
 def _pointer(place: tuple[int | str, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
-
-
-def kinds() -> dict[str, type[KovraError]]:
-    """Every kind of failure that this process knows, by code. Of two with one code, either speaks for both."""
-    found: dict[str, type[KovraError]] = {KovraError.code: KovraError}
-    waiting = list(KovraError.__subclasses__())
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
-        found.setdefault(kind.code, kind)
-    return dict(sorted(found.items()))
-
-
-def page(code: str) -> Response:
-    """The page about one kind. Raises UnknownProblem."""
-    kind = kinds().get(code)
-    if kind is None:
-        raise UnknownProblem("The index at /problems lists them all.")
-    retry = "The same request may succeed later." if kind.retryable else "The same request will fail again."
-    more = (kind.__doc__ or "").strip() if kind.__doc__ and kind is not KovraError else ""
-    return _html(
-        code, f"<p><b>{escape(kind.title)}</b></p><p>HTTP status {kind.status}. {retry}</p><p>{escape(more)}</p>"
-    )
-
-
-def index() -> Response:
-    """The page that lists every kind."""
-    rows = "".join(
-        f'<tr><td><a href="/problems/{escape(code)}">{escape(code)}</a></td><td>{kind.status}</td><td>{escape(kind.title)}</td></tr>'
-        for code, kind in kinds().items()
-    )
-    return _html("Problems", f"<table>{rows}</table>")
-
-
-def _html(title: str, content: str) -> Response:
-    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)} · Kovra</title>"
-    return HTMLResponse(f"{head}<h1>{escape(title)}</h1>{content}</html>")

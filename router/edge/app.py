@@ -1,6 +1,7 @@
 """The router as an ASGI application: three pages of its own, everything else carried to a cell and back."""
 
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack
@@ -20,6 +21,8 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+_log = logging.getLogger("kovra.edge")
 
 # What every cell answers alike, and to anybody: whichever cell is up may say it.
 _ANY_CELL = ("/docs", "/redoc", "/openapi.json", "/problems")
@@ -73,17 +76,33 @@ class Edge:
         found = _found(scope["headers"])
         request_id = messages.request_id(found.get(messages.REQUEST_ID, ""))
         path = scope["raw_path"].decode("latin-1")
-        cell = "none"
+        cell, begun = "none", False
+
+        async def noticed(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
             if page := self._own_page(path):
-                cell, status = "edge", await _say(send, 200, *page, request_id=request_id)
+                cell, status = "edge", await _say(noticed, 200, *page, request_id=request_id)
             else:
                 candidates = self._candidates(scope["method"], path, found)
-                cell, status = await self._carry(candidates, scope, receive, send, found=found, request_id=request_id)
+                cell, status = await self._carry(
+                    candidates, scope, receive, noticed, found=found, request_id=request_id
+                )
         except KovraError as error:
             cell = error.extra.get("cell", cell)
             body = problems.document(error, request_id)
-            status = await _say(send, error.status, body, problems.headers(error), request_id=request_id)
+            status = await _say(noticed, error.status, body, problems.headers(error), request_id=request_id)
+        except Exception as error:  # a bug leaves as a bare 500, and its words in no log
+            _log.error("%s failed: %s", request_id, type(error).__name__)
+            if begun:
+                raise
+            bug = KovraError()
+            status = await _say(
+                send, bug.status, problems.document(bug, request_id), problems.headers(bug), request_id=request_id
+            )
         self._answers.labels(cell, str(status)).inc()
         self._seconds.labels(cell).observe(time.perf_counter() - began)
 

@@ -30,7 +30,7 @@ _VERSION = re.compile(r"v[0-9]+")
 class RegionRequired(KovraError):
     code = "region-required"
     status = 400
-    title = "Say which region this is about"
+    title = "Say in which region this shall be kept"
 
 
 class RegionsDisagree(KovraError):

@@ -14,7 +14,8 @@ from tests.border import make_world
 _OPEN = {
     "/openapi.json": "what the API is, the same for everybody",
     "/docs": "the same, to read",
-    "/docs/oauth2-redirect": "part of the page above",
+    "/docs/swagger-ui-bundle.js": "part of the page above",
+    "/docs/swagger-ui.css": "part of the page above",
     "/healthz": "whether the process serves: parts by name, nothing of a tenant",
     "/metrics": "counts and times; no tenant is a label",
     "/problems": "what each problem type means",

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from residency.ids import mint, parse
+from router.api.registry import registry
 from tests import waiting
 from tests.integration.edge_cells import World, open_world, until
 
@@ -192,3 +193,37 @@ async def test_nothing_of_a_request_is_logged(world: World, caplog: pytest.LogCa
     metrics = (await world.http.get("/metrics")).text
     assert "Marker" not in metrics
     assert 'kovra_edge_answers_total{cell="uk-1",status="503"} 1.0' in metrics
+
+
+async def test_a_bug_of_the_router_says_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("router.edge.app.resolve", lambda *_: {}["Budi Marker"])
+    answer = await world.http.get("/v1/quotes", headers=_KEY)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json() == {
+        "type": "/problems/internal", "title": "Something went wrong", "status": 500, "detail": "Something went wrong",
+        "code": "internal", "retryable": False, "request_id": answer.headers["kovra-request-id"],
+    }  # fmt: skip
+    assert f"{answer.json()['request_id']} failed: KeyError" in caplog.text
+    assert "Marker" not in caplog.text
+
+
+async def test_every_answer_of_the_router_s_own_is_a_problem_with_a_page(world: World) -> None:
+    for path, headers in (
+        ("/v1/quotes", {}),
+        ("/mars/v1/quotes", _KEY),
+        ("/fr/v1/quotes", _KEY),
+        ("/id/v1/quotes", {**_KEY, "Kovra-Region": "EU"}),
+        ("//", _KEY),
+        ("/v1/wallets/wal_zz9_" + "0" * 26, _KEY),
+        ("/%ff%00", {}),
+    ):
+        answer = await world.http.get(path, headers=headers)
+        if answer.status_code == 200:
+            continue
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json", path
+        assert problem["type"] == f"/problems/{problem['code']}"
+        assert problem["code"] in registry()
+        assert problem["request_id"] == answer.headers["kovra-request-id"]

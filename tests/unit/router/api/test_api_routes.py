@@ -13,7 +13,7 @@ from cells.tenants.keys import SCOPES
 from residency.classes import classify, nested_models
 from residency.directory import load_directory
 from router.api.app import create_app
-from router.api.problems import kinds
+from router.api.registry import kinds
 from router.api.routes import PartnerRoute
 from router.api.v1.transfers import TransferNew
 
@@ -25,7 +25,8 @@ OPEN = {
     "/.well-known/jwks.json",
     "/openapi.json",
     "/docs",
-    "/docs/oauth2-redirect",
+    "/docs/swagger-ui-bundle.js",
+    "/docs/swagger-ui.css",
     "/rails/{rail}/inbound",  # the scheme signs; see inbound.py
 }
 

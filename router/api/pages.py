@@ -1,0 +1,97 @@
+"""The pages that the API serves about itself, open to all: its problems, by kind, and the documentation to read.
+
+Nothing on them comes from another host: a page that explains a failure must not depend on a stranger's server.
+"""
+
+from html import escape
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import fastapi_offline
+import orjson
+from fastapi import FastAPI
+from fastapi import Path as PathParam
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from router.api.call import Json
+from router.api.errors import InvalidRequest, UnknownProblem
+from router.api.openapi import problem_responses
+from router.api.registry import ProblemKind, ProblemKinds, entry_of, registry
+
+_CACHE: Final = {"Cache-Control": "public, max-age=300", "Vary": "Accept"}
+_NO_ICON = "data:,"
+_ASSETS = Path(fastapi_offline.__file__).parent / "static"
+_SCRIPT, _STYLE = "swagger-ui-bundle.js", "swagger-ui.css"
+_HTML_TOO: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+_LOOK = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "td{padding:.2rem .8rem .2rem 0;vertical-align:top}pre{background:#f4f4f4;padding:1rem;overflow:auto}"
+)
+
+
+async def problem_index(request: Request) -> Response:
+    """Every kind of problem: a page for a browser, JSON otherwise."""
+    found = list(registry().values())
+    if not _for_a_browser(request):
+        return Json(ProblemKinds(data=found).model_dump(mode="json"), headers=_CACHE)
+    rows = "".join(
+        f"<tr><td><a href='{escape(one.type)}'>{escape(one.code)}</a></td><td>{one.status}</td><td>{escape(one.title)}</td></tr>"
+        for one in found
+    )
+    return _page("Problems", f"<table>{rows}</table>")
+
+
+async def problem_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
+    """One kind of problem, at the address that its `type` names: a page for a browser, JSON otherwise."""
+    found = entry_of(code)
+    if _for_a_browser(request):
+        return _page(found.title, _told(found))
+    return Json(found.model_dump(mode="json"), headers=_CACHE)
+
+
+def _told(kind: ProblemKind) -> str:
+    retry = "The same request may succeed later." if kind.retryable else "The same request will fail again."
+    example = orjson.dumps(kind.example, option=orjson.OPT_INDENT_2).decode()
+    return (
+        f"<p><code>{escape(kind.code)}</code> · HTTP status {kind.status} · {retry}</p>"
+        f"<h2>What it means</h2><p>{escape(kind.meaning)}</p><h2>What to do</h2><p>{escape(kind.remedy)}</p>"
+        f"<h2>Example</h2><pre>{escape(example)}</pre><p><a href='/problems'>All problems</a></p>"
+    )
+
+
+def _for_a_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _page(title: str, content: str) -> Response:
+    head = (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)} · Kovra</title><style>{_LOOK}</style>"
+    )
+    return HTMLResponse(f"{head}<h1>{escape(title)}</h1>{content}</html>", headers=_CACHE)
+
+
+def add_pages(app: FastAPI) -> None:
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json", title=app.title, swagger_js_url=f"/docs/{_SCRIPT}",
+            swagger_css_url=f"/docs/{_STYLE}", swagger_favicon_url=_NO_ICON,
+        )  # fmt: skip
+
+    async def script() -> Response:
+        return FileResponse(_ASSETS / _SCRIPT)
+
+    async def style() -> Response:
+        return FileResponse(_ASSETS / _STYLE)
+
+    for path, page in (("/docs", docs), (f"/docs/{_SCRIPT}", script), (f"/docs/{_STYLE}", style)):
+        app.add_api_route(path, page, include_in_schema=False)
+    app.add_api_route(
+        "/problems", problem_index, response_model=ProblemKinds, tags=["Problems"], summary="Every kind of problem",
+        responses=_HTML_TOO,
+    )  # fmt: skip
+    app.add_api_route(
+        "/problems/{code}", problem_page, response_model=ProblemKind, tags=["Problems"], summary="One kind of problem",
+        responses=_HTML_TOO | problem_responses((UnknownProblem, InvalidRequest)),
+    )  # fmt: skip
