@@ -51,11 +51,16 @@ class Offer(NamedTuple):
     rail: RailProfile
 
 
-def rails_for(directory: Directory, currency: str, pointer: str | None = None) -> list[RailProfile]:
-    """The rails that pay out in a currency, in the region that holds it, as its cells declare them. Raises NoRail."""
+def rails_paying(directory: Directory, currency: str) -> list[RailProfile]:
+    """The rails that pay out in a currency, in the region that holds it, as its cells declare them."""
     region = directory.region_of_currency.get(currency)
     declared = [registry.profile_of(name) for cell in directory.regions.get(region or "", ()) for name in cell.rails]
-    found = [profile for profile in declared if profile.currency == currency]
+    return [profile for profile in declared if profile.currency == currency]
+
+
+def rails_for(directory: Directory, currency: str, pointer: str | None = None) -> list[RailProfile]:
+    """Those that pay out in a currency. Raises NoRail where there is none."""
+    found = rails_paying(directory, currency)
     if not found:
         raise NoRail(f"No rail pays out in {currency} yet.", pointer=pointer)
     return found

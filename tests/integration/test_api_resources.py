@@ -107,9 +107,17 @@ async def test_rates_and_regions(cell: ApiCell) -> None:
     rates = (await cell.client.get("/v1/rates", params={"source": "EUR", "target": "IDR"})).json()
     assert [one["source"] + one["target"] for one in rates["data"]] == ["EURIDR"]
     assert rates["rate_source"].startswith("ECB")
+    assert (rates["kind"], rates["indicative"]) == ("mid", True)
     regions = (await cell.client.get("/v1/regions")).json()
     assert [one["region"] for one in regions["data"]] == ["EU", "ID", "UK"]
     assert regions["here"] == "EU"
+    hours = {rail["name"]: rail["hours"] for one in regions["data"] for rail in one["rails"]}
+    assert hours["sepa_instant"] is None
+    assert (hours["chaps"]["zone"], hours["chaps"]["calendar"]) == ("Europe/London", "GB")
+    corridors = {(one["source_currency"], one["target_currency"]): one for one in regions["corridors"]}
+    assert corridors["EUR", "IDR"]["rails"] == ["bi_fast", "bi_rtgs"]
+    assert (corridors["EUR", "EUR"]["crosses_border"], corridors["SEK", "GBP"]["crosses_border"]) == (False, True)
+    assert not [target for _, target in corridors if target == "SEK"], "no rail pays it out yet"
 
 
 async def test_pages_that_are_open_to_all(cell: ApiCell) -> None:
