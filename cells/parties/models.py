@@ -9,7 +9,8 @@ import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.fields import FieldInfo
 
 from cells.rails.rail import NameResult
 from residency.classes import Confidential, Personal, Public
@@ -38,6 +39,12 @@ def _past(day: date) -> date:
     return day
 
 
+def _asked(label: str, *examples: str) -> FieldInfo:
+    """What a form says of a field, and what it shows there: for a person first, then for a business where that differs."""
+    field: FieldInfo = Field(title=label, examples=list(examples) or None)
+    return field
+
+
 # ISO 20022 lengths: names Max140Text, address lines Max70Text, places Max35Text, codes Max35Text.
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)]
@@ -57,12 +64,12 @@ class Address(_Data):
     """A postal address in the structured form of ISO 20022 (PostalAddress24); `country` is ISO 3166-1
     alpha-2."""
 
-    street: Annotated[Line | None, Personal] = None
-    building_number: Annotated[Word | None, Personal] = None
-    post_code: Annotated[Word | None, Personal] = None
-    town: Annotated[Word, Personal]
-    sub_division: Annotated[Word | None, Personal] = None
-    country: Annotated[Country, Personal]
+    street: Annotated[Line | None, Personal, _asked("Street", "Storgatan")] = None
+    building_number: Annotated[Word | None, Personal, _asked("Building number", "12")] = None
+    post_code: Annotated[Word | None, Personal, _asked("Postal code", "22350")] = None
+    town: Annotated[Word, Personal, _asked("Town", "Lund")]
+    sub_division: Annotated[Word | None, Personal, _asked("State or province")] = None
+    country: Annotated[Country, Personal, _asked("Country (ISO 3166-1 alpha-2)", "SE")]
 
 
 class BankAccount(_Data):
@@ -80,20 +87,24 @@ class BankAccount(_Data):
 class Document(_Data):
     """An official personal document, or the registration of a company, with the country that issued it."""
 
-    type: Annotated[Literal["national_id", "passport", "driving_licence", "company_registration"], Personal]
-    number: Annotated[Word, Personal]
-    country: Annotated[Country, Personal]
+    type: Annotated[
+        Literal["national_id", "passport", "driving_licence", "company_registration"],
+        Personal,
+        _asked("Kind of document", "passport", "company_registration"),
+    ]
+    number: Annotated[Word, Personal, _asked("Number", "P-88231177", "556677-8899")]
+    country: Annotated[Country, Personal, _asked("Issued by (ISO 3166-1 alpha-2)", "SE")]
 
 
 class RecipientNew(_Data):
     """A request to register whoever is to be paid, in the region of the bank account."""
 
-    kind: Annotated[PartyKind, Confidential] = "person"
-    currency: Annotated[CurrencyCode, Confidential]
-    name: Annotated[Name, Personal]
-    account: Annotated[BankAccount, Personal]
-    address: Annotated[Address | None, Personal] = None
-    lei: Annotated[Lei | None, Personal] = None
+    kind: Annotated[PartyKind, Confidential, _asked("Person or business", "person", "business")] = "person"
+    currency: Annotated[CurrencyCode, Confidential, _asked("Currency of the account")]
+    name: Annotated[Name, Personal, _asked("Name, as the account is held", "Siti Rahmawati", "PT Kopi Nusantara")]
+    account: Annotated[BankAccount, Personal, _asked("Bank account")]
+    address: Annotated[Address | None, Personal, _asked("Address")] = None
+    lei: Annotated[Lei | None, Personal, _asked("Legal entity identifier (ISO 17442)", "5493001KJTIIGC8Y1R12")] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -136,15 +147,15 @@ class Recipient(_Data):
 class PayerDetails(_Data):
     """What the vault keeps of a payer, and the law may make travel: Regulation (EU) 2023/1113 Art. 4(1)."""
 
-    kind: Annotated[PartyKind, Confidential] = "person"
-    name: Annotated[Name, Personal]
-    address: Annotated[Address | None, Personal] = None
-    document: Annotated[Document | None, Personal] = None
-    customer_number: Annotated[Word | None, Personal] = None
-    date_of_birth: Annotated[BirthDate | None, Personal] = None
-    place_of_birth: Annotated[Word | None, Personal] = None
-    country_of_birth: Annotated[Country | None, Personal] = None
-    lei: Annotated[Lei | None, Personal] = None
+    kind: Annotated[PartyKind, Confidential, _asked("Person or business", "person", "business")] = "person"
+    name: Annotated[Name, Personal, _asked("Name", "Astrid Lindqvist-Marker", "Lindqvist Kaffe AB")]
+    address: Annotated[Address | None, Personal, _asked("Address")] = None
+    document: Annotated[Document | None, Personal, _asked("Official document")] = None
+    customer_number: Annotated[Word | None, Personal, _asked("Customer number, as you keep it", "C-10021")] = None
+    date_of_birth: Annotated[BirthDate | None, Personal, _asked("Date of birth", "1984-05-17")] = None
+    place_of_birth: Annotated[Word | None, Personal, _asked("Town of birth", "Lund")] = None
+    country_of_birth: Annotated[Country | None, Personal, _asked("Country of birth (ISO 3166-1 alpha-2)", "SE")] = None
+    lei: Annotated[Lei | None, Personal, _asked("Legal entity identifier (ISO 17442)", "5493001KJTIIGC8Y1R12")] = None
 
 
 class PayerNew(PayerDetails):

@@ -7,7 +7,8 @@ and account number, by form. Invariant: a failure never repeats the number.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from schwifty import BIC, IBAN
 from schwifty.exceptions import (
@@ -20,13 +21,45 @@ from schwifty.exceptions import (
 from cells.rails.rail import Account
 from residency.errors import KovraError
 
-_SORT_CODE = re.compile(r"[0-9]{6}")
-_UK_NUMBER = re.compile(r"[0-9]{8}")
-# Bank Indonesia's three-digit bank code (sandi bank); account numbers of Indonesian banks run from 8 to 16
-# digits.
-_BANK_CODE = re.compile(r"[0-9]{3}")
-_INDONESIAN_NUMBER = re.compile(r"[0-9]{8,18}")
-_FORM_OF_CURRENCY = {"EUR": "iban", "SEK": "iban", "DKK": "iban", "GBP": "uk", "IDR": "id"}
+Form = Literal["iban", "uk", "id"]
+_FORM_OF_CURRENCY: Final[Mapping[str, Form]] = {"EUR": "iban", "SEK": "iban", "DKK": "iban", "GBP": "uk", "IDR": "id"}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountField:
+    """One field of an account. `pattern`: of the bare form, without spaces and dashes; `said`: what it holds, in words."""
+
+    name: str
+    label: str
+    pattern: str
+    said: str
+    required: bool = True
+
+
+# What parse_account checks, and what a form for an account asks for: one table, so that they cannot differ. Bank Indonesia's bank
+# code (sandi bank) has three digits; account numbers of Indonesian banks run from 8 to 18.
+FORMS: Final[Mapping[Form, tuple[AccountField, ...]]] = {
+    "iban": (
+        AccountField("iban", "IBAN", r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", "ISO 13616, check digits and all"),
+        AccountField("bic", "BIC", r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", "ISO 9362: 8 or 11 characters", False),
+    ),
+    "uk": (
+        AccountField("sort_code", "Sort code", r"[0-9]{6}", "six digits"),
+        AccountField("account_number", "Account number", r"[0-9]{8}", "eight digits"),
+    ),
+    "id": (
+        AccountField("bank_code", "Bank code", r"[0-9]{3}", "three digits"),
+        AccountField("account_number", "Account number", r"[0-9]{8,18}", "8 to 18 digits"),
+    ),
+}  # fmt: skip
+# Accounts that are nobody's, as their issuers print them in examples.
+_EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "EUR": {"iban": "DE89370400440532013000"},
+    "SEK": {"iban": "SE4550000000058398257466"},
+    "DKK": {"iban": "DK5000400440116243"},
+    "GBP": {"sort_code": "601613", "account_number": "31926819"},
+    "IDR": {"bank_code": "014", "account_number": "1234567890"},
+}
 
 
 class IbanInvalid(KovraError):
@@ -57,12 +90,22 @@ def parse_account(currency: str, given: Mapping[str, Any], pointer: str = "") ->
     match _FORM_OF_CURRENCY.get(currency):
         case "iban":
             return _iban(given, pointer)
-        case "uk":
-            return _digits("uk", given, "sort_code", _SORT_CODE, _UK_NUMBER, pointer=pointer)
-        case "id":
-            return _digits("id", given, "bank_code", _BANK_CODE, _INDONESIAN_NUMBER, pointer=pointer)
-        case _:
-            raise NoRailForCurrency(f"{currency} cannot be paid to a bank account from here.", pointer=pointer or None)
+        case "uk" | "id" as form:
+            return _digits(form, given, pointer)
+        case None:
+            raise _no_rail(currency, pointer)
+
+
+def form_of(currency: str, pointer: str = "") -> tuple[tuple[AccountField, ...], Mapping[str, str]]:
+    """What an account in `currency` is asked for, and one that is taken. Raises NoRailForCurrency."""
+    form = _FORM_OF_CURRENCY.get(currency)
+    if form is None:
+        raise _no_rail(currency, pointer)
+    return FORMS[form], _EXAMPLES[currency]
+
+
+def _no_rail(currency: str, pointer: str) -> NoRailForCurrency:
+    return NoRailForCurrency(f"{currency} cannot be paid to a bank account from here.", pointer=pointer or None)
 
 
 def account_fields(account: Account) -> dict[str, str]:
@@ -108,26 +151,13 @@ def _bic_of(iban: IBAN) -> str:
     return "" if found is None else str(found)
 
 
-def _digits(
-    form: Literal["uk", "id"],
-    given: Mapping[str, Any],
-    bank_field: str,
-    bank_form: re.Pattern[str],
-    number_form: re.Pattern[str],
-    *,
-    pointer: str,
-) -> Account:
-    _only(given, {bank_field, "account_number"}, pointer)
-    bank = _text(given, bank_field, pointer)
-    number = _text(given, "account_number", pointer)
-    if bank_form.fullmatch(bank) is None:
-        words = bank_field.replace("_", " ")
-        raise AccountInvalid(
-            f"The {words} has {'six' if form == 'uk' else 'three'} digits.", pointer=f"{pointer}/{bank_field}"
-        )
-    if number_form.fullmatch(number) is None:
-        length = "eight digits" if form == "uk" else "8 to 18 digits"
-        raise AccountInvalid(f"The account number has {length}.", pointer=f"{pointer}/account_number")
+def _digits(form: Literal["uk", "id"], given: Mapping[str, Any], pointer: str) -> Account:
+    fields = FORMS[form]
+    _only(given, {one.name for one in fields}, pointer)
+    bank, number = (_text(given, one.name, pointer) for one in fields)
+    for one, text in zip(fields, (bank, number), strict=True):
+        if re.fullmatch(one.pattern, text) is None:
+            raise AccountInvalid(f"The {one.label.lower()} has {one.said}.", pointer=f"{pointer}/{one.name}")
     return Account(form, number, bank)
 
 

@@ -10,7 +10,7 @@ from cells.backends.postgres import Connection, Record
 from cells.transfers.machine import FINAL, Leg, State
 from cells.transfers.transfer import Transfer
 
-_COLUMNS = ", ".join(field.name for field in fields(Transfer))
+COLUMNS = ", ".join(field.name for field in fields(Transfer))
 _AT_REST = [str(state) for state in FINAL]
 # What an insert says, by type; the times of a row are the database's.
 _TYPE_OF = {
@@ -47,32 +47,20 @@ class Transition:
 async def load(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, Transfer]:
     """The legs by id, locked for this transaction; taken in one order, so that two batches cannot deadlock."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from transfers where compliance_region = $1 and transfer_id = any ($2::text[])"
+        f"select {COLUMNS} from transfers where compliance_region = $1 and transfer_id = any ($2::text[])"
         " order by transfer_id for update",
         region, transfer_ids,
     )  # fmt: skip
-    return {row["transfer_id"]: _transfer(row) for row in rows}
+    return {row["transfer_id"]: transfer_of(row) for row in rows}
 
 
 async def read(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, Transfer]:
     """The legs by id, as they are, without a lock."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from transfers where compliance_region = $1 and transfer_id = any ($2::text[])",
+        f"select {COLUMNS} from transfers where compliance_region = $1 and transfer_id = any ($2::text[])",
         region, transfer_ids,
     )  # fmt: skip
-    return {row["transfer_id"]: _transfer(row) for row in rows}
-
-
-async def list_page(
-    connection: Connection, region: str, tenant_id: str, *, before_id: str | None, limit: int
-) -> list[Transfer]:
-    """A tenant's own transfers, newest first, before an id. Destination legs belong to the paying cell's list, not here."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from transfers where compliance_region = $1 and tenant_id = $2 and leg <> 'destination'"
-        " and ($3::text is null or transfer_id < $3) order by transfer_id desc limit $4",
-        region, tenant_id, before_id, limit,
-    )  # fmt: skip
-    return [_transfer(row) for row in rows]
+    return {row["transfer_id"]: transfer_of(row) for row in rows}
 
 
 async def due_for_export(
@@ -80,11 +68,11 @@ async def due_for_export(
 ) -> list[Transfer]:
     """Legs that wait for the exporter, oldest first, locked; those that somebody else holds are left for the next round."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from transfers where compliance_region = $1 and export_due is not null"
+        f"select {COLUMNS} from transfers where compliance_region = $1 and export_due is not null"
         " and transfer_id <> all ($3::text[]) order by transfer_id limit $2 for update skip locked",
         region, limit, list(aside),
     )  # fmt: skip
-    return [_transfer(row) for row in rows]
+    return [transfer_of(row) for row in rows]
 
 
 async def moving(
@@ -93,13 +81,13 @@ async def moving(
     """Legs not at rest that nothing has touched for a while, by id: what the sweep takes up."""
     rows = await connection.fetch(
         f"""
-        select {_COLUMNS} from transfers
+        select {COLUMNS} from transfers
         where compliance_region = $1 and state <> all ($2::text[]) and updated_at < now() - $3::interval and transfer_id > $4
         order by transfer_id limit $5
         """,
         region, _AT_REST, older_than, after, limit,
     )  # fmt: skip
-    return [_transfer(row) for row in rows]
+    return [transfer_of(row) for row in rows]
 
 
 async def insert(connection: Connection, region: str, transfers: Sequence[Transfer], event: str, room: str) -> None:
@@ -219,5 +207,6 @@ def _bytea(transfer: Transfer) -> str | None:
     return None if digest is None else f"\\x{digest.hex()}"
 
 
-def _transfer(row: Record) -> Transfer:
+def transfer_of(row: Record) -> Transfer:
+    """A row of COLUMNS."""
     return Transfer(**{**row, "leg": Leg(row["leg"]), "state": State(row["state"])})

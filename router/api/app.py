@@ -20,7 +20,19 @@ from router.api.pages import add_pages
 from router.api.parts import Parts, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
 from router.api.routes import Direct, direct_routes
-from router.api.v1 import directory, payers, quotes, rails, recipients, sandbox, transfers, wallets, webhooks
+from router.api.v1 import (
+    directory,
+    payers,
+    quotes,
+    rails,
+    recipients,
+    requirements,
+    sandbox,
+    transfer_views,
+    transfers,
+    wallets,
+    webhooks,
+)
 
 VERSION = "1.0.0"
 _DESCRIPTION = """Pay bank accounts across borders from one wallet per currency, without moving people's data.
@@ -30,7 +42,19 @@ its bank account), a payer (`POST /v1/payers`), a quote (`POST /v1/quotes`), and
 
 Every failure is a problem document (RFC 9457) whose `type` leads to a page about it."""
 # Routes are tried in this order: the busiest first.
-_RESOURCES = (transfers, quotes, wallets, recipients, payers, webhooks, directory, rails, sandbox)
+_RESOURCES = (
+    transfers,
+    transfer_views,
+    quotes,
+    wallets,
+    requirements,
+    recipients,
+    payers,
+    webhooks,
+    directory,
+    rails,
+    sandbox,
+)
 
 PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]
 

@@ -85,6 +85,22 @@ class Payer(_Answer):
     details: Annotated[dict[str, Any] | None, Personal] = None
 
 
+class Form(_Answer):
+    """`json_schema` checks what you send; each of the `examples` is taken as it stands."""
+
+    kind: Annotated[str, Public]
+    json_schema: Annotated[dict[str, Any], Public]
+    any_of: Annotated[tuple[tuple[str, ...], ...], Public] = ()
+    examples: Annotated[tuple[dict[str, Any], ...], Public]
+
+
+class Requirements(_Answer):
+    """`region`: where to register; one form for each kind of party."""
+
+    region: Annotated[str, Public]
+    forms: Annotated[tuple[Form, ...], Public]
+
+
 class ReturnPart(_Answer):
     """One return: `amount` of the recipient's money, and what your wallet was `credited` for it."""
 

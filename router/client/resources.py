@@ -23,6 +23,8 @@ from router.client.models import (
     Quote,
     Recipient,
     Region,
+    Requirements,
+    Step,
     Transfer,
     Wallet,
     WebhookEndpoint,
@@ -93,6 +95,11 @@ class Recipients(_Resource):
     async def get(self, recipient_id: str) -> Recipient:
         return Recipient.model_validate(await self._transport.get(f"/v1/recipients/{recipient_id}"))
 
+    async def requirements(self, target_currency: str, **more: str) -> Requirements:
+        """What a recipient with an account in that currency is asked for. `more`: `source_currency`, `kind`."""
+        found = await self._transport.get("/v1/recipients/requirements", target_currency=target_currency, **more)
+        return Requirements.model_validate(found)
+
     async def check_name(self, recipient_id: str) -> NameCheck:
         """Ask the bank of the account whether it is held under the recipient's name; it stops no payment."""
         return NameCheck.model_validate(await self._transport.post(f"/v1/recipients/{recipient_id}/name-check", {}))
@@ -124,6 +131,11 @@ class Payers(_Resource):
 
     async def delete(self, payer_id: str) -> None:
         await self._transport.delete(f"/v1/payers/{payer_id}")
+
+    async def requirements(self, source_currency: str, target_currency: str, **more: str) -> Requirements:
+        """What the laws of both ends ask of a payer. `more`: `target_value`, how much arrives; `kind`."""
+        asked = {"source_currency": source_currency, "target_currency": target_currency, **more}
+        return Requirements.model_validate(await self._transport.get("/v1/payers/requirements", **asked))
 
 
 class Transfers(_Resource):
@@ -157,9 +169,18 @@ class Transfers(_Resource):
         """With its timeline."""
         return Transfer.model_validate(await self._transport.get(f"/v1/transfers/{transfer_id}"))
 
-    async def list(self, *, region: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Transfer]:
-        found = await self._transport.get("/v1/transfers", region=region, limit=limit, cursor=cursor)
+    async def list(
+        self, *, region: str | None = None, limit: int = 50, cursor: str | None = None, **filters: Any
+    ) -> Page[Transfer]:
+        """Newest first. `filters`: `status` (one or several), `created_from`, `created_to`, `recipient_id`, `payer_id`, `wallet_id`,
+        `source_currency`, `target_currency`, `reference`. A page may be short while its `next_cursor` leads on."""
+        given = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in filters.items()}
+        found = await self._transport.get("/v1/transfers", region=region, limit=limit, cursor=cursor, **given)
         return Page[Transfer].model_validate(found)
+
+    async def timeline(self, transfer_id: str) -> Sequence[Step]:
+        found = await self._transport.get(f"/v1/transfers/{transfer_id}/timeline")
+        return [Step.model_validate(one) for one in found["data"]]
 
     async def cancel(self, transfer_id: str) -> Transfer:
         """Raises ProblemError `too-late-to-cancel` once the payment is instructed."""

@@ -220,6 +220,7 @@ async def test_other_tenants_ids_are_not_found_on_any_route(cell: ApiCell) -> No
     wallet = cell.wallets["EUR"].wallet_id
     for method, path in [
         ("GET", f"/v1/transfers/{transfer}"),
+        ("GET", f"/v1/transfers/{transfer}/timeline"),
         ("POST", f"/v1/transfers/{transfer}/cancel"),
         ("GET", f"/v1/quotes/{asked['quote_id']}"),
         ("GET", f"/v1/recipients/{asked['recipient_id']}"),

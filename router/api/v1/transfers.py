@@ -1,9 +1,8 @@
 """Transfers: the payment itself. Creating one is the hot path, and does by itself what FastAPI would do for it."""
 
 import hashlib
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -13,21 +12,19 @@ from starlette.responses import Response
 from actors.mailbox import MailboxFull
 from actors.runtime import ActorUnavailable, DeadlineMissed
 from actors.wallet import UnknownWallet
-from cells.backends.postgres import Record, tenant_transaction
+from cells.backends.postgres import tenant_transaction
 from cells.fx.quotes import QuoteExpired, QuoteUsed, UnknownQuote
 from cells.idempotency.answer import Answer, IdempotencyConflict, RequestInFlight
 from cells.kit.command import Command
 from cells.limits.limits import LimitExceeded
 from cells.parties.payers import UnknownPayer
 from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
-from cells.rails.routing import DeadlineCannotBeMet, NoRoute, Verdict
-from cells.rails.store_routing import Cause
+from cells.rails.routing import DeadlineCannotBeMet, NoRoute
 from cells.transfers import personal, store
 from cells.transfers.acceptance import Acceptance
-from cells.transfers.machine import Leg, State, public
+from cells.transfers.machine import Leg, State
 from cells.transfers.origin_leg import OPERATION, QuoteMismatch, WalletNotOpen
-from cells.transfers.routed import routing_of
-from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound, resource
+from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, mint, parse
@@ -40,8 +37,7 @@ from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
 from router.api.region import elsewhere
 from router.api.routes import Resource
-from router.api.shapes import Cursor, IdText, Limit, Money, Shape, Text, checked_id, page, read, stamp
-from router.api.v1.transfer_returns import ReturnedShown, returned_of
+from router.api.shapes import IdText, Money, Shape, Text, checked_id, read
 
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
@@ -76,15 +72,6 @@ class TransferNew(Shape):
     )
 
 
-class TimelineShown(BaseModel):
-    """One step of a transfer's life."""
-
-    event: Annotated[str, Public]
-    status: Annotated[State, Public]
-    room: Annotated[str, Public] = Field(description="The part of the cell that learnt of it")
-    at: Annotated[datetime, Public]
-
-
 class TransferShown(BaseModel):
     """A transfer. `source` is all that leaves the wallet; `target` what reaches the recipient's account."""
 
@@ -105,49 +92,6 @@ class TransferShown(BaseModel):
     metadata: Annotated[dict[str, str], Confidential]
     created_at: Annotated[datetime | None, Public]
     updated_at: Annotated[datetime | None, Public]
-
-
-class CandidateShown(BaseModel):
-    """A rail that was weighed. `cost` is ours; `settled_by` when the payee would have the money, if all goes as it should."""
-
-    rail: Annotated[str, Public]
-    verdict: Annotated[Verdict, Public]
-    why: Annotated[str, Public]
-    cost: Annotated[Money, Confidential]
-    settled_by: Annotated[datetime | None, Public]
-
-
-class ChoiceShown(BaseModel):
-    """One choice of a rail; the last stands."""
-
-    rail: Annotated[str, Public]
-    cause: Annotated[Cause, Public]
-    at: Annotated[datetime, Public]
-    candidates: Annotated[list[CandidateShown], Confidential]
-
-
-class RoutingShown(BaseModel):
-    """Which rail, and why. Across a border `chosen_by` keeps the reasons, and says which rail it was when it has paid."""
-
-    rail: Annotated[str, Public]
-    expected_rail: Annotated[str | None, Public]
-    chosen_by: Annotated[str, Public]
-    deadline: Annotated[datetime | None, Public]
-    waits_for_opening: Annotated[datetime | None, Public] = Field(description="The rail is closed until then")
-    choices: Annotated[list[ChoiceShown], Confidential]
-
-
-class TransferWithTimeline(TransferShown):
-    returned: Annotated[ReturnedShown | None, Confidential] = Field(description="Set once money has come back")
-    routing: Annotated[RoutingShown, Confidential]
-    timeline: Annotated[list[TimelineShown], Public]
-
-
-class TransferPage(BaseModel):
-    """Newest first."""
-
-    data: Annotated[list[TransferShown], Confidential]
-    next_cursor: Annotated[str | None, Public]
 
 
 async def create_transfer(request: Request) -> Response:
@@ -205,55 +149,22 @@ def _answered(request: Request, answer: Answer, *, replayed: bool = False) -> Re
     return response
 
 
-async def list_transfers(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """Your transfers that are paid from this region, newest first."""
-    parts, call = parts_of(request), call_of(request)
-    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        found = await store.list_page(connection, parts.region, call.tenant_id, before_id=cursor, limit=limit)
-    return Json(page([resource(one) for one in found], limit, found[-1].transfer_id if found else None))
-
-
-async def get_transfer(request: Request, transfer_id: str) -> Response:
-    """A transfer with its timeline."""
-    parts, call = parts_of(request), call_of(request)
-    found = checked_id(transfer_id, "tr", TransferNotFound())
-    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        transfer = _own((await store.read(connection, parts.region, [found])).get(found))
-        lines = await store.timeline(connection, parts.region, found)
-        profiles = {one.name: one for one in parts.institution.router.profiles}
-        returned = await returned_of(connection, parts.region, transfer)
-        routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
-    return Json({**resource(transfer), "returned": returned, "routing": routing, "timeline": _timeline(lines)})
-
-
 async def cancel_transfer(request: Request, transfer_id: str) -> Response:
     """Cancel a transfer that has not been instructed yet. Cancelling one that is cancelled changes nothing."""
     parts, call = parts_of(request), call_of(request)
     found = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        transfer = _own((await store.read(connection, parts.region, [found])).get(found))
+        transfer = own_transfer((await store.read(connection, parts.region, [found])).get(found))
     call.resource_id = found
     command = Command(f"{found}:cancel:{call.request_id}", transfer.wallet_id, "cancel", found)
     return _answered(request, await parts.wallets.ask(command))
 
 
-def _own(transfer: Transfer | None) -> Transfer:
+def own_transfer(transfer: Transfer | None) -> Transfer:
     """Raises TransferNotFound: a leg that pays for another cell is that cell's transfer."""
     if transfer is None or transfer.leg is Leg.DESTINATION:
         raise TransferNotFound
     return transfer
-
-
-def _timeline(lines: Sequence[Record]) -> list[dict[str, Any]]:
-    return [
-        {
-            "event": line["event"],
-            "status": str(public(State(line["state"]))),
-            "room": line["room"],
-            "at": stamp(line["at"]),
-        }
-        for line in lines
-    ]
 
 
 _UNKNOWN_OUTCOME: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
@@ -270,10 +181,7 @@ def add_routes(app: FastAPI) -> None:
         "POST", "/v1/transfers", create_transfer, summary="Pay a recipient", model=TransferShown, status=202,
         errors=_CREATE_ERRORS, direct_body=TransferNew, headers=(KEY_REQUIRED,),
     )  # fmt: skip
-    routes.add("GET", "/v1/transfers", list_transfers, summary="Your transfers", model=TransferPage)
-    one = "/v1/transfers/{transfer_id}"
-    routes.add("GET", one, get_transfer, summary="A transfer", model=TransferWithTimeline, errors=(TransferNotFound,))
     routes.add(
-        "POST", f"{one}/cancel", cancel_transfer, summary="Cancel a transfer", model=TransferShown,
+        "POST", "/v1/transfers/{transfer_id}/cancel", cancel_transfer, summary="Cancel a transfer", model=TransferShown,
         errors=(TransferNotFound, TooLateToCancel, UnknownWallet, *_UNKNOWN_OUTCOME),
     )  # fmt: skip

@@ -1,0 +1,172 @@
+"""Transfers as they are read: one with its timeline, the timeline alone, and the list with its filters."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.backends.postgres import Record, tenant_transaction
+from cells.rails.routing import Verdict
+from cells.rails.store_routing import Cause
+from cells.transfers import store, store_list
+from cells.transfers.machine import State, public
+from cells.transfers.routed import routing_of
+from cells.transfers.store_list import Wanted
+from cells.transfers.transfer import TransferNotFound, resource
+from residency.classes import Confidential, Public
+from router.api.call import Json, call_of
+from router.api.parts import parts_of
+from router.api.routes import Resource
+from router.api.shapes import CurrencyCode, Cursor, IdText, Limit, Money, Shape, checked_id, stamp
+from router.api.v1.transfer_returns import ReturnedShown, returned_of
+from router.api.v1.transfers import MetadataValue, TransferShown, own_transfer
+
+
+class TimelineShown(BaseModel):
+    """One step of a transfer's life."""
+
+    event: Annotated[str, Public]
+    status: Annotated[State, Public]
+    room: Annotated[str, Public] = Field(description="The part of the cell that learnt of it")
+    at: Annotated[datetime, Public]
+
+
+class CandidateShown(BaseModel):
+    """A rail that was weighed. `cost` is ours; `settled_by` when the payee would have the money, if all goes as it should."""
+
+    rail: Annotated[str, Public]
+    verdict: Annotated[Verdict, Public]
+    why: Annotated[str, Public]
+    cost: Annotated[Money, Confidential]
+    settled_by: Annotated[datetime | None, Public]
+
+
+class ChoiceShown(BaseModel):
+    """One choice of a rail; the last stands."""
+
+    rail: Annotated[str, Public]
+    cause: Annotated[Cause, Public]
+    at: Annotated[datetime, Public]
+    candidates: Annotated[list[CandidateShown], Confidential]
+
+
+class RoutingShown(BaseModel):
+    """Which rail, and why. Across a border `chosen_by` keeps the reasons, and says which rail it was when it has paid."""
+
+    rail: Annotated[str, Public]
+    expected_rail: Annotated[str | None, Public]
+    chosen_by: Annotated[str, Public]
+    deadline: Annotated[datetime | None, Public]
+    waits_for_opening: Annotated[datetime | None, Public] = Field(description="The rail is closed until then")
+    choices: Annotated[list[ChoiceShown], Confidential]
+
+
+class TransferWithTimeline(TransferShown):
+    returned: Annotated[ReturnedShown | None, Confidential] = Field(description="Set once money has come back")
+    routing: Annotated[RoutingShown, Confidential]
+    timeline: Annotated[list[TimelineShown], Public]
+
+
+class TransferPage(BaseModel):
+    """Newest first."""
+
+    data: Annotated[list[TransferShown], Confidential]
+    next_cursor: Annotated[str | None, Public]
+
+
+class Timeline(BaseModel):
+    """Oldest first, and whole."""
+
+    transfer_id: Annotated[str, Public]
+    data: Annotated[list[TimelineShown], Public]
+
+
+class TransfersAsked(Shape):
+    """Which transfers to list. A filter that is left out lets all through."""
+
+    status: Annotated[list[State], Public] = Field(default_factory=list, max_length=20, description="Any of these")
+    created_from: Annotated[AwareDatetime | None, Public] = None
+    created_to: Annotated[AwareDatetime | None, Public] = Field(default=None, description="Before this instant")
+    recipient_id: Annotated[IdText | None, Public] = None
+    payer_id: Annotated[IdText | None, Public] = None
+    wallet_id: Annotated[IdText | None, Public] = None
+    source_currency: Annotated[CurrencyCode | None, Public] = None
+    target_currency: Annotated[CurrencyCode | None, Public] = None
+    reference: Annotated[MetadataValue | None, Confidential] = Field(
+        default=None,
+        description="Your own reference: what you sent as `metadata.reference`. The text for the recipient is sealed, and cannot be"
+        " searched",
+    )
+    limit: Annotated[Limit, Public] = 50
+    cursor: Annotated[Cursor, Public] = None
+
+
+async def list_transfers(request: Request, asked: Annotated[TransfersAsked, Query()]) -> Response:
+    """Your transfers that are paid from this region, newest first. A page may hold fewer than `limit`, or none, while `next_cursor`
+    leads on: the search has come that far, and no page reads more than a bounded part of the list."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = Wanted(
+        states=[str(state) for state in State if public(state) in asked.status],
+        created_from=asked.created_from,
+        created_to=asked.created_to,
+        recipient_id=asked.recipient_id,
+        payer_id=asked.payer_id,
+        wallet_id=asked.wallet_id,
+        source_currency=asked.source_currency,
+        target_currency=asked.target_currency,
+        reference=asked.reference,
+    )
+    if asked.status and not wanted.states:
+        return Json({"data": [], "next_cursor": None})
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        found, following = await store_list.page(
+            connection, parts.spec.name, parts.region, call.tenant_id, wanted, before_id=asked.cursor, limit=asked.limit
+        )
+    return Json({"data": [resource(one) for one in found], "next_cursor": following})
+
+
+async def get_transfer(request: Request, transfer_id: str) -> Response:
+    """A transfer with its timeline."""
+    parts, call = parts_of(request), call_of(request)
+    found = checked_id(transfer_id, "tr", TransferNotFound())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        transfer = own_transfer((await store.read(connection, parts.region, [found])).get(found))
+        lines = await store.timeline(connection, parts.region, found)
+        profiles = {one.name: one for one in parts.institution.router.profiles}
+        returned = await returned_of(connection, parts.region, transfer)
+        routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
+    return Json({**resource(transfer), "returned": returned, "routing": routing, "timeline": _timeline(lines)})
+
+
+async def get_timeline(request: Request, transfer_id: str) -> Response:
+    """What has happened to a transfer, step by step."""
+    parts, call = parts_of(request), call_of(request)
+    found = checked_id(transfer_id, "tr", TransferNotFound())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        own_transfer((await store.read(connection, parts.region, [found])).get(found))
+        lines = await store.timeline(connection, parts.region, found)
+    return Json({"transfer_id": found, "data": _timeline(lines)})
+
+
+def _timeline(lines: Sequence[Record]) -> list[dict[str, Any]]:
+    return [
+        {
+            "event": line["event"],
+            "status": str(public(State(line["state"]))),
+            "room": line["room"],
+            "at": stamp(line["at"]),
+        }
+        for line in lines
+    ]
+
+
+def add_routes(app: FastAPI) -> None:
+    routes = Resource(app, "transfers", "Transfers")
+    routes.add("GET", "/v1/transfers", list_transfers, summary="Your transfers", model=TransferPage)
+    one, missing = "/v1/transfers/{transfer_id}", (TransferNotFound,)
+    routes.add("GET", one, get_transfer, summary="A transfer", model=TransferWithTimeline, errors=missing)
+    routes.add("GET", f"{one}/timeline", get_timeline, summary="A transfer's timeline", model=Timeline, errors=missing)
