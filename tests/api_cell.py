@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from actors.deployment import Deployment
 from actors.in_process import InProcess
+from actors.on_ray import RayConnection
 from cells.backends.postgres import open_pool, transaction
 from cells.cell import found_cell, open_institution
 from cells.rails.connection import sign
@@ -36,6 +37,7 @@ from tests.servers import CellDatabase
 
 RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
 REMEMBERED_S = 0.2
+NO_RAY = RayConnection("nowhere:0", Path("/nowhere"))
 
 
 @dataclass
@@ -110,7 +112,12 @@ def credit_to(account: Mapping[str, str], amount_minor: int, currency: str = "EU
 
 
 def write_home(
-    home: Home, cell: str, database: CellDatabase, schemes: RunningSchemes, sandbox: bool = True
+    home: Home,
+    cell: str,
+    database: CellDatabase,
+    schemes: RunningSchemes,
+    sandbox: bool = True,
+    ray: RayConnection = NO_RAY,
 ) -> CellSpec:
     """The files that a cell's processes read, for a cell on a test database."""
     directory = load_directory()
@@ -119,7 +126,7 @@ def write_home(
         "postgres": {role: getattr(database, role) for role in ("owner", "api", "writer", "ledger")},
         "redis": "redis://nowhere",
         "nats": {"url": "nats://nowhere", "seed": "none"},
-        "ray": {"address": "nowhere:0", "token_path": "/nowhere"},
+        "ray": {"address": ray.address, "token_path": str(ray.token_path)},
         "ledger": {"engine": "postgres"},
         "schemes": {
             rail: {"url": f"http://127.0.0.1:{schemes.port}/{rail}", "secret": RAIL_SECRETS[rail]}

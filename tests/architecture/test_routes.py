@@ -1,6 +1,7 @@
 """Every route of a cell's API knows its caller, or is named here with the reason why not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -65,3 +66,30 @@ def test_a_route_made_by_hand_is_seen() -> None:
     app = create_app(make_world().spec("eu-1"))
     app.add_api_route("/v1/everything", everything)
     assert list(open_doors(app)) == ["GET /v1/everything  answers anybody"]
+
+
+# POSTs that take no Idempotency-Key, because asking twice does what asking once does.
+_REPEATABLE = {
+    "/v1/transfers/{transfer_id}/cancel": "cancelling what is cancelled changes nothing",
+    "/v1/recipients/{recipient_id}/name-check": "a question",
+    "/rails/{rail}/inbound": "schemes: each message has the scheme's own reference, and counts once",
+}
+
+
+def careless_posts(document: Mapping[str, Any]) -> Iterator[str]:
+    for path, operations in document["paths"].items():
+        taken = {one["name"] for one in operations.get("post", {}).get("parameters", ())}
+        if "post" in operations and "Idempotency-Key" not in taken and path not in _REPEATABLE:
+            yield f"POST {path}  takes no Idempotency-Key"
+
+
+def test_every_post_can_be_repeated() -> None:
+    document = create_app(make_world().spec("eu-1")).openapi()
+    keep(
+        "Every POST takes an Idempotency-Key, or is one that may be repeated anyway.",
+        why="a partner whose connection broke knows nothing, and asks again: what moves or makes something must do it once.",
+        mend="give the route KEY_REQUIRED (money) or KEY_OPTIONAL (all else) and router.api.idempotency.created; or name it in "
+        "_REPEATABLE of this file, with the reason.",
+        breaches=careless_posts(document),
+    )
+    assert set(_REPEATABLE) <= set(document["paths"]), "take what is gone out of _REPEATABLE"
