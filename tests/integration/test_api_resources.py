@@ -1,5 +1,6 @@
 """Recipients, payers, webhooks, events, rates and regions through the API of one cell."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -44,7 +45,10 @@ async def test_a_party_is_made_once_per_key_and_the_kept_answer_names_nobody(
     cell: ApiCell, noun: str, body: dict[str, Any]
 ) -> None:
     headers = {**HERE, "Idempotency-Key": "k"}
-    first = await cell.client.post(f"/v1/{noun}", json=body, headers=headers)
+    first, *at_once = await asyncio.gather(
+        *(cell.client.post(f"/v1/{noun}", json=body, headers=headers) for _ in range(40))
+    )
+    assert {(one.status_code, one.json()["id"]) for one in at_once} == {(201, first.json()["id"])}
     again = await cell.client.post(f"/v1/{noun}", json=body, headers=headers)
     assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (201, first.json(), "true")
     other = await cell.client.post(f"/v1/{noun}", json={**body, "name": "Someone Else"}, headers=headers)
