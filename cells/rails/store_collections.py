@@ -122,3 +122,14 @@ async def stuck(connection: Connection, region: str, before: datetime, limit: in
         limit,
     )
     return [CollectionRow(**dict(row)) for row in rows]
+
+
+async def pending(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, int]:
+    """What has come for each wallet and is not credited yet, in minor units; a wallet of which nothing is on its way is absent.
+    Reads no more than what is open in the whole cell."""
+    rows = await connection.fetch(
+        "select wallet_id, sum(amount)::bigint as amount from collections"
+        " where compliance_region = $1 and state = 'received' and wallet_id = any ($2::text[]) group by wallet_id",
+        region, wallet_ids,
+    )  # fmt: skip
+    return {row["wallet_id"]: row["amount"] for row in rows}

@@ -162,7 +162,7 @@ class Transfer(_Answer):
 
 
 class Wallet(_Answer):
-    """`available` can be spent now; `held` waits on payments under way."""
+    """`available` can be spent now; `held` waits on payments under way; `pending_inbound` is being credited."""
 
     id: Annotated[str, Public]
     currency: Annotated[str, Public]
@@ -170,14 +170,17 @@ class Wallet(_Answer):
     account_number: Annotated[str, Confidential]
     available: Annotated[Money, Confidential]
     held: Annotated[Money, Confidential]
+    pending_inbound: Annotated[Money | None, Confidential] = None
 
 
 class Entry(_Answer):
-    """One line of a statement: a hold, release, debit or credit."""
+    """One line of a statement: a hold, release, debit or credit. `balance`: the booked one after it."""
 
     entry: Annotated[str, Public]
     code: Annotated[str, Public]
     amount: Annotated[Money, Confidential]
+    balance: Annotated[Money, Confidential]
+    available: Annotated[Money, Confidential]
     transfer_id: Annotated[str | None, Public] = None
     collection_id: Annotated[str | None, Public] = None
     at: Annotated[datetime, Public]
@@ -235,3 +238,11 @@ class Page(_Answer, Generic[Item]):
 
     data: Annotated[tuple[Item, ...], Confidential]
     next_cursor: Annotated[str | None, Public] = None
+
+
+class Statement(Page[Entry]):
+    """The balances at both ends of its time, and the entries page by page."""
+
+    wallet_id: Annotated[str, Public]
+    opening_balance: Annotated[Money, Confidential]
+    closing_balance: Annotated[Money, Confidential]

@@ -15,7 +15,6 @@ from residency.ids import parse
 from router.client.errors import StillRunning
 from router.client.models import (
     Deposit,
-    Entry,
     Event,
     NameCheck,
     Page,
@@ -24,6 +23,7 @@ from router.client.models import (
     Recipient,
     Region,
     Requirements,
+    Statement,
     Step,
     Transfer,
     Wallet,
@@ -206,10 +206,19 @@ class Wallets(_Resource):
     async def get(self, wallet_id: str) -> Wallet:
         return Wallet.model_validate(await self._transport.get(f"/v1/wallets/{wallet_id}"))
 
-    async def statement(self, wallet_id: str, *, limit: int = 100, cursor: str | None = None) -> Page[Entry]:
-        """What moved, oldest first."""
-        found = await self._transport.get(f"/v1/wallets/{wallet_id}/statement", limit=limit, cursor=cursor)
-        return Page[Entry].model_validate(found)
+    async def statement(
+        self,
+        wallet_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Statement:
+        """What moved from `since` to before `until`, oldest first, with the balance after each entry."""
+        span = {name: one.isoformat() for name, one in (("from", since), ("to", until)) if one is not None}
+        found = await self._transport.get(f"/v1/wallets/{wallet_id}/statement", limit=limit, cursor=cursor, **span)
+        return Statement.model_validate(found)
 
 
 class Sandbox(_Resource):
