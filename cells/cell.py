@@ -2,7 +2,7 @@
 
 open_institution   keys, vault, parties, screening: what the API, the workers and the actors share
 open_wallet_handler, open_rail_desk   what the actors' processes build inside (named in actors/deployment.py)
-found_cell         what must be there before the first payment: platform accounts, peers, prefunding
+found_cell         what must be there before the first payment: platform accounts, peers, prefunding, fee rules
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from cells.compliance.list_checker import ListChecker
 from cells.compliance.lists import load_lists
 from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
+from cells.fx.fee_book import found_rules
 from cells.kit.command import WalletHandler
 from cells.kit.money import CURRENCIES
 from cells.ledger import house
@@ -140,7 +141,7 @@ async def found_cell(spec: CellSpec) -> None:
 
 
 async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
-    """The platform's accounts; for each peer a tenant of its own with a correspondent wallet per currency; and the
+    """The platform's accounts and fee rules; for each peer a tenant of its own with a correspondent wallet per currency; and the
     prefunding that caps what the peer may owe this cell."""
     await _open_platform_accounts(spec, ledger)
     async with transaction(pool) as connection:
@@ -150,6 +151,7 @@ async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
             NewWallet(PEER_TENANT_PREFIX + peer.name, currency) for peer in peers for currency in spec.entry.currencies
         ]
         await tenants.open_wallets(connection, spec.entry, wanted)
+        await found_rules(connection, spec.region)
     await _grant_caps(spec, ledger)
 
 

@@ -22,7 +22,7 @@ from cells.customs.admit import Admission, Admitted, admit
 from cells.customs.receipts import Closed, close_through, make_receipts
 from cells.customs.store_outbox import mark_published, unpublished
 from cells.fx.ecb import EcbHistory
-from cells.fx.fees import fee_for
+from cells.fx.fees import Tariff
 from cells.fx.pricing import price
 from cells.fx.quotes import NewQuote, Quote
 from cells.fx.store import lock_quotes
@@ -55,6 +55,7 @@ from residency.directory import Directory
 from residency.ids import mint
 from tests.border import World, make_world, published, with_keys
 from tests.servers import CellDatabase
+from tests.tariffs import founded
 
 
 @dataclass
@@ -131,9 +132,19 @@ class HandCell:
             [made] = await self.institution.payers.create(connection, tenant.tenant_id, [request])
         return made.id
 
-    async def quote(self, tenant: Tenant, source: str, target: str, amount: int, rail: str, **more: Any) -> Quote:
+    async def quote(
+        self,
+        tenant: Tenant,
+        source: str,
+        target: str,
+        amount: int,
+        rail: str,
+        *,
+        tariff: Tariff | None = None,
+        **more: Any,
+    ) -> Quote:
         rate = EcbHistory().latest().rate(source, target)
-        locked = price(rate, "source", amount, 0 if source == target else 80, fee_for(source, target, rail))
+        locked = price(rate, "source", amount, 0 if source == target else 80, tariff or founded(source, target, rail))
         async with tenant_transaction(self.api, tenant.tenant_id) as connection:
             new = NewQuote(mint("qt", self.spec.name), tenant.tenant_id, rail, locked)
             [quote] = await lock_quotes(connection, self.spec.region, [new], **more)

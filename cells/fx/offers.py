@@ -6,7 +6,7 @@ at fault by the names that both of them use: `source` or `target`, whichever is 
 
 from typing import NamedTuple
 
-from cells.fx.fees import fee_for
+from cells.fx.fees import Circumstances, FeeRule, Tariff
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
 from cells.fx.rates import RateTable
 from cells.kit.money import format_amount
@@ -31,12 +31,13 @@ class RailCannotPay(KovraError):
 
 
 class Wish(NamedTuple):
-    """An amount to be priced: minor units of the side that is fixed."""
+    """An amount to be priced: minor units of the side that is fixed. `tags`: the caller's labels, which fees may depend on."""
 
     side: Side
     amount_minor: int
     source: str
     target: str
+    tags: tuple[str, ...] = ()
 
     @property
     def target_pointer(self) -> str:
@@ -66,25 +67,34 @@ def rails_for(directory: Directory, currency: str, pointer: str | None = None) -
     return found
 
 
-def offer(directory: Directory, rates: RateTable, tenant: Tenant, wish: Wish) -> Offer:
-    """Price a wish. Which rail carries it is decided when the payment is accepted, or admitted where it is paid out.
+def corridor_of(directory: Directory, tenant: Tenant, source: str, target: str) -> str:
+    """`EU-ID`: the region of the wallet and that of the payee's account. What no region holds is held where the tenant is at home."""
+    regions = directory.region_of_currency
+    return f"{regions.get(source, tenant.home_region)}-{regions.get(target, tenant.home_region)}"
 
-    Raises NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay.
+
+def offer(directory: Directory, rates: RateTable, rules: tuple[FeeRule, ...], tenant: Tenant, wish: Wish) -> Offer:
+    """Price a wish. Which rail carries it is decided when the payment is accepted, or admitted where it is paid out. `rules`: those
+    that count for the tenant now (FeeBook.rules).
+
+    Raises NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay, FeesUnavailable.
     """
     rails = rails_for(directory, wish.target, wish.target_pointer)
     rate = rates.rate(wish.source, wish.target)
     margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
     pointer = f"/{wish.side}/value"
+    corridor = corridor_of(directory, tenant, wish.source, wish.target)
     objections: list[tuple[str, str]] = []
     for rail in rails:
         try:
-            found = price(rate, wish.side, wish.amount_minor, margin_bps, fee_for(wish.source, wish.target, rail.name))
+            here = Circumstances(wish.source, wish.target, corridor, rail.name, tenant.tier, wish.tags)
+            found = price(rate, wish.side, wish.amount_minor, margin_bps, Tariff(rules, here))
         except (AmountTooSmall, AmountTooLarge, AmountNotPayable) as error:
             raise type(error)(error.detail, pointer=pointer) from None
-        objection = rail.objection(found.target_minor, wish.target)
+        objection = rail.objection(found.payout_minor, wish.target)
         if objection is None:
             return Offer(found, rail)
         objections.append(objection)
-    arrives = format_amount(found.target_minor, wish.target)
+    arrives = format_amount(found.payout_minor, wish.target)
     said = " ".join(text for _, text in objections)
     raise RailCannotPay(f"{arrives} {wish.target} would arrive. {said}", pointer=pointer, reason_code=objections[0][0])

@@ -5,20 +5,22 @@ A rate turns *minor* units of the source into minor units of the target as the e
 smallest payable amount. Rounding never favours the wallet's owner by creating money, and never costs it more
 than one unit of the step:
 
-    fixed source S   fee = flat + ⌈S·f/10⁴⌉   converted = S − fee          margin = ⌈converted·b/10⁴⌉
+    fixed source S   fee = PRE rules of S      converted = S − fee          margin = ⌈converted·b/10⁴⌉
                      principal = converted − margin                       M = ⌊principal·n/d⌋ down to u
-    fixed target M   principal = ⌈M·d/n⌉      margin = ⌈principal·b/(10⁴ − b)⌉
-                     S = the least sum whose fee leaves principal + margin; fee = S − principal − margin
+                     what arrives = M − POST rules of M, each down to u
+    fixed target P   M = the sum whose POST fee leaves P
+                     principal = ⌈M·d/n⌉      margin = ⌈principal·b/(10⁴ − b)⌉
+                     S = the sum whose PRE fee leaves principal + margin; fee = S − principal − margin
 
-Both ways `S = principal + margin + fee`. Two roundings of one price agree: pricing the S of a fixed target as
-a fixed source pays at least M. A payment in one currency has mid 1, no margin, and its principal is M to the
+Both ways `S = principal + margin + fee`, and `M = P + what the recipient pays`. Two roundings of one price agree: pricing the S of a
+fixed target as a fixed source pays at least P. A payment in one currency has mid 1, no margin, and its principal is M to the
 minor unit: what no rail can pay is refused, because there is no dealing position to take up the dust.
 """
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from cells.fx.fees import Fee
+from cells.fx.fees import FeeItem, Tariff, total
 from cells.fx.rates import Rate
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES, format_amount
 from residency.classes import Confidential, Public
@@ -49,8 +51,8 @@ class AmountNotPayable(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What an exchange costs and brings, in minor units. `target_minor` is M, in the target currency; the
-    rest in the source.
+    """What an exchange costs and brings, in minor units. `target_minor` is M, in the target currency, as is `recipient_fee_minor`,
+    which the recipient pays of it; the rest in the source. `fees` says which rules took what.
     """
 
     rate: Annotated[Rate, Public]
@@ -60,6 +62,13 @@ class Price:
     margin_minor: Annotated[int, Confidential]
     fee_minor: Annotated[int, Confidential]
     target_minor: Annotated[int, Confidential]
+    recipient_fee_minor: Annotated[int, Confidential] = 0
+    fees: Annotated[tuple[FeeItem, ...], Confidential] = ()
+
+    @property
+    def payout_minor(self) -> int:
+        """What arrives: M, less what the recipient pays."""
+        return self.target_minor - self.recipient_fee_minor
 
     @property
     def source_minor(self) -> int:
@@ -67,28 +76,30 @@ class Price:
         return self.principal_minor + self.margin_minor + self.fee_minor
 
 
-def price(rate: Rate, side: Side, amount_minor: int, margin_bps: int, fee: Fee) -> Price:
-    """Price `amount_minor` of the side that is fixed. Raises AmountTooSmall, AmountTooLarge,
-    AmountNotPayable.
+def price(rate: Rate, side: Side, amount_minor: int, margin_bps: int, tariff: Tariff) -> Price:
+    """Price `amount_minor` of the side that is fixed: all that leaves the wallet, or what arrives. Raises AmountTooSmall,
+    AmountTooLarge, AmountNotPayable, FeesUnavailable.
     """
     assert amount_minor > 0
     assert 0 <= margin_bps < BPS
+    if amount_minor > AMOUNT_MAX_MINOR:
+        raise AmountTooLarge(pointer="/amount/value")
     bps = margin_bps if rate.source != rate.target else 0
     if side == "source":
-        priced = _fixed_source(rate, amount_minor, bps, fee)
+        priced = _fixed_source(rate, amount_minor, bps, tariff)
     else:
-        priced = _fixed_target(rate, amount_minor, bps, fee)
+        priced = _fixed_target(rate, amount_minor, bps, tariff)
     if max(priced.source_minor, priced.target_minor) > AMOUNT_MAX_MINOR:
         raise AmountTooLarge(pointer="/amount/value")
     return priced
 
 
-def _fixed_source(rate: Rate, source_minor: int, bps: int, fee: Fee) -> Price:
-    fee_minor = fee.of(source_minor)
+def _fixed_source(rate: Rate, source_minor: int, bps: int, tariff: Tariff) -> Price:
+    pre = tariff.of("PRE", source_minor)
+    fee_minor = total(pre)
     converted = source_minor - fee_minor
     if converted <= 0:
-        paid = format_amount(fee_minor, rate.source)
-        raise AmountTooSmall(f"The fee alone is {paid} {rate.source}.", pointer="/amount/value")
+        raise _fee_takes_all(fee_minor, rate.source)
     margin = _ceil(converted * bps, BPS)
     principal = converted - margin
     numerator, denominator = _minor_ratio(rate)
@@ -99,18 +110,32 @@ def _fixed_source(rate: Rate, source_minor: int, bps: int, fee: Fee) -> Price:
     if target == 0:
         least = format_amount(unit, rate.target)
         raise AmountTooSmall(f"It would arrive as less than {least} {rate.target}.", pointer="/amount/value")
-    return Price(rate, "source", bps, principal, margin, fee_minor, target)
+    if target > AMOUNT_MAX_MINOR:
+        raise AmountTooLarge(pointer="/amount/value")
+    post = tariff.of("POST", target, unit)
+    if total(post) >= target:
+        raise _fee_takes_all(total(post), rate.target)
+    return Price(rate, "source", bps, principal, margin, fee_minor, target, total(post), (*pre, *post))
 
 
-def _fixed_target(rate: Rate, target_minor: int, bps: int, fee: Fee) -> Price:
+def _fixed_target(rate: Rate, payout_minor: int, bps: int, tariff: Tariff) -> Price:
     unit = CURRENCIES[rate.target].payable_unit_minor
-    if target_minor % unit:
+    if payout_minor % unit:
         raise _not_payable(rate.target)
+    post = tariff.upon("POST", payout_minor, unit)
+    target_minor = payout_minor + total(post)
     numerator, denominator = _minor_ratio(rate)
     principal = _ceil(target_minor * denominator, numerator)
     margin = _ceil(principal * bps, BPS - bps)
-    fee_minor = fee.upon(principal + margin)
-    return Price(rate, "target", bps, principal, margin, fee_minor, target_minor)
+    if principal + margin > AMOUNT_MAX_MINOR:
+        raise AmountTooLarge(pointer="/amount/value")
+    pre = tariff.upon("PRE", principal + margin)
+    return Price(rate, "target", bps, principal, margin, total(pre), target_minor, total(post), (*pre, *post))
+
+
+def _fee_takes_all(fee_minor: int, currency: str) -> AmountTooSmall:
+    paid = format_amount(fee_minor, currency)
+    return AmountTooSmall(f"The fee alone is {paid} {currency}.", pointer="/amount/value")
 
 
 def _not_payable(currency: str) -> AmountNotPayable:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
+from cells.fx.fees import FeeItem
 from cells.fx.pricing import Price, Side
 from cells.fx.rates import Rate
 from residency.classes import Confidential, Public
@@ -34,12 +35,13 @@ class UnknownQuote(KovraError):
 
 
 class NewQuote(NamedTuple):
-    """A price to lock. `rail` names the rail that will pay out: the fee depends on it."""
+    """A price to lock. `rail` names the rail that will pay out: the fee depends on it, as it may on the caller's `tags`."""
 
     quote_id: str
     tenant_id: str
     rail: str
     price: Price
+    tags: tuple[str, ...] = ()
 
 
 class QuoteUse(NamedTuple):
@@ -52,8 +54,8 @@ class QuoteUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A quote as stored. Amounts in minor units: `target_minor` in the target currency, the others in the
-    source.
+    """A quote as stored. Amounts in minor units: `target_minor`, and `recipient_fee_minor` that is taken off it, in the target
+    currency, the others in the source.
     """
 
     quote_id: Annotated[str, Public]
@@ -67,6 +69,8 @@ class Quote:
     fee_minor: Annotated[int, Confidential]
     source_minor: Annotated[int, Confidential]
     target_minor: Annotated[int, Confidential]
+    recipient_fee_minor: Annotated[int, Confidential]
+    fees: Annotated[tuple[FeeItem, ...], Confidential]
     margin_bps: Annotated[int, Confidential]
     rate: Annotated[str, Public]
     rate_as_of: Annotated[date, Public]
@@ -74,6 +78,11 @@ class Quote:
     created_at: Annotated[datetime, Public]
     expires_at: Annotated[datetime, Public]
     transfer_id: Annotated[str | None, Public]
+
+    @property
+    def payout_minor(self) -> int:
+        """What arrives: M, less what the recipient pays."""
+        return self.target_minor - self.recipient_fee_minor
 
     @property
     def price(self) -> Price:
@@ -87,4 +96,6 @@ class Quote:
             self.margin_minor,
             self.fee_minor,
             self.target_minor,
+            self.recipient_fee_minor,
+            self.fees,
         )

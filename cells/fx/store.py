@@ -3,10 +3,11 @@ disagree.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 
-from cells.backends.postgres import Connection
+from cells.backends.postgres import Connection, Record
+from cells.fx.fees import FeeItem
 from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, QuoteExpired, QuoteUse, QuoteUsed, UnknownQuote
 
 _COLUMNS = ", ".join(f"q.{one.name}" for one in fields(Quote))
@@ -21,11 +22,15 @@ async def lock_quotes(
         f"""
         insert into quotes as q (compliance_region, quote_id, tenant_id, rail, source_currency,
             target_currency, side, principal_minor, margin_minor, fee_minor, source_minor, target_minor,
-            margin_bps, rate, rate_as_of, rate_origin, expires_at)
-        select $1, new.*, now() + $2::interval
+            recipient_fee_minor, fees, tags, margin_bps, rate, rate_as_of, rate_origin, expires_at)
+        select $1, new.quote_id, new.tenant_id, new.rail, new.source, new.target, new.side, new.principal, new.margin,
+            new.fee, new.total, new.arrives, new.recipient_fee, new.charged -> 'fees', new.charged -> 'tags', new.bps, new.rate,
+            new.as_of, new.origin, now() + $2::interval
         from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::integer[], $15::text[],
-            $16::date[], $17::text[]) as new
+            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::jsonb[], $16::integer[],
+            $17::text[], $18::date[], $19::text[])
+            as new (quote_id, tenant_id, rail, source, target, side, principal, margin, fee, total, arrives, recipient_fee,
+                charged, bps, rate, as_of, origin)
         returning {_COLUMNS}
         """,
         region,
@@ -41,12 +46,14 @@ async def lock_quotes(
         [one.fee_minor for one in prices],
         [one.source_minor for one in prices],
         [one.target_minor for one in prices],
+        [one.recipient_fee_minor for one in prices],
+        [{"fees": [asdict(item) for item in one.price.fees], "tags": one.tags} for one in quotes],
         [one.margin_bps for one in prices],
         [one.rate.text for one in prices],
         [one.rate.as_of for one in prices],
         [one.rate.origin for one in prices],
     )
-    stored = {row["quote_id"]: Quote(**dict(row)) for row in rows}
+    stored = {row["quote_id"]: _quote(row) for row in rows}
     return [stored[one.quote_id] for one in quotes]
 
 
@@ -57,7 +64,7 @@ async def find_quotes(connection: Connection, region: str, quote_ids: Sequence[s
         region,
         quote_ids,
     )
-    return {row["quote_id"]: Quote(**dict(row)) for row in rows}
+    return {row["quote_id"]: _quote(row) for row in rows}
 
 
 async def use_quotes(
@@ -95,6 +102,10 @@ async def use_quotes(
     found = await find_quotes(connection, region, [use.quote_id for use in left]) if left else {}
     refusals = {use.transfer_id: _refusal(use, found.get(use.quote_id)) for use in left}
     return {transfer_id: refusal for transfer_id, refusal in refusals.items() if refusal is not None}
+
+
+def _quote(row: Record) -> Quote:
+    return Quote(**{**row, "fees": tuple(FeeItem(**item) for item in row["fees"])})
 
 
 def _refusal(use: QuoteUse, quote: Quote | None) -> QuoteExpired | QuoteUsed | UnknownQuote | None:

@@ -28,6 +28,21 @@ class CrossBorderTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class InRegionTerms:
+    """The integers of a payment in one region and currency: what arrives, what the payer pays for it, and what the recipient paid."""
+
+    net: int
+    fee: int
+    recipient_fee: int
+    ledger: int
+
+    @property
+    def source_total(self) -> int:
+        """What leaves the wallet."""
+        return self.net + self.fee + self.recipient_fee
+
+
+@dataclass(frozen=True, slots=True)
 class OriginAccounts:
     """The accounts of S1 to S4, in the paying cell. `settlement` is REG of the peer, in the target
     currency.
@@ -77,7 +92,7 @@ class DestinationAccounts:
 
 @dataclass(frozen=True, slots=True)
 class InRegionAccounts:
-    """The accounts of I1 to I3; all in one currency."""
+    """The accounts of I1 to I4; all in one currency."""
 
     wallet: int
     outbound: int

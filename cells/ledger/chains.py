@@ -13,6 +13,7 @@ from cells.ledger.accounts import (
     CrossBorderTerms,
     DestinationAccounts,
     InRegionAccounts,
+    InRegionTerms,
     OriginAccounts,
 )
 from cells.ledger.chain import Chain, Draft, link, resolve
@@ -24,6 +25,7 @@ __all__ = [
     "CrossBorderTerms",
     "DestinationAccounts",
     "InRegionAccounts",
+    "InRegionTerms",
     "OriginAccounts",
     "book",
     "collection_accept",
@@ -233,61 +235,39 @@ def destination_void(
 # --- in region
 
 
-def in_region_hold(
-    payment: int, accounts: InRegionAccounts, net: int, fee: int, ledger: int, *, attempt: int = 1
-) -> Chain:
-    """Hold: I1 W → PO net · I2 W → FEE; pending."""
-    draft = Draft(payment, Leg.IN_REGION, attempt)
-    draft.add(Step.I1, Phase.HOLD, ledger, accounts.wallet, accounts.outbound, net, Code.IN_REGION)
-    draft.add(Step.I2, Phase.HOLD, ledger, accounts.wallet, accounts.fee, fee, Code.FEE)
+def in_region_hold(payment: int, accounts: InRegionAccounts, terms: InRegionTerms, *, attempt: int = 1) -> Chain:
+    """Hold: I1 W → PO net · I2 W → FEE · with a fee that the recipient pays, I4 W → FEE; pending."""
+    draft, ledger = Draft(payment, Leg.IN_REGION, attempt), terms.ledger
+    draft.add(Step.I1, Phase.HOLD, ledger, accounts.wallet, accounts.outbound, terms.net, Code.IN_REGION)
+    draft.add(Step.I2, Phase.HOLD, ledger, accounts.wallet, accounts.fee, terms.fee, Code.FEE)
+    draft.add(Step.I4, Phase.HOLD, ledger, accounts.wallet, accounts.fee, terms.recipient_fee, Code.RECIPIENT_FEE)
     return link(draft.postings)
 
 
 def in_region_post(
-    payment: int,
-    accounts: InRegionAccounts,
-    net: int,
-    fee: int,
-    ledger: int,
-    *,
-    hold_attempt: int = 1,
-    attempt: int = 1,
+    payment: int, accounts: InRegionAccounts, terms: InRegionTerms, *, hold_attempt: int = 1, attempt: int = 1
 ) -> Chain:
-    """Final: post I1, I2 · I3 PO → RAIL."""
-    held = in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt)
+    """Final: post I1, I2 (and I4) · I3 PO → RAIL."""
+    held = in_region_hold(payment, accounts, terms, attempt=hold_attempt)
     draft = Draft(payment, Leg.IN_REGION, attempt)
-    draft.add(Step.I3, Phase.DIRECT, ledger, accounts.outbound, accounts.rail, net, Code.PAYOUT_SETTLED)
+    draft.add(Step.I3, Phase.DIRECT, terms.ledger, accounts.outbound, accounts.rail, terms.net, Code.PAYOUT_SETTLED)
     return link([*resolve(held, Phase.POST, attempt), *draft.postings])
 
 
 def in_region_void(
-    payment: int,
-    accounts: InRegionAccounts,
-    net: int,
-    fee: int,
-    ledger: int,
-    *,
-    hold_attempt: int = 1,
-    attempt: int = 1,
+    payment: int, accounts: InRegionAccounts, terms: InRegionTerms, *, hold_attempt: int = 1, attempt: int = 1
 ) -> Chain:
-    """Refused: void I1, I2."""
-    return link(resolve(in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt), Phase.VOID, attempt))
+    """Refused: void I1, I2 (and I4)."""
+    return link(resolve(in_region_hold(payment, accounts, terms, attempt=hold_attempt), Phase.VOID, attempt))
 
 
 def in_region_freeze(
-    payment: int,
-    accounts: InRegionAccounts,
-    net: int,
-    fee: int,
-    ledger: int,
-    *,
-    hold_attempt: int = 1,
-    attempt: int = 1,
+    payment: int, accounts: InRegionAccounts, terms: InRegionTerms, *, hold_attempt: int = 1, attempt: int = 1
 ) -> Chain:
-    """A sanction applies: void I1, I2 · F1 W → BLOCKED_FUNDS, all that was held."""
-    held = in_region_hold(payment, accounts, net, fee, ledger, attempt=hold_attempt)
+    """A sanction applies: void I1, I2 (and I4) · F1 W → BLOCKED_FUNDS, all that was held."""
+    held = in_region_hold(payment, accounts, terms, attempt=hold_attempt)
     draft = Draft(payment, Leg.IN_REGION, attempt)
-    draft.add(Step.F1, Phase.DIRECT, ledger, accounts.wallet, accounts.blocked, net + fee, Code.FREEZE)
+    draft.add(Step.F1, Phase.DIRECT, terms.ledger, accounts.wallet, accounts.blocked, terms.source_total, Code.FREEZE)
     return link([*resolve(held, Phase.VOID, attempt), *draft.postings])
 
 

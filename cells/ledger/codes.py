@@ -17,7 +17,7 @@ class Code(IntEnum):
     FEE = 22  # S3 and I2, W → FEE
     DEALING = 23  # S4 FX → REG
     PAYOUT = 24  # D1 REG → PO
-    RECIPIENT_FEE = 25  # POST: REG → FEE
+    RECIPIENT_FEE = 25  # POST: D3 REG → FEE, and I4 in region, W → FEE
     PAYOUT_SETTLED = 26  # D2 and I3, PO → RAIL
     IN_REGION = 30  # I1 W → PO
     BOOK = 40  # W → W
@@ -68,6 +68,7 @@ class Step(IntEnum):
     I1 = 31
     I2 = 32
     I3 = 33
+    I4 = 34  # W → FEE, the recipient's fee
     B1 = 41
     F1 = 45  # W → BLOCKED_FUNDS
     CAP = 51

@@ -19,6 +19,7 @@ class QuoteFacts:
     margin: int
     fee: int
     target: int
+    recipient_fee: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,9 @@ class LegFacts:
                     Code.DEALING: self.target,
                 }
             case Leg.DESTINATION:
-                wanted = {Code.PAYOUT: self.target - self.recipient_fee, Code.RECIPIENT_FEE: self.recipient_fee}
+                wanted = {Code.PAYOUT: self.payout, Code.RECIPIENT_FEE: self.recipient_fee}
             case Leg.IN_REGION:
-                wanted = {Code.IN_REGION: self.principal, Code.FEE: self.fee}
+                wanted = {Code.IN_REGION: self.payout, Code.FEE: self.fee, Code.RECIPIENT_FEE: self.recipient_fee}
         return {code: amount for code, amount in wanted.items() if amount}
 
     def expected(self, standing: Standing) -> dict[Phase, dict[Code, int]]:

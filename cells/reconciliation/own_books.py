@@ -142,10 +142,8 @@ def _on_the_way(facts: CellFacts, account: int) -> int:
 
 def _outbound(one: LegSum) -> int:
     match one.leg:
-        case Leg.DESTINATION:
+        case Leg.DESTINATION | Leg.IN_REGION:
             return one.target - one.recipient_fee
-        case Leg.IN_REGION:
-            return one.principal
         case Leg.ORIGIN:
             return 0
 

@@ -38,6 +38,7 @@ def _against_quote(cell: str, leg: LegFacts) -> Iterable[Finding]:
         ("L5", "margin", quote.margin, leg.margin),
         ("L5", "fee", quote.fee, leg.fee),
         ("L4", "target amount", quote.target, leg.target),
+        ("L5", "recipient's fee", quote.recipient_fee, leg.recipient_fee),
     )
     for invariant, name, promised, written in pairs:
         if promised != written:

@@ -68,7 +68,7 @@ def _charges(one: LegSum) -> list[tuple[Key, int]]:
         case Leg.DESTINATION:
             return [((fee, Code.RECIPIENT_FEE), one.recipient_fee)]
         case Leg.IN_REGION:
-            return [((fee, Code.FEE), one.fee)]
+            return [((fee, Code.FEE), one.fee), ((fee, Code.RECIPIENT_FEE), one.recipient_fee)]
         case Leg.ORIGIN:
             margin = chart.platform(AccountType.FX_MARGIN, source)
             return [((fee, Code.FEE), one.fee), ((margin, Code.MARGIN), one.margin)]

@@ -136,7 +136,7 @@ def _statement_range(facts: CellFacts, statement: StatementFacts) -> tuple[int, 
     """Our books' balance at the rail, less what it may have paid already, plus what it may have taken in already."""
     books = -facts.books.account(chart.rail(statement.rail, CURRENCIES[statement.currency].number)).balance
     leaving = sum(
-        one.principal if one.leg is Leg.IN_REGION else one.target - one.recipient_fee
+        one.target - one.recipient_fee
         for one in facts.leg_sums
         if one.leg is not Leg.ORIGIN
         and one.target_currency == statement.currency

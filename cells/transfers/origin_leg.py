@@ -185,7 +185,7 @@ class Origin:
             margin=quote.margin_minor,
             fee=quote.fee_minor,
             target_amount=quote.target_minor,
-            recipient_fee=0,
+            recipient_fee=quote.recipient_fee_minor,
             rail=quote.rail,
             screening=result,
             review_until=None if result == "clear" else datetime.now(UTC) + REVIEW_LIFETIME,

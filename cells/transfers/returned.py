@@ -127,7 +127,8 @@ def gives_back(transfer: Transfer, before: int, amount: int, policy: Policy) -> 
     if transfer.leg is Leg.DESTINATION:
         return Back()
     paid = transfer.target_amount
-    fee = share(transfer.fee, before, amount, paid) if policy == "original_and_fee" else 0
+    # What the recipient paid was never with him, so it cannot come back, and stays; the payer's fee goes with what did arrive.
+    fee = share(transfer.fee, before, amount, transfer.payout_amount) if policy == "original_and_fee" else 0
     if transfer.leg is Leg.IN_REGION:
         return Back(principal=amount, fee=fee)
     principal, margin = (share(one, before, amount, paid) for one in (transfer.principal, transfer.margin))

@@ -7,7 +7,14 @@ from typing import Any, Literal, NamedTuple
 
 from cells.kit.money import CURRENCIES, format_amount
 from cells.ledger import chains
-from cells.ledger.chains import Chain, CrossBorderTerms, DestinationAccounts, InRegionAccounts, OriginAccounts
+from cells.ledger.chains import (
+    Chain,
+    CrossBorderTerms,
+    DestinationAccounts,
+    InRegionAccounts,
+    InRegionTerms,
+    OriginAccounts,
+)
 from cells.ledger.loss_chains import in_doubt_loss
 from cells.transfers.machine import Effect, Event, Leg, State, public
 from residency.errors import KovraError
@@ -183,18 +190,21 @@ class Books:
     def _in_region(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
         ledger = CURRENCIES[transfer.source_currency].number
         accounts = InRegionAccounts.of(self.wallet_account, transfer.rail, ledger)
-        net, fee, attempt = transfer.principal, transfer.fee, transfer.attempt
+        terms, attempt = (
+            InRegionTerms(transfer.payout_amount, transfer.fee, transfer.recipient_fee, ledger),
+            transfer.attempt,
+        )
         match effect:
             case Effect.HOLD:
-                return chains.in_region_hold(payment, accounts, net, fee, ledger, attempt=attempt)
+                return chains.in_region_hold(payment, accounts, terms, attempt=attempt)
             case Effect.POST:
-                return chains.in_region_post(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+                return chains.in_region_post(payment, accounts, terms, hold_attempt=attempt)
             case Effect.VOID:
-                return chains.in_region_void(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+                return chains.in_region_void(payment, accounts, terms, hold_attempt=attempt)
             case Effect.FREEZE:
-                return chains.in_region_freeze(payment, accounts, net, fee, ledger, hold_attempt=attempt)
+                return chains.in_region_freeze(payment, accounts, terms, hold_attempt=attempt)
             case Effect.LOSE:
-                return in_doubt_loss(payment, accounts.rail, ledger, net)
+                return in_doubt_loss(payment, accounts.rail, ledger, transfer.payout_amount)
         raise AssertionError(effect)
 
 

@@ -3,7 +3,9 @@
 
 -- migrate: apply
 
--- A quote is a promise in whole minor units. source_minor is all that leaves the wallet; target_minor is what is paid out.
+-- A quote is a promise in whole minor units. source_minor is all that leaves the wallet; target_minor is what is paid out, and
+-- recipient_fee_minor of it is paid by the recipient. fees: what each fee rule took (kind, rule, version, amount_minor); tags: the
+-- caller's labels that they were computed for.
 -- transfer_id is the one transfer that took it: set once, by the conditional update of cells/fx/store.py.
 create table quotes (
     compliance_region text not null,
@@ -18,6 +20,9 @@ create table quotes (
     fee_minor bigint not null check (fee_minor >= 0),
     source_minor bigint not null check (source_minor = principal_minor + margin_minor + fee_minor),
     target_minor bigint not null check (target_minor > 0),
+    recipient_fee_minor bigint not null default 0 check (recipient_fee_minor between 0 and target_minor - 1),
+    fees jsonb not null default '[]',
+    tags jsonb not null default '[]',
     margin_bps integer not null,
     rate text not null,
     rate_as_of date not null,
@@ -51,7 +56,8 @@ call kovra_protect('limit_usage');
 
 grant select on quotes, limit_usage to kovra_api;
 grant insert (compliance_region, quote_id, tenant_id, source_currency, target_currency, side, rail, principal_minor,
-              margin_minor, fee_minor, source_minor, target_minor, margin_bps, rate, rate_as_of, rate_origin, expires_at)
+              margin_minor, fee_minor, source_minor, target_minor, recipient_fee_minor, fees, tags,
+              margin_bps, rate, rate_as_of, rate_origin, expires_at)
     on quotes to kovra_api;
 grant select on quotes to kovra_writer;
 grant update (transfer_id, used_at) on quotes to kovra_writer;

@@ -17,6 +17,7 @@ from cells.audit.writer import AuditWriter
 from cells.backends.postgres import Pool, StoreUnavailable, open_pool, ping
 from cells.cell import Institution, open_institution
 from cells.fx.ecb import EcbHistory
+from cells.fx.fee_book import FeeBook
 from cells.fx.rates import RateSource
 from cells.spec import CellSpec
 from residency.errors import KovraError
@@ -50,6 +51,7 @@ class Parts:
     keys: KeyRing
     quote_wallets: QuoteWallets
     rates: RateSource
+    fee_book: FeeBook
     placing: PlacementWorker
     health: Health = field(default_factory=Health)
 
@@ -84,6 +86,7 @@ def assemble(institution: Institution, writer: Pool, runtime: Runtime, wallets: 
         keys=KeyRing(institution.pool, spec.region),
         quote_wallets=QuoteWallets(institution.pool, spec.entry),
         rates=EcbHistory(),
+        fee_book=FeeBook(writer, spec.region),
         placing=PlacementWorker(wallets, institution.pool, spec),
     )
 

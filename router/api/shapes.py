@@ -35,6 +35,10 @@ CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 # Ids are checked where they are looked up; here only that they are words of at most the length of a recipient's token.
 IdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,160}$")]
 
+# The partner's own words, of a quote and of its transfer.
+MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
+
 
 class Money(Shape):
     """An amount in major units of `currency`, as a decimal string: never a number."""

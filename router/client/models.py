@@ -35,8 +35,17 @@ class Margin(_Answer):
     amount: Annotated[Money, Confidential]
 
 
+class Fee(_Answer):
+    """What one rule takes: `kind` PRE of the payer, POST of the recipient."""
+
+    kind: Annotated[str, Public]
+    rule: Annotated[str, Public]
+    version: Annotated[int, Public]
+    amount: Annotated[Money, Confidential]
+
+
 class Quote(_Answer):
-    """`source` is all that leaves the wallet: principal, margin and fee."""
+    """`source` is all that leaves the wallet: principal, margin and fee. `target` is what arrives, the recipient's fees taken off."""
 
     id: Annotated[str, Public]
     status: Annotated[str, Public]
@@ -49,6 +58,8 @@ class Quote(_Answer):
     principal: Annotated[Money, Confidential]
     margin: Annotated[Margin, Confidential]
     fee: Annotated[Money, Confidential]
+    recipient_fee: Annotated[Money, Confidential]
+    fees: Annotated[tuple[Fee, ...], Confidential]
     rail: Annotated[str, Public]
     transfer_id: Annotated[str | None, Public] = None
     created_at: Annotated[datetime, Public]

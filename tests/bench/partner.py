@@ -12,7 +12,6 @@ from actors.wallets import Wallets
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.cell import Institution
 from cells.fx.ecb import EcbHistory
-from cells.fx.fees import fee_for
 from cells.fx.pricing import price
 from cells.fx.quotes import NewQuote
 from cells.fx.store import lock_quotes
@@ -25,6 +24,7 @@ from cells.transfers.deposit import Deposit
 from residency.ids import mint
 from router.cli.provisioning import provision
 from tests.bench.client import Job, carry_out, request
+from tests.tariffs import founded
 from tests.waiting import until
 
 _QUOTES_AT_ONCE = 2_000
@@ -106,7 +106,7 @@ async def lock_in(partner: Partner, origin: Institution, count: int) -> None:
     """Quotes for `count` payments of some ten euro each."""
     entry, tenant_id = origin.spec.entry, partner.tenant.tenant_id
     rate = EcbHistory().latest().rate("EUR", "IDR")
-    fee = fee_for("EUR", "IDR", "bi_fast")
+    fee = founded("EUR", "IDR", "bi_fast")
     amounts = itertools.cycle(range(10_00, 12_00))
     for start in range(0, count, _QUOTES_AT_ONCE):
         new = [

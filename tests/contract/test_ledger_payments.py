@@ -163,11 +163,12 @@ async def test_a_payment_in_the_region(books: Books) -> None:
     await books.fund(10_000)
     accounts = chains.InRegionAccounts.of(books.wallet, "sepa_instant", EUR)
     paid, refused = uuid7().int, uuid7().int
+    terms = chains.InRegionTerms(3_990, 50, 10, EUR)
     for payment in (paid, refused):
-        await books.apply(chains.in_region_hold(payment, accounts, 4_000, 50, EUR))
+        await books.apply(chains.in_region_hold(payment, accounts, terms))
     assert await books.available() == 10_000 - 2 * 4_050
-    await books.apply(chains.in_region_post(paid, accounts, 4_000, 50, EUR))
-    await books.apply(chains.in_region_void(refused, accounts, 4_000, 50, EUR))
+    await books.apply(chains.in_region_post(paid, accounts, terms))
+    await books.apply(chains.in_region_void(refused, accounts, terms))
     assert await books.available() == 10_000 - 4_050
 
 

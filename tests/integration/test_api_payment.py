@@ -140,7 +140,7 @@ async def test_an_expired_quote_is_refused(cell: ApiCell) -> None:
     await cell.fund()
     asked = await wish(cell)
     body = QuoteNew.model_validate({"source": {"value": "10.00", "currency": "EUR"}, "target_currency": "EUR"})
-    found, rail = priced(cell.parts, cell.tenant, body)
+    found, rail = await priced(cell.parts, cell.tenant, body)
     async with tenant_transaction(cell.parts.pool, cell.tenant.tenant_id) as connection:
         new = NewQuote(mint("qt", "eu-1"), cell.tenant.tenant_id, rail.name, found)
         [quote] = await lock_quotes(connection, "EU", [new], lifetime_s=0.001)

@@ -9,7 +9,6 @@ import pytest
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.fx import store
 from cells.fx.ecb import EcbHistory
-from cells.fx.fees import fee_for
 from cells.fx.pricing import price
 from cells.fx.quotes import NewQuote, Quote, QuoteExpired, QuoteUse, QuoteUsed, UnknownQuote
 from cells.limits import store as limits_store
@@ -18,6 +17,7 @@ from cells.limits.store import Release, Reservation
 from residency.ids import mint
 from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
 from tests.servers import CellDatabase
+from tests.tariffs import founded
 
 REGION = CELL.region
 
@@ -30,7 +30,7 @@ async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[Eu
 
 async def _lock(cell: EuCell, count: int = 1, lifetime_s: float = 600) -> list[Quote]:
     rate = EcbHistory().latest().rate("EUR", "IDR")
-    priced = price(rate, "source", 125_000, 150, fee_for("EUR", "IDR", "bi_fast"))
+    priced = price(rate, "source", 125_000, 150, founded("EUR", "IDR", "bi_fast"))
     new = [NewQuote(mint("qt", CELL.name), cell.tenant.tenant_id, "bi_fast", priced) for _ in range(count)]
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         quotes = await store.lock_quotes(connection, REGION, new, lifetime_s=lifetime_s)

@@ -104,16 +104,17 @@ def test_a_payment_across_the_border_balances_and_rests(
     assert accounts[origin.fee].credits_posted == (terms.fee if settles else 0)
 
 
-@given(MONEY, FEE, st.booleans())
-def test_a_payment_in_the_region_balances_and_rests(net: int, fee: int, settles: bool) -> None:
+@given(MONEY, FEE, FEE, st.booleans())
+def test_a_payment_in_the_region_balances_and_rests(net: int, fee: int, recipient_fee: int, settles: bool) -> None:
     payment, wallet = uuid7().int, chart.wallet(TENANT, EUR)
     parties = chains.InRegionAccounts.of(wallet, "sepa_instant", EUR)
     resolve = chains.in_region_post if settles else chains.in_region_void
-    accounts = asyncio.run(
-        _run(chains.in_region_hold(payment, parties, net, fee, EUR), resolve(payment, parties, net, fee, EUR))
-    )
+    terms = chains.InRegionTerms(net, fee, recipient_fee, EUR)
+    accounts = asyncio.run(_run(chains.in_region_hold(payment, parties, terms), resolve(payment, parties, terms)))
     _check_balanced(accounts)
-    assert 10**20 - accounts[wallet].available == (net + fee if settles else 0)
+    assert 10**20 - accounts[wallet].available == (net + fee + recipient_fee if settles else 0)
+    assert accounts[parties.fee].credits_posted == (fee + recipient_fee if settles else 0)
+    assert accounts[parties.rail].credits_posted == (net if settles else 0)
 
 
 @given(TERMS)

@@ -47,7 +47,7 @@ def _chains(payment: int, kind: str, ending: str, amount: int, margin: int, fee:
         return [held, *done[ending]]
     if kind == "at_home":
         accounts = InRegionAccounts.of(WALLET, "sepa_instant", EUR)
-        told = (payment, accounts, amount, fee, EUR)
+        told = (payment, accounts, chains.InRegionTerms(amount, fee, margin, EUR))
         endings = {"post": chains.in_region_post, "void": chains.in_region_void, "freeze": chains.in_region_freeze}
         return [chains.in_region_hold(*told), *([endings[ending](*told)] if ending in endings else [])]
     terms = CrossBorderTerms(amount, margin, fee, amount * 170, EUR, IDR)

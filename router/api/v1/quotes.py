@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import Connection, tenant_transaction
+from cells.fx.fees import FeesUnavailable, tags_of
+from cells.fx.fees import Kind as FeeKind
 from cells.fx.offers import NoRail, Offer, RailCannotPay, Wish, offer
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall
 from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, UnknownQuote
@@ -28,7 +30,7 @@ from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
 from router.api.region import check_currency
 from router.api.routes import Resource
-from router.api.shapes import CurrencyCode, Money, Shape, checked_id, minor_of, money, stamp
+from router.api.shapes import CurrencyCode, MetadataKey, MetadataValue, Money, Shape, checked_id, minor_of, money, stamp
 
 OPERATION = "quotes.create"
 _FORMS = [["source", "target_currency"], ["target", "source_currency"]]
@@ -48,6 +50,11 @@ class QuoteNew(Shape):
     target_currency: Annotated[CurrencyCode | None, Public] = None
     target: Annotated[Money | None, Confidential] = None
     source_currency: Annotated[CurrencyCode | None, Public] = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="As a transfer has it. The fee may depend on the labels in `tags`, separated by commas.",
+    )
     sandbox_lifetime_s: Annotated[int, Public] = Field(
         default=QUOTE_LIFETIME_S,
         ge=1,
@@ -55,9 +62,14 @@ class QuoteNew(Shape):
         description="Sandbox only: run out sooner, to see what that is like",
     )
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The caller's labels."""
+        return tags_of(self.metadata.get("tags", ""))
+
     @model_validator(mode="after")
     def _one_side(self) -> Self:
-        if sorted(self.model_fields_set - {"sandbox_lifetime_s"}) not in [sorted(form) for form in _FORMS]:
+        if sorted(self.model_fields_set - {"sandbox_lifetime_s", "metadata"}) not in [sorted(form) for form in _FORMS]:
             raise ValueError("give source and target_currency, or target and source_currency")
         if None in (getattr(self, name) for name in self.model_fields_set):
             raise ValueError("leave out what you do not fix, rather than sending null")
@@ -71,8 +83,19 @@ class MarginShown(BaseModel):
     amount: Annotated[Money, Confidential]
 
 
+class FeeShown(BaseModel):
+    """What one fee rule takes. PRE: of the payer, in the source currency, within `source`. POST: of the recipient, in the target
+    currency, taken off before `target` arrives."""
+
+    kind: Annotated[FeeKind, Public]
+    rule: Annotated[str, Public]
+    version: Annotated[int, Public]
+    amount: Annotated[Money, Confidential]
+
+
 class QuoteShown(BaseModel):
-    """A quote. `source` is all that leaves the wallet: principal, margin and fee."""
+    """A quote. `source` is all that leaves the wallet: principal, margin and fee. `target` is what arrives, once the recipient's
+    fees are taken off."""
 
     id: Annotated[str, Public]
     status: Annotated[Literal["open", "used", "expired"], Public]
@@ -84,7 +107,11 @@ class QuoteShown(BaseModel):
     rate_source: Annotated[str, Public]
     principal: Annotated[Money, Confidential]
     margin: Annotated[MarginShown, Confidential]
-    fee: Annotated[Money, Confidential]
+    fee: Annotated[Money, Confidential] = Field(description="The payer's fees together")
+    recipient_fee: Annotated[Money, Confidential] = Field(description="The recipient's fees together")
+    fees: Annotated[list[FeeShown], Confidential] = Field(
+        description="Every fee by itself, and the rule that it follows"
+    )
     rail: Annotated[str, Public] = Field(description="The rail that will pay out")
     transfer_id: Annotated[str | None, Public]
     created_at: Annotated[datetime, Public]
@@ -100,13 +127,23 @@ def shown(quote: Quote, now: datetime) -> dict[str, Any]:
         "status": "used" if used else "open" if quote.expires_at > now else "expired",
         "fixed_side": quote.side,
         "source": money(quote.source_minor, source),
-        "target": money(quote.target_minor, target),
+        "target": money(quote.payout_minor, target),
         "rate": quote.rate,
         "rate_as_of": quote.rate_as_of.isoformat(),
         "rate_source": quote.rate_origin,
         "principal": money(quote.principal_minor, source),
         "margin": {"bps": quote.margin_bps, "amount": money(quote.margin_minor, source)},
         "fee": money(quote.fee_minor, source),
+        "recipient_fee": money(quote.recipient_fee_minor, target),
+        "fees": [
+            {
+                "kind": one.kind,
+                "rule": one.rule,
+                "version": one.version,
+                "amount": money(one.amount_minor, source if one.kind == "PRE" else target),
+            }
+            for one in quote.fees
+        ],
         "rail": quote.rail,
         "transfer_id": quote.transfer_id,
         "created_at": stamp(quote.created_at),
@@ -131,14 +168,16 @@ def wish_of(parts: Parts, asked: QuoteNew) -> Wish:
     if source not in entry.currencies:
         raise NoRail(f"No wallet can be held in {source} yet.", pointer=pointers[0])
     if asked.source is not None:
-        return Wish("source", minor_of(asked.source, "/source"), source, target)
+        return Wish("source", minor_of(asked.source, "/source"), source, target, asked.tags)
     assert asked.target is not None
-    return Wish("target", minor_of(asked.target, "/target"), source, target)
+    return Wish("target", minor_of(asked.target, "/target"), source, target, asked.tags)
 
 
-def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> Offer:
+async def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> Offer:
     """The price of a wish by today's rates and the tenant's terms, and the rail that is expected to carry it."""
-    return offer(parts.spec.directory, parts.rates.latest(), tenant, wish_of(parts, asked))
+    wish = wish_of(parts, asked)
+    rules = await parts.fee_book.rules(tenant.tenant_id)
+    return offer(parts.spec.directory, parts.rates.latest(), rules, tenant, wish)
 
 
 async def create_quote(request: Request, body: QuoteNew) -> Response:
@@ -146,10 +185,10 @@ async def create_quote(request: Request, body: QuoteNew) -> Response:
     parts, call = parts_of(request), call_of(request)
     if "sandbox_lifetime_s" in body.model_fields_set:
         need_sandbox(parts.spec, call.tenant)
-    found, rail = priced(parts, call.tenant, body)
+    found, rail = await priced(parts, call.tenant, body)
 
     async def make(connection: Connection) -> Made:
-        new = NewQuote(mint("qt", parts.spec.name), call.tenant_id, rail.name, found)
+        new = NewQuote(mint("qt", parts.spec.name), call.tenant_id, rail.name, found, body.tags)
         [quote] = await lock_quotes(connection, parts.region, [new], lifetime_s=body.sandbox_lifetime_s)
         return Made(quote.quote_id, shown(quote, quote.created_at))
 
@@ -174,6 +213,7 @@ async def get_quote(request: Request, quote_id: str) -> Response:
 
 _ERRORS: tuple[type[KovraError], ...] = (
     UnknownCurrency, InvalidAmount, NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay,
+    FeesUnavailable,
     IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, SandboxOnly,
 )  # fmt: skip
 

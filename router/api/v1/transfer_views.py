@@ -21,9 +21,9 @@ from residency.classes import Confidential, Public
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import CurrencyCode, Cursor, IdText, Limit, Money, Shape, checked_id, stamp
+from router.api.shapes import CurrencyCode, Cursor, IdText, Limit, MetadataValue, Money, Shape, checked_id, stamp
 from router.api.v1.transfer_returns import ReturnedShown, returned_of
-from router.api.v1.transfers import MetadataValue, TransferShown, own_transfer
+from router.api.v1.transfers import TransferShown, own_transfer
 
 
 class TimelineShown(BaseModel):

@@ -37,10 +37,7 @@ from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
 from router.api.region import elsewhere
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, Text, checked_id, read
-
-MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
-MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
+from router.api.shapes import IdText, MetadataKey, MetadataValue, Money, Shape, Text, checked_id, read
 
 
 class TransferNew(Shape):

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from cells.fx.fees import Fee, fee_for
+from cells.fx.fees import Tariff, total
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, price
 from cells.fx.rates import Rate
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
+from tests.tariffs import founded, linear
 
-FREE = Fee(0, 0)
+FREE = linear()
 
 
 def _rate(source: str, target: str, mid: str) -> Rate:
@@ -18,7 +19,7 @@ def _rate(source: str, target: str, mid: str) -> Rate:
 
 
 def test_a_fixed_source_by_hand() -> None:
-    priced = price(_rate("EUR", "IDR", "20275.17"), "source", 125_000, 150, Fee(100, 20))
+    priced = price(_rate("EUR", "IDR", "20275.17"), "source", 125_000, 150, linear(100, 20))
     # fee = 1.00 + 2.50; converted = 1246.50; margin = ⌈18.6975⌉ cents; M = ⌊1227.80 × 20275.17⌋ whole rupiah
     assert (priced.fee_minor, priced.margin_minor, priced.principal_minor) == (350, 1_870, 122_780)
     assert priced.target_minor == 24_893_853 * 100
@@ -34,10 +35,10 @@ def test_a_fixed_target_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("amount", "fee"),
-    [(1, Fee(100, 0)), (100, Fee(100, 0)), (1, FREE)],
+    [(1, linear(100)), (100, linear(100)), (1, FREE)],
     ids=["less than the fee", "only the fee", "worth less than a penny"],
 )
-def test_what_would_arrive_as_nothing_is_refused(amount: int, fee: Fee) -> None:
+def test_what_would_arrive_as_nothing_is_refused(amount: int, fee: Tariff) -> None:
     with pytest.raises(AmountTooSmall):
         price(_rate("IDR", "GBP", "0.00004112"), "source", amount, 150, fee)
 
@@ -59,13 +60,15 @@ def test_part_of_a_rupiah_cannot_be_paid(side: str) -> None:
 
 
 def test_a_payment_in_one_currency_has_no_margin() -> None:
-    priced = price(_rate("EUR", "EUR", "1"), "source", 10_000, 150, Fee(20, 0))
+    priced = price(_rate("EUR", "EUR", "1"), "source", 10_000, 150, linear(20))
     assert (priced.principal_minor, priced.margin_minor, priced.target_minor) == (9_980, 0, 9_980)
 
 
-def test_the_schedule_prices_every_pair_and_the_narrowest_line_wins() -> None:
+def test_the_rules_that_a_cell_begins_with_charge_every_pair_once() -> None:
     for source in CURRENCIES:
         for target in CURRENCIES:
-            assert fee_for(source, target, "any_rail").flat_minor > 0
-    assert fee_for("EUR", "IDR", "bi_fast") == Fee(100, 20)
-    assert fee_for("EUR", "GBP", "faster_payments") == Fee(50, 10)
+            assert len(founded(source, target, "any_rail").of("PRE", 100_000)) == 1
+    assert total(founded("EUR", "IDR", "bi_fast").of("PRE", 125_000)) == 100 + 250
+    assert total(founded("EUR", "GBP", "faster_payments").of("PRE", 125_001)) == 50 + 126, (
+        "a part of a cent is rounded up"
+    )
