@@ -141,14 +141,14 @@ async def found_cell(spec: CellSpec) -> None:
 
 
 async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
-    """The platform's accounts and fee rules; for each peer a tenant of its own with a correspondent wallet per currency; and the
-    prefunding that caps what the peer may owe this cell."""
+    """The platform's accounts and fee rules; for each peer a tenant of its own with a correspondent wallet per currency, and for the cell itself one
+    whose wallets' actors keep its suspense; and the prefunding that caps what the peer may owe this cell."""
     await _open_platform_accounts(spec, ledger)
     async with transaction(pool) as connection:
-        peers = spec.directory.peers_of(spec.name)
-        await tenants.create_tenants(connection, spec.region, [_peer_tenant(peer) for peer in peers])
+        cells = [spec.entry, *spec.directory.peers_of(spec.name)]
+        await tenants.create_tenants(connection, spec.region, [_cell_tenant(one) for one in cells])
         wanted = [
-            NewWallet(PEER_TENANT_PREFIX + peer.name, currency) for peer in peers for currency in spec.entry.currencies
+            NewWallet(PEER_TENANT_PREFIX + one.name, currency) for one in cells for currency in spec.entry.currencies
         ]
         await tenants.open_wallets(connection, spec.entry, wanted)
         await found_rules(connection, spec.region)
@@ -186,6 +186,6 @@ def _cap_number(peer: CellEntry, currency: str) -> int:
     return _CAP_DECISION << 80 | peer.number << 24 | CURRENCIES[currency].number
 
 
-def _peer_tenant(peer: CellEntry) -> Tenant:
-    """A peer cell as the tenant of its correspondent wallets. It has no key and no tier of its own."""
-    return Tenant(PEER_TENANT_PREFIX + peer.name, peer.name, peer.region, peer.name, "cell", peer.number)
+def _cell_tenant(one: CellEntry) -> Tenant:
+    """A cell as the tenant of its correspondent wallets at a peer, or of its own suspense. It has no key and no tier of its own."""
+    return Tenant(PEER_TENANT_PREFIX + one.name, one.name, one.region, one.name, "cell", one.number)

@@ -15,6 +15,7 @@ from actors.wallets import Wallets
 from actors.workers.admitter import Admitter
 from actors.workers.exporter import Exporter
 from actors.workers.gauges import GaugeWorker
+from actors.workers.give_backs import GiveBacks
 from actors.workers.keeper import Keeper
 from actors.workers.placing import PlacementWorker
 from actors.workers.recalls import RecallAnswers
@@ -63,6 +64,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 *admitters,
                 Sweep(institution, parts.wallets),
                 RecallAnswers(institution),
+                GiveBacks(institution, parts.wallets),
                 Keeper(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),
                 Reconciler(spec),

@@ -19,7 +19,7 @@ from cells.cell import Institution
 from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
-from cells.transfers import doubts, store, store_returns
+from cells.transfers import doubts, store, store_orders, store_returns
 from cells.transfers.deposit import Deposit
 from cells.transfers.recovery import Need, need_of
 from cells.transfers.return_leg import return_command
@@ -52,7 +52,7 @@ class Sweep:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._standing = await self._transfers(stop) + await self._collections() + await self._returns()
-            self._standing += await self._doubts()
+            self._standing += await self._doubts() + await self._orders()
             self._rounds += 1
             _ROUNDS.labels(self._institution.spec.name).inc()
             _STANDING.labels(self._institution.spec.name).set(self._standing)
@@ -88,6 +88,13 @@ class Sweep:
         async with transaction(self._institution.pool) as connection:
             rows = await store_returns.standing(connection, self._institution.spec.region, _STILL_FOR, _PAGE)
         await self._ask([return_command(one, f"{datetime.now(UTC):%H%M%S%f}") for one in rows])
+        return len(rows)
+
+    async def _orders(self) -> int:
+        """What an operator has just ordered of money that came in, and what a scheme has said of it."""
+        async with transaction(self._institution.pool) as connection:
+            rows = await store_orders.owing(connection, self._institution.spec.region, _PAGE)
+        await self._ask([one.command(f"{datetime.now(UTC):%H%M%S%f}") for one in rows])
         return len(rows)
 
     async def _doubts(self) -> int:

@@ -86,6 +86,8 @@ class RailProfile:
     answer. `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
     `wires`: those that a connector of ours speaks to it. `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
+    `unmatched`: what becomes of a credit for no wallet of ours: `refuse` it in our answer, or, where the scheme has settled it before it
+    asks, `suspend` it until it is assigned or returned.
     """
 
     name: str
@@ -100,6 +102,7 @@ class RailProfile:
     settlement_days: int
     cost_minor: int
     may_reroute: bool
+    unmatched: Literal["suspend", "refuse"]
     answer_time_s: float
     finality_time_s: float
     in_doubt: Literal["hold", "restore"]

@@ -11,13 +11,13 @@ from typing import Literal
 
 from cells.backends.postgres import Connection
 
-CollectionState = Literal["received", "credited", "unmatched", "refused"]
+CollectionState = Literal["received", "credited", "suspended", "returned", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionRow:
     """One inbound credit on record. `amount` in minor units;
-    `tenant_id` and `wallet_id` are None for unmatched money.
+    `tenant_id` and `wallet_id` are None for what was refused, and the house's own for what rests in suspense.
     """
 
     collection_id: str
@@ -75,21 +75,17 @@ async def close(
     region: str,
     collection_ids: Sequence[str],
     state: CollectionState,
-    reason_code: str | None = None,
 ) -> set[str]:
-    """Received → credited, unmatched or refused (with its reason code). One that is closed stays as it is;
-    the ids closed now.
-    """
+    """Received → credited or suspended. One that is closed stays as it is; the ids closed now."""
     rows = await connection.fetch(
         """
-        update collections set state = $3, reason_code = $4, closed_at = now()
+        update collections set state = $3, closed_at = now()
         where compliance_region = $1 and collection_id = any ($2::text[]) and state = 'received'
         returning collection_id
         """,
         region,
         collection_ids,
         state,
-        reason_code,
     )
     return {row["collection_id"] for row in rows}
 
@@ -133,3 +129,16 @@ async def pending(connection: Connection, region: str, wallet_ids: Sequence[str]
         region, wallet_ids,
     )  # fmt: skip
     return {row["wallet_id"]: row["amount"] for row in rows}
+
+
+async def suspended(connection: Connection, region: str, limit: int) -> list[CollectionRow]:
+    """What rests in suspense, oldest first."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from collections
+        where compliance_region = $1 and state = 'suspended' order by collection_id limit $2
+        """,
+        region,
+        limit,
+    )
+    return [CollectionRow(**dict(row)) for row in rows]

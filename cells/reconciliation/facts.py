@@ -39,6 +39,24 @@ class CollectionSum:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderSum:
+    """Orders about credits that are alike, added up. `suspended`: out of suspense, else out of a wallet."""
+
+    kind: str
+    state: str
+    suspended: bool
+    rail: str
+    currency: str
+    count: int
+    amount: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the ledger holds what goes back: until the scheme's final word is booked."""
+        return self.state in ("held", "answered")
+
+
+@dataclass(frozen=True, slots=True)
 class WalletSum:
     """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen, come back."""
 
@@ -53,7 +71,8 @@ class WalletSum:
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """A hold that nothing has resolved, and the payment it is for (None: the journal knows of none)."""
+    """A hold that nothing has resolved, and the payment it is for (None: the journal knows of none). `state` of a credit that goes back is
+    `giving_back`."""
 
     posting: Posting
     payment_id: str | None
@@ -120,6 +139,7 @@ class CellFacts:
     peers: Mapping[str, int]
     leg_sums: Sequence[LegSum]
     collections: Sequence[CollectionSum]
+    orders: Sequence[OrderSum]
     return_sums: Sequence[ReturnSum]
     restored: Mapping[str, int]
     wallets: Sequence[WalletSum]

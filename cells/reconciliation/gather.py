@@ -62,6 +62,7 @@ async def gather(cell: OpenCell) -> CellFacts:
         await store.take_snapshot(snapshot)
         legs = await store.leg_sums(snapshot, region)
         collections = await store.collection_sums(snapshot, region)
+        orders = await store.order_sums(snapshot, region)
         returns = await store_legs.return_sums(snapshot, region)
         restored = await store_legs.restored(snapshot, region)
         wallets = await store.wallet_sums(snapshot, region, PEER_TENANT_PREFIX)
@@ -83,6 +84,7 @@ async def gather(cell: OpenCell) -> CellFacts:
         peers={peer.name: peer.number for peer in spec.directory.peers_of(spec.name)},
         leg_sums=legs,
         collections=collections,
+        orders=orders,
         return_sums=returns,
         restored=restored,
         wallets=wallets,

@@ -11,6 +11,8 @@ from cells.reconciliation.report import Finding
 from cells.reconciliation.standing import Standing, is_in, moving
 from cells.transfers.machine import Leg, State
 
+# A collection whose arrival, or whose return, the ledger holds.
+_PASSING = frozenset({"received", "giving_back"})
 # What may never be overdrawn (LEDGER.md, accounts), and what is empty at rest.
 _NEVER_BELOW_ZERO = frozenset(
     {
@@ -114,6 +116,8 @@ def in_motion(facts: CellFacts) -> Counter[str]:
     for collection in facts.collections:
         if collection.state == "received":
             counts["collection received"] += collection.count
+    for order in facts.orders:
+        counts[f"order to {order.kind.replace('_', ' ')} {order.state}"] += order.count
     for one_sum in facts.return_sums:
         counts[f"{one_sum.leg} return on its way"] += one_sum.moving
     return +counts
@@ -135,7 +139,7 @@ def _on_the_way(facts: CellFacts, account: int) -> int:
         return sum(
             one.posting.amount
             for one in facts.open_holds
-            if one.state == "received" and one.posting.credit_account_id == account
+            if one.state in _PASSING and one.posting.credit_account_id == account
         )
     return 0
 
@@ -149,7 +153,7 @@ def _outbound(one: LegSum) -> int:
 
 
 def _holds_now(leg: Leg | None, state: str | None) -> bool:
-    """Whether a payment in that state has an open hold. A collection has none but while it is `received`."""
+    """Whether a payment in that state has an open hold. A collection has one while it arrives, and while it goes back."""
     if leg is None or state is None or state not in State.__members__:
-        return state == "received"
+        return state in _PASSING
     return is_in(leg, State(state), Standing.HELD)

@@ -1,4 +1,4 @@
-"""L9: what is owed to tenants is there; and each wallet is what its collections and payments make it. Pure.
+"""L9: what is owed to tenants is there; each wallet is what its collections and payments make it; and suspense what rests. Pure.
 
 LEDGER.md says: what is owed to tenants ≤ the safeguarded balance at rails and banks. A cell that pays out for a peer does so from
 the house's money at its rail until positions are netted, so its rail balance falls by what the peer then owes it (REG, capped by
@@ -93,7 +93,7 @@ def safeguarding(facts: CellFacts) -> list[Finding]:
         for one in safeguarded(facts)
         if not one.covered
     ]
-    return [*short, *_wallets(facts), *_statements(facts)]
+    return [*short, *_wallets(facts), *_suspense(facts), *_statements(facts)]
 
 
 def _wallets(facts: CellFacts) -> list[Finding]:
@@ -106,6 +106,23 @@ def _wallets(facts: CellFacts) -> list[Finding]:
         for what, must, has in (
             ("balance against collections and payments", balance, figures.balance),
             ("held for payments on their way", held, figures.debits_pending),
+        ):
+            if must != has:
+                found.append(Finding("L9", (facts.cell,), facts.name_of(account), what, str(must), str(has)))
+    return found
+
+
+def _suspense(facts: CellFacts) -> list[Finding]:
+    """SUS holds exactly the credits that rest, and what of them goes back just now is held."""
+    found = []
+    for currency in facts.currencies:
+        account = chart.platform(AccountType.SUSPENSE, CURRENCIES[currency].number)
+        figures = facts.books.account(account)
+        rests = sum(one.amount for one in facts.collections if (one.state, one.currency) == ("suspended", currency))
+        leaves = sum(one.amount for one in facts.orders if one.holds and one.suspended and one.currency == currency)
+        for what, must, has in (
+            ("balance against credits that rest", rests, figures.balance),
+            ("held for credits that go back", leaves, figures.debits_pending),
         ):
             if must != has:
                 found.append(Finding("L9", (facts.cell,), facts.name_of(account), what, str(must), str(has)))
@@ -142,6 +159,7 @@ def _statement_range(facts: CellFacts, statement: StatementFacts) -> tuple[int, 
         and one.target_currency == statement.currency
         and is_in(one.leg, one.state, Standing.HELD)
     ) + facts.restored.get(statement.rail, 0)
+    leaving += sum(one.amount for one in facts.orders if one.holds and one.rail == statement.rail)
     arriving = sum(
         one.amount for one in facts.collections if one.currency == statement.currency and one.state == "received"
     ) + sum(

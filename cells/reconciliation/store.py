@@ -8,7 +8,7 @@ from cells.backends.postgres import Connection, Record
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.entry import Posting
-from cells.reconciliation.facts import CollectionSum, LegSum, QuoteFault, WalletSum
+from cells.reconciliation.facts import CollectionSum, LegSum, OrderSum, QuoteFault, WalletSum
 from cells.reconciliation.postings import JournalRow
 from cells.reconciliation.standing import Standing, is_in
 from cells.transfers.machine import Leg, State
@@ -45,12 +45,24 @@ async def collection_sums(connection: Connection, region: str) -> list[Collectio
     return [CollectionSum(row[0], row[1], row[2], int(row[3])) for row in rows]
 
 
+async def order_sums(connection: Connection, region: str) -> list[OrderSum]:
+    """Orders that are still to be carried out, added up by what they have in common."""
+    rows = await connection.fetch(
+        """
+        select kind, state, suspended, rail, currency, count(*), sum(amount) from orders
+        where compliance_region = $1 and state not in ('done', 'failed') group by 1, 2, 3, 4, 5
+        """,
+        region,
+    )
+    return [OrderSum(row[0], row[1], row[2], row[3], row[4], row[5], int(row[6])) for row in rows]
+
+
 async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> list[WalletSum]:
     """Every tenant's wallet with what its collections and payments add up to. A peer's correspondent wallets are none."""
     rows = await connection.fetch(
         """
         select w.wallet_id, w.currency, w.qualifier, t.owner_number, coalesce(c.credited, 0), coalesce(p.spent, 0),
-            coalesce(p.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0)
+            coalesce(p.held, 0) + coalesce(o.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0)
         from wallets w
         join tenants t using (compliance_region, tenant_id)
         left join (
@@ -73,6 +85,10 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
             select wallet_id, sum(principal_back + margin_back + fee_back) as returned from returns
             where compliance_region = $1 and state <> 'received' group by 1
         ) r using (wallet_id)
+        left join (
+            select wallet_id, sum(amount) as held from orders
+            where compliance_region = $1 and not suspended and state in ('held', 'answered') group by 1
+        ) o using (wallet_id)
         where w.compliance_region = $1 and not starts_with(w.tenant_id, $2)
         """,
         region, peer_prefix, _states(Leg.ORIGIN, Standing.POSTED), _states(Leg.ORIGIN, Standing.HELD),
@@ -115,12 +131,16 @@ async def applied_page(connection: Connection, region: str, after: int, limit: i
 async def payment_states(
     connection: Connection, region: str, payment_ids: Sequence[str]
 ) -> dict[str, tuple[Leg | None, str]]:
-    """Leg and state of transfers, and the state of collections, by id."""
+    """Leg and state of transfers, and the state of collections (`giving_back` while the ledger holds one that goes back), by id."""
     rows = await connection.fetch(
         """
         select transfer_id, leg, state from transfers where compliance_region = $1 and transfer_id = any ($2::text[])
         union all
-        select collection_id, null, state from collections where compliance_region = $1 and collection_id = any ($2::text[])
+        select collection_id, null, case when exists (
+                select from orders o where o.compliance_region = $1 and o.collection_id = c.collection_id
+                    and o.state in ('held', 'answered')
+            ) then 'giving_back' else state end
+        from collections c where compliance_region = $1 and collection_id = any ($2::text[])
         """,
         region, payment_ids,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a wallet's actor does beside its payments' own lives: money that arrives, and money that comes back.
+"""What a wallet's actor does beside its payments' own lives: money that arrives, money that comes back, and orders about the first.
 
 Each kind is one command, in a file of its own that journals its chains and closes them with the ledger's word; here they are joined,
 so that the saga asks the ledger once for everything. What their closing tells payments is told in the same commit.
@@ -9,12 +9,13 @@ from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.ledger.submit import ChainResult
-from cells.transfers import collection_leg, return_leg
+from cells.transfers import collection_leg, order_leg, return_leg
 from cells.transfers.collection_leg import DepositOwed
+from cells.transfers.order_leg import OrderOwed
 from cells.transfers.return_leg import ReturnOwed
 from cells.transfers.transfer import Told
 
-Errand = DepositOwed | ReturnOwed
+Errand = DepositOwed | ReturnOwed | OrderOwed
 AccountOf = Callable[[str], int]
 
 
@@ -34,6 +35,8 @@ async def journal(
         errands += await collection_leg.journal(connection, region, list(deposits.values()), account_of)
     if returns := bodies.get("return"):
         errands += await return_leg.journal(connection, region, list(returns.values()), account_of, cell_numbers)
+    if orders := bodies.get("order"):
+        errands += await order_leg.journal(connection, region, list(orders.values()), account_of)
     return errands
 
 
@@ -48,6 +51,7 @@ async def close(
         start += len(one.chains)
     deposits = [(place, one) for place, one in enumerate(errands) if isinstance(one, DepositOwed)]
     returns = [(place, one) for place, one in enumerate(errands) if isinstance(one, ReturnOwed)]
+    orders = [(place, one) for place, one in enumerate(errands) if isinstance(one, OrderOwed)]
     if deposits:
         await collection_leg.close(
             connection, region, [one for _, one in deposits], [answers[place] for place, _ in deposits]
@@ -56,4 +60,6 @@ async def close(
         told += await return_leg.close(
             connection, region, [one for _, one in returns], [answers[place] for place, _ in returns]
         )
+    if orders:
+        await order_leg.close(connection, region, [one for _, one in orders], [answers[place] for place, _ in orders])
     return told

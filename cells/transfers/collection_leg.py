@@ -1,4 +1,4 @@
-"""Money that arrives: C1 pending, then C1 posted with C2 to the wallet, both chains in one ledger request.
+"""Money that arrives: C1 pending, then C1 posted with C2 to the wallet (or with C3 to suspense), both chains in one ledger request.
 
 The rail gateway has written the collection's row and matched its wallet; the wallet's actor journals the postings, asks the ledger and
 closes the row. Repeating any of it changes nothing: the ids follow from the collection's.
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from cells.backends.postgres import Connection
 from cells.kit.money import CURRENCIES
 from cells.ledger.chain import Chain
-from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
+from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold, collection_suspend
 from cells.ledger.submit import ChainResult
 from cells.rails import store_collections as collections
 from cells.transfers import notices
 from cells.transfers.deposit import Deposit
 from cells.transfers.store_postings import Planned, plan_postings
+from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.ids import number
 
 EFFECT = "collect"
@@ -45,10 +46,13 @@ async def journal(
 async def close(
     connection: Connection, region: str, owed: Sequence[DepositOwed], results: Sequence[Sequence[ChainResult]]
 ) -> None:
-    """The ledger has spoken: credited collections are closed and their tenants told. `results`: those of each one's chains."""
-    credited = [
+    """The ledger has spoken: booked collections are closed, and tenants told of theirs. `results`: those of each one's chains."""
+    booked = [
         one.deposit for one, answers in zip(owed, results, strict=True) if all(answer.applied for answer in answers)
     ]
+    credited = [one for one in booked if not _is_suspended(one)]
+    if resting := [one.collection_id for one in booked if _is_suspended(one)]:
+        await collections.close(connection, region, resting, "suspended")
     if not credited:
         return
     closed = await collections.close(connection, region, [one.collection_id for one in credited], "credited")
@@ -58,7 +62,12 @@ async def close(
 def _chains(deposit: Deposit, wallet_account: int) -> tuple[Chain, Chain]:
     payment, ledger = number(deposit.collection_id), CURRENCIES[deposit.currency].number
     accounts = CollectionAccounts.of(deposit.rail, ledger)
-    return (
-        collection_hold(payment, accounts, deposit.amount, ledger),
-        collection_accept(payment, accounts, wallet_account, deposit.amount, ledger),
-    )
+    held = collection_hold(payment, accounts, deposit.amount, ledger)
+    if _is_suspended(deposit):
+        return held, collection_suspend(payment, accounts, deposit.amount, ledger)
+    return held, collection_accept(payment, accounts, wallet_account, deposit.amount, ledger)
+
+
+def _is_suspended(deposit: Deposit) -> bool:
+    """Whether nobody was found for it: it is then the house's own tenant's, and no wallet's money."""
+    return deposit.tenant_id.startswith(PEER_TENANT_PREFIX)

@@ -8,6 +8,7 @@ from cells.kit.money import format_amount
 from cells.transfers import store_returns
 from cells.transfers.deposit import Deposit
 from cells.transfers.machine import Leg, State, public
+from cells.transfers.orders import Order
 from cells.transfers.returned import RETURNED_STATES, Total, returned_shown
 from cells.transfers.transfer import Transfer
 from cells.webhooks.events import NewEvent
@@ -37,6 +38,12 @@ async def write_credits(connection: Connection, region: str, deposits: Sequence[
     """One `wallet.credited` for each collection that has been booked."""
     if deposits:
         await append_events(connection, region, [_of_deposit(one) for one in deposits])
+
+
+async def write_given_back(connection: Connection, region: str, orders: Sequence[Order]) -> None:
+    """One `wallet.credit_returned` for each credit that went back to who paid it, out of the wallet that had it."""
+    if orders:
+        await append_events(connection, region, [_of_order(one) for one in orders])
 
 
 def _of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
@@ -70,6 +77,17 @@ def _of_deposit(deposit: Deposit) -> NewEvent:
         "rail": deposit.rail,
     }
     return _event(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)
+
+
+def _of_order(order: Order) -> NewEvent:
+    data = {
+        "collection_id": order.collection_id,
+        "wallet_id": order.wallet_id,
+        "amount": {"value": format_amount(order.amount, order.currency), "currency": order.currency},
+        "rail": order.rail,
+        "reason_code": order.reason_code,
+    }
+    return _event(order.tenant_id, "wallet.credit_returned", order.collection_id, data)
 
 
 def _event(tenant_id: str, event_type: str, resource_id: str, data: Mapping[str, object]) -> NewEvent:

@@ -2,8 +2,9 @@
 
 Invariants: a scheme reference is on record once, and a duplicate is answered as the first was; a credit that carries a known
 reference but says something else is refused, and changes nothing; who paid lies in the vault, sealed under the
-collection's id; money for nobody is refused, and nothing is kept of who sent it. A credit is for the wallet whose account number it
-carries, else for the one wallet that its remittance text names by its id.
+collection's id; money for nobody is refused, and nothing is kept of who sent it, unless the scheme has settled it before it asks
+us (`unmatched` in its profile): then it is the house's own tenant's, and rests in suspense. A credit is for the wallet whose account
+number it carries, else for the one wallet that its remittance text names by its id.
 """
 
 import hashlib
@@ -17,11 +18,11 @@ from cells.backends.postgres import Connection
 from cells.backends.vault import SubjectRef, Vault
 from cells.parties import store_subjects
 from cells.parties.store_subjects import SealedSubject
-from cells.rails import store_collections
+from cells.rails import registry, store_collections
 from cells.rails.rail import Collection
 from cells.rails.store_collections import CollectionRow
 from cells.tenants import store as tenants
-from cells.tenants.tenant import Wallet
+from cells.tenants.tenant import NewWallet, Wallet
 from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.classes import Confidential, Personal
 from residency.directory import CellEntry
@@ -69,11 +70,12 @@ async def receive(
     referenced = await _by_reference(
         connection, entry, [one for one in came if one.creditor_account.key not in wallets]
     )
+    matched = {
+        one.scheme_reference: wallets.get(one.creditor_account.key) or referenced.get(_reference(one)) for one in came
+    }
+    house = await _suspense(connection, entry, came)
     digest = hashlib.sha256(message).digest()
-    new = [
-        _row(entry, one, wallets.get(one.creditor_account.key) or referenced.get(_reference(one)), digest)
-        for one in came
-    ]
+    new = [_row(entry, one, matched[one.scheme_reference], house.get(one.currency), digest) for one in came]
     rows = await store_collections.receive(connection, entry.region, new)
     first = [
         (row, one)
@@ -90,15 +92,26 @@ async def _by_reference(connection: Connection, entry: CellEntry, unmatched: Seq
     return await tenants.find_wallets(connection, entry.region, named) if named else {}
 
 
+async def _suspense(connection: Connection, entry: CellEntry, came: Sequence[Collection]) -> dict[str, Wallet]:
+    """By currency: the house's own wallet, whose actor suspends what a scheme lets nobody refuse. None where it is to be refused."""
+    kept = {one.currency for one in came if registry.profile_of(one.rail).unmatched == "suspend"}
+    wanted = [NewWallet(PEER_TENANT_PREFIX + entry.name, currency) for currency in sorted(kept)]
+    found = await tenants.find_wallets_of_tenants(connection, entry.region, wanted) if wanted else {}
+    return {one.currency: wallet for one, wallet in found.items()}
+
+
 def _reference(credit: Collection) -> str:
     """The wallet that the remittance text names, and "" when it names none, or more than one."""
     found = {one.replace("-", "_") for one in _WALLET.findall(credit.remittance)}
     return found.pop() if len(found) == 1 else ""
 
 
-def _row(entry: CellEntry, credit: Collection, wallet: Wallet | None, digest: bytes) -> CollectionRow:
+def _row(
+    entry: CellEntry, credit: Collection, wallet: Wallet | None, house: Wallet | None, digest: bytes
+) -> CollectionRow:
+    """`house`: where it rests when `wallet` cannot have it; None: it is refused then."""
     reason = _objection(credit, wallet)
-    matched = wallet if reason is None else None
+    matched = wallet if reason is None else house
     collection_id = mint("col", entry.name)
     return CollectionRow(
         collection_id=collection_id,
@@ -128,7 +141,9 @@ def _refusals(rows: Sequence[CollectionRow], new: Sequence[CollectionRow]) -> di
     refusals: dict[str, str] = {}
     for row, mine in zip(rows, new, strict=True):
         said, kept = (mine.amount, mine.currency, mine.end_to_end_id), (row.amount, row.currency, row.end_to_end_id)
-        elsewhere = mine.wallet_id is not None and row.wallet_id is not None and mine.wallet_id != row.wallet_id
+        # Who the money is for may be found later, so what rested in suspense is still the same credit.
+        matched = None not in (mine.wallet_id, row.wallet_id) and None is mine.reason_code is row.reason_code
+        elsewhere = matched and mine.wallet_id != row.wallet_id
         if said != kept or elsewhere:
             refusals[row.scheme_reference] = _DUPLICATE
         elif row.state == "refused":

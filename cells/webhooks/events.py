@@ -26,6 +26,7 @@ EVENT_TYPES = frozenset(
         "transfer.partially_returned",
         "transfer.paid_after_refund",
         "wallet.credited",
+        "wallet.credit_returned",
     }
 )
 

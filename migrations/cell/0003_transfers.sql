@@ -53,7 +53,7 @@ create table postings (
     posting_id uuid not null,
     tenant_id text not null,
     payment_id text not null,
-    effect text not null check (effect in ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose')),
+    effect text not null check (effect in ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back')),
     attempt integer not null,
     place smallint not null,
     debit_account uuid not null,

@@ -33,8 +33,9 @@ create table submissions (
 create index submissions_unfinished on submissions (compliance_region, rail, transfer_id) where state <> 'acknowledged';
 create index submissions_by_tenant on submissions (compliance_region, tenant_id, transfer_id);
 
--- One credit in. A scheme's reference arrives again with every duplicate. Money nobody can be found for has no tenant, and rests
--- in suspense. The debtor and the remittance text are personal: they are in the vault under debtor_subject_id.
+-- One credit in. A scheme's reference arrives again with every duplicate. Money that nobody can be found for is refused, or, where
+-- the scheme has settled it already, the house's own tenant's (cell:eu-1) until somebody orders what becomes of it (0056). `reason_code`
+-- says why it could not be credited. The debtor and the remittance text are personal: they are in the vault under debtor_subject_id.
 -- message_sha256: of the message it came in, kept to show what came without keeping it.
 create table collections (
     compliance_region text not null,
@@ -46,7 +47,7 @@ create table collections (
     end_to_end_id text not null,
     amount bigint not null check (amount > 0),
     currency text not null,
-    state text not null default 'received' check (state in ('received', 'credited', 'unmatched', 'refused')),
+    state text not null default 'received' check (state in ('received', 'credited', 'suspended', 'returned', 'refused')),
     reason_code text,
     debtor_subject_id text,
     message_sha256 bytea not null check (octet_length(message_sha256) = 32),
@@ -56,10 +57,11 @@ create table collections (
     unique (compliance_region, rail, scheme_reference),  -- the scheme's key: no tenant chooses it or sees its errors
     check ((tenant_id is null) = (wallet_id is null)),
     check ((state = 'received') = (closed_at is null)),
-    check ((state = 'refused') = (reason_code is not null))
+    check (state not in ('refused', 'suspended') or reason_code is not null)
 ) partition by list (compliance_region);
 create index collections_by_tenant on collections (compliance_region, tenant_id, collection_id);
 create index collections_received on collections (compliance_region, received_at) where state = 'received';
+create index collections_suspended on collections (compliance_region, collection_id) where state = 'suspended';
 
 call kovra_protect('submissions');
 call kovra_protect('collections');

@@ -12,7 +12,19 @@ from residency.errors import KovraError
 from router.cli.console import told
 
 # One module per command, or per group of commands; each has `register(app)`.
-_COMMANDS = ("stack", "actors", "rails", "tenants", "pay", "sandbox_schemes", "demo", "reconcile", "trace", "messages")
+_COMMANDS = (
+    "stack",
+    "actors",
+    "rails",
+    "tenants",
+    "pay",
+    "sandbox_schemes",
+    "demo",
+    "reconcile",
+    "trace",
+    "messages",
+    "suspense",
+)
 
 
 def build() -> typer.Typer:

@@ -39,6 +39,8 @@ _SPECIAL_BY_TABLE = {
     ("postings", "state"): "planned",
     ("contradictions", "said"): "settled",
     ("recalls", "state"): "asked",
+    ("orders", "kind"): "give_back",
+    ("orders", "state"): "ordered",
     ("returns", "state"): "received",
     ("tenants", "return_policy"): "original",
     ("routes", "cause"): "accepted",

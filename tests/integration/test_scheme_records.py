@@ -180,17 +180,17 @@ async def test_a_duplicate_credit_finds_the_first(cell: EuCell) -> None:
 
 
 async def test_a_closed_credit_stays_as_it_is(cell: EuCell) -> None:
-    one = _credit(cell, "IN1")
+    one = replace(_credit(cell, "IN1"), reason_code="AC01")
     async with transaction(cell.writer) as connection:
         await store_collections.receive(connection, REGION, [one])
-        await store_collections.close(connection, REGION, [one.collection_id], "refused", "AC01")
+        await store_collections.close(connection, REGION, [one.collection_id], "suspended")
         await store_collections.close(connection, REGION, [one.collection_id], "credited")
         found = await store_collections.find(connection, REGION, [one.collection_id])
-    assert found == {one.collection_id: replace(one, state="refused", reason_code="AC01")}
+    assert found == {one.collection_id: replace(one, state="suspended")}
 
 
-async def test_unmatched_money_belongs_to_no_tenant(cell: EuCell) -> None:
-    one = replace(_credit(cell, "IN1"), tenant_id=None, wallet_id=None, state="unmatched")
+async def test_refused_money_belongs_to_no_tenant(cell: EuCell) -> None:
+    one = replace(_credit(cell, "IN1"), tenant_id=None, wallet_id=None, state="refused", reason_code="AC01")
     async with transaction(cell.writer) as connection:
         assert await store_collections.receive(connection, REGION, [one]) == [one]
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:

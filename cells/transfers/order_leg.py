@@ -1,0 +1,70 @@
+"""Carrying out orders, in the wallet's actor: journal first, ledger last, as for a deposit. Repeating any of it changes nothing: ids
+follow from (credit, number of the order), and only the step that moves an order's row tells of it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cells.backends.postgres import Connection
+from cells.ledger.chain import Chain
+from cells.ledger.submit import ChainResult
+from cells.transfers import notices, store_orders
+from cells.transfers.deposit import Deposit
+from cells.transfers.orders import Order, OrderState, after_applied, chain_owed
+from cells.transfers.store_postings import Planned, plan_postings
+
+_log = logging.getLogger("kovra.orders")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOwed:
+    """A journaled order, and the chain that the ledger has yet to be asked for."""
+
+    order: Order
+    chains: tuple[Chain]
+
+
+async def journal(
+    connection: Connection, region: str, order_ids: Sequence[str], account_of: Callable[[str], int]
+) -> list[OrderOwed]:
+    """Plan the postings of what these orders wait for. `account_of`: W by wallet id."""
+    found = await store_orders.load(connection, region, sorted(set(order_ids)))
+    owed = [
+        OrderOwed(one, (chain,))
+        for one in found.values()
+        if (chain := chain_owed(one, account_of(one.wallet_id))) is not None
+    ]
+    planned = [
+        Planned(one.order.collection_id, one.order.tenant_id, one.order.kind, one.order.number, one.chains[0])
+        for one in owed
+    ]
+    await plan_postings(connection, region, planned)
+    return owed
+
+
+async def close(
+    connection: Connection, region: str, owed: Sequence[OrderOwed], results: Sequence[Sequence[ChainResult]]
+) -> None:
+    """The ledger has spoken: each order is taken on, its credit closed, and its tenant told. `results`: those of each one's chain."""
+    steps: dict[str, tuple[OrderState, OrderState]] = {}
+    for one, [result] in zip(owed, results, strict=True):
+        if result.applied:
+            steps[one.order.order_id] = (one.order.state, after_applied(one.order))
+        elif one.order.state == "ordered" and (result.lacks_funds or result.burnt):
+            steps[one.order.order_id] = ("ordered", "failed")
+        else:
+            _log.critical("the ledger refused an order of %s: %s", one.order.collection_id, result.reason.name)
+    if not steps:
+        return
+    moved = await store_orders.move(connection, region, steps)
+    done = [one.order for one in owed if one.order.order_id in moved and steps[one.order.order_id][1] == "done"]
+    settled = [one for one in done if one.outcome != "refused"]
+    if settled:
+        await store_orders.close_credits(connection, region, settled)
+        await notices.write_credits(connection, region, [_deposit(one) for one in settled if one.kind == "assign"])
+        await notices.write_given_back(connection, region, [one for one in settled if not one.suspended])
+
+
+def _deposit(order: Order) -> Deposit:
+    return Deposit(order.collection_id, order.tenant_id, order.wallet_id, order.rail, order.amount, order.currency)

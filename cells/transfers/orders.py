@@ -1,0 +1,108 @@
+"""What an operator orders of a credit that came in: to assign suspended money to a wallet, or to give a credit back.
+
+    assign      ordered → done
+    give_back   ordered → held (the ledger has it) → answered (the scheme's final word) → done
+                ordered → failed (the wallet has not enough)
+
+An order is a decision on record; the wallet's actor carries it out (order_leg.py), and a worker asks the scheme. Pure.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from cells.kit.command import Command
+from cells.kit.money import CURRENCIES
+from cells.ledger import chart, order_chains
+from cells.ledger.chain import Chain
+from cells.ledger.order_chains import Ordered
+from cells.rails.rail import ReturnOut
+from residency.classes import Confidential, Public
+from residency.errors import KovraError
+from residency.ids import number as number_of
+
+OrderKind = Literal["assign", "give_back"]
+OrderState = Literal["ordered", "held", "answered", "done", "failed"]
+OrderOutcome = Literal["settled", "refused"]
+# ISO 20022: the wallet has not enough.
+NO_FUNDS: Final = "AM04"
+
+
+class NotSuspended(KovraError):
+    code = "not-suspended"
+    status = 409
+    title = "That credit does not rest in suspense"
+
+
+class AlreadyOrdered(KovraError):
+    code = "already-ordered"
+    status = 409
+    title = "What becomes of that credit is ordered already"
+
+
+class WrongWallet(KovraError):
+    code = "wrong-wallet"
+    status = 422
+    title = "That wallet cannot take this money"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A row of `orders`. `amount` in minor units of `currency`."""
+
+    order_id: Annotated[str, Public]
+    collection_id: Annotated[str, Public]
+    number: Annotated[int, Public]
+    tenant_id: Annotated[str, Public]
+    wallet_id: Annotated[str, Public]
+    kind: Annotated[OrderKind, Public]
+    suspended: Annotated[bool, Public]
+    rail: Annotated[str, Public]
+    scheme_reference: Annotated[str, Confidential]
+    end_to_end_id: Annotated[str, Confidential]
+    amount: Annotated[int, Confidential]
+    currency: Annotated[str, Confidential]
+    reason_code: Annotated[str, Public]
+    state: Annotated[OrderState, Public] = "ordered"
+    outcome: Annotated[OrderOutcome | None, Public] = None
+    answer_code: Annotated[str | None, Public] = None
+    asked: Annotated[int, Public] = 0
+    ordered_at: Annotated[datetime | None, Public] = None
+    closed_at: Annotated[datetime | None, Public] = None
+
+    @property
+    def return_id(self) -> str:
+        """What the scheme knows the return by: the order's id without its dashes, the same however often it is asked."""
+        return self.order_id.replace("_", "")
+
+    def as_return(self) -> ReturnOut:
+        """What the scheme is asked."""
+        return ReturnOut(
+            self.return_id, self.scheme_reference, self.end_to_end_id, self.amount, self.currency, self.reason_code
+        )
+
+    def command(self, word: str = "") -> Command:
+        """What the wallet is asked; `word` tells one asking from another, where it shall be asked anew."""
+        return Command(f"{self.order_id}:{self.state}:{word}", self.wallet_id, "order", self.order_id)
+
+
+def chain_owed(order: Order, wallet_account: int) -> Chain | None:
+    """The chain that the order's state waits for; None while it waits for the scheme, or for nobody."""
+    ledger = CURRENCIES[order.currency].number
+    one = Ordered(number_of(order.collection_id), order.number, ledger, order.amount)
+    source = one.suspense if order.suspended else wallet_account
+    match order.state, order.kind:
+        case "ordered", "assign":
+            return order_chains.assign(one, wallet_account)
+        case "ordered", "give_back":
+            return order_chains.give_back_hold(one, source)
+        case "answered", _ if order.outcome == "settled":
+            return order_chains.give_back_post(one, source, chart.rail(order.rail, ledger))
+        case "answered", _:
+            return order_chains.give_back_void(one, source)
+    return None
+
+
+def after_applied(order: Order) -> OrderState:
+    """Where an order stands once the chain that it waited for is applied."""
+    return "held" if order.state == "ordered" and order.kind == "give_back" else "done"

@@ -1,0 +1,139 @@
+"""`kovra suspense`: money that came in and matches no wallet, and what becomes of it.
+
+An order is on record, and on the audit trail, in one commit; the cell's actors carry it out, and the command waits to see it done.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cells.audit import store as audit
+from cells.audit.entry import Entry
+from cells.backends.postgres import Connection
+from cells.kit.money import format_amount
+from cells.rails import store_collections
+from cells.rails.store_collections import CollectionRow
+from cells.spec import CellSpec, home_path, load_spec
+from cells.transfers import ordering, store_orders
+from cells.transfers.orders import Order
+from residency.ids import parse
+from router.cli.actors import Cell
+from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.provisioning import all_cells, writing
+
+Credit = Annotated[str, typer.Argument(help="The credit, col_….")]
+Reason = Annotated[str, typer.Option("--reason", help="An ISO 20022 return reason; why it rests, by default.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+_LISTED_MAX = 1_000
+_DONE_WITHIN_S = 20.0
+_LOOK_EVERY_S = 0.25
+
+Deed = Callable[[Connection, CellSpec], Awaitable[Order]]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Money that matches no wallet: list, assign, return.", no_args_is_help=True)
+    group.command("list")(show)
+    group.command("assign")(assign)
+    group.command("return")(give_back)
+    app.add_typer(group, name="suspense")
+
+
+def show(cell: Cell = None, json: Json = False) -> None:
+    """What rests in suspense in every cell, oldest first."""
+    rows = asyncio.run(_read([load_spec(cell, home_path())] if cell else all_cells(home_path())))
+    if json:
+        print_json({"suspense": [_as_json(*row) for row in rows]})
+        return
+    table = listing("credit", "cell", "rail", "amount", "reason", "reference", "since", "order", right=["amount"])
+    for name, one, orders in rows:
+        amount = f"{format_amount(one.amount, one.currency)} {one.currency}"
+        since = f"{one.received_at:%Y-%m-%d %H:%M}"
+        last = f"{orders[-1].kind} {orders[-1].state}" if orders else ""
+        table.add_row(
+            one.collection_id, name, one.rail, amount, one.reason_code or "", one.scheme_reference, since, last
+        )
+    out.print(table)
+
+
+def assign(
+    credit: Credit,
+    wallet: Annotated[str, typer.Argument(help="The wallet that it is for, wal_….")],
+    json: Json = False,
+) -> None:
+    """Give suspended money to a tenant's wallet; the tenant hears of it as of any credit."""
+
+    async def deed(connection: Connection, spec: CellSpec) -> Order:
+        return await ordering.assign(connection, spec.entry, credit, wallet)
+
+    _tell(asyncio.run(ordered(credit, "suspense.assign", deed)), json=json)
+
+
+def give_back(credit: Credit, reason: Reason = "", json: Json = False) -> None:
+    """Send suspended money back to who paid it, by its scheme."""
+
+    async def deed(connection: Connection, spec: CellSpec) -> Order:
+        return await ordering.give_back(connection, spec.entry, credit, reason, of_wallets=False)
+
+    _tell(asyncio.run(ordered(credit, "suspense.return", deed)), json=json)
+
+
+async def ordered(credit: str, action: str, deed: Deed) -> Order:
+    """Put an order on record and wait for what becomes of it; one that is still under way after a while is answered as it stands.
+    Raises what the deed raises, MalformedId, UnknownCell, StoreUnavailable.
+    """
+    spec = load_spec(parse(credit, "col").cell, home_path())
+    async with writing(spec) as connection:
+        order = await deed(connection, spec)
+        entry = Entry(datetime.now(UTC), "operator:cli", order.tenant_id, action, credit, order.order_id, "")
+        await audit.append(connection, spec.region, spec.name, [entry])
+    until = asyncio.get_running_loop().time() + _DONE_WITHIN_S
+    while order.state not in ("done", "failed") and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        async with writing(spec) as connection:
+            order = (await store_orders.load(connection, spec.region, [order.order_id]))[order.order_id]
+    return order
+
+
+async def _read(specs: Sequence[CellSpec]) -> list[tuple[str, CollectionRow, list[Order]]]:
+    found: list[tuple[str, CollectionRow, list[Order]]] = []
+    for spec in specs:
+        async with writing(spec) as connection:
+            rows = await store_collections.suspended(connection, spec.region, _LISTED_MAX)
+            orders: dict[str, list[Order]] = {}
+            for one in await store_orders.of_credits(connection, spec.region, [row.collection_id for row in rows]):
+                orders.setdefault(one.collection_id, []).append(one)
+        found += [(spec.name, row, orders.get(row.collection_id, [])) for row in rows]
+    return found
+
+
+def _as_json(cell: str, one: CollectionRow, orders: list[Order]) -> dict[str, Any]:
+    return {
+        "cell": cell,
+        "collection_id": one.collection_id,
+        "rail": one.rail,
+        "amount": {"value": format_amount(one.amount, one.currency), "currency": one.currency},
+        "reason_code": one.reason_code,
+        "scheme_reference": one.scheme_reference,
+        "end_to_end_id": one.end_to_end_id,
+        "received_at": one.received_at,
+        "orders": [asdict(order) for order in orders],
+    }
+
+
+def _tell(order: Order, *, json: bool) -> None:
+    """Exit status 1 when it came to nothing."""
+    if json:
+        print_json(asdict(order))
+    elif order.state == "done" and order.outcome == "settled":
+        print_plain(f"{order.order_id}: done.")
+    elif order.state in ("done", "failed"):
+        err.print(f"{order.order_id}: came to nothing ({order.answer_code}).")
+    else:
+        print_plain(f"{order.order_id}: {order.state}; `kovra suspense list` shows how it goes on.")
+    if order.state == "failed" or order.outcome == "refused":
+        raise typer.Exit(1)
