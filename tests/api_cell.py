@@ -21,16 +21,18 @@ from cells.rails.connection import sign
 from cells.rails.registry import PROFILES
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
-from cells.tenants.keys import SCOPES, mint_key
-from cells.tenants.tenant import ApiKey, NewWallet, Tenant, Wallet, mint_tenant
+from cells.tenants import store_keys
+from cells.tenants.issuing import issue
+from cells.tenants.keys import SCOPES
+from cells.tenants.tenant import NewWallet, Tenant, Wallet, Way, mint_tenant
 from infra.local.home import Home
 from infra.local.keys import ensure_keys
 from infra.schemes.credits import SimulatedCredit, SimulatedDebtor, credit_message
 from residency.directory import OVERLAY, load_directory
 from router.api import inbound
 from router.api.app import create_app
-from router.api.auth import KeyRing
 from router.api.parts import Parts, assemble
+from router.api.throttle import Throttle
 from tests.documented import undeclared
 from tests.schemes import RunningSchemes
 from tests.servers import CellDatabase
@@ -38,6 +40,8 @@ from tests.servers import CellDatabase
 RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
 REMEMBERED_S = 0.2
 NO_RAY = RayConnection("nowhere:0", Path("/nowhere"))
+# Far above the tier's, so that only the tests of rates meet them.
+RATE_SHARE = 1_000.0
 
 
 @dataclass
@@ -57,11 +61,17 @@ class ApiCell:
 
     async def key(self, tenant: Tenant, scopes: frozenset[str] = SCOPES) -> tuple[str, str]:
         """A new key's text and id."""
-        minted = mint_key(self.spec.name, tenant.environment)
+        return await self.issue(tenant, "key", scopes)
+
+    async def issue(
+        self, tenant: Tenant, way: Way, scopes: frozenset[str] = SCOPES, expires_at: datetime | None = None
+    ) -> tuple[str, str]:
+        """The text (or secret) and the id of a new key that opens that way."""
+        issued = issue(tenant, scopes, way=way, expires_at=expires_at)
         async with transaction(self.parts.writer) as connection:
-            stored = ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, scopes)
-            await tenants.add_keys(connection, self.spec.region, [stored])
-        return minted.text, minted.key_id
+            row = issued.sealed_by(self.parts.institution.vault)
+            await store_keys.add_keys(connection, self.spec.region, [row])
+        return issued.text, issued.row.key_id
 
     async def inbound(self, rail: str, credit: SimulatedCredit, *, secret: str | None = None) -> httpx.Response:
         """A scheme's credit at the door, as the scheme would send it."""
@@ -124,7 +134,7 @@ def write_home(
     overlay = {name: {"addresses": {}, "keys": ensure_keys(home, name, datetime.now(UTC))} for name in directory.cells}
     settings = {
         "postgres": {role: getattr(database, role) for role in ("owner", "api", "writer", "ledger")},
-        "redis": "redis://nowhere",
+        "redis": "redis://127.0.0.1:1/0",
         "nats": {"url": "nats://nowhere", "seed": "none"},
         "ray": {"address": ray.address, "token_path": str(ray.token_path)},
         "ledger": {"engine": "postgres"},
@@ -155,9 +165,9 @@ async def open_api_cell(root: Path, database: CellDatabase, schemes: RunningSche
         institution = await open_institution(spec, "api", name="test-api", connections_max=8)
         writer = await open_pool(spec.settings.postgres.writer, size_max=3, name="test-api-writer")
         wallets = Deployment.of(spec).wallets(runtime)
-        parts = assemble(institution, writer, runtime, wallets)
+        throttle = Throttle(None, share=RATE_SHARE)
         # A short memory of keys, so that a test of revocation need not wait for the real one.
-        parts = Parts(**{**_fields(parts), "keys": KeyRing(institution.pool, spec.region, remembered_s=REMEMBERED_S)})
+        parts = assemble(institution, writer, runtime, wallets, throttle, REMEMBERED_S)
         yield parts
         await wallets.close()
         await runtime.close()
@@ -211,7 +221,3 @@ async def _clients(app: FastAPI) -> AsyncIterator[list[httpx.AsyncClient]]:
     yield clients
     for client in clients:
         await client.aclose()
-
-
-def _fields(parts: Parts) -> dict[str, Any]:
-    return {name: getattr(parts, name) for name in Parts.__slots__}

@@ -12,8 +12,10 @@ def documented(document: Mapping[str, Any]) -> dict[Operation, set[str]]:
     return {
         (method.upper(), path): {
             code
-            for response in operation["responses"].values()
-            for code in response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+            for status, response in operation["responses"].items()
+            if status >= "4"
+            for content in response.get("content", {}).values()
+            for code in content.get("examples", {})
         }
         for path, operations in document["paths"].items()
         for method, operation in operations.items()

@@ -1,8 +1,11 @@
-"""API keys: `kv_sandbox_<home cell>_<26 characters>_<secret>`. Pure.
+"""Keys of the three ways in. Pure.
 
-The home cell stands in the key so that the router can route without a database; the 26 characters are the
-public part (the row's id is `key_<home cell>_<26 characters>`); the secret has 256 bits, so a plain SHA-256
-of it is a safe thing to keep: slow hashes protect secrets that people choose.
+key         `kv_sandbox_<home cell>_<26 characters>_<secret>`, sent with each request
+signature   the id `key_<home cell>_<26 characters>`, and a secret `kvsig_…` that signs each request (signatures.py)
+client      the same id as the client's, and a secret `kvsec_…` that asks for tokens (tokens.py)
+
+The home cell stands in each so that the router can route without a database; the 26 characters are the public part. A secret
+has 256 bits, so a plain SHA-256 of it is a safe thing to keep: slow hashes protect secrets that people choose.
 """
 
 import base64
@@ -10,26 +13,44 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from cells.tenants.tenant import ApiKey, Environment
+from cells.tenants.tenant import ApiKey, Environment, Way
 from residency.errors import KovraError
 from residency.ids import expand, mint
 
-# What a key may be allowed to do; append-only.
+# What a key may do unless it is told less: `read` lets everything be read, a noun lets it be read and changed. Append-only.
 SCOPES = frozenset({"read", "quotes", "recipients", "transfers", "wallets", "webhooks", "sandbox"})
+# `transfers:read` lets transfers be read and nothing else.
+GRANTABLE = SCOPES | {f"{noun}:read" for noun in SCOPES - {"read"}}
+# Only for keys of the operator's own tenant; the table refuses it to any other.
+ADMIN = "admin"
 
 _KEY = re.compile(
     r"kv_(?P<environment>sandbox|live)_(?P<cell>[a-z]{2}[0-9]{1,4})_(?P<public>[0-9a-v]{26})_(?P<secret>[0-9a-v]{52})"
 )
 _SECRET_BYTES = 32
+_PREFIXES = {"signature": "kvsig_", "client": "kvsec_"}
 
 
 class InvalidKey(KovraError):
     code = "invalid-api-key"
     status = 401
     title = "The API key is missing, unknown, expired or revoked"
+
+
+class UnknownKey(KovraError):
+    code = "unknown-key"
+    status = 404
+    title = "There is no such key in use"
+
+
+class ScopeUnknown(KovraError):
+    code = "unknown-scope"
+    status = 422
+    title = "That is not something a key can be allowed to do"
 
 
 class MintedKey(NamedTuple):
@@ -49,12 +70,15 @@ class PresentedKey(NamedTuple):
     secret_sha256: bytes
 
 
-def mint_key(cell: str, environment: Environment) -> MintedKey:
-    """A new key of a tenant at home in `cell`."""
+def mint_key(cell: str, environment: Environment, way: Way = "key") -> MintedKey:
+    """A new key of a tenant at home in `cell`. `text` is the whole key, or of the other ways the secret beside its id."""
     key_id = mint("key", cell)
-    _, compact_cell, public = key_id.split("_")
     secret = base64.b32hexencode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=").lower()
-    return MintedKey(key_id, _digest(secret), f"kv_{environment}_{compact_cell}_{public}_{secret}")
+    if way != "key":
+        text = _PREFIXES[way] + secret
+        return MintedKey(key_id, digest_of(text), text)
+    _, compact_cell, public = key_id.split("_")
+    return MintedKey(key_id, digest_of(secret), f"kv_{environment}_{compact_cell}_{public}_{secret}")
 
 
 def parse_key(text: str) -> PresentedKey:
@@ -63,20 +87,38 @@ def parse_key(text: str) -> PresentedKey:
     if match is None:
         raise InvalidKey
     key_id = f"key_{match['cell']}_{match['public']}"
-    return PresentedKey(match["environment"], expand(match["cell"]), key_id, _digest(match["secret"]))
+    return PresentedKey(match["environment"], expand(match["cell"]), key_id, digest_of(match["secret"]))
 
 
-def check_key(presented: PresentedKey, stored: ApiKey | None, now: datetime) -> ApiKey:
-    """The stored key, if the presented one opens it at `now`. Raises InvalidKey, the same whatever is wrong."""
+def check_key(presented: PresentedKey, stored: ApiKey | None, now: datetime, way: Way = "key") -> ApiKey:
+    """The stored key, if the presented one opens it at `now`, that way. Raises InvalidKey, the same whatever is wrong."""
     # The comparison runs even for an unknown key, so that the time taken does not tell which ids exist.
     expected = stored.secret_sha256 if stored else bytes(hashlib.sha256().digest_size)
     matches = hmac.compare_digest(presented.secret_sha256, expected)
-    if stored is None or not matches or stored.revoked_at is not None:
-        raise InvalidKey
-    if stored.expires_at is not None and stored.expires_at <= now:
+    if stored is None or not matches or stored.way != way or not in_use(stored, now):
         raise InvalidKey
     return stored
 
 
-def _digest(secret: str) -> bytes:
+def in_use(key: ApiKey, now: datetime) -> bool:
+    """Whether it is neither revoked nor expired."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+
+
+def allows(scopes: frozenset[str], noun: str, *, reading: bool) -> bool:
+    """Whether a key with these scopes may change (or only read) what `noun` names. Administration is never only reading."""
+    if noun in scopes:
+        return True
+    return reading and noun != ADMIN and ("read" in scopes or f"{noun}:read" in scopes)
+
+
+def checked_scopes(wanted: Iterable[str], *, platform: bool = False) -> frozenset[str]:
+    """What a key may be given. Raises ScopeUnknown."""
+    known, chosen = GRANTABLE | {ADMIN} if platform else GRANTABLE, frozenset(wanted)
+    if not chosen or not chosen <= known:
+        raise ScopeUnknown(f"A key may have one or more of {', '.join(sorted(known))}.")
+    return chosen
+
+
+def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()

@@ -1,15 +1,13 @@
-"""Tenants, keys and wallets as rows. Batch-first: every function takes sequences, and none commits.
+"""Tenants and wallets as rows (their keys: store_keys.py). Batch-first: every function takes sequences, and none commits.
 
 `region` comes first after the connection, because it is the first column of every key.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
 from cells.tenants.account_numbers import mint_account_number
-from cells.tenants.tenant import ApiKey, NewWallet, Tenant, UnknownTenant, Wallet
+from cells.tenants.tenant import NewWallet, Tenant, UnknownTenant, Wallet
 from residency.directory import CellEntry
 from residency.ids import mint
 
@@ -22,14 +20,6 @@ _SELECT_WALLET = """
            t.owner_number, t.placement, t.tier
     from wallets w join tenants t using (compliance_region, tenant_id)
 """
-
-
-class KeyHolder(NamedTuple):
-    """A key as stored, its tenant, and the database's time at the look-up (pass it on to keys.check_key)."""
-
-    key: ApiKey
-    tenant: Tenant
-    checked_at: datetime
 
 
 async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> None:
@@ -77,7 +67,7 @@ async def find_tenants(connection: Connection, region: str, tenant_ids: Sequence
         """,
         region, tenant_ids,
     )  # fmt: skip
-    return {row["tenant_id"]: _tenant(row) for row in rows}
+    return {row["tenant_id"]: tenant_of(row) for row in rows}
 
 
 async def list_tenants(connection: Connection, region: str, limit: int = 10_000) -> list[Tenant]:
@@ -90,49 +80,7 @@ async def list_tenants(connection: Connection, region: str, limit: int = 10_000)
         """,
         region, limit,
     )  # fmt: skip
-    return [_tenant(row) for row in rows]
-
-
-async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) -> None:
-    """Store new keys; a key that is stored already stays as it is."""
-    # One array of text per column, but scopes: arrays of arrays must be rectangular, so scopes travel joined.
-    await connection.execute(
-        """
-        insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at)
-        select $1, key_id, tenant_id, secret, string_to_array(scopes, ' '), label, expires_at
-        from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::timestamptz[])
-             as new (key_id, tenant_id, secret, scopes, label, expires_at)
-        on conflict (compliance_region, key_id) do nothing
-        """,
-        region,
-        [key.key_id for key in keys],
-        [key.tenant_id for key in keys],
-        [key.secret_sha256 for key in keys],
-        [" ".join(sorted(key.scopes)) for key in keys],
-        [key.label for key in keys],
-        [key.expires_at for key in keys],
-    )
-
-
-async def find_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> dict[str, KeyHolder]:
-    """Keys with their tenants, revoked and expired ones included. Works before a tenant is bound to the
-    connection.
-    """
-    rows = await connection.fetch("select * from find_api_keys($1, $2::text[])", region, key_ids)
-    return {row["key_id"]: KeyHolder(_key(row), _tenant(row), row["checked_at"]) for row in rows}
-
-
-async def revoke_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> list[str]:
-    """Revoke keys from now on, by the database's clock; answers the ids that were not revoked before."""
-    rows = await connection.fetch(
-        """
-        update api_keys set revoked_at = now()
-        where compliance_region = $1 and key_id = any ($2::text[]) and revoked_at is null
-        returning key_id
-        """,
-        region, key_ids,
-    )  # fmt: skip
-    return [row["key_id"] for row in rows]
+    return [tenant_of(row) for row in rows]
 
 
 async def open_wallets(connection: Connection, cell: CellEntry, wallets: Sequence[NewWallet]) -> list[Wallet]:
@@ -265,17 +213,10 @@ async def _wallets_by_key(connection: Connection, region: str, wallets: Sequence
     return {NewWallet(row["tenant_id"], row["currency"], row["qualifier"]): _wallet(row) for row in rows}
 
 
-def _tenant(row: Record) -> Tenant:
+def tenant_of(row: Record) -> Tenant:
     return Tenant(
         row["tenant_id"], row["name"], row["home_region"], row["home_cell"], row["tier"], row["owner_number"],
         row["environment"], row["placement"], row["agreed_margin_bps"],
-    )  # fmt: skip
-
-
-def _key(row: Record) -> ApiKey:
-    return ApiKey(
-        row["key_id"], row["tenant_id"], row["secret_sha256"], frozenset(row["scopes"]), row["label"],
-        row["expires_at"], row["revoked_at"],
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
+from cells.backends.vault import Sealed
 from residency.classes import Confidential, Public
 from residency.directory import CellEntry
 from residency.errors import KovraError
@@ -13,6 +14,11 @@ from residency.ids import mint
 Placement = Literal["shared", "own"]
 Environment = Literal["sandbox", "live"]
 WalletState = Literal["open", "frozen", "closed"]
+# How a key opens: sent with each request, signing each request, or asking for tokens.
+Way = Literal["key", "signature", "client"]
+
+# The operator's own tenant in every cell: it has keys that administer, and no wallet.
+PLATFORM_ID = "platform"
 
 
 class UnknownTenant(KovraError):
@@ -42,7 +48,10 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as stored: `key_id` is public, the secret is known by its SHA-256 only."""
+    """A key as stored: `key_id` is public, the secret is known by its SHA-256 only; of what signs, `sealed` holds it whole.
+
+    `last_used_at` is true to the minute.
+    """
 
     key_id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
@@ -51,6 +60,10 @@ class ApiKey:
     label: Annotated[str, Confidential] = ""
     expires_at: Annotated[datetime | None, Public] = None
     revoked_at: Annotated[datetime | None, Public] = None
+    way: Annotated[Way, Public] = "key"
+    sealed: Annotated[Sealed | None, Confidential] = None
+    created_at: Annotated[datetime | None, Public] = None
+    last_used_at: Annotated[datetime | None, Public] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +105,8 @@ def mint_tenant(
     owner_number = secrets.randbelow(2**63 - 1) + 1
     tenant_id = mint("ten", home.name)
     return Tenant(tenant_id, name, home.region, home.name, tier, owner_number, environment, placement)
+
+
+def platform_tenant(home: CellEntry) -> Tenant:
+    """The operator in `home`. It has an owner number because every tenant has; no account is opened under it."""
+    return Tenant(PLATFORM_ID, "Kovra", home.region, home.name, "platform", 2**63 - 1, "live")

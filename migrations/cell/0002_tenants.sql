@@ -21,7 +21,9 @@ create table tenants (
     unique (compliance_region, owner_number)
 ) partition by list (compliance_region);
 
--- Only the SHA-256 of a key's secret is kept: the secret has 256 bits of its own, so a slow hash would add nothing.
+-- Three ways in: `key` (sent with each request), `signature` (signs each request), `client` (asks for tokens). Of a secret only the
+-- SHA-256 is kept: it has 256 bits of its own, so a slow hash would add nothing. What signs must be known in full to be checked:
+-- that one is sealed under the region's key as well (cells/backends/vault.py).
 create table api_keys (
     compliance_region text not null,
     key_id text not null,
@@ -29,10 +31,19 @@ create table api_keys (
     secret_sha256 bytea not null check (octet_length(secret_sha256) = 32),
     scopes text[] not null,
     label text not null,
+    way text not null check (way in ('key', 'signature', 'client')),
+    secret_kid text,
+    secret_key bytea,
+    secret_nonce bytea,
+    secret_sealed bytea,
     created_at timestamptz not null default now(),
     expires_at timestamptz,
     revoked_at timestamptz,
+    last_used_at timestamptz,
     primary key (compliance_region, key_id),
+    check ((way = 'signature') = (secret_sealed is not null)),
+    -- What administers the cell is never a partner's.
+    check (tenant_id = 'platform' or not 'admin' = any (scopes)),
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
 create index api_keys_by_tenant on api_keys (compliance_region, tenant_id);
@@ -61,11 +72,10 @@ call kovra_protect('api_keys');
 call kovra_protect('wallets');
 
 grant select on tenants, api_keys, wallets to kovra_api;
-grant insert (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at) on api_keys to kovra_api;
 grant update (revoked_at) on api_keys to kovra_api;
 grant select, insert on tenants, api_keys, wallets to kovra_writer;
 grant update (name, tier, placement, agreed_margin_bps) on tenants to kovra_writer;
-grant update (revoked_at) on api_keys to kovra_writer;
+grant update (expires_at, revoked_at, last_used_at) on api_keys to kovra_writer;
 grant update (epoch, host, state) on wallets to kovra_writer;
 
 -- Who a caller is must be known before its tenant can be: one key by its exact id, with its tenant, and nothing else.
@@ -73,13 +83,14 @@ grant update (epoch, host, state) on wallets to kovra_writer;
 create policy owner_reads on tenants for select to current_user using (true);
 create policy owner_reads on api_keys for select to current_user using (true);
 create function find_api_keys(region text, ids text[]) returns table (
-    key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, expires_at timestamptz,
-    revoked_at timestamptz, name text, home_region text, home_cell text, tier text, environment text,
+    key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, way text, secret_kid text, secret_key bytea,
+    secret_nonce bytea, secret_sealed bytea, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz,
+    last_used_at timestamptz, name text, home_region text, home_cell text, tier text, environment text,
     owner_number bigint, placement text, agreed_margin_bps integer, checked_at timestamptz
 )
     language sql stable security definer set search_path = public, pg_temp as $$
-    select k.key_id, k.tenant_id, k.secret_sha256, k.scopes, k.label, k.expires_at, k.revoked_at,
-           t.name, t.home_region, t.home_cell, t.tier, t.environment, t.owner_number, t.placement, t.agreed_margin_bps, now()
+    select k.key_id, k.tenant_id, k.secret_sha256, k.scopes, k.label, k.way, k.secret_kid, k.secret_key, k.secret_nonce,
+           k.secret_sealed, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, t.name, t.home_region, t.home_cell, t.tier, t.environment, t.owner_number, t.placement, t.agreed_margin_bps, now()
     from api_keys k join tenants t using (compliance_region, tenant_id)
     where k.compliance_region = region and k.key_id = any (ids)
 $$;

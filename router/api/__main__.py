@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from cells.spec import load_spec
 from router.api.app import create_app
+from router.api.parts import WORKERS_VARIABLE
 
 _CELL_VARIABLE = "KOVRA_CELL"
 _GRACE_S = 10
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="how many processes serve (default 1)")
     arguments = parser.parse_args()
     os.environ[_CELL_VARIABLE] = arguments.cell
+    os.environ[WORKERS_VARIABLE] = str(arguments.workers)
     listen = load_spec(arguments.cell).settings.api
     uvicorn.run(
         "router.api.__main__:application",

@@ -22,6 +22,7 @@ from router.api.problems import Problems, invalid_fields
 from router.api.routes import Direct, direct_routes
 from router.api.v1 import (
     directory,
+    oauth,
     payers,
     quotes,
     rails,
@@ -56,6 +57,7 @@ _RESOURCES = (
     directory,
     rails,
     sandbox,
+    oauth,
 )
 
 PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]

@@ -1,79 +1,217 @@
-"""Who calls: `Authorization: Bearer kv_…`, looked up in the cell's own database and remembered for a few seconds.
+"""Who calls, in one of three ways, each looked up in the cell's own database and remembered for a few seconds:
 
-A revoked key is refused everywhere once the memory of it has run out. Only good keys are remembered, under a digest.
+- an API key, `Authorization: Bearer kv_…`;
+- an access token, `Authorization: Bearer <JWT>`, from POST /v1/oauth/token of this cell;
+- a signature over the request (RFC 9421), `Signature-Input` and `Signature`, where there is no Authorization.
+
+A revoked key is refused by every process once its memory of it has run out: REMEMBERED_S after the revocation at the latest, and so
+are its tokens and signatures. Only what is good is remembered, keys and tokens under a digest. Who fails too often is not looked
+up for a while; whoever is remembered goes on unhindered.
 """
 
 import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
 
 from cells.backends.postgres import Pool, transaction
+from cells.cell import Institution
+from cells.kit.gcra import Meter
 from cells.spec import CellSpec
-from cells.tenants.keys import InvalidKey, check_key, parse_key
-from cells.tenants.store import find_keys
+from cells.tenants.issuing import secret_of
+from cells.tenants.keys import InvalidKey, PresentedKey, allows, check_key, digest_of, in_use, parse_key
+from cells.tenants.signatures import (
+    NonceReplayed,
+    SignatureInvalid,
+    check_body,
+    read_head,
+    signs,
+    text_to_sign,
+)
+from cells.tenants.store_keys import KeyHolder, find_keys, note_used
 from cells.tenants.tenant import Tenant
+from cells.tenants.tokens import Claims, InvalidToken, TokenDesk
+from residency.errors import KovraError
 from router.api.call import Caller
-from router.api.errors import SandboxOnly, ScopeMissing
+from router.api.errors import SandboxOnly, ScopeMissing, TooManyFailures
+from router.api.metrics import TURNED_AWAY
+from router.api.throttle import Throttle
 
 REMEMBERED_S = 3.0
-_KEYS_MAX = 10_000
+FAILURES_PER_MINUTE = 100
+_KNOWN_MAX = 10_000
 _SCHEME = "bearer "
+_WRONG = (InvalidKey, InvalidToken, SignatureInvalid)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Known:
+    """`secret`: what the caller signs with, where it signs."""
+
     caller: Caller
     until: float
+    secret: bytes = b""
 
 
 class KeyRing:
     """The keys of one cell. `remembered_s` bounds how long a revoked key still opens."""
 
-    def __init__(self, pool: Pool, region: str, *, remembered_s: float = REMEMBERED_S) -> None:
-        self._pool = pool
-        self._region = region
+    def __init__(
+        self, institution: Institution, throttle: Throttle, tokens: TokenDesk, *, remembered_s: float = REMEMBERED_S
+    ) -> None:
+        self._pool = institution.pool
+        self._vault = institution.vault
+        self._region = institution.spec.region
+        self._throttle = throttle
+        self._tokens = tokens
         self._remembered_s = remembered_s
+        # By the digest of what was presented, or by the id of the key that signs.
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._asking: dict[bytes, asyncio.Task[Caller]] = {}
+        self._asking: dict[bytes, asyncio.Task[_Known]] = {}
+        self._failures = Meter()
+        self._used: set[str] = set()
 
-    async def caller(self, authorization: str | None) -> Caller:
-        """Who sends this header. Raises InvalidKey, StoreUnavailable."""
-        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
-            raise InvalidKey("Send your API key as Authorization: Bearer kv_….")
+    async def caller(self, request: Request) -> Caller:
+        """Who sends this. Raises InvalidKey, InvalidToken, TokenExpired, SignatureInvalid, SignatureExpired, NonceReplayed,
+        TooManyFailures, StoreUnavailable."""
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return await self._signed(request)
+        if authorization[: len(_SCHEME)].lower() != _SCHEME:
+            raise InvalidKey("Send your API key or access token as Authorization: Bearer ….")
         text = authorization[len(_SCHEME) :].strip()
-        digest = hashlib.sha256(text.encode()).digest()
-        known = self._known.get(digest)
+        name = hashlib.sha256(text.encode()).digest()
+        known = self._known.get(name)
         if known is not None and known.until > time.monotonic():
             return known.caller
-        asking = self._asking.get(digest)
-        if asking is None:
-            # One look-up for all who present the same key at once; it goes on if the first of them hangs up.
-            asking = self._asking[digest] = asyncio.get_running_loop().create_task(self._look_up(digest, text))
-            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
-        return await asyncio.shield(asking)
+        # What does not even read as a key or a token costs no look-up.
+        if text.count(".") == 2:
+            look_up = self._by_token(self._tokens.read(text, datetime.now(UTC)))
+        else:
+            look_up = self._by_key(parse_key(text))
+        return (await self._looked_up(request, name, look_up)).caller
 
-    async def _look_up(self, digest: bytes, text: str) -> Caller:
-        presented = parse_key(text)
-        async with transaction(self._pool) as connection:
-            holder = (await find_keys(connection, self._region, [presented.key_id])).get(presented.key_id)
+    async def client(self, request: Request, client_id: str, secret: str) -> KeyHolder:
+        """The client that these credentials are of, with its tenant. Raises InvalidKey, TooManyFailures, StoreUnavailable."""
+        self._check_source(request)
+        try:
+            holder = await self._holder(client_id)
+            presented = PresentedKey("", "", client_id, digest_of(secret))
+            check_key(presented, holder and holder.key, holder.checked_at if holder else datetime.now(UTC), "client")
+        except _WRONG:
+            self._count_failure(request)
+            raise
+        assert holder is not None, "an unknown client has passed its check"
+        return holder
+
+    async def note_used(self, writer: Pool) -> None:
+        """Put on record which keys were used since the last time. Raises StoreUnavailable."""
+        used, self._used = self._used, set()
+        if used:
+            async with transaction(writer, flushed=False) as connection:
+                await note_used(connection, self._region, sorted(used))
+
+    async def _signed(self, request: Request) -> Caller:
+        headers = request.headers
+        told = headers.get("signature-input")
+        if told is None:
+            raise InvalidKey("Send Authorization: Bearer … with your API key or access token, or sign the request.")
+        head = read_head(told, headers.get("signature", ""), time.time())
+        name = head.key_id.encode()
+        known = self._known.get(name)
+        if known is None or known.until <= time.monotonic():
+            known = await self._looked_up(request, name, self._by_signer(head.key_id))
+        path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+        if not signs(known.secret, text_to_sign(head, request.method, path, query, headers.get), head.signature):
+            self._count_failure(request)
+            raise SignatureInvalid("What was signed is not what came, or not with this key's secret.")
+        if "idempotency-key" in headers and "idempotency-key" not in head.covered:
+            raise SignatureInvalid("The request has an Idempotency-Key, and its signature does not cover it.")
+        check_body(head, headers.get("content-digest"), await request.body())
+        if not await self._throttle.first(f"{head.key_id}:{head.nonce}", head.forgotten_at):
+            raise NonceReplayed
+        return known.caller
+
+    async def _looked_up(self, request: Request, name: bytes, look_up: Coroutine[Any, Any, _Known]) -> _Known:
+        """One look-up for all who present the same at once; it goes on if the first of them hangs up."""
+        asking = self._asking.get(name)
+        if asking is None:
+            try:
+                self._check_source(request)
+            except KovraError:
+                look_up.close()
+                raise
+            asking = self._asking[name] = asyncio.create_task(look_up)
+            asking.add_done_callback(lambda _: self._asking.pop(name, None))
+        else:
+            look_up.close()
+        try:
+            known = await asyncio.shield(asking)
+        except _WRONG:
+            self._count_failure(request)
+            raise
+        self._used.add(known.caller.key_id)
+        self._known[name] = known
+        self._known.move_to_end(name)
+        if len(self._known) > _KNOWN_MAX:
+            self._known.popitem(last=False)
+        return known
+
+    async def _by_key(self, presented: PresentedKey) -> _Known:
+        holder = await self._holder(presented.key_id)
         if holder is None:
             raise InvalidKey
         key = check_key(presented, holder.key, holder.checked_at)
-        caller = Caller(key.key_id, holder.tenant, key.scopes)
-        self._known[digest] = _Known(caller, time.monotonic() + self._remembered_s)
-        self._known.move_to_end(digest)
-        if len(self._known) > _KEYS_MAX:
-            self._known.popitem(last=False)
-        return caller
+        return self._as_known(holder, key.scopes)
+
+    async def _by_token(self, claims: Claims) -> _Known:
+        holder = await self._holder(claims.key_id)
+        if holder is None or holder.key.way != "client" or not in_use(holder.key, holder.checked_at):
+            raise InvalidToken
+        return self._as_known(holder, claims.scopes & holder.key.scopes, claims.expires_at - time.time())
+
+    async def _by_signer(self, key_id: str) -> _Known:
+        holder = await self._holder(key_id)
+        if holder is None or holder.key.way != "signature" or not in_use(holder.key, holder.checked_at):
+            raise SignatureInvalid("There is no such key in use that signs.")
+        return self._as_known(holder, holder.key.scopes, secret=secret_of(self._vault, holder.key))
+
+    async def _holder(self, key_id: str) -> KeyHolder | None:
+        async with transaction(self._pool) as connection:
+            return (await find_keys(connection, self._region, [key_id])).get(key_id)
+
+    def _as_known(
+        self, holder: KeyHolder, scopes: frozenset[str], lives_s: float = REMEMBERED_S, secret: bytes = b""
+    ) -> _Known:
+        caller = Caller(holder.key.key_id, holder.tenant, scopes)
+        return _Known(caller, time.monotonic() + min(self._remembered_s, lives_s), secret)
+
+    def _check_source(self, request: Request) -> None:
+        if self._failures.full(_source(request), FAILURES_PER_MINUTE, time.monotonic() * 1e6):
+            TURNED_AWAY.labels("failures").inc()
+            raise TooManyFailures
+
+    def _count_failure(self, request: Request) -> None:
+        self._failures.take(_source(request), FAILURES_PER_MINUTE, time.monotonic() * 1e6)
+
+
+def _source(request: Request) -> str:
+    """Whence it comes: the peer, and for whom it says to speak (the global router adds that at the end; RFC 7239)."""
+    peer = request.client.host if request.client else ""
+    return f"{peer} {request.headers.get('forwarded', '').rpartition(',')[2].strip()}"
 
 
 def require(caller: Caller, scope: str, *, reading: bool) -> None:
-    """Raises ScopeMissing. The scope `read` lets everything be read."""
-    if scope in caller.scopes or (reading and "read" in caller.scopes):
+    """Raises ScopeMissing. The scope `read` lets everything of the caller's own be read."""
+    if allows(caller.scopes, scope, reading=reading):
         return
-    raise ScopeMissing(f"It needs the scope {scope}{' or read' if reading else ''}.", scope=scope)
+    raise ScopeMissing(f"It needs the scope {scope}{f', {scope}:read or read' if reading else ''}.", scope=scope)
 
 
 def need_sandbox(spec: CellSpec, tenant: Tenant) -> None:

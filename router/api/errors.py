@@ -44,7 +44,16 @@ class InvalidRequest(KovraError):
 class ScopeMissing(KovraError):
     code = "scope-missing"
     status = 403
-    title = "The API key may not do this"
+    title = "Your key may not do this"
+
+
+class TooManyFailures(KovraError):
+    """Keys, tokens or signatures from this address were wrong too often. Those that were good a moment ago go on working."""
+
+    code = "too-many-failures"
+    status = 429
+    retryable = True
+    title = "Too many failed attempts from this address"
 
 
 class RegionRequired(KovraError):

@@ -63,7 +63,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], stamp]
+                message["headers"] = [*message["headers"], stamp, *_rate(call)]
             await send(message)
 
         IN_FLIGHT.inc()
@@ -115,6 +115,18 @@ class Front:
 
 
 _READ = frozenset({b"kovra-request-id", b"kovra-region", b"content-length"})
+
+
+def _rate(call: Call) -> list[tuple[bytes, bytes]]:
+    """Where the caller stands with its tier's rate (draft-ietf-httpapi-ratelimit-headers-10; lists of RFC 9651)."""
+    told = call.allowance
+    if told is None:
+        return []
+    tier = call.tenant.tier
+    return [
+        (b"ratelimit-policy", f'"{tier}";q={told.quota};w=60'.encode()),
+        (b"ratelimit", f'"{tier}";r={told.remaining};t={told.wait_s}'.encode()),
+    ]
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

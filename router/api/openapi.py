@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from cells.tenants.keys import GRANTABLE
 from residency.errors import KovraError
 from router.api.problems import MEDIA_TYPE, Problem
 from router.api.registry import document as example
@@ -42,6 +43,40 @@ REGION_REQUIRED = Header(
     "Kovra-Region", True, "The region that shall keep the data; or name it in the path", "^[A-Z]{2}$"
 )
 
+_SCOPE_READS = "What `{}` names"
+_SCHEMES = {
+    "api_key": {"type": "http", "scheme": "bearer", "description": "Your API key, `kv_sandbox_…` or `kv_live_…`"},
+    "oauth2": {
+        "type": "oauth2",
+        "description": "An access token of this region for your client (RFC 6749 section 4.4), good for ten minutes",
+        "flows": {
+            "clientCredentials": {
+                "tokenUrl": "/v1/oauth/token",
+                "scopes": {one: _SCOPE_READS.format(one) for one in sorted(GRANTABLE)},
+            }
+        },
+    },
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Signature",
+        "description": "HTTP Message Signatures (RFC 9421) with hmac-sha256; `Signature-Input` covers @method, @path, @query,"
+        " content-digest (RFC 9530) where there is a body and idempotency-key where it is sent, with created, keyid and nonce",
+    },
+}
+
+_EVERY_ANSWER = {
+    "Kovra-Request-Id": {"description": "Name it when you ask us about this request", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "Once the caller is known: `r` requests are left, and in `t` seconds all (after a 429: one) are free again",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "Once the caller is known: your tier, and the `q` requests that it may make in `w` seconds",
+        "schema": {"type": "string"},
+    },
+}
+
 _direct_bodies: dict[str, type[BaseModel]] = {}
 
 
@@ -67,6 +102,11 @@ def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict
     }
 
 
+def security(noun: str) -> list[dict[str, list[str]]]:
+    """Any of the three ways in opens a route; a token's scope must hold `noun`."""
+    return [{"api_key": []}, {"oauth2": [noun]}, {"signature": []}]
+
+
 def described(body: type[BaseModel] | None, headers: Sequence[Header]) -> dict[str, Any]:
     """What FastAPI cannot see: the body of a route that reads it by itself, and the headers that a route reads."""
     found: dict[str, Any] = {}
@@ -86,7 +126,9 @@ def document(app: FastAPI, region: str) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
-    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    components = found.setdefault("components", {})
+    components["securitySchemes"] = _SCHEMES
+    schemas = components.setdefault("schemas", {})
     models: list[type[BaseModel]] = [Problem, *_direct_bodies.values()]
     for model in models:
         schema = model.model_json_schema(ref_template=_COMPONENTS + "{model}")
@@ -98,9 +140,6 @@ def document(app: FastAPI, region: str) -> dict[str, Any]:
                 if parameter["name"] == REGION_REQUIRED.name:
                     parameter["schema"] = {"type": "string", "enum": [region]}
             for response in operation["responses"].values():
-                response.setdefault("headers", {})["Kovra-Request-Id"] = {
-                    "description": "Name it when you ask us about this request",
-                    "schema": {"type": "string"},
-                }
+                response.setdefault("headers", {}).update(_EVERY_ANSWER)
     app.openapi_schema = found
     return found

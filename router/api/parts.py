@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,15 +16,20 @@ from actors.wallets import Wallets
 from actors.workers.placing import PlacementWorker
 from cells.audit.writer import AuditWriter
 from cells.backends.postgres import Pool, StoreUnavailable, open_pool, ping
+from cells.backends.redis import Counters
 from cells.cell import Institution, open_institution
 from cells.fx.ecb import EcbHistory
 from cells.fx.fee_book import FeeBook
 from cells.fx.rates import RateSource
 from cells.spec import CellSpec
+from cells.tenants.tokens import TokenDesk
 from residency.errors import KovraError
-from router.api.auth import KeyRing
+from router.api.auth import REMEMBERED_S, KeyRing
 from router.api.memory import QuoteWallets
+from router.api.throttle import Throttle
 
+# How many processes serve this cell's API, where there is more than one.
+WORKERS_VARIABLE = "KOVRA_API_WORKERS"
 _API_CONNECTIONS = 8
 _WRITER_CONNECTIONS = 3
 _PROBE_EVERY_S = 5.0
@@ -48,6 +54,8 @@ class Parts:
     runtime: Runtime
     wallets: Wallets
     audit: AuditWriter
+    tokens: TokenDesk
+    throttle: Throttle
     keys: KeyRing
     quote_wallets: QuoteWallets
     rates: RateSource
@@ -68,22 +76,38 @@ class Parts:
         return self.institution.pool
 
 
+def issuer_of(spec: CellSpec) -> str:
+    """What the cell's tokens say they are from and for: the address at which the directory knows it."""
+    listen = spec.settings.api
+    return spec.entry.addresses.get("api") or f"http://{listen.host}:{listen.port}"
+
+
 def parts_of(request: Request) -> Parts:
     parts = request.app.state.parts
     assert isinstance(parts, Parts)
     return parts
 
 
-def assemble(institution: Institution, writer: Pool, runtime: Runtime, wallets: Wallets) -> Parts:
-    """The parts that follow from these."""
+def assemble(
+    institution: Institution,
+    writer: Pool,
+    runtime: Runtime,
+    wallets: Wallets,
+    throttle: Throttle,
+    remembered_s: float = REMEMBERED_S,
+) -> Parts:
+    """The parts that follow from these. `remembered_s`: for how long a key that was good is not looked up again."""
     spec = institution.spec
+    tokens = TokenDesk(spec.entry, issuer_of(spec))
     return Parts(
         institution=institution,
         writer=writer,
         runtime=runtime,
         wallets=wallets,
         audit=AuditWriter(writer, spec.region, spec.name, lambda at: institution.keys.signer(spec.directory, at)),
-        keys=KeyRing(institution.pool, spec.region),
+        tokens=tokens,
+        throttle=throttle,
+        keys=KeyRing(institution, throttle, tokens, remembered_s=remembered_s),
         quote_wallets=QuoteWallets(institution.pool, spec.entry),
         rates=EcbHistory(),
         fee_book=FeeBook(writer, spec.region),
@@ -94,11 +118,13 @@ def assemble(institution: Institution, writer: Pool, runtime: Runtime, wallets: 
 @asynccontextmanager
 async def opened_parts(spec: CellSpec) -> AsyncIterator[Parts]:
     """Open what the cell's settings name, and close it in reverse. Raises KeysInvalid, StoreUnavailable."""
+    processes = int(os.environ.get(WORKERS_VARIABLE, "1"))
     institution = await open_institution(spec, "api", name="kovra-api", connections_max=_API_CONNECTIONS)
     writer = await open_pool(spec.settings.postgres.writer, size_max=_WRITER_CONNECTIONS, name="kovra-api-writer")
     runtime = OnRay(RayConnection.of(spec))
     wallets = Deployment.of(spec).wallets(runtime)
-    parts = assemble(institution, writer, runtime, wallets)
+    throttle = Throttle(Counters(spec.settings.redis), share=1 / processes)
+    parts = assemble(institution, writer, runtime, wallets, throttle)
     # The first payment shall not wait for the rates to be read; nor for Ray, which the probe connects to.
     await asyncio.to_thread(parts.rates.latest)
     probing = asyncio.create_task(probe(parts))
@@ -111,6 +137,7 @@ async def opened_parts(spec: CellSpec) -> AsyncIterator[Parts]:
         await wallets.close()
         with contextlib.suppress(KovraError):
             await parts.audit.close()
+        await throttle.close()
         await runtime.close()
         await writer.close()
         await institution.close()
@@ -129,6 +156,7 @@ async def look(parts: Parts) -> None:
         async with asyncio.timeout(_PROBE_S):
             await ping(parts.pool)
             await parts.placing.look()
+            await parts.keys.note_used(parts.writer)
         parts.health.postgres = "up"
     except (StoreUnavailable, TimeoutError):
         parts.health.postgres = "down"

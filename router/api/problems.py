@@ -117,7 +117,7 @@ class Problems:
         body |= {name: value for name, value in extra.items() if name not in _OWN}
         headers = {"WWW-Authenticate": 'Bearer realm="kovra"'} if status == 401 else {}
         if retryable:
-            headers["Retry-After"] = _RETRY_AFTER_S
+            headers["Retry-After"] = str(extra.get("retry_after_s", _RETRY_AFTER_S))
         return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 

@@ -1,4 +1,4 @@
-"""A route that knows its caller: authenticate, then handle, then audit, then answer.
+"""A route that knows its caller: authenticate, count, then handle, then audit, then answer.
 
 Authentication comes before anything of the body is read, and the audit trail before the answer leaves: what a partner
 changed is on record, whatever the answer said.
@@ -9,10 +9,9 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,22 +20,34 @@ from cells.audit.entry import Entry
 from cells.backends.postgres import StoreUnavailable
 from cells.parties.recipients import WrongRegion
 from cells.tenants.keys import InvalidKey
+from cells.tenants.signatures import NonceReplayed, SignatureExpired, SignatureInvalid
+from cells.tenants.tokens import InvalidToken, TokenExpired
 from residency.directory import UnknownCell
 from residency.errors import KovraError
 from router.api.auth import require
 from router.api.call import Call, call_of
-from router.api.errors import BodyNotJson, BodyTooLarge, InvalidRequest, MediaTypeUnsupported, ScopeMissing
+from router.api.errors import (
+    BodyNotJson,
+    BodyTooLarge,
+    InvalidRequest,
+    MediaTypeUnsupported,
+    ScopeMissing,
+    TooManyFailures,
+)
 from router.api.metrics import AUDIT
-from router.api.openapi import Header, described, problem_responses
+from router.api.openapi import Header, described, problem_responses, security
 from router.api.parts import parts_of
+from router.api.throttle import TooManyRequests
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 # A route and what answers it, for whoever finds the route by himself.
 Direct = tuple[APIRoute, Handler]
 
-_BEARER = HTTPBearer(scheme_name="api_key", description="Your API key, `kv_sandbox_…` or `kv_live_…`", auto_error=False)
-_ALWAYS = (InvalidKey, ScopeMissing, WrongRegion, UnknownCell, StoreUnavailable, KovraError)
+_ALWAYS = (
+    InvalidKey, InvalidToken, TokenExpired, SignatureInvalid, SignatureExpired, NonceReplayed, TooManyFailures, TooManyRequests,
+    ScopeMissing, WrongRegion, UnknownCell, StoreUnavailable, KovraError,
+)  # fmt: skip
 _WITH_BODY = (BodyNotJson, BodyTooLarge, MediaTypeUnsupported, InvalidRequest)
 
 
@@ -56,7 +67,10 @@ class PartnerRoute(APIRoute):
 
         async def called(request: Request) -> Response:
             parts, call = parts_of(request), call_of(request)
-            call.caller = await parts.keys.caller(request.headers.get("authorization"))
+            call.caller = await parts.keys.caller(request)
+            call.allowance = await parts.throttle.admit(call.caller.tenant)
+            if not call.allowance.allowed:
+                raise TooManyRequests(retry_after_s=call.allowance.wait_s)
             require(call.caller, self.scope, reading=reading)
             if takes_json and not _is_json(request):
                 raise MediaTypeUnsupported
@@ -66,9 +80,9 @@ class PartnerRoute(APIRoute):
                 response = await handle(request)
             except (KovraError, RequestValidationError) as error:
                 status = error.status if isinstance(error, KovraError) else InvalidRequest.status
-                await _audit(request, call, action, status)
+                await audited(request, call, action, status)
                 raise
-            await _audit(request, call, action, response.status_code)
+            await audited(request, call, action, response.status_code)
             return response
 
         return called
@@ -89,7 +103,8 @@ def _is_json(request: Request) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-async def _audit(request: Request, call: Call, action: str, status: int) -> None:
+async def audited(request: Request, call: Call, action: str, status: int) -> None:
+    """Put what a known caller did on the audit trail. Raises StoreUnavailable."""
     assert call.caller is not None
     started_at = time.perf_counter()
     entry = Entry(
@@ -111,6 +126,7 @@ class Resource:
     def __init__(self, app: FastAPI, noun: str, tag: str) -> None:
         self._router: APIRouter = app.router
         self._tag = tag
+        self._noun = noun
         self._routes = {
             direct: type(f"{noun.title()}Route", (PartnerRoute,), {"scope": noun, "direct": direct})
             for direct in (False, True)
@@ -140,8 +156,7 @@ class Resource:
             response_model=model,
             status_code=status,
             responses=problem_responses((*_ALWAYS, *body_errors, *errors)),
-            dependencies=[Security(_BEARER)],
             route_class_override=self._routes[direct_body is not None],
-            openapi_extra=described(direct_body, headers),
+            openapi_extra=described(direct_body, headers) | {"security": security(self._noun)},
             response_class=JSONResponse if model is not None else Response,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cells.backends.postgres import Connection, open_pool, transaction
 from cells.spec import CellSpec, load_spec
-from cells.tenants import store
+from cells.tenants import store, store_keys
 from cells.tenants.tenant import ApiKey, NewWallet, Tenant
 from residency.directory import load_directory
 
@@ -38,7 +38,7 @@ async def provision(
             held = []
         async with writing(spec) as connection:
             await store.create_tenants(connection, spec.region, [tenant])
-            await store.add_keys(connection, spec.region, keys)
+            await store_keys.add_keys(connection, spec.region, keys)
             opened = await store.open_wallets(
                 connection, spec.entry, [NewWallet(tenant.tenant_id, code) for code in held]
             )

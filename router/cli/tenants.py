@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from cells.spec import home_path
-from cells.tenants import store
+from cells.tenants import store, store_keys
 from cells.tenants.keys import SCOPES, mint_key
 from cells.tenants.tenant import ApiKey, Environment, Placement, Tenant, UnknownTenant, mint_tenant
 from cells.tenants.tiers import tiers
@@ -171,7 +171,7 @@ async def _revoke(key_id: str) -> list[str]:
     revoked = []
     for spec in all_cells(home_path()):
         async with writing(spec) as connection:
-            if await store.revoke_keys(connection, spec.region, [key_id]):
+            if await store_keys.revoke_keys(connection, spec.region, [key_id]):
                 revoked.append(spec.name)
     return revoked
 

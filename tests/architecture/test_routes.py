@@ -21,7 +21,9 @@ _OPEN = {
     "/metrics": "counts and times; no tenant is a label",
     "/problems": "what each problem type means",
     "/problems/{code}": "what one problem type means",
-    "/.well-known/jwks.json": "public keys, to verify webhooks with",
+    "/.well-known/jwks.json": "public keys, to verify webhooks and tokens with",
+    "/.well-known/oauth-authorization-server": "where tokens are asked for, the same for everybody",
+    "/v1/oauth/token": "the client's id and secret, in the request, are its authentication; counted and audited like the rest",
     "/rails/{rail}/inbound": "schemes: every body is signed with the connection's own secret (cells/rails/connection.py)",
 }
 _SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox"}
@@ -72,6 +74,7 @@ def test_a_route_made_by_hand_is_seen() -> None:
 _REPEATABLE = {
     "/v1/transfers/{transfer_id}/cancel": "cancelling what is cancelled changes nothing",
     "/v1/recipients/{recipient_id}/name-check": "a question",
+    "/v1/oauth/token": "another token, and the first as good",
     "/rails/{rail}/inbound": "schemes: each message has the scheme's own reference, and counts once",
 }
 

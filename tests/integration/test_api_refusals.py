@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cells.backends.postgres import transaction
-from cells.tenants import store as tenants
+from cells.tenants import store_keys
 from residency.ids import mint
 from tests.api_cell import PAYER, RECIPIENT, REMEMBERED_S, ApiCell, open_api_cell, until
 
@@ -155,7 +155,7 @@ async def test_keys(cell: ApiCell) -> None:
     forged = {"Authorization": f"Bearer {text[:-1]}{'0' if text[-1] != '0' else '1'}"}
     assert_refused(await cell.anyone.get("/v1/wallets", headers=forged), 401, "invalid-api-key")
     async with transaction(cell.parts.writer) as connection:
-        await tenants.revoke_keys(connection, "EU", [key_id])
+        await store_keys.revoke_keys(connection, "EU", [key_id])
 
     async def refused() -> bool:
         return (await cell.anyone.get("/v1/wallets", headers=header)).status_code == 401

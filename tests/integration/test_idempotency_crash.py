@@ -26,6 +26,7 @@ from cells.rails.console import SchemeConsole
 from cells.rails.rail import end_to_end_id
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
+from cells.tenants import store_keys
 from cells.tenants.keys import SCOPES, mint_key
 from cells.tenants.tenant import ApiKey, NewWallet, Wallet, mint_tenant
 from infra.local.home import Home
@@ -143,12 +144,12 @@ async def world(cell_database, schemes: RunningSchemes, ray_cluster: RunningRay,
 
 
 async def partner(writer: Pool, spec: CellSpec) -> tuple[Wallet, str]:
-    tenant, minted = mint_tenant("Nusantara Pay", spec.entry, tier="growth"), mint_key(spec.name, "sandbox")
+    tenant, minted = mint_tenant("Nusantara Pay", spec.entry, tier="benchmark"), mint_key(spec.name, "sandbox")
     async with transaction(writer) as connection:
         await tenants.create_tenants(connection, spec.region, [tenant])
         [wallet] = await tenants.open_wallets(connection, spec.entry, [NewWallet(tenant.tenant_id, "EUR")])
         key = ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, SCOPES)
-        await tenants.add_keys(connection, spec.region, [key])
+        await store_keys.add_keys(connection, spec.region, [key])
     return wallet, minted.text
 
 

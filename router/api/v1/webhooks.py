@@ -1,6 +1,6 @@
 """Webhook endpoints, the events they are told of, and the public keys that their signatures are checked with."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from cells.backends.postgres import Connection, tenant_transaction, transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
+from cells.tenants.tokens import published
 from cells.webhooks import store_endpoints
 from cells.webhooks.endpoints import UnknownEventType, create_endpoint
 from cells.webhooks.events import EVENT_TYPES
@@ -30,6 +31,7 @@ from router.api.shapes import Cursor, Limit, Shape, checked_id, page, stamp
 
 OPERATION = "webhooks.create"
 _DELETED = "deleted by its owner"
+_CACHED = {"Cache-Control": "public, max-age=300"}
 EventType = Annotated[str, Field(max_length=64, json_schema_extra={"enum": sorted(EVENT_TYPES)})]
 
 
@@ -129,13 +131,18 @@ async def list_events(request: Request, limit: Limit = 50, cursor: Cursor = None
     return Json(page([orjson.loads(one.body) for one in found], limit, found[-1].event_id if found else None))
 
 
-async def public_keys(request: Request, tenant_id: Annotated[str, Query(pattern=r"^ten_[a-z0-9_]{1,60}$")]) -> Response:
-    """The public keys that a tenant's webhooks from this region are signed with. Open to all; unknown tenants have none."""
+async def public_keys(
+    request: Request, tenant_id: Annotated[str | None, Query(pattern=r"^ten_[a-z0-9_]{1,60}$")] = None
+) -> Response:
+    """The public keys that a tenant's webhooks from this region are signed with; without a tenant, those of the region's access
+    tokens. Open to all; unknown tenants have none."""
     parts = parts_of(request)
+    if tenant_id is None:
+        return Json({"keys": published(parts.spec.entry, datetime.now(UTC))}, headers=_CACHED)
     # No caller, so no tenant to bind to: the writer's role reads, and public halves are all it answers with.
     async with transaction(parts.writer) as connection:
         found = await store_endpoints.public_keys(connection, parts.region, tenant_id)
-    return Json(jwks(found), headers={"Cache-Control": "public, max-age=300"})
+    return Json(jwks(found), headers=_CACHED)
 
 
 def _shown(endpoint: Endpoint, region: str) -> dict[str, Any]:
@@ -167,6 +174,6 @@ def add_routes(app: FastAPI) -> None:
     )  # fmt: skip
     Resource(app, "webhooks", "Events").add("GET", "/v1/events", list_events, summary="Your events", model=EventPage)
     app.add_api_route(
-        "/.well-known/jwks.json", public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks",
+        "/.well-known/jwks.json", public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks and tokens",
         responses=problem_responses((InvalidRequest,)),
     )  # fmt: skip

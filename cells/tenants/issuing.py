@@ -1,0 +1,54 @@
+"""A new key of a tenant, in any of the three ways, and one that follows another."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from cells.backends.vault import SubjectRef, Vault
+from cells.tenants.keys import mint_key
+from cells.tenants.tenant import ApiKey, Tenant, Way
+from residency.classes import Confidential
+
+# How long the old key still opens after a rotation, unless the operator says another time.
+OVERLAP = timedelta(days=1)
+_KIND = "api_key"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Issued:
+    """A key just born. `text` is shown once: the key itself, or the secret beside its id. `row` is not sealed yet."""
+
+    row: Annotated[ApiKey, Confidential]
+    text: Annotated[str, Confidential]
+
+    def sealed_by(self, vault: Vault) -> ApiKey:
+        """The row as one cell stores it: what signs, sealed under that region's key."""
+        if self.row.way != "signature":
+            return self.row
+        [sealed] = vault.seal([(_subject(self.row), self.text.encode())])
+        return replace(self.row, sealed=sealed)
+
+
+def issue(
+    tenant: Tenant, scopes: frozenset[str], *, way: Way = "key", label: str = "", expires_at: datetime | None = None
+) -> Issued:
+    """A key for `tenant`; keys.checked_scopes says which scopes there are."""
+    minted = mint_key(tenant.home_cell, tenant.environment, way)
+    row = ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, scopes, label, expires_at, way=way)
+    return Issued(row, minted.text)
+
+
+def follow(tenant: Tenant, old: ApiKey) -> Issued:
+    """The key that takes the place of `old`: may do the same, the same way."""
+    return issue(tenant, old.scopes, way=old.way, label=old.label)
+
+
+def secret_of(vault: Vault, key: ApiKey) -> bytes:
+    """What signs, in the clear. Raises VaultUnreadable."""
+    assert key.sealed is not None, "only a key that signs has its secret kept"
+    [secret] = vault.open([(_subject(key), key.sealed)])
+    return secret
+
+
+def _subject(key: ApiKey) -> SubjectRef:
+    return SubjectRef(key.tenant_id, key.key_id, _KIND)
