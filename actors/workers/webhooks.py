@@ -3,7 +3,7 @@
 It holds no truth: a delivery is taken by lease, so when a worker dies another (or the same, restarted) takes
 it once the lease is out, and a receiver may see an event twice but never not at all. It sleeps until
 something is due, or a commit wakes it (NOTIFY), or a sending ends; at rest it asks the database nothing but
-every `IDLE_CHECK_S` seconds.
+every `IDLE_CHECK_S` seconds. Replays go on when nothing is due: old news waits for new.
 """
 
 import asyncio
@@ -13,19 +13,24 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import Counter as Metric
 
-from cells.backends.postgres import Pool, StoreUnavailable, listening, transaction
+from cells.backends.postgres import Connection, Pool, StoreUnavailable, listening, transaction
 from cells.backends.vault import Vault
-from cells.webhooks import store, store_endpoints
+from cells.webhooks import store, store_endpoints, store_log, store_secrets
+from cells.webhooks.events import NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule
-from cells.webhooks.sender import GONE, Attempt, Sender
+from cells.webhooks.sender import GONE, Attempt, Fault, Sender
 from cells.webhooks.store import CHANNEL, Delivery, Settlement
+from cells.webhooks.store_secrets import Target
+from residency.ids import parse
 
 IDLE_CHECK_S = 30.0
 _BUSY_CHECK_S = 1.0
+_REPLAY_PAGE = 500
 
 _ATTEMPTS = Metric("kovra_webhook_attempts", "Attempts at webhook deliveries, by what they left", ["state"])
 _log = logging.getLogger("kovra.workers.webhooks")
@@ -62,6 +67,8 @@ class WebhookWorker:
         self._sending: dict[asyncio.Task[Settlement], str] = {}
         self._settled: list[Settlement] = []
         self._gone: set[str] = set()
+        # Endpoints whose record says that they are failing: their next success is written down, others' need not be.
+        self._unwell: set[str] = set()
 
     def health(self) -> Mapping[str, Any]:
         return {"in_flight": len(self._sending)}
@@ -105,13 +112,27 @@ class WebhookWorker:
             return
         async with transaction(self._pool) as connection:
             await store.settle_deliveries(connection, self._region, self._settled)
-            if self._gone:
-                await store_endpoints.disable_endpoints(connection, self._region, sorted(self._gone), "gone")
+            await self._judge_endpoints(connection)
         for one in self._settled:
             _ATTEMPTS.labels(one.state).inc()
         # Only what is committed is forgotten: a failed commit is tried again with the next.
         self._settled.clear()
         self._gone.clear()
+
+    async def _judge_endpoints(self, connection: Connection) -> None:
+        """Disable those that are gone, or have failed for too long, and tell their owners."""
+        well = {one.endpoint_id for one in self._settled if one.state == "delivered"}
+        failing = {one.endpoint_id for one in self._settled} - well
+        tired: list[str] = []
+        if failing or well & self._unwell:
+            tired = await store_endpoints.note_health(
+                connection, self._region, well=sorted(well), failing=sorted(failing), patience=timedelta(seconds=self._schedule.patience_s)
+            )  # fmt: skip
+            self._unwell = (self._unwell | failing) - well
+        for reason, endpoints in (("gone", self._gone), ("failing", set(tired) - self._gone)):
+            if endpoints:
+                stopped = await store_endpoints.disable_endpoints(connection, self._region, sorted(endpoints), reason)
+                await store.append_events(connection, self._region, [_disabled(one, reason) for one in stopped])
 
     async def _take(self) -> float:
         """Start what is due and has a place; answer how long to wait for more, in seconds (0: there may be
@@ -129,32 +150,44 @@ class WebhookWorker:
             taken = await store.claim_deliveries(
                 connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full
             )
-            due_in_s = None if taken else await store.next_due_in_s(connection, self._region)
+            if not taken:
+                return await self._wait_for(connection)
+            endpoints = sorted({one.endpoint_id for one in taken})
+            targets = await store_secrets.targets(connection, self._region, endpoints)
+        self._unwell |= {one.endpoint_id for one in targets.values() if one.failing}
         for delivery in taken:
-            self._sending[asyncio.create_task(self._attempt(delivery))] = delivery.endpoint_id
-        if taken:
-            return 0
+            attempt = self._attempt(delivery, targets.get(delivery.endpoint_id))
+            self._sending[asyncio.create_task(attempt)] = delivery.endpoint_id
+        return 0
+
+    async def _wait_for(self, connection: Connection) -> float:
+        """Nothing could be taken: how long to wait, in seconds. A replay's next page is queued first."""
+        due = await store.next_due(connection, self._region)
+        if due.replaying:
+            looked = await store_log.go_on_replaying(connection, self._region, limit=_REPLAY_PAGE)
+            return 0 if looked else _BUSY_CHECK_S
         # Due already, yet not taken: it waits for a place at its endpoint, or another worker has it. A
         # sending's end wakes us.
-        if due_in_s is None or due_in_s == 0:
-            return IDLE_CHECK_S if due_in_s is None or self._sending else _BUSY_CHECK_S
-        return min(due_in_s, IDLE_CHECK_S)
+        if due.in_s is None or due.in_s == 0:
+            return IDLE_CHECK_S if due.in_s is None or self._sending else _BUSY_CHECK_S
+        return min(due.in_s, IDLE_CHECK_S)
 
-    async def _attempt(self, delivery: Delivery) -> Settlement:
+    async def _attempt(self, delivery: Delivery, target: Target | None) -> Settlement:
         try:
-            attempt = await self._sender.send(delivery)
+            # None: it was disabled between the claim and an append that did not know it yet.
+            attempt = await self._sender.send(delivery, target) if target else Attempt(None, Fault.DISABLED)
         except Exception:  # noqa: BLE001 - a bug in one delivery must not stop the others
             # A bug in one delivery must not stop the others; it is logged whole, and this one counts as
             # failed.
             _log.exception("delivery of %s to %s failed here", delivery.event_id, delivery.endpoint_id)
-            attempt = Attempt(False, None, "failed on our side")
+            attempt = Attempt(None, Fault.OURS)
         if attempt.status == GONE:
             self._gone.add(delivery.endpoint_id)
         return self._settlement(delivery, attempt)
 
     def _settlement(self, delivery: Delivery, attempt: Attempt) -> Settlement:
         retry_in_s = None
-        if not attempt.delivered and attempt.status != GONE:
+        if not attempt.delivered and attempt.status != GONE and attempt.fault is not Fault.DISABLED:
             retry_in_s = self._schedule.delay_s(delivery.attempts, random.random())  # noqa: S311 - jitter guards nothing
         state = "delivered" if attempt.delivered else "dead" if retry_in_s is None else "pending"
         return Settlement(
@@ -164,8 +197,17 @@ class WebhookWorker:
             state,
             retry_in_s,
             attempt.status,
-            attempt.error,
+            attempt.fault,
+            attempt.took_ms,
         )
+
+
+def _disabled(endpoint: store_endpoints.Stopped, reason: str) -> NewEvent:
+    """The notice to its owner: in the feed, and to his other endpoints."""
+    endpoint_id = endpoint.endpoint_id
+    data = {"endpoint_id": endpoint_id, "reason_code": reason}
+    cell = parse(endpoint_id).cell
+    return NewEvent.of(cell, endpoint.tenant_id, "webhook.disabled", endpoint_id, data, datetime.now(UTC))
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ async def write(connection: Connection, region: str, transfers: Sequence[Transfe
     came_back = [one.transfer_id for one in transfers if one.state in RETURNED_STATES]
     totals = await store_returns.totals(connection, region, came_back) if came_back else {}
     ours = [one for one in transfers if one.leg is not Leg.DESTINATION]
-    await append_events(connection, region, [_of_transfer(one, totals.get(one.transfer_id)) for one in ours])
+    await append_events(connection, region, [of_transfer(one, totals.get(one.transfer_id)) for one in ours])
 
 
 async def write_credits(connection: Connection, region: str, deposits: Sequence[Deposit]) -> None:
@@ -46,7 +46,8 @@ async def write_given_back(connection: Connection, region: str, orders: Sequence
         await append_events(connection, region, [_of_order(one) for one in orders])
 
 
-def _of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
+def of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
+    """The event of a transfer's state; `returned` where it is told."""
     state = str(public(transfer.state))
     source, target = transfer.source_currency, transfer.target_currency
     data: dict[str, object] = {

@@ -1,26 +1,45 @@
-"""Creating an endpoint: the URL checked, the secret minted and sealed, the tenant's signing key born with its
-first endpoint.
-"""
+"""An endpoint's life: the URL checked, secrets minted, sealed and replaced, the tenant's signing keys born with its first endpoint."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import SubjectRef, Vault
-from cells.webhooks import store_endpoints
-from cells.webhooks.events import EVENT_TYPES
+from cells.webhooks import store_endpoints, store_secrets
+from cells.webhooks.catalogue import EVENT_TYPES
 from cells.webhooks.guard import check_url
-from cells.webhooks.signing import mint_secret, mint_signer
-from cells.webhooks.store import Delivery
+from cells.webhooks.signing import SigningKeys, load_keys, mint_secret, mint_signers
 from cells.webhooks.store_endpoints import Endpoint
+from cells.webhooks.store_secrets import Target
 from residency.errors import KovraError
 from residency.ids import mint
+
+# Each is a signature more in every delivery's header.
+SECRETS_MAX = 5
+ENDPOINTS_MAX = 50
 
 
 class UnknownEventType(KovraError):
     code = "unknown-event-type"
     status = 422
     title = "There is no such event type"
+
+
+class TooManyEndpoints(KovraError):
+    """Each event is sent to every endpoint that wants it."""
+
+    code = "too-many-webhook-endpoints"
+    status = 409
+    title = "You have as many webhook endpoints as there can be"
+
+
+class TooManySecrets(KovraError):
+    """The secrets that were replaced still sign; wait until the first of them has ended."""
+
+    code = "too-many-webhook-secrets"
+    status = 409
+    title = "Too many of this endpoint's secrets are in use"
 
 
 class NewEndpoint(NamedTuple):
@@ -40,46 +59,60 @@ async def create_endpoint(
     event_types: Sequence[str] = (),
     allow_loopback: bool,
 ) -> NewEndpoint:
-    """Register `url` for a tenant's events (`event_types` empty: all). Raises UrlNotAllowed,
-    UnknownEventType.
-    """
+    """Register `url` for a tenant's events (`event_types` empty: all). Raises UrlNotAllowed, UnknownEventType, TooManyEndpoints."""
     check_url(url, allow_loopback=allow_loopback)
+    check_event_types(event_types)
+    if len(await store_endpoints.list_endpoints(connection, vault.region, tenant_id)) >= ENDPOINTS_MAX:
+        raise TooManyEndpoints(f"There can be {ENDPOINTS_MAX}; delete one that you no longer need.")
+    endpoint_id, signers = mint("whe", cell), mint_signers()
+    sealed = vault.seal([(_signer_of(tenant_id, one.kid), one.private_jwk.encode()) for one in signers])
+    await store_secrets.insert_signers(connection, vault.region, tenant_id, list(zip(signers, sealed, strict=True)))
+    endpoint = await store_endpoints.insert_endpoint(
+        connection, vault.region, endpoint_id, tenant_id, url=url, event_types=sorted(set(event_types))
+    )
+    return NewEndpoint(endpoint, await _add_secret(connection, vault, tenant_id, endpoint_id, 1))
+
+
+async def rotate_secret(
+    connection: Connection, vault: Vault, tenant_id: str, endpoint_id: str, *, overlap: timedelta
+) -> str:
+    """A new secret for an endpoint that the caller has locked; the one before it signs beside it for `overlap`. Raises
+    TooManySecrets."""
+    times = (await store_secrets.secret_times(connection, vault.region, [endpoint_id]))[endpoint_id]
+    live = [one["ends_at"] for one in times if one["live"]]
+    if len(live) >= SECRETS_MAX:
+        first = min(at for at in live if at is not None)
+        raise TooManySecrets(f"The first of them ends at {first.isoformat(timespec='seconds')}.")
+    await store_secrets.end_secret(connection, vault.region, endpoint_id, overlap)
+    return await _add_secret(connection, vault, tenant_id, endpoint_id, times[0]["number"] + 1)
+
+
+def check_event_types(event_types: Sequence[str]) -> None:
+    """Raises UnknownEventType."""
     if strange := sorted(set(event_types) - EVENT_TYPES):
         known = ", ".join(sorted(EVENT_TYPES))
         raise UnknownEventType(f"{strange[0]!r} is not one of {known}.", pointer="/event_types")
-    endpoint_id, secret, signer = mint("whe", cell), mint_secret(), mint_signer()
-    sealed_secret, sealed_key = vault.seal(
-        [
-            (_secret_of(tenant_id, endpoint_id), secret.encode()),
-            (_signer_of(tenant_id, signer.kid), signer.private_jwk.encode()),
-        ]
-    )
-    await store_endpoints.insert_signer(connection, vault.region, tenant_id, signer, sealed_key)
-    endpoint = await store_endpoints.insert_endpoint(
-        connection,
-        vault.region,
-        endpoint_id,
-        tenant_id,
-        url=url,
-        event_types=sorted(set(event_types)),
-        secret=sealed_secret,
-    )
-    return NewEndpoint(endpoint, secret)
 
 
-def open_secrets(vault: Vault, delivery: Delivery) -> tuple[str, str]:
-    """The endpoint's secret and the tenant's private JWK. Raises VaultUnreadable."""
-    secret, private_jwk = vault.open(
-        [
-            (_secret_of(delivery.tenant_id, delivery.endpoint_id), delivery.secret),
-            (_signer_of(delivery.tenant_id, delivery.signer_kid), delivery.signer),
-        ]
-    )
-    return secret.decode(), private_jwk.decode()
+def open_keys(vault: Vault, target: Target) -> SigningKeys:
+    """What an endpoint's deliveries are signed with. Raises VaultUnreadable."""
+    tenant_id = target.tenant_id
+    secrets = [(_secret_of(tenant_id, target.endpoint_id, number), sealed) for number, sealed in target.secrets]
+    signers = [(_signer_of(tenant_id, kid), sealed) for _, kid, sealed in target.signers]
+    opened = [one.decode() for one in vault.open([*secrets, *signers])]
+    algorithms = [algorithm for algorithm, _, _ in target.signers]
+    return load_keys(opened[: len(secrets)], dict(zip(algorithms, opened[len(secrets) :], strict=True)))
 
 
-def _secret_of(tenant_id: str, endpoint_id: str) -> SubjectRef:
-    return SubjectRef(tenant_id, endpoint_id, "webhook-secret")
+async def _add_secret(connection: Connection, vault: Vault, tenant_id: str, endpoint_id: str, number: int) -> str:
+    secret = mint_secret()
+    [sealed] = vault.seal([(_secret_of(tenant_id, endpoint_id, number), secret.encode())])
+    await store_secrets.insert_secret(connection, vault.region, tenant_id, endpoint_id, number, sealed)
+    return secret
+
+
+def _secret_of(tenant_id: str, endpoint_id: str, number: int) -> SubjectRef:
+    return SubjectRef(tenant_id, f"{endpoint_id}#{number}", "webhook-secret")
 
 
 def _signer_of(tenant_id: str, kid: str) -> SubjectRef:

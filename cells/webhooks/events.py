@@ -1,4 +1,4 @@
-"""Events: their types, and the closed set of fields that their data may have."""
+"""Events, and the closed set of fields that their data may have. Their types are in catalogue.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,27 +8,9 @@ from typing import Annotated
 
 import orjson
 
+from cells.webhooks.catalogue import EVENT_TYPES
 from residency.classes import Class, Confidential, Public
 from residency.ids import mint
-
-# Append-only. `transfer.<state>` stands for every state that a partner is told of.
-EVENT_TYPES = frozenset(
-    {
-        "transfer.funds_held",
-        "transfer.in_review",
-        "transfer.rejected",
-        "transfer.cancelled",
-        "transfer.blocked",
-        "transfer.instructed",
-        "transfer.completed",
-        "transfer.refunded",
-        "transfer.returned",
-        "transfer.partially_returned",
-        "transfer.paid_after_refund",
-        "wallet.credited",
-        "wallet.credit_returned",
-    }
-)
 
 # The border of a webhook: what its data may say, each with its class. Personal data has no name here.
 DATA_FIELDS = MappingProxyType(
@@ -36,6 +18,7 @@ DATA_FIELDS = MappingProxyType(
         "transfer_id": Public,
         "collection_id": Public,
         "wallet_id": Public,
+        "endpoint_id": Public,
         "quote_id": Public,
         "recipient_id": Public,
         "payer_id": Public,
@@ -66,7 +49,7 @@ class NewEvent:
     occurred_at: Annotated[datetime, Public]
 
     def __post_init__(self) -> None:
-        assert self.event_type in EVENT_TYPES, f"{self.event_type} is no event type; append it to EVENT_TYPES"
+        assert self.event_type in EVENT_TYPES, f"{self.event_type} is no event type; append it to CATALOGUE"
         strange = set(self.data) - set(DATA_FIELDS)
         assert not strange, f"{self.event_type} may not say {sorted(strange)}; classify them in DATA_FIELDS first"
 

@@ -10,12 +10,14 @@ _DATA = Path(__file__).with_suffix(".toml")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Delays in seconds after each failed attempt; `jitter` is a share of the delay, to either side."""
+    """Delays in seconds after each failed attempt; `jitter` is a share of the delay, to either side. `patience_s`: how long an
+    endpoint may fail without one success until it is disabled."""
 
     delays_s: tuple[float, ...]
     jitter: float
     connect_s: float
     total_s: float
+    patience_s: float
 
     def delay_s(self, attempts: int, chance: float) -> float | None:
         """Seconds to wait after the `attempts`-th failure, or None if it was the last. `chance` is drawn from
@@ -33,4 +35,4 @@ def published_schedule() -> Schedule:
     data = tomllib.loads(_DATA.read_text())
     timeouts = data["timeouts"]
     delays_s = tuple(float(delay) for delay in data["delays_s"])
-    return Schedule(delays_s, data["jitter"], timeouts["connect_s"], timeouts["total_s"])
+    return Schedule(delays_s, data["jitter"], timeouts["connect_s"], timeouts["total_s"], data["patience_s"])

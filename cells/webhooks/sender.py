@@ -5,29 +5,50 @@ cookie, and its network backend is a public seam, where the guard stands. The an
 """
 
 import asyncio
+import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 import httpcore
 
 from cells.backends.vault import Vault
-from cells.webhooks.endpoints import open_secrets
+from cells.webhooks.endpoints import open_keys
 from cells.webhooks.guard import AddressRefused, GuardedBackend
 from cells.webhooks.schedule import Schedule
-from cells.webhooks.signing import load_private, sign
+from cells.webhooks.signing import SigningKeys, sign
 from cells.webhooks.store import Delivery
+from cells.webhooks.store_secrets import Target
 
 GONE = 410
 _USER_AGENT = "Kovra-Webhooks/1"
+_KEYS_MAX = 1_024
+
+
+class Fault(StrEnum):
+    """What an attempt failed of, as partners read it. The class alone: TLS and socket errors can carry addresses that are not the
+    partner's."""
+
+    STATUS = "http_status"
+    TIMEOUT = "timeout"
+    CONNECTION = "no_connection"
+    ADDRESS = "address_not_allowed"
+    DISABLED = "endpoint_disabled"
+    OURS = "failed_on_our_side"
 
 
 class Attempt(NamedTuple):
-    """What came of an attempt: the status if there was one, a short text that partners may read if it failed."""
+    """What came of an attempt: the HTTP status if there was one, the fault if it failed, how long it took."""
 
-    delivered: bool
     status: int | None
-    error: str | None
+    fault: Fault | None
+    took_ms: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        return self.fault is None
 
 
 class Sender:
@@ -36,6 +57,7 @@ class Sender:
     def __init__(self, vault: Vault, schedule: Schedule, *, allow_loopback: bool, connections_max: int) -> None:
         self._vault = vault
         self._schedule = schedule
+        self._keys: OrderedDict[Target, SigningKeys] = OrderedDict()
         self._pool = httpcore.AsyncConnectionPool(
             max_connections=connections_max,
             max_keepalive_connections=connections_max,
@@ -43,25 +65,34 @@ class Sender:
             network_backend=GuardedBackend(allow_loopback=allow_loopback),
         )
 
-    async def send(self, delivery: Delivery) -> Attempt:
+    async def send(self, delivery: Delivery, target: Target) -> Attempt:
         """Sign and send. Expected failures are answers; what is raised is a bug or an unreadable vault."""
-        secret, private_jwk = open_secrets(self._vault, delivery)
-        signed = sign(delivery.event_id, delivery.body, datetime.now(UTC), secret, load_private(private_jwk))
+        signed = sign(delivery.event_id, delivery.body, datetime.now(UTC), self._keys_of(target))
         headers = {"content-type": "application/json", "user-agent": _USER_AGENT, **signed}
+        began = time.monotonic()
+        status, fault = await self._outcome(target.url, headers, delivery.body.encode())
+        return Attempt(status, fault, round((time.monotonic() - began) * 1000))
+
+    async def _outcome(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int | None, Fault | None]:
         try:
             async with asyncio.timeout(self._schedule.total_s):
-                status = await self._post(delivery.url, headers, delivery.body.encode())
-        except AddressRefused as refused:
-            return Attempt(False, None, str(refused))
+                status = await self._post(url, headers, body)
+        except AddressRefused:
+            return None, Fault.ADDRESS
         except (TimeoutError, httpcore.TimeoutException):
-            return Attempt(False, None, "no answer in time")
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
-            # The class, and not the text: TLS and socket errors can carry addresses that are not the
-            # partner's.
-            return Attempt(False, None, f"no connection ({type(error).__name__})")
-        if 200 <= status < 300:
-            return Attempt(True, status, None)
-        return Attempt(False, status, f"answered {status}")
+            return None, Fault.TIMEOUT
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError):
+            return None, Fault.CONNECTION
+        return status, None if 200 <= status < 300 else Fault.STATUS
+
+    def _keys_of(self, target: Target) -> SigningKeys:
+        """Opened once for as long as what is sealed stays the same: opening costs more than signing."""
+        keys = self._keys.get(target)
+        if keys is None:
+            keys = self._keys[target] = open_keys(self._vault, target)
+            if len(self._keys) > _KEYS_MAX:
+                self._keys.popitem(last=False)
+        return keys
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         limits = {

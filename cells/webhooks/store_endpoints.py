@@ -1,59 +1,51 @@
-"""Endpoints and signing keys as rows. None of it commits; under the API's role a tenant sees its own only."""
+"""Endpoints as rows. None of it commits; under the API's role a tenant sees its own only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, NamedTuple
 
 from cells.backends.postgres import Connection, Record
-from cells.backends.vault import Sealed
-from cells.webhooks.signing import Signer
 from residency.classes import Confidential, Public
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a tenant wants its events. `event_types` is empty for all; a disabled one gets no new deliveries."""
+    """Where a tenant wants its events. `event_types` is empty for all; a disabled one gets no new deliveries. `disabled_reason`:
+    `owner`, `gone` or `failing`."""
 
     endpoint_id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
     url: Annotated[str, Confidential]
     event_types: Annotated[tuple[str, ...], Public]
     created_at: Annotated[datetime, Public]
+    failing_since: Annotated[datetime | None, Public]
     disabled_at: Annotated[datetime | None, Public]
     disabled_reason: Annotated[str | None, Public]
+    replaying: Annotated[bool, Public]
 
 
-_COLUMNS = "endpoint_id, tenant_id, url, event_types, created_at, disabled_at, disabled_reason"
+class Stopped(NamedTuple):
+    """An endpoint that has just been disabled."""
+
+    endpoint_id: str
+    tenant_id: str
+
+
+_COLUMNS = """endpoint_id, tenant_id, url, event_types, created_at, failing_since, disabled_at, disabled_reason,
+    replay_until is not null as replaying"""
 
 
 async def insert_endpoint(
-    connection: Connection,
-    region: str,
-    endpoint_id: str,
-    tenant_id: str,
-    *,
-    url: str,
-    event_types: Sequence[str],
-    secret: Sealed,
+    connection: Connection, region: str, endpoint_id: str, tenant_id: str, *, url: str, event_types: Sequence[str]
 ) -> Endpoint:
     row = await connection.fetchrow(
         f"""
-        insert into webhook_endpoints
-            (compliance_region, endpoint_id, tenant_id, url, event_types,
-             secret_kid, secret_key, secret_nonce, secret_sealed)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning {_COLUMNS}
+        insert into webhook_endpoints (compliance_region, endpoint_id, tenant_id, url, event_types)
+        values ($1, $2, $3, $4, $5) returning {_COLUMNS}
         """,
-        region,
-        endpoint_id,
-        tenant_id,
-        url,
-        sorted(event_types),
-        secret.key.kid,
-        secret.key.wrapped,
-        secret.nonce,
-        secret.ciphertext,
-    )
+        region, endpoint_id, tenant_id, url, sorted(event_types),
+    )  # fmt: skip
     assert row is not None
     return _endpoint(row)
 
@@ -63,56 +55,104 @@ async def list_endpoints(connection: Connection, region: str, tenant_id: str) ->
     rows = await connection.fetch(
         f"""
         select {_COLUMNS} from webhook_endpoints
-        where compliance_region = $1 and tenant_id = $2 order by endpoint_id
+        where compliance_region = $1 and tenant_id = $2 and deleted_at is null order by endpoint_id
         """,
         region, tenant_id,
     )  # fmt: skip
     return [_endpoint(row) for row in rows]
 
 
-async def disable_endpoints(connection: Connection, region: str, endpoint_ids: Sequence[str], reason: str) -> list[str]:
-    """Stop endpoints from now on, with what was still to be sent to them; answers those not stopped before."""
+async def find_endpoint(
+    connection: Connection, region: str, tenant_id: str, endpoint_id: str, *, lock: bool = False
+) -> Endpoint | None:
+    """One of a tenant's endpoints; `lock` keeps it as it is until the end of the transaction."""
+    row = await connection.fetchrow(
+        f"""
+        select {_COLUMNS} from webhook_endpoints
+        where compliance_region = $1 and tenant_id = $2 and endpoint_id = $3 and deleted_at is null
+        {"for update" if lock else ""}
+        """,
+        region, tenant_id, endpoint_id,
+    )  # fmt: skip
+    return _endpoint(row) if row is not None else None
+
+
+async def change_endpoint(
+    connection: Connection, region: str, endpoint_id: str, *, url: str, event_types: Sequence[str]
+) -> None:
+    await connection.execute(
+        "update webhook_endpoints set url = $3, event_types = $4 where compliance_region = $1 and endpoint_id = $2",
+        region, endpoint_id, url, sorted(event_types),
+    )  # fmt: skip
+
+
+async def enable_endpoint(connection: Connection, region: str, endpoint_id: str) -> None:
+    """Send to it again, what is told from now on. What it missed, a replay brings."""
+    await connection.execute(
+        """
+        update webhook_endpoints set disabled_at = null, disabled_reason = null, failing_since = null
+        where compliance_region = $1 and endpoint_id = $2
+        """,
+        region, endpoint_id,
+    )  # fmt: skip
+
+
+async def delete_endpoint(connection: Connection, region: str, endpoint_id: str) -> None:
+    """Its row stays on record; nobody sees it again."""
+    await disable_endpoints(connection, region, [endpoint_id], "owner")
+    await connection.execute(
+        "update webhook_endpoints set deleted_at = now() where compliance_region = $1 and endpoint_id = $2",
+        region, endpoint_id,
+    )  # fmt: skip
+
+
+async def disable_endpoints(
+    connection: Connection, region: str, endpoint_ids: Sequence[str], reason: str
+) -> list[Stopped]:
+    """Stop endpoints from now on, with what was still to be sent to them; answers those not stopped before.
+
+    What is dropped is dead; it is told to the dead letters unless the owner wanted it so."""
     rows = await connection.fetch(
         """
         with stopped as (
-            update webhook_endpoints set disabled_at = now(), disabled_reason = $3
+            update webhook_endpoints set disabled_at = now(), disabled_reason = $3,
+                replay_after_xact = null, replay_after_event = null, replay_until = null
             where compliance_region = $1 and endpoint_id = any ($2::text[]) and disabled_at is null
-            returning endpoint_id
+            returning endpoint_id, tenant_id
         ), dropped as (
-            update webhook_deliveries d set state = 'dead' from stopped
-            where d.compliance_region = $1 and d.endpoint_id = stopped.endpoint_id and d.state = 'pending'
+            update webhook_deliveries d set state = 'dead', dead_lettered_at = case when $3 = 'owner' then now() end
+            from stopped where d.compliance_region = $1 and d.endpoint_id = stopped.endpoint_id and d.state = 'pending'
         )
-        select endpoint_id from stopped
+        select endpoint_id, tenant_id from stopped
         """,
         region,
         endpoint_ids,
         reason,
     )
-    return [row["endpoint_id"] for row in rows]
+    return [Stopped(**dict(row)) for row in rows]
 
 
-async def insert_signer(connection: Connection, region: str, tenant_id: str, signer: Signer, private: Sealed) -> None:
-    """Give a tenant its signing key; one that has a key keeps it."""
-    await connection.execute(
-        """
-        insert into webhook_signers (compliance_region, tenant_id, kid, public_jwk, secret_kid, secret_key,
-        secret_nonce,
-                                     secret_sealed)
-        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (compliance_region, tenant_id) do nothing
-        """,
-        region, tenant_id, signer.kid, signer.public_jwk, private.key.kid, private.key.wrapped, private.nonce,
-        private.ciphertext,
-    )  # fmt: skip
+async def note_health(
+    connection: Connection, region: str, *, well: Sequence[str], failing: Sequence[str], patience: timedelta
+) -> list[str]:
+    """Remember since when endpoints have been failing without one success; answers those that have for longer than `patience`.
 
-
-async def public_keys(connection: Connection, region: str, tenant_id: str) -> list[str]:
-    """A tenant's public signing keys as JWK texts, for signing.jwks."""
+    `failing` must hold no endpoint that is in `well`. An endpoint that goes on as it was is not written to."""
     rows = await connection.fetch(
-        "select public_jwk from webhook_signers where compliance_region = $1 and tenant_id = $2",
-        region,
-        tenant_id,
-    )
-    return [row["public_jwk"] for row in rows]
+        """
+        with recovered as (
+            update webhook_endpoints set failing_since = null
+            where compliance_region = $1 and endpoint_id = any ($2::text[]) and failing_since is not null
+        ), fallen as (
+            update webhook_endpoints set failing_since = now()
+            where compliance_region = $1 and endpoint_id = any ($3::text[]) and failing_since is null
+        )
+        select endpoint_id from webhook_endpoints
+        where compliance_region = $1 and endpoint_id = any ($3::text[]) and failing_since < now() - $4::interval
+        """,
+        region, well, failing, patience,
+    )  # fmt: skip
+    return [row["endpoint_id"] for row in rows]
 
 
 def _endpoint(row: Record) -> Endpoint:

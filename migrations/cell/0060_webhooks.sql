@@ -1,4 +1,4 @@
--- what happened, told to partners: events, endpoints, signing keys, deliveries
+-- what happened, told to partners: events, endpoints, their secrets, signing keys, deliveries
 -- depends: 0002_tenants
 
 -- migrate: apply
@@ -18,30 +18,54 @@ create table events (
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
 create index events_by_tenant on events (compliance_region, tenant_id, recorded_in, event_id);
+create index events_by_resource on events (compliance_region, resource_id);
 
--- event_types: empty for all. The signing secret is sealed under the region's key (cells/backends/vault.py).
+-- event_types: empty for all. failing_since: the first failure after the last success. A replay sends again what was
+-- recorded from (replay_after_xact, replay_after_event), exclusive, and before the transaction replay_until.
 create table webhook_endpoints (
     compliance_region text not null,
     endpoint_id text not null,
     tenant_id text not null,
     url text not null,
     event_types text[] not null,
+    created_at timestamptz not null default now(),
+    failing_since timestamptz,
+    disabled_at timestamptz,
+    disabled_reason text check (disabled_reason in ('owner', 'gone', 'failing')),
+    deleted_at timestamptz,
+    replay_after_xact xid8,
+    replay_after_event text,
+    replay_until xid8,
+    primary key (compliance_region, endpoint_id),
+    check ((disabled_at is null) = (disabled_reason is null)),
+    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+) partition by list (compliance_region);
+create index webhook_endpoints_by_tenant on webhook_endpoints (compliance_region, tenant_id) where deleted_at is null;
+create index webhook_endpoints_replaying on webhook_endpoints (compliance_region, endpoint_id) where replay_until is not null;
+
+-- An endpoint's signing secrets, sealed under the region's key (cells/backends/vault.py). The newest has no end; those
+-- before it sign beside it until theirs.
+create table webhook_secrets (
+    compliance_region text not null,
+    endpoint_id text not null,
+    number integer not null,
+    tenant_id text not null,
     secret_kid text not null,
     secret_key bytea not null,
     secret_nonce bytea not null,
     secret_sealed bytea not null,
     created_at timestamptz not null default now(),
-    disabled_at timestamptz,
-    disabled_reason text,
-    primary key (compliance_region, endpoint_id),
-    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+    ends_at timestamptz,
+    primary key (compliance_region, endpoint_id, number),
+    foreign key (compliance_region, endpoint_id) references webhook_endpoints (compliance_region, endpoint_id)
 ) partition by list (compliance_region);
-create index webhook_endpoints_by_tenant on webhook_endpoints (compliance_region, tenant_id);
 
--- One signing key pair per tenant for the detached JWS: the public half as a JWK, the private half sealed.
+-- A tenant's signing key pairs, one per algorithm: ES256 for the detached JWS, Ed25519 for v1a. The public half as a JWK, the
+-- private half sealed.
 create table webhook_signers (
     compliance_region text not null,
     tenant_id text not null,
+    algorithm text not null check (algorithm in ('ES256', 'Ed25519')),
     kid text not null,
     public_jwk text not null,
     secret_kid text not null,
@@ -49,11 +73,13 @@ create table webhook_signers (
     secret_nonce bytea not null,
     secret_sealed bytea not null,
     created_at timestamptz not null default now(),
-    primary key (compliance_region, tenant_id),
+    primary key (compliance_region, tenant_id, algorithm),
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
 
 -- due_at is also the lease: a worker that takes a delivery moves it on, so that one that dies is followed by another.
+-- attempt_log: the last attempts, oldest first (cells/webhooks/store.py). A dead one is told to the stream of dead letters
+-- until dead_lettered_at says so.
 create table webhook_deliveries (
     compliance_region text not null,
     event_id text not null,
@@ -64,27 +90,34 @@ create table webhook_deliveries (
     due_at timestamptz not null default now(),
     last_status integer,
     last_error text,
+    attempt_log jsonb not null default '[]',
     delivered_at timestamptz,
+    dead_lettered_at timestamptz,
     created_at timestamptz not null default now(),
     primary key (compliance_region, event_id, endpoint_id),
     foreign key (compliance_region, event_id) references events (compliance_region, event_id),
     foreign key (compliance_region, endpoint_id) references webhook_endpoints (compliance_region, endpoint_id)
 ) partition by list (compliance_region);
 create index webhook_deliveries_due on webhook_deliveries (due_at) where state = 'pending';
-create index webhook_deliveries_by_endpoint on webhook_deliveries (compliance_region, tenant_id, endpoint_id, created_at);
+create index webhook_deliveries_dead on webhook_deliveries (event_id) where state = 'dead' and dead_lettered_at is null;
+create index webhook_deliveries_by_endpoint on webhook_deliveries (compliance_region, tenant_id, endpoint_id, event_id);
 
 call kovra_protect('events');
 call kovra_protect('webhook_endpoints');
+call kovra_protect('webhook_secrets');
 call kovra_protect('webhook_signers');
 call kovra_protect('webhook_deliveries');
 
-grant select on events, webhook_deliveries to kovra_api;
-grant select, insert on webhook_endpoints, webhook_signers to kovra_api;
-grant update (disabled_at, disabled_reason) on webhook_endpoints to kovra_api;
-grant update (state, attempts, due_at) on webhook_deliveries to kovra_api;
+-- The API itself tells of one event alone: the test of an endpoint.
+grant select, insert on events, webhook_deliveries, webhook_endpoints, webhook_secrets, webhook_signers to kovra_api;
+grant update (url, event_types, failing_since, disabled_at, disabled_reason, deleted_at, replay_after_xact, replay_after_event,
+    replay_until) on webhook_endpoints to kovra_api;
+grant update (ends_at) on webhook_secrets to kovra_api;
+grant update (state, attempts, due_at, dead_lettered_at) on webhook_deliveries to kovra_api;
 grant select, insert on events to kovra_writer;
-grant select on webhook_endpoints, webhook_signers to kovra_writer;
-grant update (disabled_at, disabled_reason) on webhook_endpoints to kovra_writer;
+grant select on webhook_endpoints, webhook_secrets, webhook_signers to kovra_writer;
+grant update (failing_since, disabled_at, disabled_reason, replay_after_xact, replay_after_event, replay_until)
+    on webhook_endpoints to kovra_writer;
 grant select, insert, update on webhook_deliveries to kovra_writer;
 
 -- migrate: rollback

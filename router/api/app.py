@@ -22,6 +22,7 @@ from router.api.problems import Problems, invalid_fields
 from router.api.routes import Direct, direct_routes
 from router.api.v1 import (
     directory,
+    events,
     oauth,
     payers,
     quotes,
@@ -33,6 +34,7 @@ from router.api.v1 import (
     transfer_views,
     transfers,
     wallets,
+    webhook_deliveries,
     webhooks,
 )
 
@@ -54,6 +56,8 @@ _RESOURCES = (
     recipients,
     payers,
     webhooks,
+    webhook_deliveries,
+    events,
     directory,
     rails,
     sandbox,

@@ -92,6 +92,28 @@ class UnknownEndpoint(KovraError):
     title = "There is no such webhook endpoint"
 
 
+class UnknownEvent(KovraError):
+    code = "unknown-event"
+    status = 404
+    title = "There is no such event"
+
+
+class UnknownDelivery(KovraError):
+    """An event goes to the endpoints that were listening when it happened; a replay sends it to others."""
+
+    code = "unknown-webhook-delivery"
+    status = 404
+    title = "That event was not sent to that endpoint"
+
+
+class EndpointDisabled(KovraError):
+    """Enable it first: `PATCH /v1/webhooks/{id}` with `{"status": "enabled"}`."""
+
+    code = "webhook-endpoint-disabled"
+    status = 409
+    title = "The webhook endpoint is disabled"
+
+
 class UnknownProblem(KovraError):
     code = "unknown-problem"
     status = 404

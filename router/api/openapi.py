@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from cells.tenants.keys import GRANTABLE
+from cells.webhooks import catalogue
 from residency.errors import KovraError
 from router.api.problems import MEDIA_TYPE, Problem
 from router.api.registry import document as example
@@ -141,5 +142,29 @@ def document(app: FastAPI, region: str) -> dict[str, Any]:
                     parameter["schema"] = {"type": "string", "enum": [region]}
             for response in operation["responses"].values():
                 response.setdefault("headers", {}).update(_EVERY_ANSWER)
+    found["webhooks"] = _webhooks()
     app.openapi_schema = found
     return found
+
+
+def _webhooks() -> dict[str, Any]:
+    """What partners' endpoints are sent: an entry per kind of event (OpenAPI 3.1, `webhooks`)."""
+    return {
+        name: {
+            "post": {
+                "summary": kind.says,
+                "tags": ["Webhooks"],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {"$ref": f"{_COMPONENTS}EventShown"},
+                            "example": catalogue.example(name),
+                        }
+                    },
+                },
+                "responses": {"2XX": {"description": "Taken; anything else, or silence, is tried again"}},
+            }
+        }
+        for name, kind in catalogue.CATALOGUE.items()
+    }

@@ -244,6 +244,14 @@ class Region(_Answer):
 Item = TypeVar("Item", bound=BaseModel)
 
 
+class EventPage(_Answer):
+    """Part of the feed of events, oldest first. Keep `next_cursor`: with it the feed goes on, now or tomorrow."""
+
+    data: Annotated[tuple[Event, ...], Confidential]
+    next_cursor: Annotated[str | None, Public] = None
+    has_more: Annotated[bool, Public]
+
+
 class Page(_Answer, Generic[Item]):
     """Part of a list; `next_cursor` leads on, None at the end."""
 

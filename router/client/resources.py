@@ -15,7 +15,7 @@ from residency.ids import parse
 from router.client.errors import StillRunning
 from router.client.models import (
     Deposit,
-    Event,
+    EventPage,
     NameCheck,
     Page,
     Payer,
@@ -244,10 +244,21 @@ class Webhooks(_Resource):
     async def delete(self, endpoint_id: str) -> None:
         await self._transport.delete(f"/v1/webhooks/{endpoint_id}")
 
-    async def events(self, *, region: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Event]:
-        """What happened, newest first."""
+    async def rotate_secret(
+        self, endpoint_id: str, *, overlap_s: int = 86_400, key: str | None = None
+    ) -> WebhookEndpoint:
+        """A new secret, in the answer; the old one signs beside it for `overlap_s`."""
+        answer = await self._transport.post(f"/v1/webhooks/{endpoint_id}/secret", {"overlap_s": overlap_s}, key=key)
+        return WebhookEndpoint.model_validate(answer)
+
+    async def test(self, endpoint_id: str) -> str:
+        """Have a `webhook.test` sent; answers the event's id."""
+        return str((await self._transport.post(f"/v1/webhooks/{endpoint_id}/test", {}))["event_id"])
+
+    async def events(self, *, region: str | None = None, limit: int = 50, cursor: str | None = None) -> EventPage:
+        """What happened after `cursor`, oldest first; without one, from the beginning."""
         found = await self._transport.get("/v1/events", region=region, limit=limit, cursor=cursor)
-        return Page[Event].model_validate(found)
+        return EventPage.model_validate(found)
 
 
 class Regions(_Resource):

@@ -75,6 +75,9 @@ _REPEATABLE = {
     "/v1/transfers/{transfer_id}/cancel": "cancelling what is cancelled changes nothing",
     "/v1/recipients/{recipient_id}/name-check": "a question",
     "/v1/oauth/token": "another token, and the first as good",
+    "/v1/webhooks/{endpoint_id}/deliveries/{event_id}/resend": "sent twice, it has the same webhook-id",
+    "/v1/webhooks/{endpoint_id}/replay": "begins again from the same place",
+    "/v1/webhooks/{endpoint_id}/test": "a second test says what the first did",
     "/rails/{rail}/inbound": "schemes: each message has the scheme's own reference, and counts once",
 }
 

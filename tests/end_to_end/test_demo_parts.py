@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cells.webhooks.signing import load_private, mint_secret, mint_signer, sign
+from cells.webhooks.signing import load_keys, mint_secret, mint_signers, sign
 from infra.local.home import Home
 from router.cli.demo_listener import Listener, open_listener
 from router.cli.demo_search import dresses, search_files
@@ -70,15 +70,16 @@ async def send(listener: Listener, headers: dict[str, str], body: str) -> int:
 
 
 async def test_a_delivery_is_believed_only_with_both_signatures() -> None:
-    secret, signer, other = mint_secret(), mint_signer(), mint_signer()
+    secret, signers, others = mint_secret(), mint_signers(), mint_signers()
+    ours, theirs = ({one.algorithm: one.private_jwk for one in keys} for keys in (signers, others))
     body = '{"id":"evt_1","type":"transfer.completed","data":{}}'
     now = datetime.now(UTC)
-    good = sign("evt_1", body, now, secret, load_private(signer.private_jwk))
-    forged_hmac = sign("evt_1", body, now, mint_secret(), load_private(signer.private_jwk))
-    forged_jws = sign("evt_1", body, now, secret, load_private(other.private_jwk))
+    good = sign("evt_1", body, now, load_keys([secret], ours))
+    forged_hmac = sign("evt_1", body, now, load_keys([mint_secret()], ours))
+    forged_jws = sign("evt_1", body, now, load_keys([secret], theirs))
     async with open_listener() as listener:
         assert await send(listener, good, body) == 401
-        listener.trust("eu-1", secret, {"keys": [json.loads(signer.public_jwk)]})
+        listener.trust("eu-1", secret, {"keys": [json.loads(one.public_jwk) for one in signers]})
         assert await send(listener, forged_hmac, body) == 401
         assert await send(listener, forged_jws, body) == 401
         assert await send(listener, good, body.replace("completed", "refunded")) == 401

@@ -81,7 +81,7 @@ async def test_webhook_endpoints(cell: ApiCell) -> None:
     region, path = made["jwks_path"][1:].split("/", 1)
     assert region == "eu", "the router finds the cell by it"
     keys = (await cell.anyone.get(f"/{path}")).json()["keys"]
-    assert (keys[0]["kty"], "d" in keys[0]) == ("EC", False)
+    assert [(one["kty"], "d" in one) for one in keys] == [("EC", False), ("OKP", False)]
     for url, code in (
         ("http://example.com", "webhook-url-not-allowed"),
         ("https://10.0.0.1/x", "webhook-url-not-allowed"),
@@ -91,7 +91,7 @@ async def test_webhook_endpoints(cell: ApiCell) -> None:
     unknown = await cell.client.post("/v1/webhooks", json={**body, "event_types": ["nothing"]})
     assert unknown.json()["code"] == "unknown-event-type"
     assert (await cell.client.delete(f"/v1/webhooks/{made['id']}")).status_code == 204
-    assert (await cell.client.get("/v1/webhooks")).json()["data"][0]["status"] == "disabled"
+    assert (await cell.client.get("/v1/webhooks")).json()["data"] == []
 
 
 async def test_the_rails_as_they_stand(cell: ApiCell) -> None:

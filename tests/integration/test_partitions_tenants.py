@@ -37,6 +37,7 @@ _SPECIAL_BY_TABLE = {
     ("collections", "state"): "received",
     ("submissions", "state"): "queued",
     ("webhook_deliveries", "state"): "pending",
+    ("webhook_signers", "algorithm"): "ES256",
     ("postings", "state"): "planned",
     ("contradictions", "said"): "settled",
     ("recalls", "state"): "asked",

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from actors.workers.webhooks import Bounds, WebhookWorker
 from cells.backends.postgres import Pool, Record, StoreUnavailable, tenant_transaction, transaction
 from cells.backends.vault import Vault
-from cells.webhooks import store, store_endpoints
+from cells.webhooks import store, store_endpoints, store_log, store_secrets
 from cells.webhooks.endpoints import NewEndpoint, UnknownEventType, create_endpoint
 from cells.webhooks.events import NewEvent
 from cells.webhooks.guard import UrlNotAllowed
@@ -32,7 +32,7 @@ from tests.servers import CellDatabase
 
 REGION = CELL.region
 VAULT = Vault(REGION, {"k1": os.urandom(32)}, "k1")
-QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5)
+QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5, patience_s=3600)
 
 
 @pytest.fixture
@@ -108,8 +108,8 @@ async def test_a_delivery_verifies_with_standard_webhooks_and_with_jose(cell: Eu
         Webhook(endpoint.secret).verify(got.body + b" ", got.headers)
 
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
-        published = jwks(await store_endpoints.public_keys(connection, REGION, cell.tenant.tenant_id))
-    assert "d" not in published["keys"][0]
+        published = jwks(await store_secrets.public_keys(connection, REGION, cell.tenant.tenant_id))
+    assert all("d" not in one for one in published["keys"])
     keys = KeySet([JWKRegistry.import_key(one) for one in published["keys"]])
     token = got.headers["kovra-signature-jws"]
     assert jws.deserialize_compact(token, keys, algorithms=["ES256"], payload=got.body).payload == got.body
@@ -137,10 +137,12 @@ async def test_after_the_last_attempt_it_is_dead_until_it_is_replayed(cell: EuCe
         event = _event(cell)
         await _append(cell, event)
         (row,) = await _until(cell, dead=1)
-        assert (row["attempts"], row["last_status"], row["last_error"]) == (3, 503, "answered 503")
+        assert (row["attempts"], row["last_status"], row["last_error"]) == (3, 503, "http_status")
         async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
-            ids = [event.event_id, "evt_eu1_none"]
-            assert await store.replay_deliveries(connection, REGION, endpoint.endpoint_id, ids) == ids[:1]
+            assert await store_log.resend(connection, REGION, endpoint.endpoint_id, "evt_eu1_none") is None
+            again = await store_log.resend(connection, REGION, endpoint.endpoint_id, event.event_id)
+            assert again is not None
+            assert [one["status"] for one in again.attempt_log] == [503, 503, 503]
         await _until(cell, delivered=1)
     assert len(listener.received) == 4
 
@@ -213,15 +215,10 @@ async def test_only_what_commits_is_told_and_only_what_was_asked_for(cell: EuCel
         await listener.wait_for(1)
         rows = await _until(cell, delivered=1, pending=0)
     assert [row["event_id"] for row in rows] == [wanted.event_id]
-    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
-        listed = await store.list_events(connection, REGION, cell.tenant.tenant_id)
-        older = await store.list_events(connection, REGION, cell.tenant.tenant_id, before=listed[0].event_id, limit=1)
-    assert [one.event_type for one in listed] == ["transfer.instructed", "transfer.completed"], "newest first"
-    assert older == [listed[1]]
 
 
 async def test_a_hanging_endpoint_holds_up_no_other(cell: EuCell) -> None:
-    slow = Schedule(delays_s=(60,), jitter=0, connect_s=2, total_s=30)
+    slow = Schedule(delays_s=(60,), jitter=0, connect_s=2, total_s=30, patience_s=3600)
     bounds = Bounds(in_flight_max=4, per_endpoint_max=2)
     async with (
         open_listener(lambda _: None) as hanging,
@@ -278,7 +275,7 @@ async def test_outside_a_sandbox_nothing_is_sent_to_loopback_even_by_a_name(cell
         await _append(cell, _event(cell))
         (row,) = await _until(cell, dead=1)
     assert listener.received == []
-    assert "not on the public internet" in row["last_error"]
+    assert row["last_error"] == "address_not_allowed"
 
 
 async def test_an_endpoint_with_a_bad_url_or_an_unknown_event_is_refused(cell: EuCell) -> None:
@@ -292,8 +289,8 @@ async def test_a_tenant_sees_no_other_tenants_events_endpoints_or_deliveries(cel
     await _endpoint(cell, "https://example.com/hook")
     await _append(cell, _event(cell))
     async with tenant_transaction(cell.api, cell.stranger.tenant_id) as connection:
-        for table in ("events", "webhook_endpoints", "webhook_signers", "webhook_deliveries"):
+        for table in ("events", "webhook_endpoints", "webhook_secrets", "webhook_signers", "webhook_deliveries"):
             assert await connection.fetchval(f"select count(*) from {table}") == 0
     async with transaction(cell.writer) as connection:
-        stored = await connection.fetchrow("select secret_sealed, secret_key from webhook_endpoints")
+        stored = await connection.fetchrow("select secret_sealed, secret_key from webhook_secrets")
     assert b"whsec_" not in stored["secret_sealed"] + stored["secret_key"]

@@ -1,38 +1,43 @@
-"""Webhook endpoints, the events they are told of, and the public keys that their signatures are checked with."""
+"""Webhook endpoints: made, changed, their secrets replaced, and the public keys that their signatures are checked with."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import Connection, tenant_transaction, transaction
+from cells.backends.postgres import Connection, Record, tenant_transaction, transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.tenants.tokens import published
-from cells.webhooks import store_endpoints
-from cells.webhooks.endpoints import UnknownEventType, create_endpoint
-from cells.webhooks.events import EVENT_TYPES
-from cells.webhooks.guard import URL_LENGTH_MAX, UrlNotAllowed
-from cells.webhooks.signing import jwks
-from cells.webhooks.store import list_events as events_of
-from cells.webhooks.store_endpoints import Endpoint, list_endpoints
+from cells.webhooks import store_endpoints, store_secrets
+from cells.webhooks.catalogue import EVENT_TYPES
+from cells.webhooks.endpoints import (
+    TooManyEndpoints,
+    TooManySecrets,
+    UnknownEventType,
+    check_event_types,
+    create_endpoint,
+    rotate_secret,
+)
+from cells.webhooks.guard import URL_LENGTH_MAX, UrlNotAllowed, check_url
+from cells.webhooks.signing import jwks, standard_public_key
+from cells.webhooks.store_endpoints import Endpoint
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, InvalidRequest, UnknownEndpoint
 from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL, problem_responses
-from router.api.parts import parts_of
+from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Cursor, Limit, Shape, checked_id, page, stamp
+from router.api.shapes import Shape, checked_id, stamp
+from router.api.v1.events import EventType
 
-OPERATION = "webhooks.create"
-_DELETED = "deleted by its owner"
 _CACHED = {"Cache-Control": "public, max-age=300"}
-EventType = Annotated[str, Field(max_length=64, json_schema_extra={"enum": sorted(EVENT_TYPES)})]
+_CREATE, _ROTATE = "webhooks.create", "webhooks.rotate"
+_DAY_S = 86_400
 
 
 class EndpointNew(Shape):
@@ -42,14 +47,33 @@ class EndpointNew(Shape):
     event_types: Annotated[list[EventType], Public] = Field(default_factory=list, max_length=len(EVENT_TYPES))
 
 
+class EndpointChange(Shape):
+    """What is left out stays as it is. Disabling drops what is still to be sent; after enabling, a replay brings what was missed."""
+
+    url: Annotated[str | None, Confidential] = Field(None, max_length=URL_LENGTH_MAX)
+    event_types: Annotated[list[EventType] | None, Public] = Field(None, max_length=len(EVENT_TYPES))
+    status: Annotated[Literal["enabled", "disabled"] | None, Public] = None
+
+
+class Rotation(Shape):
+    """For `overlap_s` seconds the old secret signs beside the new one; 0: it ends at once."""
+
+    overlap_s: Annotated[int, Public] = Field(_DAY_S, ge=0, le=7 * _DAY_S)
+
+
 class EndpointShown(BaseModel):
-    """`secret` is shown once, when the endpoint is made. `jwks_path`: where the public key of the detached JWS is."""
+    """`secret` is shown once, when it is made. `previous_secrets_end_at`: until when replaced secrets sign beside it, the latest first.
+    `failing_since`: it has taken nothing since; after three days it is disabled. `jwks_path`: where the public keys are."""
 
     id: Annotated[str, Public]
     url: Annotated[str, Confidential]
     event_types: Annotated[list[str], Public]
     status: Annotated[Literal["enabled", "disabled"], Public]
-    disabled_reason: Annotated[str | None, Public]
+    disabled_reason: Annotated[Literal["owner", "gone", "failing"] | None, Public]
+    disabled_at: Annotated[datetime | None, Public]
+    failing_since: Annotated[datetime | None, Public]
+    replaying: Annotated[bool, Public]
+    previous_secrets_end_at: Annotated[list[datetime], Public]
     jwks_path: Annotated[str, Public]
     created_at: Annotated[datetime, Public]
     secret: Annotated[str | None, Confidential] = None
@@ -61,27 +85,16 @@ class EndpointList(BaseModel):
     data: Annotated[list[EndpointShown], Confidential]
 
 
-class EventShown(BaseModel):
-    """An event, exactly as webhooks carry it."""
-
-    model_config = ConfigDict(extra="allow")
-    id: Annotated[str, Public]
-    type: Annotated[str, Public]
-    timestamp: Annotated[datetime, Public]
-    data: Annotated[dict[str, Any], Confidential]
-
-
-class EventPage(BaseModel):
-    """Newest first."""
-
-    data: Annotated[list[EventShown], Confidential]
-    next_cursor: Annotated[str | None, Public]
-
-
 class Jwks(BaseModel):
     """A JWK set (RFC 7517)."""
 
     keys: Annotated[list[dict[str, Any]], Public]
+
+
+class EndpointKeys(Jwks):
+    """The JWK set, and the Ed25519 key of it as Standard Webhooks writes it."""
+
+    public_key: Annotated[str, Public] = Field(pattern=r"^whpk_[A-Za-z0-9+/]{43}=$")
 
 
 async def create(request: Request, body: EndpointNew) -> Response:
@@ -93,21 +106,49 @@ async def create(request: Request, body: EndpointNew) -> Response:
             connection, parts.institution.vault, parts.spec.name, call.tenant_id, url=body.url, event_types=body.event_types,
             allow_loopback=parts.spec.settings.sandbox,
         )  # fmt: skip
-        return Made(endpoint.endpoint_id, {**_shown(endpoint, parts.region), "secret": secret})
+        return Made(endpoint.endpoint_id, {**_shown(endpoint, parts.region, ()), "secret": secret})
 
     async def again(connection: Connection, endpoint_id: str) -> dict[str, Any]:
-        found = await list_endpoints(connection, parts.region, call.tenant_id)
-        return next(_shown(one, parts.region) for one in found if one.endpoint_id == endpoint_id)
+        return await _read(connection, parts, call.tenant_id, endpoint_id)
 
-    return await created(request, OPERATION, make, again)
+    return await created(request, _CREATE, make, again)
 
 
 async def list_all(request: Request) -> Response:
     """Your webhook endpoints in this region."""
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        found = await list_endpoints(connection, parts.region, call.tenant_id)
-    return Json({"data": [_shown(one, parts.region) for one in found]})
+        found = await store_endpoints.list_endpoints(connection, parts.region, call.tenant_id)
+        times = await store_secrets.secret_times(connection, parts.region, [one.endpoint_id for one in found])
+    return Json({"data": [_shown(one, parts.region, times[one.endpoint_id]) for one in found]})
+
+
+async def get_one(request: Request, endpoint_id: str) -> Response:
+    """One of your endpoints."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        return Json(await _read(connection, parts, call.tenant_id, wanted))
+
+
+async def change(request: Request, endpoint_id: str, body: EndpointChange) -> Response:
+    """Change where events go, or which; disable or enable an endpoint."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+    if body.url is not None:
+        check_url(body.url, allow_loopback=parts.spec.settings.sandbox)
+    check_event_types(body.event_types or ())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        was = await own_endpoint(connection, parts.region, call.tenant_id, wanted, lock=True)
+        types = was.event_types if body.event_types is None else sorted(set(body.event_types))
+        url = was.url if body.url is None else body.url
+        await store_endpoints.change_endpoint(connection, parts.region, wanted, url=url, event_types=types)
+        if body.status == "disabled":
+            await store_endpoints.disable_endpoints(connection, parts.region, [wanted], "owner")
+        elif body.status == "enabled" and was.disabled_at is not None:
+            await store_endpoints.enable_endpoint(connection, parts.region, wanted)
+        call.resource_id = wanted
+        return Json(await _read(connection, parts, call.tenant_id, wanted))
 
 
 async def delete(request: Request, endpoint_id: str) -> Response:
@@ -115,20 +156,37 @@ async def delete(request: Request, endpoint_id: str) -> Response:
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        found = await list_endpoints(connection, parts.region, call.tenant_id)
-        if wanted not in {one.endpoint_id for one in found}:
-            raise UnknownEndpoint
-        await store_endpoints.disable_endpoints(connection, parts.region, [wanted], _DELETED)
+        await own_endpoint(connection, parts.region, call.tenant_id, wanted, lock=True)
+        await store_endpoints.delete_endpoint(connection, parts.region, wanted)
     call.resource_id = wanted
     return Response(status_code=204)
 
 
-async def list_events(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """What happened in this region, newest first, as your webhooks were told."""
+async def rotate(request: Request, endpoint_id: str, body: Rotation) -> Response:
+    """Give an endpoint a new secret, shown this once. Until the overlap is over, deliveries carry a signature of each."""
     parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+
+    async def make(connection: Connection) -> Made:
+        await own_endpoint(connection, parts.region, call.tenant_id, wanted, lock=True)
+        overlap = timedelta(seconds=body.overlap_s)
+        secret = await rotate_secret(connection, parts.institution.vault, call.tenant_id, wanted, overlap=overlap)
+        return Made(wanted, {**await _read(connection, parts, call.tenant_id, wanted), "secret": secret})
+
+    async def again(connection: Connection, endpoint_id: str) -> dict[str, Any]:
+        return await _read(connection, parts, call.tenant_id, endpoint_id)
+
+    return await created(request, f"{_ROTATE}.{wanted}", make, again)
+
+
+async def keys(request: Request, endpoint_id: str) -> Response:
+    """The public keys of an endpoint's signatures: ES256 for the detached JWS, Ed25519 for `v1a`."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        found = await events_of(connection, parts.region, call.tenant_id, before=cursor, limit=limit)
-    return Json(page([orjson.loads(one.body) for one in found], limit, found[-1].event_id if found else None))
+        await own_endpoint(connection, parts.region, call.tenant_id, wanted)
+        found = await store_secrets.public_keys(connection, parts.region, call.tenant_id)
+    return Json({**jwks(found), "public_key": standard_public_key(found)})
 
 
 async def public_keys(
@@ -141,17 +199,37 @@ async def public_keys(
         return Json({"keys": published(parts.spec.entry, datetime.now(UTC))}, headers=_CACHED)
     # No caller, so no tenant to bind to: the writer's role reads, and public halves are all it answers with.
     async with transaction(parts.writer) as connection:
-        found = await store_endpoints.public_keys(connection, parts.region, tenant_id)
+        found = await store_secrets.public_keys(connection, parts.region, tenant_id)
     return Json(jwks(found), headers=_CACHED)
 
 
-def _shown(endpoint: Endpoint, region: str) -> dict[str, Any]:
+async def own_endpoint(
+    connection: Connection, region: str, tenant_id: str, endpoint_id: str, *, lock: bool = False
+) -> Endpoint:
+    """Raises UnknownEndpoint."""
+    found = await store_endpoints.find_endpoint(connection, region, tenant_id, endpoint_id, lock=lock)
+    if found is None:
+        raise UnknownEndpoint
+    return found
+
+
+async def _read(connection: Connection, parts: Parts, tenant_id: str, endpoint_id: str) -> dict[str, Any]:
+    found = await own_endpoint(connection, parts.region, tenant_id, endpoint_id)
+    times = await store_secrets.secret_times(connection, parts.region, [endpoint_id])
+    return _shown(found, parts.region, times[endpoint_id])
+
+
+def _shown(endpoint: Endpoint, region: str, secrets: list[Record] | tuple[()]) -> dict[str, Any]:
     return {
         "id": endpoint.endpoint_id,
         "url": endpoint.url,
         "event_types": list(endpoint.event_types),
         "status": "enabled" if endpoint.disabled_at is None else "disabled",
         "disabled_reason": endpoint.disabled_reason,
+        "disabled_at": stamp(endpoint.disabled_at) if endpoint.disabled_at else None,
+        "failing_since": stamp(endpoint.failing_since) if endpoint.failing_since else None,
+        "replaying": endpoint.replaying,
+        "previous_secrets_end_at": [stamp(one["ends_at"]) for one in secrets if one["live"] and one["ends_at"]],
         # With its region, because each region signs with keys of its own.
         "jwks_path": f"/{region.lower()}/.well-known/jwks.json?tenant_id={endpoint.tenant_id}",
         "created_at": stamp(endpoint.created_at),
@@ -160,19 +238,23 @@ def _shown(endpoint: Endpoint, region: str) -> dict[str, Any]:
 
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "webhooks", "Webhooks")
-    errors: tuple[type[KovraError], ...] = (
-        UrlNotAllowed, UnknownEventType, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight,
-    )  # fmt: skip
+    keyed: tuple[type[KovraError], ...] = (IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight)
+    named: tuple[type[KovraError], ...] = (UrlNotAllowed, UnknownEventType)
     routes.add(
-        "POST", "/v1/webhooks", create, summary="Create an endpoint", model=EndpointShown, status=201, errors=errors,
-        headers=(KEY_OPTIONAL,),
+        "POST", "/v1/webhooks", create, summary="Create an endpoint", model=EndpointShown, status=201,
+        errors=(*named, TooManyEndpoints, *keyed), headers=(KEY_OPTIONAL,),
     )  # fmt: skip
     routes.add("GET", "/v1/webhooks", list_all, summary="Your endpoints", model=EndpointList)
+    one = "/v1/webhooks/{endpoint_id}"
+    missing: tuple[type[KovraError], ...] = (UnknownEndpoint,)
+    routes.add("GET", one, get_one, summary="An endpoint", model=EndpointShown, errors=missing)
+    routes.add("PATCH", one, change, summary="Change an endpoint", model=EndpointShown, errors=(*missing, *named))
+    routes.add("DELETE", one, delete, summary="Delete an endpoint", model=None, status=204, errors=missing)
     routes.add(
-        "DELETE", "/v1/webhooks/{endpoint_id}", delete, summary="Delete an endpoint", model=None, status=204,
-        errors=(UnknownEndpoint,),
+        "POST", f"{one}/secret", rotate, summary="Replace the secret", model=EndpointShown, status=201,
+        errors=(*missing, TooManySecrets, *keyed), headers=(KEY_OPTIONAL,),
     )  # fmt: skip
-    Resource(app, "webhooks", "Events").add("GET", "/v1/events", list_events, summary="Your events", model=EventPage)
+    routes.add("GET", f"{one}/keys", keys, summary="Public keys", model=EndpointKeys, errors=missing)
     app.add_api_route(
         "/.well-known/jwks.json", public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks and tokens",
         responses=problem_responses((InvalidRequest,)),

@@ -5,17 +5,33 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cells.transfers.machine import TABLE, Effect
-from cells.transfers.notices import event_type_of
-from cells.webhooks.events import EVENT_TYPES, NewEvent
+from cells.transfers.machine import TABLE, Effect, Leg, State
+from cells.transfers.notices import event_type_of, of_transfer
+from cells.transfers.transfer import Transfer
+from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES
+from cells.webhooks.events import DATA_FIELDS, NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule
 
+_TRANSFER = Transfer(
+    transfer_id="tr_eu1_06a1b2c3d4e5f6g7h8i9j0a0a0", tenant_id="ten", leg=Leg.ORIGIN, state=State.COMPLETED, version=2,
+    wallet_id="wal", origin_cell="eu-1", destination_cell="id-1", quote_id="qt", recipient_id="rcp", payer_id=None,
+    source_currency="EUR", target_currency="IDR", principal=0, margin=0, fee=0, target_amount=100, recipient_fee=0,
+    rail="bi_fast", screening="clear",
+)  # fmt: skip
 AT = datetime(2026, 11, 20, 12, 0, 0, 5_000, UTC)
 
 
 def test_every_state_that_a_partner_is_told_of_has_its_event_type() -> None:
     told = {advance.state for advance in TABLE.values() if Effect.NOTIFY in advance.effects}
     assert {event_type_of(state) for state in told} <= EVENT_TYPES
+
+
+def test_the_examples_say_what_the_events_say_and_nothing_unclassified() -> None:
+    assert all(set(kind.example) <= set(DATA_FIELDS) for kind in CATALOGUE.values())
+    transfers = {name: kind.example for name, kind in CATALOGUE.items() if name.startswith("transfer.")}
+    for name, shown in transfers.items():
+        said = set(of_transfer(_TRANSFER, None).data) | ({"returned"} if name.endswith("returned") else set())
+        assert set(shown) == said, name
 
 
 def test_an_event_says_only_what_is_classified() -> None:
@@ -37,7 +53,7 @@ def test_the_body_names_the_event_and_is_written_the_same_each_time() -> None:
 
 
 def test_delays_stay_within_their_jitter_and_end() -> None:
-    schedule = Schedule(delays_s=(10, 100), jitter=0.2, connect_s=1, total_s=1)
+    schedule = Schedule(delays_s=(10, 100), jitter=0.2, connect_s=1, total_s=1, patience_s=1)
     assert [schedule.delay_s(1, chance) for chance in (0, 0.5, 1)] == pytest.approx([8, 10, 12])
     assert schedule.delay_s(2, 0.5) == pytest.approx(100)
     assert schedule.delay_s(3, 0.5) is None

@@ -1,0 +1,111 @@
+"""Every kind of event that partners are told of, with an example of its data: what the API serves, the README shows, and writers
+are held to. Append-only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Final
+
+from residency.classes import Confidential, Public
+
+_ID = "06l2r0k8q5o7t3v1a9c4e6g8io"
+_TRANSFER: Final = MappingProxyType(
+    {
+        "transfer_id": f"tr_eu1_{_ID}",
+        "quote_id": f"qt_eu1_{_ID}",
+        "recipient_id": f"rcp_id1_{_ID}.IDR.AbC",
+        "payer_id": f"pyr_eu1_{_ID}",
+        "wallet_id": f"wal_eu1_{_ID}",
+        "state": "FUNDS_HELD",
+        "source_amount": {"value": "101.50", "currency": "EUR"},
+        "target_amount": {"value": "1812345.00", "currency": "IDR"},
+        "fee": {"value": "1.50", "currency": "EUR"},
+        "rail": None,
+        "reason_code": None,
+        "scheme_reference": None,
+        "metadata": {"order": "10021"},
+    }
+)
+_CREDIT: Final = MappingProxyType(
+    {
+        "collection_id": f"col_eu1_{_ID}",
+        "wallet_id": f"wal_eu1_{_ID}",
+        "amount": {"value": "250.00", "currency": "EUR"},
+        "rail": "sepa_instant",
+    }
+)
+_PAID: Final = MappingProxyType({"rail": "bi_fast", "scheme_reference": "20261121CENAIDJA0101"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """`says`: when it is told, for partners to read. `example`: its data. `ends`: the transfer rests then, and whoever watches it
+    live has seen its end."""
+
+    says: Annotated[str, Public]
+    example: Annotated[Mapping[str, object], Confidential]
+    ends: Annotated[bool, Public] = False
+
+
+def _transfer(says: str, state: str, *, ends: bool = False, **more: object) -> EventKind:
+    return EventKind(says, MappingProxyType({**_TRANSFER, "state": state, **more}), ends)
+
+
+def _returned(amount: str, credited: str) -> dict[str, object]:
+    return {"amount": {"value": amount, "currency": "IDR"}, "credited": {"value": credited, "currency": "EUR"}}
+
+
+CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
+    {
+        "transfer.funds_held": _transfer("The amount and the fee are held in your wallet.", "FUNDS_HELD"),
+        "transfer.in_review": _transfer("A check needs a person; the funds and the rate are held.", "IN_REVIEW"),
+        "transfer.rejected": _transfer("It was refused before any money was held.", "REJECTED", ends=True, reason_code="insufficient-funds"),
+        "transfer.cancelled": _transfer("You cancelled it; the hold is released.", "CANCELLED", ends=True),
+        "transfer.blocked": _transfer("The law has the funds frozen.", "BLOCKED", ends=True),
+        "transfer.instructed": _transfer("The paying region has been told to pay; it can no longer be cancelled.", "INSTRUCTED"),
+        "transfer.completed": _transfer("The money has arrived at the recipient's bank.", "COMPLETED", ends=True, **_PAID),
+        "transfer.refunded": _transfer("It could not be paid; the funds are yours again.", "REFUNDED", ends=True, reason_code="AC04"),
+        "transfer.returned": _transfer(
+            "All that had been paid came back, and is in your wallet.", "RETURNED", ends=True, **_PAID,
+            returned=_returned("1812345.00", "100.00"),
+        ),
+        "transfer.partially_returned": _transfer(
+            "A part of what had been paid came back.", "PARTIALLY_RETURNED", ends=True, **_PAID,
+            returned=_returned("724938.00", "40.00"),
+        ),
+        "transfer.paid_after_refund": _transfer(
+            "The scheme paid after all what had been given back to you; we bear the loss.", "REFUNDED", ends=True, **_PAID
+        ),
+        "wallet.credited": EventKind("Money has arrived in a wallet.", _CREDIT),
+        "wallet.credit_returned": EventKind(
+            "Money that had arrived went back to who sent it, out of the wallet.", MappingProxyType({**_CREDIT, "reason_code": "FRAD"})
+        ),
+        "webhook.disabled": EventKind(
+            "One of your endpoints gets nothing more: it failed for too long, or said that it is gone.",
+            MappingProxyType({"endpoint_id": f"whe_eu1_{_ID}", "reason_code": "failing"}),
+        ),
+        "webhook.test": EventKind(
+            "You asked for it: it goes to the endpoint that it names, whatever that one listens for.",
+            MappingProxyType({"endpoint_id": f"whe_eu1_{_ID}"}),
+        ),
+    }
+)  # fmt: skip
+EVENT_TYPES: Final = frozenset(CATALOGUE)
+ENDING_TYPES: Final = frozenset(name for name, kind in CATALOGUE.items() if kind.ends)
+
+
+def example(event_type: str) -> dict[str, object]:
+    """A whole event of that type, as a delivery's body and `GET /v1/events` show it."""
+    return {
+        "id": f"evt_eu1_{_ID}",
+        "type": event_type,
+        "timestamp": "2026-11-21T10:00:00.000000Z",
+        "data": dict(CATALOGUE[event_type].example),
+    }
+
+
+def table() -> str:
+    """The catalogue as a Markdown table, as it stands in the README."""
+    rows = [f"| `{name}` | {kind.says} |" for name, kind in CATALOGUE.items()]
+    return "\n".join(["| type | told when |", "|---|---|", *rows])

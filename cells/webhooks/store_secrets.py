@@ -1,0 +1,133 @@
+"""Secrets of endpoints and signing keys of tenants as rows, sealed. None of it commits."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from cells.backends.postgres import Connection, Record
+from cells.backends.vault import Sealed, WrappedKey
+from cells.webhooks.signing import Signer
+
+
+class Target(NamedTuple):
+    """Where an endpoint's deliveries go and what signs them, still sealed: secrets by number, newest first; signers by algorithm
+    and kid. `failing`: it has taken nothing since it last failed."""
+
+    endpoint_id: str
+    tenant_id: str
+    url: str
+    failing: bool
+    secrets: tuple[tuple[int, Sealed], ...]
+    signers: tuple[tuple[str, str, Sealed], ...]
+
+
+async def insert_secret(
+    connection: Connection, region: str, tenant_id: str, endpoint_id: str, number: int, secret: Sealed
+) -> None:
+    await connection.execute(
+        """
+        insert into webhook_secrets
+            (compliance_region, endpoint_id, number, tenant_id, secret_kid, secret_key, secret_nonce, secret_sealed)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        region, endpoint_id, number, tenant_id, secret.key.kid, secret.key.wrapped, secret.nonce, secret.ciphertext,
+    )  # fmt: skip
+
+
+async def end_secret(connection: Connection, region: str, endpoint_id: str, overlap: timedelta) -> datetime:
+    """Have the newest secret sign for `overlap` from now, and no longer; answers until when."""
+    ends_at: datetime | None = await connection.fetchval(
+        """
+        update webhook_secrets set ends_at = now() + $3::interval
+        where compliance_region = $1 and endpoint_id = $2 and ends_at is null returning ends_at
+        """,
+        region, endpoint_id, overlap,
+    )  # fmt: skip
+    assert ends_at is not None, "an endpoint has a secret without end"
+    return ends_at
+
+
+async def secret_times(connection: Connection, region: str, endpoint_ids: Sequence[str]) -> dict[str, list[Record]]:
+    """`number` and `ends_at` of the secrets that have ever signed for each endpoint, newest first."""
+    rows = await connection.fetch(
+        """
+        select endpoint_id, number, ends_at, ends_at is null or ends_at > now() as live from webhook_secrets
+        where compliance_region = $1 and endpoint_id = any ($2::text[]) order by number desc
+        """,
+        region, endpoint_ids,
+    )  # fmt: skip
+    found: dict[str, list[Record]] = {one: [] for one in endpoint_ids}
+    for row in rows:
+        found[row["endpoint_id"]].append(row)
+    return found
+
+
+async def insert_signers(
+    connection: Connection, region: str, tenant_id: str, signers: Sequence[tuple[Signer, Sealed]]
+) -> None:
+    """Give a tenant its signing keys; one that has keys keeps them."""
+    columns = [
+        (one.algorithm, one.kid, one.public_jwk, sealed.key.kid, sealed.key.wrapped, sealed.nonce, sealed.ciphertext)
+        for one, sealed in signers
+    ]
+    await connection.execute(
+        """
+        insert into webhook_signers (compliance_region, tenant_id, algorithm, kid, public_jwk, secret_kid, secret_key,
+                                     secret_nonce, secret_sealed)
+        select $1, $2, k.* from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::bytea[]) as k
+        on conflict (compliance_region, tenant_id, algorithm) do nothing
+        """,
+        region, tenant_id, *([list(column) for column in zip(*columns, strict=True)]),
+    )  # fmt: skip
+
+
+async def public_keys(connection: Connection, region: str, tenant_id: str) -> list[str]:
+    """A tenant's public signing keys as JWK texts, for signing.jwks."""
+    rows = await connection.fetch(
+        "select public_jwk from webhook_signers where compliance_region = $1 and tenant_id = $2 order by algorithm",
+        region,
+        tenant_id,
+    )
+    return [row["public_jwk"] for row in rows]
+
+
+async def targets(connection: Connection, region: str, endpoint_ids: Sequence[str]) -> dict[str, Target]:
+    """Those of the endpoints that may be sent to."""
+    rows = await connection.fetch(
+        """
+        select p.endpoint_id, p.tenant_id, p.url, s.number, null as algorithm, null as kid, p.failing_since is not null as failing,
+               s.secret_kid, s.secret_key, s.secret_nonce, s.secret_sealed
+        from webhook_endpoints p
+        join webhook_secrets s on s.compliance_region = $1 and s.endpoint_id = p.endpoint_id
+        where p.compliance_region = $1 and p.endpoint_id = any ($2::text[]) and p.disabled_at is null
+          and (s.ends_at is null or s.ends_at > now())
+        union all
+        select p.endpoint_id, p.tenant_id, p.url, null, k.algorithm, k.kid, p.failing_since is not null,
+               k.secret_kid, k.secret_key, k.secret_nonce, k.secret_sealed
+        from webhook_endpoints p
+        join webhook_signers k on k.compliance_region = $1 and k.tenant_id = p.tenant_id
+        where p.compliance_region = $1 and p.endpoint_id = any ($2::text[]) and p.disabled_at is null
+        order by 1, 4 desc nulls last, 5
+        """,
+        region, endpoint_ids,
+    )  # fmt: skip
+    by_endpoint: dict[str, list[Record]] = {}
+    for row in rows:
+        by_endpoint.setdefault(row["endpoint_id"], []).append(row)
+    return {one: _target(found) for one, found in by_endpoint.items()}
+
+
+def _target(rows: Sequence[Record]) -> Target:
+    first = rows[0]
+    return Target(
+        first["endpoint_id"],
+        first["tenant_id"],
+        first["url"],
+        first["failing"],
+        tuple((row["number"], _sealed(row)) for row in rows if row["number"] is not None),
+        tuple((row["algorithm"], row["kid"], _sealed(row)) for row in rows if row["algorithm"] is not None),
+    )
+
+
+def _sealed(row: Record) -> Sealed:
+    return Sealed(WrappedKey(row["secret_kid"], row["secret_key"]), row["secret_nonce"], row["secret_sealed"])

@@ -1,0 +1,187 @@
+"""What was sent to an endpoint, and sending it again: one event, all since a moment, or a test."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.backends.postgres import Connection, tenant_transaction, transaction
+from cells.webhooks import store, store_feed, store_log
+from cells.webhooks.events import NewEvent
+from cells.webhooks.sender import Fault
+from cells.webhooks.store_endpoints import Endpoint
+from cells.webhooks.store_log import LoggedDelivery
+from residency.classes import Public
+from residency.errors import KovraError
+from router.api.call import Json, call_of
+from router.api.errors import EndpointDisabled, UnknownDelivery, UnknownEndpoint, UnknownEvent
+from router.api.parts import Parts, parts_of
+from router.api.routes import Resource
+from router.api.shapes import Cursor, IdText, Limit, Shape, checked_id, page, stamp
+from router.api.v1.webhooks import own_endpoint
+
+# Older deliveries are no longer shown; a replay from the feed still sends their events.
+SHOWN_FOR = timedelta(days=30)
+State = Literal["pending", "delivered", "dead"]
+
+
+class AttemptShown(BaseModel):
+    """One attempt. `status`: what the endpoint answered, if it did. `error`: the class of failure, null if it was taken."""
+
+    at: Annotated[datetime, Public]
+    status: Annotated[int | None, Public]
+    error: Annotated[Fault | None, Public]
+    took_ms: Annotated[int, Public]
+
+
+class DeliveryShown(BaseModel):
+    """An event's way to an endpoint. `next_attempt_at`: when it is sent next, while it is pending. `attempts`: the last twenty,
+    oldest first, over all resendings; `attempt_count`: since the last time it began anew."""
+
+    event_id: Annotated[str, Public]
+    event_type: Annotated[str, Public]
+    endpoint_id: Annotated[str, Public]
+    state: Annotated[State, Public]
+    attempt_count: Annotated[int, Public]
+    next_attempt_at: Annotated[datetime | None, Public]
+    delivered_at: Annotated[datetime | None, Public]
+    created_at: Annotated[datetime, Public]
+    attempts: Annotated[list[AttemptShown], Public]
+
+
+class DeliveryPage(BaseModel):
+    """Newest event first, of the last thirty days."""
+
+    data: Annotated[list[DeliveryShown], Public]
+    next_cursor: Annotated[str | None, Public]
+
+
+class Replay(Shape):
+    """`from`: an event's id, or a time. That event and all after it are sent again, those that the endpoint listens for."""
+
+    from_: Annotated[IdText | AwareDatetime, Public] = Field(alias="from", examples=["2026-11-21T10:00:00Z"])
+
+
+class ReplayShown(BaseModel):
+    """A replay under way: `replaying` at the endpoint says when it is over."""
+
+    endpoint_id: Annotated[str, Public]
+    replaying: Annotated[bool, Public]
+
+
+class TestShown(BaseModel):
+    """The event that is on its way to the endpoint."""
+
+    event_id: Annotated[str, Public]
+    endpoint_id: Annotated[str, Public]
+
+
+async def list_deliveries(
+    request: Request,
+    endpoint_id: str,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    state: Annotated[State | None, Query(description="Those in this state alone")] = None,
+) -> Response:
+    """What was sent to an endpoint, with every attempt."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+    since = store_feed.event_id_at(parts.spec.name, datetime.now(UTC) - SHOWN_FOR)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await own_endpoint(connection, parts.region, call.tenant_id, wanted)
+        found = await store_log.list_deliveries(
+            connection, parts.region, call.tenant_id, wanted, state=state, since_id=since, before_id=cursor, limit=limit
+        )
+    return Json(page([_shown(one) for one in found], limit, found[-1].event_id if found else None))
+
+
+async def resend(request: Request, endpoint_id: str, event_id: str) -> Response:
+    """Send one event to an endpoint again, now, with a fresh schedule behind it."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+    event = checked_id(event_id, "evt", UnknownDelivery())
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await _enabled(connection, parts, call.tenant_id, wanted)
+        found = await store_log.resend(connection, parts.region, wanted, event)
+        if found is None:
+            raise UnknownDelivery
+    call.resource_id = wanted
+    return Json(_shown(found), 202)
+
+
+async def replay(request: Request, endpoint_id: str, body: Replay) -> Response:
+    """Send everything again from an event or a moment on, as fast as the endpoint takes it. What goes on meanwhile is sent too, so
+    it may come in any order, and twice: `webhook-id` tells. A new replay takes the place of one that is under way."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+    after = store_feed.BEGINNING
+    if isinstance(body.from_, datetime):
+        async with transaction(parts.writer) as connection:
+            after = await store_feed.position_before(connection, parts.region, parts.spec.name, body.from_)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await _enabled(connection, parts, call.tenant_id, wanted)
+        if isinstance(body.from_, str):
+            first = checked_id(body.from_, "evt", UnknownEvent(pointer="/from"))
+            found = await store_feed.position_of(connection, parts.region, first)
+            if found is None:
+                raise UnknownEvent(pointer="/from")
+            after = found.just_before
+        await store_log.start_replay(connection, parts.region, wanted, after)
+    call.resource_id = wanted
+    return Json({"endpoint_id": wanted, "replaying": True}, 202)
+
+
+async def test(request: Request, endpoint_id: str) -> Response:
+    """Send a `webhook.test` to an endpoint, whatever it listens for, signed like every other."""
+    parts, call = parts_of(request), call_of(request)
+    wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
+    event = NewEvent.of(
+        parts.spec.name, call.tenant_id, "webhook.test", wanted, {"endpoint_id": wanted}, datetime.now(UTC)
+    )
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await _enabled(connection, parts, call.tenant_id, wanted)
+        await store.append_events(connection, parts.region, [event], only_to=wanted)
+    call.resource_id = wanted
+    return Json({"event_id": event.event_id, "endpoint_id": wanted}, 202)
+
+
+async def _enabled(connection: Connection, parts: Parts, tenant_id: str, endpoint_id: str) -> Endpoint:
+    """Raises UnknownEndpoint, EndpointDisabled."""
+    found = await own_endpoint(connection, parts.region, tenant_id, endpoint_id, lock=True)
+    if found.disabled_at is not None:
+        raise EndpointDisabled
+    return found
+
+
+def _shown(delivery: LoggedDelivery) -> dict[str, Any]:
+    return {
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
+        "endpoint_id": delivery.endpoint_id,
+        "state": delivery.state,
+        "attempt_count": delivery.attempts,
+        "next_attempt_at": stamp(delivery.due_at) if delivery.state == "pending" else None,
+        "delivered_at": stamp(delivery.delivered_at) if delivery.delivered_at else None,
+        "created_at": stamp(delivery.created_at),
+        "attempts": delivery.attempt_log,
+    }
+
+
+def add_routes(app: FastAPI) -> None:
+    routes = Resource(app, "webhooks", "Webhooks")
+    one = "/v1/webhooks/{endpoint_id}"
+    missing: tuple[type[KovraError], ...] = (UnknownEndpoint,)
+    sending: tuple[type[KovraError], ...] = (*missing, EndpointDisabled)
+    routes.add("GET", f"{one}/deliveries", list_deliveries, summary="What was sent", model=DeliveryPage, errors=missing)
+    routes.add(
+        "POST", f"{one}/deliveries/{{event_id}}/resend", resend, summary="Send one event again", model=DeliveryShown, status=202,
+        errors=(*sending, UnknownDelivery),
+    )  # fmt: skip
+    routes.add(
+        "POST", f"{one}/replay", replay, summary="Send everything again", model=ReplayShown, status=202,
+        errors=(*sending, UnknownEvent),
+    )  # fmt: skip
+    routes.add("POST", f"{one}/test", test, summary="Send a test event", model=TestShown, status=202, errors=sending)
