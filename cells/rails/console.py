@@ -192,9 +192,14 @@ class SchemeConsole:
         """Open or close the scheme until further notice; None: by its own hours."""
         return _state(await self._ask("POST", "/simulate/hours", {"open": open_now}))
 
-    async def advance(self, by: timedelta) -> SchemeState:
-        """Let time go by, at all schemes of the region."""
-        return _state(await self._ask("POST", "/simulate/time", {"advance_s": by.total_seconds()}))
+    async def advance(self, by: timedelta, reference: str | None = None) -> SchemeState:
+        """Let time go by, at all schemes of the region. The same reference again changes nothing."""
+        asked = {"advance_s": by.total_seconds(), "reference": reference}
+        return _state(await self._ask("POST", "/simulate/time", asked))
+
+    async def magic(self) -> Mapping[str, Any]:
+        """The magic values: `currency`, `payments` (phrase, amount_minor, story) and `names` (phrase, story)."""
+        return await self._ask("GET", "/magic")
 
     async def state(self) -> SchemeState:
         return _state(await self._ask("GET", "/state"))

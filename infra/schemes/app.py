@@ -17,6 +17,7 @@ POST /{rail}/simulate/duplicates       send a credit or a return again
 POST /{rail}/simulate/hours            open, close, or keep the scheme's own hours
 POST /{rail}/simulate/time             let time go by
 GET  /{rail}/state                     the time there, and whether it is open
+GET  /{rail}/magic                     the magic values of its payments and name checks
 GET  /{rail}/collections/{reference}   what became of a credit; of a return under /returns/
 GET  /{rail}/payments/{end_to_end_id}  how many times it was asked, and how many times paid
 GET  /{rail}/statement                 money in, money out
@@ -74,6 +75,7 @@ def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
         "/simulate/hours": ("POST", asked.set_hours),
         "/simulate/time": ("POST", asked.advance),
         "/state": ("GET", asked.state),
+        "/magic": ("GET", asked.magic),
         "/collections/{reference}": ("GET", asked.sent),
         "/returns/{reference}": ("GET", asked.sent),
         "/payments/{end_to_end_id}": ("GET", asked.payments),

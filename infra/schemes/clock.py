@@ -30,12 +30,16 @@ class SchemeClock:
         """The business day (UTC) that entries are booked on."""
         return self.now().date().isoformat()
 
-    def advance(self, by_s: float) -> datetime:
-        """Let that much time go by; returns the new time. `by_s` is not negative."""
+    def advance(self, by_s: float, reference: str | None = None) -> datetime:
+        """Let that much time go by; returns the new time. `by_s` is not negative. The same reference again changes nothing."""
         assert by_s >= 0, by_s
-        self._advanced_s += by_s
-        with self._store.transaction():
-            self._store.set_setting("", _ADVANCED, repr(self._advanced_s))
+        known = f"{_ADVANCED} {reference}"
+        if reference is None or self._store.setting("", known) is None:
+            self._advanced_s += by_s
+            with self._store.transaction():
+                self._store.set_setting("", _ADVANCED, repr(self._advanced_s))
+                if reference is not None:
+                    self._store.set_setting("", known, repr(by_s))
         return self.now()
 
     def set_hours(self, rail: str, open_now: bool | None) -> None:

@@ -113,6 +113,16 @@ def amount_of(script: Script, rail: str) -> int:
     return rules.above_minor + script.units * rules.unit_minor
 
 
+def magic_values(rail: str) -> dict[str, list[dict[str, str | int]]]:
+    """The table as data: what the rail's scheme tells whoever asks, and the API shows partners."""
+    return {
+        "payments": [
+            {"phrase": one.phrase, "amount_minor": amount_of(one, rail), "story": one.story} for one in SCRIPTS
+        ],
+        "names": [{"phrase": one.phrase, "story": one.story} for one in NAME_SCRIPTS],
+    }
+
+
 def table() -> list[str]:
     """The magic values as a table in Markdown, line by line: what README.md shows."""
     lines = [

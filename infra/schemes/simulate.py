@@ -12,6 +12,7 @@ from infra.schemes.bank import SchemeBank, Undecidable
 from infra.schemes.clock import SchemeClock
 from infra.schemes.courier import Courier
 from infra.schemes.credits import SimulatedCredit, credit_notice
+from infra.schemes.magic import magic_values
 from infra.schemes.problems import problem
 from infra.schemes.returns import SchemeReturns, SimulatedRecall, SimulatedReturn, Unreturnable
 from infra.schemes.rules import SCHEMES
@@ -49,9 +50,10 @@ class SimulatedHours(_Command):
 
 
 class SimulatedTime(_Command):
-    """`POST /{rail}/simulate/time`: let time go by, at all schemes of the region."""
+    """`POST /{rail}/simulate/time`: let time go by, at all schemes of the region; once for each `reference`, where there is one."""
 
     advance_s: Annotated[float, Public] = Field(ge=0, le=_DAYS_MAX * 86_400)
+    reference: Annotated[str | None, Public] = Field(default=None, min_length=1, max_length=35)
 
 
 class Simulation:
@@ -125,9 +127,13 @@ class Simulation:
         return self._state(rail)
 
     async def advance(self, rail: str, _: Request, body: bytes) -> Response:
-        self._clock.advance(_read(SimulatedTime, body).advance_s)
+        asked = _read(SimulatedTime, body)
+        self._clock.advance(asked.advance_s, asked.reference)
         self._courier().work()
         return self._state(rail)
+
+    async def magic(self, rail: str, _request: Request, _body: bytes) -> Response:
+        return JSONResponse({"rail": rail, "currency": SCHEMES[rail].currency, **magic_values(rail)})
 
     async def state(self, rail: str, _request: Request, _body: bytes) -> Response:
         return self._state(rail)

@@ -30,6 +30,8 @@ from router.api.v1 import (
     recipients,
     requirements,
     sandbox,
+    sandbox_magic,
+    sandbox_schemes,
     statements,
     transfer_views,
     transfers,
@@ -62,6 +64,8 @@ _RESOURCES = (
     rails,
     sandbox,
     oauth,
+    sandbox_magic,
+    sandbox_schemes,
 )
 
 PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]

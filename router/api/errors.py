@@ -86,6 +86,13 @@ class SandboxOnly(KovraError):
     title = "Only a sandbox key in a sandbox cell can do this"
 
 
+class NotAtTheScheme(KovraError):
+    code = "not-at-the-scheme"
+    status = 409
+    retryable = True
+    title = "No simulated scheme of this cell has been asked for that payment yet"
+
+
 class UnknownEndpoint(KovraError):
     code = "unknown-webhook-endpoint"
     status = 404

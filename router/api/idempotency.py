@@ -1,7 +1,8 @@
 """Idempotency-Key at the door: required where money moves, honoured wherever it is sent.
 
 What is kept under a key is the id of what was made, never the answer's text, which may hold personal data or a secret: a
-replay reads the resource again. (Transfers keep their own answers, in the commit of the payment; cells/transfers.)
+replay reads the resource again. (Transfers keep their own answers, in the commit of the payment; cells/transfers. What the sandbox's
+schemes were told to do is kept as it was answered: ids, amounts and times.)
 """
 
 import hashlib
@@ -23,6 +24,8 @@ from router.api.parts import parts_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
+# An ISO 20022 reference has 35 characters at most.
+_REFERENCE = "SBX"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -80,3 +83,30 @@ async def created(
             raise RequestInFlight
         call.resource_id = claimed.answer.body["id"]
         return Json(await again(connection, call.resource_id), 201, {REPLAYED: "true"})
+
+
+async def acted(
+    request: Request, operation: str, act: Callable[[str, bool], Awaitable[dict[str, Any]]], resource_id: str = ""
+) -> Response:
+    """Have something done that is not on this cell's record, once per key: 202 with what `act` says of it.
+
+    `act(reference, again)`: the reference is the same for the same key, and what is asked with it twice must count once. `again`: somebody
+    may have done it already, and died before he could say so. `resource_id`: what it is done to; else the reference is on the trail.
+    Raises what `act` raises (the key may then be used again), IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict.
+    """
+    parts, call, key = parts_of(request), call_of(request), required_key(request)
+    reference = _REFERENCE + hashlib.sha256(f"{call.tenant_id}|{operation}|{key}".encode()).hexdigest()[:32]
+    call.resource_id = resource_id or reference
+    claim_id, digest = mint("req", parts.spec.name), hashlib.sha256(await request.body()).digest()
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        [claimed] = await store.claim(
+            connection, parts.region, [Claim(call.tenant_id, operation, key, digest, claim_id)]
+        )
+    if not claimed.same_request:
+        raise IdempotencyConflict
+    if claimed.answer is not None:
+        return Json(dict(claimed.answer.body), 202, {REPLAYED: "true"})
+    shown = await act(reference, not claimed.first)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        await store.give(connection, parts.region, {claimed.resource_id: Answer(202, shown)})
+    return Json(shown, 202)

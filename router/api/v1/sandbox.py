@@ -1,7 +1,6 @@
 """The sandbox: make money arrive as a scheme would bring it."""
 
-import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -9,22 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.wallet import UnknownWallet
-from cells.backends.postgres import tenant_transaction
 from cells.fx.offers import NoRail, RailCannotPay, rails_for
-from cells.idempotency import store
-from cells.idempotency.answer import Answer, IdempotencyConflict
-from cells.idempotency.store import Claim
+from cells.idempotency.answer import IdempotencyConflict
 from cells.kit.money import InvalidAmount, UnknownCurrency
 from cells.rails import registry
 from cells.rails.console import ConsoleRefused, SchemeConsole, wallet_account
 from cells.rails.rail import Party, RailUnavailable
 from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
-from residency.ids import mint
 from router.api.auth import need_sandbox
-from router.api.call import Json, call_of
+from router.api.call import call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, SandboxOnly
-from router.api.idempotency import REPLAYED, required_key
+from router.api.idempotency import acted, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.region import check_path
@@ -55,7 +50,8 @@ class DepositShown(BaseModel):
 
 async def create_deposit(request: Request, body: DepositNew) -> Response:
     """Have the sandbox's scheme send money to a wallet's account number, as a real inbound credit."""
-    parts, call, key = parts_of(request), call_of(request), required_key(request)
+    parts, call = parts_of(request), call_of(request)
+    required_key(request)
     need_sandbox(parts.spec, call.tenant)
     check_path(parts.spec.entry, parts.spec.directory, body.wallet_id)
     wallet = await own_wallet(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
@@ -63,29 +59,17 @@ async def create_deposit(request: Request, body: DepositNew) -> Response:
     if body.amount.currency != wallet.currency:
         raise InvalidAmount(f"The wallet holds {wallet.currency}.", pointer="/amount/currency")
     rail = _rail_of(parts, wallet, amount)
-    # The same key names the same credit at the scheme, so that a repeat after a crash at any line changes nothing.
-    reference = "SBX" + hashlib.sha256(f"{call.tenant_id}|{key}".encode()).hexdigest()[:32]
-    call.resource_id = reference
-    shown = {
-        "wallet_id": wallet.wallet_id,
-        "amount": body.amount.model_dump(),
-        "rail": rail,
-        "scheme_reference": reference,
-    }
-    claim_id = mint("req", parts.spec.name)
-    digest = hashlib.sha256(await request.body()).digest()
-    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        [claimed] = await store.claim(
-            connection, parts.region, [Claim(call.tenant_id, OPERATION, key, digest, claim_id)]
-        )
-    if not claimed.same_request:
-        raise IdempotencyConflict
-    if claimed.answer is not None:
-        return Json(shown, 202, {REPLAYED: "true"})
-    await _collect(parts, rail, wallet, amount, reference)
-    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        await store.give(connection, parts.region, {claimed.resource_id: Answer(202, {"id": reference})})
-    return Json(shown, 202)
+
+    async def act(reference: str, again: bool) -> dict[str, Any]:  # noqa: ARG001 - the same reference is the same credit
+        await _collect(parts, rail, wallet, amount, reference)
+        return {
+            "wallet_id": wallet.wallet_id,
+            "amount": body.amount.model_dump(),
+            "rail": rail,
+            "scheme_reference": reference,
+        }
+
+    return await acted(request, OPERATION, act)
 
 
 def _rail_of(parts: Parts, wallet: Wallet, amount: int) -> str:
@@ -101,11 +85,15 @@ def _rail_of(parts: Parts, wallet: Wallet, amount: int) -> str:
     raise RailCannotPay(objections[0][1], pointer="/amount/value", reason_code=objections[0][0])
 
 
-async def _collect(parts: Parts, rail: str, wallet: Wallet, amount: int, reference: str) -> None:
+def console_of(parts: Parts, rail: str) -> SchemeConsole:
+    """The sandbox's door to a rail's scheme of this cell."""
     settings = parts.spec.settings.schemes[rail]
-    connection = registry.connection_to(rail, parts.spec.entry.number, settings.url, settings.secret)
+    return SchemeConsole(registry.connection_to(rail, parts.spec.entry.number, settings.url, settings.secret))
+
+
+async def _collect(parts: Parts, rail: str, wallet: Wallet, amount: int, reference: str) -> None:
     account = wallet_account(registry.profile_of(rail).account_form, wallet.account_number)
-    async with SchemeConsole(connection) as console:
+    async with console_of(parts, rail) as console:
         await console.collect(amount, wallet.currency, account, _DEPOSITOR, scheme_reference=reference)
 
 

@@ -1,0 +1,254 @@
+"""The sandbox's schemes: decide what they have not decided, return what they paid, let their time go by.
+
+A payment is at the scheme of the region that pays it out: that is where these are sent, with Kovra-Region.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.backends.postgres import tenant_transaction
+from cells.idempotency.answer import IdempotencyConflict
+from cells.kit.money import InvalidAmount, UnknownCurrency
+from cells.rails.console import ConsoleRefused, SchemeConsole
+from cells.rails.rail import RailUnavailable, end_to_end_id
+from cells.transfers import store
+from cells.transfers.transfer import Transfer, TransferNotFound
+from residency.classes import Confidential, Public
+from residency.errors import KovraError
+from router.api.auth import need_sandbox
+from router.api.call import Json, call_of
+from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, NotAtTheScheme, SandboxOnly
+from router.api.idempotency import acted, required_key
+from router.api.openapi import KEY_REQUIRED
+from router.api.parts import Parts, parts_of
+from router.api.region import elsewhere
+from router.api.routes import Resource
+from router.api.shapes import IdText, Money, Shape, checked_id, minor_of, money, stamp
+from router.api.v1.sandbox import console_of
+
+_DAYS_MAX = 366
+Reason = Annotated[
+    str, Field(pattern=r"^[A-Z]{2}[A-Z0-9]{2}$", description="An ISO 20022 reason code", examples=["AC06"])
+]
+
+
+class SettlementNew(Shape):
+    """A payment that the scheme has not paid yet, or has lost."""
+
+    transfer_id: Annotated[IdText, Public]
+
+
+class RejectionNew(Shape):
+    """A payment that the scheme has not paid."""
+
+    transfer_id: Annotated[IdText, Public]
+    reason: Annotated[Reason, Public] = "AC04"
+
+
+class ReturnNew(Shape):
+    """A payment that the scheme has paid. `amount` in the currency of the payout; without it, all that is left."""
+
+    transfer_id: Annotated[IdText, Public]
+    amount: Annotated[Money | None, Confidential] = None
+    reason: Annotated[Reason, Public] = "AC04"
+
+
+class TimeNew(Shape):
+    """How much time shall go by at the schemes of the region."""
+
+    seconds: Annotated[int, Public] = Field(ge=1, le=_DAYS_MAX * 86_400, examples=[172_800])
+
+
+class SimulatedShown(BaseModel):
+    """What the scheme did. The cell learns of it as it would from a real one, and webhooks tell you."""
+
+    transfer_id: Annotated[str, Public]
+    rail: Annotated[str, Public]
+    outcome: Annotated[Literal["settled", "rejected", "returned"], Public]
+    reason: Annotated[str | None, Public]
+    scheme_reference: Annotated[str | None, Public] = Field(description="Of the return")
+
+
+class TimeShown(BaseModel):
+    """`now` at the schemes. It only goes forward, for all who share the sandbox."""
+
+    seconds: Annotated[int, Public]
+    now: Annotated[datetime, Public]
+
+
+class PaymentShown(BaseModel):
+    """A payment as the scheme knows it: how often it was asked for, and how often it paid."""
+
+    transfer_id: Annotated[str, Public]
+    rail: Annotated[str, Public]
+    asked: Annotated[int, Public]
+    paid: Annotated[int, Public]
+    returned: Annotated[Money, Confidential]
+
+
+async def get_payment(
+    request: Request, transfer_id: Annotated[str, Query(max_length=160, description="The transfer")]
+) -> Response:
+    """What the scheme was asked and paid, once the payment is there: before that, `not-at-the-scheme`."""
+    parts, call = parts_of(request), call_of(request)
+    need_sandbox(parts.spec, call.tenant)
+    transfer = await _own_here(request, transfer_id)
+    payment = end_to_end_id(transfer.transfer_id)
+    rail = await _asked_rail(parts, payment)
+    async with console_of(parts, rail) as console:
+        found = await console.payments(payment)
+    return Json(
+        {
+            "transfer_id": transfer.transfer_id,
+            "rail": rail,
+            "asked": found.asked,
+            "paid": found.paid,
+            "returned": money(found.returned_minor, transfer.target_currency),
+        }
+    )
+
+
+async def create_settlement(request: Request, body: SettlementNew) -> Response:
+    """Have the scheme pay after all what it has not paid: pending, silent or lost."""
+
+    async def act(console: SchemeConsole, payment: str, _: str) -> None:
+        await console.settle(payment)
+
+    return await _done(request, "sandbox.settlements.create", body.transfer_id, "settled", act)
+
+
+async def create_rejection(request: Request, body: RejectionNew) -> Response:
+    """Have the scheme refuse what it has not paid; the money goes back to the wallet."""
+
+    async def act(console: SchemeConsole, payment: str, _: str) -> None:
+        await console.reject(payment, body.reason)
+
+    return await _done(request, "sandbox.rejections.create", body.transfer_id, "rejected", act, body.reason)
+
+
+async def create_return(request: Request, body: ReturnNew) -> Response:
+    """Have the recipient's bank send a payment back, whole or in part."""
+    amount = None if body.amount is None else minor_of(body.amount, "/amount")
+
+    async def act(console: SchemeConsole, payment: str, reference: str) -> None:
+        await console.give_back(payment, amount, body.reason, return_id=reference)
+
+    return await _done(request, "sandbox.returns.create", body.transfer_id, "returned", act, body.reason, body.amount)
+
+
+async def create_time(request: Request, body: TimeNew) -> Response:
+    """Let time go by at the region's schemes: what was to happen later happens now."""
+    parts, call = parts_of(request), call_of(request)
+    required_key(request)
+    need_sandbox(parts.spec, call.tenant)
+
+    async def act(reference: str, again: bool) -> dict[str, Any]:  # noqa: ARG001 - the same reference counts once
+        # All schemes of a cell have one clock: one of them is asked.
+        async with console_of(parts, min(parts.spec.settings.schemes)) as console:
+            state = await console.advance(timedelta(seconds=body.seconds), reference)
+        return {"seconds": body.seconds, "now": stamp(state.now)}
+
+    return await acted(request, "sandbox.time.create", act)
+
+
+Act = Callable[[SchemeConsole, str, str], Awaitable[None]]
+
+
+async def _done(
+    request: Request, operation: str, transfer_id: str, outcome: str, act: Act, reason: str | None = None,
+    amount: Money | None = None,
+) -> Response:  # fmt: skip
+    """`act` at the scheme that was asked for the payment."""
+    parts, call = parts_of(request), call_of(request)
+    required_key(request)
+    need_sandbox(parts.spec, call.tenant)
+    transfer = await _own_here(request, transfer_id)
+    if amount is not None and amount.currency != transfer.target_currency:
+        raise InvalidAmount(f"It is paid out in {transfer.target_currency}.", pointer="/amount/currency")
+    payment = end_to_end_id(transfer.transfer_id)
+    rail = await _asked_rail(parts, payment)
+
+    async def at_the_scheme(reference: str, again: bool) -> dict[str, Any]:
+        async with console_of(parts, rail) as console:
+            try:
+                await act(console, payment, reference)
+            except ConsoleRefused:
+                fates = {one["fate"] for one in (await console.payment(payment))["payments"]}
+                if not (again and fates == {outcome}):
+                    raise
+        return {
+            "transfer_id": transfer.transfer_id,
+            "rail": rail,
+            "outcome": outcome,
+            "reason": reason,
+            "scheme_reference": reference if outcome == "returned" else None,
+        }
+
+    return await acted(request, operation, at_the_scheme, transfer.transfer_id)
+
+
+async def _own_here(request: Request, text: str) -> Transfer:
+    """The tenant's transfer that this cell pays out. Raises TransferNotFound; WrongRegion when another cell pays it out."""
+    parts, call = parts_of(request), call_of(request)
+    pointer = "/transfer_id" if request.method == "POST" else None
+    missing = TransferNotFound(pointer=pointer)
+    found = checked_id(text, "tr", missing)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        transfer = (await store.read(connection, parts.region, [found])).get(found)
+    if transfer is None:
+        raise missing
+    if transfer.destination_cell != parts.spec.name:
+        raise elsewhere(parts.spec.directory.cell(transfer.destination_cell), pointer)
+    return transfer
+
+
+async def _asked_rail(parts: Parts, payment: str) -> str:
+    """The rail whose scheme was asked for it. Raises NotAtTheScheme, RailUnavailable."""
+    rails = sorted(parts.spec.settings.schemes)
+
+    async def asked(rail: str) -> int:
+        async with console_of(parts, rail) as console:
+            return (await console.payments(payment)).asked
+
+    counts = await asyncio.gather(*(asked(rail) for rail in rails))
+    found = [rail for rail, count in zip(rails, counts, strict=True) if count]
+    if not found:
+        raise NotAtTheScheme
+    return found[0]
+
+
+_ERRORS: tuple[type[KovraError], ...] = (
+    IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, ConsoleRefused, RailUnavailable,
+)  # fmt: skip
+
+
+def add_routes(app: FastAPI) -> None:
+    routes = Resource(app, "sandbox", "Sandbox")
+    of_payment = (*_ERRORS, TransferNotFound, NotAtTheScheme)
+    routes.add(
+        "GET", "/v1/sandbox/payments", get_payment, summary="A payment at its scheme", model=PaymentShown,
+        errors=(SandboxOnly, TransferNotFound, NotAtTheScheme, RailUnavailable),
+    )  # fmt: skip
+    routes.add(
+        "POST", "/v1/sandbox/settlements", create_settlement, summary="Settle a payment", model=SimulatedShown, status=202,
+        errors=of_payment, headers=(KEY_REQUIRED,),
+    )  # fmt: skip
+    routes.add(
+        "POST", "/v1/sandbox/rejections", create_rejection, summary="Reject a payment", model=SimulatedShown, status=202,
+        errors=of_payment, headers=(KEY_REQUIRED,),
+    )  # fmt: skip
+    routes.add(
+        "POST", "/v1/sandbox/returns", create_return, summary="Return a payment", model=SimulatedShown, status=202,
+        errors=(*of_payment, InvalidAmount, UnknownCurrency), headers=(KEY_REQUIRED,),
+    )  # fmt: skip
+    routes.add(
+        "POST", "/v1/sandbox/time", create_time, summary="Let time go by", model=TimeShown, status=202, errors=_ERRORS,
+        headers=(KEY_REQUIRED,),
+    )  # fmt: skip
