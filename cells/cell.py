@@ -11,12 +11,14 @@ from typing import Literal
 
 from cells.backends.postgres import Pool, open_pool, transaction
 from cells.backends.vault import Vault
+from cells.batches.room import BatchRoom
 from cells.compliance.list_checker import ListChecker
 from cells.compliance.lists import load_lists
 from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
 from cells.fx.fee_book import found_rules
-from cells.kit.command import WalletHandler
+from cells.fx.rates import RateSource
+from cells.kit.command import RailDoor, WalletHandler
 from cells.kit.money import CURRENCIES
 from cells.ledger import house
 from cells.ledger.ledger import Ledger
@@ -38,7 +40,7 @@ from cells.transfers.destination_leg import Destination
 from cells.transfers.handoff import Gate
 from cells.transfers.origin_leg import Origin
 from cells.transfers.rail_desk import JournalDesk
-from cells.transfers.saga import RailDoor, Saga
+from cells.transfers.saga import Saga
 from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.directory import CellEntry
 from residency.keys import CellKeys, load_keys
@@ -67,6 +69,10 @@ class Institution:
         return Origin(
             self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens, self.router
         )
+
+    def batches(self, rates: RateSource) -> BatchRoom:
+        """Where batches are validated and priced."""
+        return BatchRoom(self.spec.entry, self.spec.directory, self.payers, self.recipients, self.tokens, rates)
 
     @property
     def destination(self) -> Destination:

@@ -13,6 +13,7 @@ from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
 from actors.workers.admitter import Admitter
+from actors.workers.batches import Batches
 from actors.workers.exporter import Exporter
 from actors.workers.gauges import GaugeWorker
 from actors.workers.give_backs import GiveBacks
@@ -25,6 +26,7 @@ from actors.workers.webhooks import opened_webhooks
 from actors.workers.worker import Worker
 from cells.backends.nats import open_bus
 from cells.cell import found_cell, open_institution
+from cells.fx.ecb import EcbHistory
 from cells.spec import CellSpec
 from residency.errors import KovraError
 
@@ -67,6 +69,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 GiveBacks(institution, parts.wallets),
                 Keeper(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),
+                Batches(institution, parts.wallets.ask_many, EcbHistory()),
                 Reconciler(spec),
                 GaugeWorker(institution),
                 webhooks,

@@ -165,6 +165,13 @@ def wallet(tenant_number: int, ledger: int, qualifier: int = 0) -> int:
     return account_id(tenant_owner(tenant_number), AccountType.TENANT_WALLET, ledger, qualifier)
 
 
+def reserve(wallet_account: int) -> int:
+    """RSV beside a wallet: what its batches have been funded with, and have not held, spent or given back yet."""
+    key = read_account_id(wallet_account)
+    assert key.account_type is AccountType.TENANT_WALLET, "only a wallet has a reserve"
+    return account_id(key.owner, AccountType.BATCH_RESERVE, key.ledger, key.qualifier)
+
+
 def platform(account_type: AccountType, ledger: int) -> int:
     """An account of the platform: FX, MARGIN, FEE, PI, PO, SUS and so on, one per currency."""
     return account_id(PLATFORM_OWNER, account_type, ledger)

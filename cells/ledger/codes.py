@@ -35,6 +35,8 @@ class Code(IntEnum):
     GIVEN_BACK = 72  # G2 PI → RAIL
     IN_DOUBT_LOSS = 80  # L1 IN_DOUBT_LOSS → RAIL
     CAP = 90  # REGIONAL_CAP → REG, and back
+    BATCH_FUNDING = 100  # E1 W → RSV
+    BATCH_REMAINDER = 101  # E2 RSV → W
     POISON = 99  # a zero-amount posting that makes a late original fail
 
 
@@ -50,6 +52,7 @@ class Leg(IntEnum):
     RETURN = 7
     ORDER = 8  # what an operator has ordered of money that came in
     LOSS = 9
+    BATCH = 10
 
 
 class Step(IntEnum):
@@ -82,6 +85,8 @@ class Step(IntEnum):
     G1 = 72
     G2 = 73
     L1 = 81
+    E1 = 91  # W → RSV, the whole of a batch
+    E2 = 92  # RSV → W, what is left of it
 
 
 class Phase(IntEnum):

@@ -4,7 +4,7 @@
     standing.py     what a leg's state says of its holds (derived from the lifecycle's table)
     fold.py         postings added up, account by account
     facts.py        what is known of one cell at one instant; legs.py: of one leg of a payment
-    postings.py     L6      own_books.py  L1, L2, L3, L9     payments.py  L4, L5     quotes.py  L10     peers.py  L4, L7, L8
+    postings.py     L6      own_books.py  L1, L2, L3, L9     payments.py  L4, L5     batches.py  L3      quotes.py  L10     peers.py  L4, L7, L8
     store.py, store_legs.py   the journal's side             gather.py, border.py    both sides, in pages
     reconcile.py    all of it: `reconcile(specs) -> Report`
 

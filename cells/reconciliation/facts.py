@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cells.kit.hashchain import Break
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, read_account_id
 from cells.ledger.entry import Account, Posting
+from cells.reconciliation.batches import Reserve
 from cells.reconciliation.fold import Figures, Fold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.returns import ReturnSum
@@ -58,7 +59,8 @@ class OrderSum:
 
 @dataclass(frozen=True, slots=True)
 class WalletSum:
-    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen, come back."""
+    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen, come back; payments that are
+    lines of a batch are its reserve's."""
 
     wallet_id: str
     account: int
@@ -130,7 +132,8 @@ class CustomsFacts:
 class CellFacts:
     """Everything of one cell. `reported`: accounts as the ledger says; `settled`: the figures those had before what was applied
     while they were read; `books`: the postings added up as of the journal's snapshot; `restored`: by rail, what was given back while the
-    rail had yet to say whether it has paid."""
+    rail had yet to say whether it has paid; `reserves`, `reserved`: by their accounts, what the reserves must hold, and what has left the
+    wallets for batches; `batches_moving`: by state."""
 
     cell: str
     number: int
@@ -142,6 +145,10 @@ class CellFacts:
     orders: Sequence[OrderSum]
     return_sums: Sequence[ReturnSum]
     restored: Mapping[str, int]
+    reserves: Mapping[int, Reserve]
+    reserved: Mapping[int, int]
+    batches_moving: Mapping[str, int]
+    batch_findings: Sequence[Finding]
     wallets: Sequence[WalletSum]
     reported: Mapping[int, Account]
     settled: Mapping[int, Figures]

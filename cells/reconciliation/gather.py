@@ -3,18 +3,21 @@
 Why the order matters, and what is left out of the sums: see the package's docstring.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from cells.backends.postgres import Connection, Pool, transaction
+from cells.batches.batch import AT_REST
 from cells.customs import store as customs_store
 from cells.customs.chain import CustomsEntry, chain_name
 from cells.kit.hashchain import Break, Head, find_break, genesis
 from cells.ledger.entry import Account, Posting
 from cells.ledger.ledger import Ledger
 from cells.rails.console import Statement
-from cells.reconciliation import store, store_legs
+from cells.reconciliation import store, store_batches, store_legs
+from cells.reconciliation.batches import Reserve, batch_findings, reserves
 from cells.reconciliation.facts import AccountFault, CellFacts, CustomsFacts, HousePosting, OpenHold, StatementFacts
 from cells.reconciliation.fold import Figures, Fold, figures_of
 from cells.reconciliation.payments import leg_findings
@@ -54,6 +57,16 @@ class _Reading:
     last: int = 0
 
 
+@dataclass(slots=True)
+class _Batches:
+    """What the batches read so far add up to."""
+
+    reserves: dict[int, Reserve] = field(default_factory=dict)
+    reserved: Counter[int] = field(default_factory=Counter)
+    moving: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+
 async def gather(cell: OpenCell) -> CellFacts:
     """Everything of one cell. Raises StoreUnavailable, LedgerUnknown."""
     spec, region = cell.spec, cell.spec.region
@@ -72,6 +85,7 @@ async def gather(cell: OpenCell) -> CellFacts:
         await _take_strays(cell, reading)
         holds = await _open_holds(snapshot, region, reading.books)
         leg_faults = await _walk_legs(snapshot, spec)
+        batches = await _walk_batches(snapshot, spec)
         customs = await _read_customs(snapshot, spec)
     accounts = await _read_accounts(cell.ledger)
     settled, account_faults = await _compare_accounts(cell.ledger, accounts, reading)
@@ -87,6 +101,10 @@ async def gather(cell: OpenCell) -> CellFacts:
         orders=orders,
         return_sums=returns,
         restored=restored,
+        reserves=batches.reserves,
+        reserved=batches.reserved,
+        batches_moving=batches.moving,
+        batch_findings=batches.findings,
         wallets=wallets,
         reported=accounts,
         settled=settled,
@@ -161,7 +179,7 @@ async def _names(connection: Connection, spec: CellSpec, strays: Sequence[Postin
     candidates = {
         f"{kind}_{compact(cell)}_{encode(UUID(int=one.user_data_128))}": one.id
         for one in strays
-        for kind in ("tr", "col")
+        for kind in ("tr", "col", "bat")
         for cell in spec.directory.cells
     }
     known = await store.payment_states(connection, spec.region, list(candidates))
@@ -190,6 +208,19 @@ async def _walk_legs(snapshot: Connection, spec: CellSpec) -> list[Finding]:
         findings += leg_findings(spec.name, page)
         after = page[-1].transfer_id
     return findings
+
+
+async def _walk_batches(snapshot: Connection, spec: CellSpec) -> _Batches:
+    found, after = _Batches(), ""
+    while page := await store_batches.page(snapshot, spec.region, after, _JOURNAL_PAGE):
+        reserves(page, found.reserves)
+        found.findings += batch_findings(spec.name, page)
+        for one in page:
+            found.reserved[one.wallet_account] += one.reserved
+            if one.state not in AT_REST:
+                found.moving[f"batch {one.state}"] += 1
+        after = page[-1].batch_id
+    return found
 
 
 async def _read_customs(snapshot: Connection, spec: CellSpec) -> CustomsFacts:

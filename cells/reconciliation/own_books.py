@@ -5,6 +5,7 @@ from collections import Counter
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
+from cells.reconciliation.batches import Reserve
 from cells.reconciliation.facts import CellFacts, LegSum
 from cells.reconciliation.fold import Figures
 from cells.reconciliation.report import Finding
@@ -78,18 +79,22 @@ def not_below_zero(facts: CellFacts) -> list[Finding]:
 
 
 def passages(facts: CellFacts) -> list[Finding]:
-    """L3. PI, PO and RSV hold, account by account, the sums over payments on their way; every open hold is for one of them."""
-    found = []
+    """L3. PI, PO and RSV hold, account by account, the sums over payments and batches on their way; every open hold is for one of
+    them; and each batch adds up."""
+    found = list(facts.batch_findings)
     for kind in (AccountType.PENDING_INBOUND, AccountType.PENDING_OUTBOUND, AccountType.BATCH_RESERVE):
         accounts = {chart.platform(kind, CURRENCIES[one].number) for one in facts.currencies} | set(
             facts.books.accounts(kind)
         )
+        if kind is AccountType.BATCH_RESERVE:
+            accounts |= set(facts.reserves)
         for account in sorted(accounts):
             figures, expected = facts.books.account(account), _on_the_way(facts, account)
+            reserve = facts.reserves.get(account, Reserve())
             for name, must, has in (
-                ("posted", 0, figures.balance),
+                ("posted", reserve.balance, figures.balance),
                 ("pending in", expected, figures.credits_pending),
-                ("pending out", 0, figures.debits_pending),
+                ("pending out", reserve.held, figures.debits_pending),
             ):
                 if must != has:
                     found.append(Finding("L3", (facts.cell,), facts.name_of(account), name, str(must), str(has)))
@@ -108,7 +113,7 @@ def passages(facts: CellFacts) -> list[Finding]:
 
 
 def in_motion(facts: CellFacts) -> Counter[str]:
-    """Payments and collections on their way, by leg and state."""
+    """Payments, collections and batches on their way, by leg and state."""
     counts: Counter[str] = Counter()
     for one in facts.leg_sums:
         if moving(one.state):
@@ -120,6 +125,7 @@ def in_motion(facts: CellFacts) -> Counter[str]:
         counts[f"order to {order.kind.replace('_', ' ')} {order.state}"] += order.count
     for one_sum in facts.return_sums:
         counts[f"{one_sum.leg} return on its way"] += one_sum.moving
+    counts.update(facts.batches_moving)
     return +counts
 
 

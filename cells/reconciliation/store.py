@@ -78,7 +78,7 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
             from (
                 select wallet_id, leg, state,
                     principal + fee + case when leg = 'origin' then margin else 0 end as total
-                from transfers where compliance_region = $1 and leg <> 'destination'
+                from transfers where compliance_region = $1 and leg <> 'destination' and batch_id is null
             ) totals group by 1
         ) p using (wallet_id)
         left join (
@@ -131,7 +131,7 @@ async def applied_page(connection: Connection, region: str, after: int, limit: i
 async def payment_states(
     connection: Connection, region: str, payment_ids: Sequence[str]
 ) -> dict[str, tuple[Leg | None, str]]:
-    """Leg and state of transfers, and the state of collections (`giving_back` while the ledger holds one that goes back), by id."""
+    """Leg and state of transfers, and the state of collections (`giving_back` while the ledger holds one that goes back) and batches, by id."""
     rows = await connection.fetch(
         """
         select transfer_id, leg, state from transfers where compliance_region = $1 and transfer_id = any ($2::text[])
@@ -141,6 +141,8 @@ async def payment_states(
                     and o.state in ('held', 'answered')
             ) then 'giving_back' else state end
         from collections c where compliance_region = $1 and collection_id = any ($2::text[])
+        union all
+        select batch_id, null, state from batches where compliance_region = $1 and batch_id = any ($2::text[])
         """,
         region, payment_ids,
     )  # fmt: skip

@@ -13,7 +13,8 @@ from cells.transfers import personal
 class Acceptance:
     """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
 
-    `deadline`: by when the payee shall have the money; None = as soon as possible. `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory.
+    `deadline`: by when the payee shall have the money; None = as soon as possible. `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory. `batch_id`: the batch that it is a line of; then it has no key, and its
+    text is in the vault already.
     """
 
     transfer_id: str
@@ -26,6 +27,7 @@ class Acceptance:
     metadata: Mapping[str, str] = field(default_factory=dict)
     remittance: personal.SealedRemittance | None = None
     deadline: datetime | None = None
+    batch_id: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Acceptance, _fields_of(self)  # see Command

@@ -1,4 +1,5 @@
-"""What a wallet's actor does beside its payments' own lives: money that arrives, money that comes back, and orders about the first.
+"""What a wallet's actor does beside its payments' own lives: money that arrives, orders about it, money that comes back, and what
+its batches set aside and give back.
 
 Each kind is one command, in a file of its own that journals its chains and closes them with the ledger's word; here they are joined,
 so that the saga asks the ledger once for everything. What their closing tells payments is told in the same commit.
@@ -9,13 +10,14 @@ from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.ledger.submit import ChainResult
-from cells.transfers import collection_leg, order_leg, return_leg
+from cells.transfers import batch_leg, collection_leg, order_leg, return_leg
+from cells.transfers.batch_leg import BatchOwed
 from cells.transfers.collection_leg import DepositOwed
 from cells.transfers.order_leg import OrderOwed
 from cells.transfers.return_leg import ReturnOwed
 from cells.transfers.transfer import Told
 
-Errand = DepositOwed | ReturnOwed | OrderOwed
+Errand = DepositOwed | ReturnOwed | OrderOwed | BatchOwed
 AccountOf = Callable[[str], int]
 
 
@@ -37,6 +39,10 @@ async def journal(
         errands += await return_leg.journal(connection, region, list(returns.values()), account_of, cell_numbers)
     if orders := bodies.get("order"):
         errands += await order_leg.journal(connection, region, list(orders.values()), account_of)
+    if funded := bodies.get("fund"):
+        errands += await batch_leg.journal_funding(connection, region, list(funded.values()), account_of)
+    if ended := bodies.get("give_back"):
+        errands += await batch_leg.journal_remainders(connection, region, list(ended.values()), account_of)
     return errands
 
 
@@ -52,6 +58,9 @@ async def close(
     deposits = [(place, one) for place, one in enumerate(errands) if isinstance(one, DepositOwed)]
     returns = [(place, one) for place, one in enumerate(errands) if isinstance(one, ReturnOwed)]
     orders = [(place, one) for place, one in enumerate(errands) if isinstance(one, OrderOwed)]
+    batches = [(place, one) for place, one in enumerate(errands) if isinstance(one, BatchOwed)]
+    if batches:
+        await batch_leg.close(connection, region, [one for _, one in batches], [answers[place] for place, _ in batches])
     if deposits:
         await collection_leg.close(
             connection, region, [one for _, one in deposits], [answers[place] for place, _ in deposits]

@@ -65,6 +65,8 @@ def of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
     }
+    if transfer.batch_id is not None:
+        data["batch_id"] = transfer.batch_id
     if returned is not None:
         data["returned"] = returned_shown(transfer, returned)
     return _event(transfer.tenant_id, event_type_of(transfer.state), transfer.transfer_id, data)

@@ -82,10 +82,9 @@ class Origin:
         claimed = await idempotency.claim(connection, region, claims)
         intents: list[Intent | None] = [_seen(one) for one in claimed]
         fresh = [index for index, intent in enumerate(intents) if intent is None]
-        routed: dict[str, Routed] = {}
-        decided = await self._decide(connection, [asked[index] for index in fresh], routed)
+        made = await self.make(connection, [asked[index] for index in fresh])
         refusals: dict[str, Answer] = {}
-        for index, verdict in zip(fresh, decided, strict=True):
+        for index, verdict in zip(fresh, made, strict=True):
             if isinstance(verdict, KovraError):
                 transfer_id = asked[index][0].transfer_id
                 refusals[transfer_id] = answer = answer_of_error(verdict, transfer_id)
@@ -93,16 +92,26 @@ class Origin:
             else:
                 intents[index] = Intent(transfer=verdict)
         await idempotency.give(connection, region, refusals)
-        transfers = [intent.transfer for intent in intents if intent is not None and intent.transfer is not None]
+        return [intent for intent in intents if intent is not None]
+
+    async def make(
+        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]
+    ) -> list[Transfer | KovraError]:
+        """Decide a batch of acceptances that nothing was made of yet, and journal what stands: each one's transfer, or why not."""
+        region = self.entry.region
+        routed: dict[str, Routed] = {}
+        decided = await self._decide(connection, asked, routed)
+        transfers = [one for one in decided if isinstance(one, Transfer)]
         await store.insert(connection, region, transfers, "accepted", "wallet")
-        watch.born(transfers, {one.transfer_id: watch.minted_at(one.transfer_id) for one in transfers}, watch.ACCEPT)
+        alone = [one for one in transfers if one.batch_id is None]
+        watch.born(alone, {one.transfer_id: watch.minted_at(one.transfer_id) for one in alone}, watch.ACCEPT)
         ids = {one.transfer_id for one in transfers}
         await store_routing.keep(connection, region, "accepted", [one for key, one in routed.items() if key in ids])
         await personal.keep_remittances(
             connection, region,
             [(one.tenant_id, one.transfer_id, one.remittance) for one, _ in asked if one.transfer_id in ids and one.remittance],
         )  # fmt: skip
-        return [intent for intent in intents if intent is not None]
+        return decided
 
     async def _decide(
         self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]], routed: dict[str, Routed]
@@ -190,6 +199,7 @@ class Origin:
             screening=result,
             review_until=None if result == "clear" else datetime.now(UTC) + REVIEW_LIFETIME,
             metadata=asked.metadata,
+            batch_id=asked.batch_id,
             created_at=datetime.now(UTC),
         )
 

@@ -63,7 +63,8 @@ def accepted(transfer: Transfer) -> Answer:
 def answers_to_keep(owed: Sequence[Owed], now: Mapping[str, Transfer]) -> dict[str, Answer]:
     """The answers to keep for partners' transfers whose hold has just been decided, by transfer id."""
     decided = (now.get(one.transfer.transfer_id) for one in owed if one.effect is Effect.HOLD)
-    return {one.transfer_id: accepted(one) for one in decided if one is not None and one.leg is not Leg.DESTINATION}
+    asked_for = (one for one in decided if one is not None and one.leg is not Leg.DESTINATION and one.batch_id is None)
+    return {one.transfer_id: accepted(one) for one in asked_for}
 
 
 def reply_to(name: str, transfer: Transfer | None, refused: Mapping[tuple[str, Event], Transfer]) -> Reply:

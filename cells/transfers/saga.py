@@ -11,17 +11,15 @@ silence is LedgerUnknown: the batch ends unknown, the journal knows what was pla
 `Saga` is the WalletHandler that actors/wallet.py hosts; it holds no truth, only the wallets' facts while they are active.
 """
 
-import asyncio
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
-from cells.kit.command import Command, Journaled, Reply, StaleEpoch
+from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chain import Chain
@@ -30,9 +28,10 @@ from cells.ledger.ledger import Ledger
 from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
-from cells.transfers import beside, store, wallet_view
+from cells.transfers import batch_leg, beside, store, wallet_view
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.beside import Errand
+from cells.transfers.handing import Handing
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
@@ -47,18 +46,8 @@ from cells.transfers.transfer import (
     TransferNotFound,
 )
 from residency.directory import CellEntry
-from residency.errors import KovraError
 
-_log = logging.getLogger("kovra.saga")
 _ROOM = "wallet"
-
-
-class RailDoor(Protocol):
-    """The one inversion of the house: the saga knows that rails can be asked, and is handed the way to them from above."""
-
-    async def submit(self, rail: str, transfer_ids: Sequence[str]) -> None:
-        """Hand transfers to a rail's actor; they are on record there when this returns. Raises KovraError."""
-        ...
 
 
 @dataclass(slots=True)
@@ -88,9 +77,8 @@ class Saga:
         self._ledger = ledger
         self._origin = origin
         self._host = host
-        self._rails = rails
+        self._handing = Handing(rails)
         self._wallets: dict[str, Wallet] = {}
-        self._handing: set[asyncio.Task[None]] = set()
         self._commits = self._ledger_requests = self._postings = 0
 
     async def activate(self, wallet_ids: Sequence[str]) -> Mapping[str, int]:
@@ -113,7 +101,7 @@ class Saga:
 
     async def handed(self) -> None:
         """Wait until everything handed to the rails has been taken there, or given up to the sweep."""
-        await asyncio.gather(*self._handing)
+        await self._handing.done()
 
     def counts(self) -> Mapping[str, int]:
         """See WalletHandler. `postings`: those that the ledger was asked for."""
@@ -134,6 +122,7 @@ class Saga:
         writing = [index for index, command in enumerate(batch) if command.name not in _READERS]
         await self._read(turn, [index for index, command in enumerate(batch) if command.name in _READERS])
         if writing:
+            await self._open_reserves(batch)
             async with transaction(self._pool) as connection:
                 live = await self._fence(connection, turn, writing, epochs)
                 await self._journal(connection, turn, live)
@@ -142,7 +131,7 @@ class Saga:
             while turn.step.owed or turn.errands:
                 await self._settle(turn)
             self._answer(turn)
-        self._hand_over(turn.submit.values())
+        self._handing.hand_over(turn.submit.values())
         return turn.replies
 
     async def _fence(
@@ -171,13 +160,13 @@ class Saga:
         cancels = bodies.get("cancel", {})
         turn.answering |= cancels
         intents = await self._intend(connection, turn, bodies.get("accept", {}))
+        made = [one.transfer for one in intents if one.transfer]
+        made += await self._take_lines(connection, turn, bodies.get("accept_lines", {}))
         needs = await self._needs(connection, [*bodies.get("resume", {}).values(), *_found(intents)])
         told = [*turn.told.values(), *(Told(one, Event.CANCEL) for one in cancels.values()), *needs.told]
         turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
-        turn.step.now = (
-            needs.now | {one.transfer.transfer_id: one.transfer for one in intents if one.transfer} | turn.step.now
-        )
-        new = [self._owed(one.transfer, Effect.HOLD) for one in intents if one.transfer] + needs.owed
+        turn.step.now = needs.now | {one.transfer_id: one for one in made} | turn.step.now
+        new = [self._owed(one, Effect.HOLD) for one in made] + needs.owed
         await journal(connection, region, new)
         turn.step.owed += new
         turn.submit |= {one.transfer_id: one for one in (*needs.submit, *turn.step.submit)}
@@ -193,6 +182,21 @@ class Saga:
             else:
                 turn.answering[index] = intent.transfer.transfer_id if intent.transfer else intent.found or ""
         return intents
+
+    async def _take_lines(self, connection: Connection, turn: _Turn, asked: Mapping[int, str]) -> list[Transfer]:
+        """The next lines of batches as payments. Each command hears how many lines it took, paid or refused."""
+        wallets = {batch_id: self._wallets[turn.batch[index].wallet_id] for index, batch_id in asked.items()}
+        became = await batch_leg.accept(connection, self._entry.region, self._origin, wallets) if asked else {}
+        for index, batch_id in asked.items():
+            turn.replies[index] = len(became[batch_id])
+        return [one for several in became.values() for one in several if isinstance(one, Transfer)]
+
+    async def _open_reserves(self, batch: Sequence[Command]) -> None:
+        """RSV beside every wallet of which a batch is to be funded. The first time is the wallet's first batch."""
+        accounts = {chart.reserve(self._account_of(one.wallet_id)) for one in batch if one.name == "fund"}
+        if accounts:
+            opened = await self._ledger.create_accounts([chart.opening(one) for one in sorted(accounts)])
+            assert {one.name for one in opened} <= {"CREATED", "EXISTS"}, "the ledger refused to open a reserve"
 
     async def _needs(self, connection: Connection, transfer_ids: Sequence[str]) -> Step:
         """Take transfers up where they stand: their chains again, the event they wait for, or the rail. See recovery.py."""
@@ -257,26 +261,16 @@ class Saga:
             turn.replies[index] = await _READERS[command.name](self._ledger, _account(wallet), command.body)
 
     def _chain(self, transfer: Transfer, effect: Effect) -> Chain:
-        return Books(_account(self._wallets[transfer.wallet_id]), self._numbers).chain(transfer, effect)
+        account = self._account_of(transfer.wallet_id)
+        return Books(account if transfer.batch_id is None else chart.reserve(account), self._numbers).chain(
+            transfer, effect
+        )
 
     def _account_of(self, wallet_id: str) -> int:
         return _account(self._wallets[wallet_id])
 
     def _owed(self, transfer: Transfer, effect: Effect) -> Owed:
         return Owed(transfer, effect, self._chain(transfer, effect))
-
-    def _hand_over(self, transfers: Iterable[Transfer]) -> None:
-        """To the rails, without holding up the next batch. What does not arrive there is found by the sweep."""
-        for rail, transfer_ids in _by_rail(transfers).items():
-            task = asyncio.create_task(self._submit_quietly(rail, transfer_ids))
-            self._handing.add(task)
-            task.add_done_callback(self._handing.discard)
-
-    async def _submit_quietly(self, rail: str, transfer_ids: Sequence[str]) -> None:
-        try:
-            await self._rails.submit(rail, transfer_ids)
-        except KovraError as error:
-            _log.warning("%d transfers are not with %s yet: %s", len(transfer_ids), rail, error.code)
 
 
 def _account(wallet: Wallet) -> int:
@@ -286,13 +280,6 @@ def _account(wallet: Wallet) -> int:
 
 def _found(intents: Sequence[Intent]) -> list[str]:
     return [intent.found for intent in intents if intent.found is not None]
-
-
-def _by_rail(transfers: Iterable[Transfer]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for transfer in transfers:
-        grouped.setdefault(transfer.rail, []).append(transfer.transfer_id)
-    return grouped
 
 
 _READERS = {"balance": wallet_view.balance, "statement": wallet_view.statement}

@@ -93,6 +93,7 @@ class Transfer:
     answer: Mapping[str, Any] | None = None
     reason_code: str | None = None
     scheme_reference: str | None = None
+    batch_id: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -138,7 +139,8 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Which ledger accounts a transfer touches: the wallet's own, and the numbers of the cells at both ends."""
+    """Which ledger accounts a transfer touches: the wallet's own (of a batch's line, its reserve), and the numbers of the cells at
+    both ends."""
 
     wallet_account: int
     cell_numbers: Mapping[str, int]
@@ -227,6 +229,7 @@ def resource(transfer: Transfer) -> dict[str, Any]:
         "reason_code": transfer.reason_code,
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
+        "batch_id": transfer.batch_id,
         "created_at": _stamp(transfer.created_at),
         "updated_at": _stamp(transfer.updated_at),
     }

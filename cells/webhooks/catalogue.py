@@ -35,6 +35,14 @@ _CREDIT: Final = MappingProxyType(
         "rail": "sepa_instant",
     }
 )
+_BATCH: Final = MappingProxyType(
+    {
+        "batch_id": f"bat_eu1_{_ID}",
+        "wallet_id": f"wal_eu1_{_ID}",
+        "amount": {"value": "20300.00", "currency": "EUR"},
+        "reason_code": None,
+    }
+)
 _PAID: Final = MappingProxyType({"rail": "bi_fast", "scheme_reference": "20261121CENAIDJA0101"})
 
 
@@ -50,6 +58,10 @@ class EventKind:
 
 def _transfer(says: str, state: str, *, ends: bool = False, **more: object) -> EventKind:
     return EventKind(says, MappingProxyType({**_TRANSFER, "state": state, **more}), ends)
+
+
+def _batch(says: str, state: str, lines: dict[str, int], **more: object) -> EventKind:
+    return EventKind(says, MappingProxyType({**_BATCH, "state": state, "lines": lines, **more}))
 
 
 def _returned(amount: str, credited: str) -> dict[str, object]:
@@ -80,6 +92,14 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
         "wallet.credited": EventKind("Money has arrived in a wallet.", _CREDIT),
         "wallet.credit_returned": EventKind(
             "Money that had arrived went back to who sent it, out of the wallet.", MappingProxyType({**_CREDIT, "reason_code": "FRAD"})
+        ),
+        "batch.completed": _batch("Every line of a batch has reached its recipient.", "COMPLETED", {"COMPLETED": 200}),
+        "batch.partially_completed": _batch(
+            "Every line of a batch has ended, and some not at their recipients; what they did not spend is back in the wallet.",
+            "PARTIALLY_COMPLETED", {"COMPLETED": 197, "INVALID": 1, "REFUNDED": 2},
+        ),
+        "batch.failed": _batch(
+            "No line of a batch was paid; nothing of it has left the wallet.", "FAILED", {"NOT_SENT": 200}, reason_code="insufficient-funds"
         ),
         "webhook.disabled": EventKind(
             "One of your endpoints gets nothing more: it failed for too long, or said that it is gone.",

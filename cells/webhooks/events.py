@@ -28,6 +28,8 @@ DATA_FIELDS = MappingProxyType(
         "amount": Confidential,
         "fee": Confidential,
         "returned": Confidential,
+        "batch_id": Public,
+        "lines": Confidential,  # how many of a batch ended how
         "reason_code": Public,
         "rail": Public,
         "scheme_reference": Confidential,

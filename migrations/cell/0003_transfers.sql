@@ -53,7 +53,8 @@ create table postings (
     posting_id uuid not null,
     tenant_id text not null,
     payment_id text not null,
-    effect text not null check (effect in ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back')),
+    effect text not null check (effect in
+        ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back', 'fund', 'remainder')),
     attempt integer not null,
     place smallint not null,
     debit_account uuid not null,

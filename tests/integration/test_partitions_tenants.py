@@ -46,6 +46,9 @@ _SPECIAL_BY_TABLE = {
     ("returns", "state"): "received",
     ("tenants", "return_policy"): "original",
     ("routes", "cause"): "accepted",
+    ("batches", "format"): "json",
+    ("batches", "state"): "VALIDATING",
+    ("batch_lines", "state"): "INVALID",
 }
 # A check demands these although the column may be null.
 _ALSO = {"subjects": ("kek_kid", "wrapped_key"), "collections": ("tenant_id", "wallet_id"), "recalls": ("tenant_id",)}

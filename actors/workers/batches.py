@@ -1,0 +1,92 @@
+"""The batches' worker: brings every batch that is due one step on, again and again, until it rests.
+
+It starts from the rows and holds nothing: validation and pricing are pages of their own transactions, and whatever moves money is asked of
+the wallet's actor, a chunk at a time, so that single payments go in between. Killed anywhere, the next one goes on; twice at once,
+each step is done once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.workers.worker import sleep_unless
+from cells.backends.postgres import transaction
+from cells.batches import store, store_status
+from cells.batches.batch import Batch, State
+from cells.batches.store_status import Busy
+from cells.cell import Institution
+from cells.fx.rates import RateSource
+from cells.kit.command import Command, Reply
+from cells.transfers.batch_leg import AT_REST
+from residency.errors import KovraError
+
+_log = logging.getLogger("kovra.batches")
+_EVERY_S = 0.25
+_PAGE = 100
+
+Ask = Callable[[Sequence[Command]], Awaitable[Sequence[Reply]]]
+_COMMAND = {State.FUNDING: "fund", State.FUNDED: "accept_lines", State.CLOSING: "give_back"}
+
+
+class Batches:
+    """One per cell. `ask`: the door to the wallets."""
+
+    name = "batches"
+
+    def __init__(self, institution: Institution, ask: Ask, rates: RateSource) -> None:
+        self._institution = institution
+        self._ask = ask
+        self._room = institution.batches(rates)
+        self._open = 0
+        self._lines = 0
+
+    def health(self) -> Mapping[str, Any]:
+        return {"due": self._open, "lines_taken": self._lines}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if not await self.round():
+                await sleep_unless(stop, _EVERY_S)
+
+    async def round(self) -> bool:
+        """One step of every batch that is due; whether any went on. Raises StoreUnavailable."""
+        region = self._institution.spec.region
+        async with transaction(self._institution.pool) as connection:
+            found = await store.due(connection, region, _PAGE)
+            processing = [one.batch_id for one in found if one.state is State.PROCESSING]
+            busy = await store_status.busy(connection, region, processing, AT_REST)
+        self._open = len(found)
+        went_on = False
+        for one in found:
+            if one.state in (State.VALIDATING, State.SCHEDULED):
+                went_on |= await self._prepare(one)
+        commands = [command for one in found if (command := _command(one, busy)) is not None]
+        return await self._asked(commands) or went_on
+
+    async def _prepare(self, batch: Batch) -> bool:
+        async with transaction(self._institution.pool) as connection:
+            return await self._room.prepare(connection, batch.batch_id)
+
+    async def _asked(self, commands: Sequence[Command]) -> bool:
+        went_on = False
+        for reply in await self._ask(commands) if commands else ():
+            if isinstance(reply, KovraError):
+                _log.warning("a wallet did not take up its batch: %s", reply.code)
+            else:
+                went_on = True
+                self._lines += reply or 0
+        return went_on
+
+
+def _command(batch: Batch, busy: Busy) -> Command | None:
+    """What the wallet is to be asked for a batch, under an id of its own each time: what was done before is not done again."""
+    name = _COMMAND.get(batch.state)
+    if batch.state is State.PROCESSING:
+        waits = batch.batch_id in busy.waiting
+        name = "accept_lines" if waits else None if batch.batch_id in busy.moving else "give_back"
+    if name is None:
+        return None
+    word = f"{datetime.now(UTC):%H%M%S%f}"
+    return Command(f"{batch.batch_id}:{name}:{word}", batch.wallet_id, name, batch.batch_id)

@@ -1,0 +1,204 @@
+"""The tables batches and batch_lines. Multi-row statements inside the caller's transaction; nothing commits here."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, NamedTuple
+
+from cells.backends.postgres import Connection, Record
+from cells.batches.batch import AT_REST, WAITING_LINES, Batch, Fault, Line, LineState, State
+from residency.classes import Confidential, Public
+
+_BATCH = ", ".join(one.name for one in fields(Batch))
+_LINE = ", ".join(one.name for one in fields(Line))
+_OPEN = [str(state) for state in State if state not in AT_REST and state is not State.SCHEDULED]
+_WAITING = [str(state) for state in WAITING_LINES]
+
+
+class Mark(NamedTuple):
+    """What becomes of a line: its state, why not, and the price that was locked for it."""
+
+    line: int
+    state: LineState
+    fault: Fault | None = None
+    quote_id: str | None = None
+    source_minor: int | None = None
+
+
+async def insert(connection: Connection, region: str, batch: Batch, lines: Sequence[Line]) -> None:
+    """A new batch with its lines."""
+    await connection.execute(
+        """
+        insert into batches (compliance_region, batch_id, tenant_id, wallet_id, source_currency, format, all_or_nothing, line_count,
+            scheduled_for)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        region, batch.batch_id, batch.tenant_id, batch.wallet_id, batch.source_currency, batch.format, batch.all_or_nothing,
+        batch.line_count, batch.scheduled_for,
+    )  # fmt: skip
+    await connection.execute(
+        """
+        insert into batch_lines (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side,
+            amount_minor, target_currency, metadata, deadline, fault)
+        select $1, $2, $3, n.* from jsonb_to_recordset($4::jsonb) as n (line integer, state text, transfer_id text, recipient_id text,
+            payer_id text, side text, amount_minor bigint, target_currency text, metadata jsonb, deadline timestamptz, fault jsonb)
+        """,
+        region, batch.batch_id, batch.tenant_id, [_document(one) for one in lines],
+    )  # fmt: skip
+
+
+async def find(connection: Connection, region: str, batch_ids: Sequence[str]) -> dict[str, Batch]:
+    """The batches among those ids that the connection's role may see."""
+    rows = await connection.fetch(
+        f"select {_BATCH} from batches where compliance_region = $1 and batch_id = any ($2::text[])", region, batch_ids
+    )
+    return {row["batch_id"]: _batch(row) for row in rows}
+
+
+async def lock(connection: Connection, region: str, batch_ids: Sequence[str]) -> dict[str, Batch]:
+    """The same, held for this transaction; taken in one order."""
+    rows = await connection.fetch(
+        f"select {_BATCH} from batches where compliance_region = $1 and batch_id = any ($2::text[]) order by batch_id for update",
+        region, batch_ids,
+    )  # fmt: skip
+    return {row["batch_id"]: _batch(row) for row in rows}
+
+
+async def page(connection: Connection, region: str, tenant_id: str, before_id: str | None, limit: int) -> list[Batch]:
+    """A tenant's batches, newest first, before an id."""
+    rows = await connection.fetch(
+        f"select {_BATCH} from batches where compliance_region = $1 and tenant_id = $2"
+        " and ($3::text is null or batch_id < $3) order by batch_id desc limit $4",
+        region, tenant_id, before_id, limit,
+    )  # fmt: skip
+    return [_batch(row) for row in rows]
+
+
+async def due(connection: Connection, region: str, limit: int) -> list[Batch]:
+    """Batches that something can be done for now, oldest first: those under way, and the scheduled whose time has come."""
+    rows = await connection.fetch(
+        f"""
+        select {_BATCH} from batches
+        where compliance_region = $1 and state not in ('COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'CANCELLED')
+          and (state = any ($2::text[]) or coalesce(scheduled_for, now()) <= now())
+        order by batch_id limit $3
+        """,
+        region, _OPEN, limit,
+    )  # fmt: skip
+    return [_batch(row) for row in rows]
+
+
+async def move(
+    connection: Connection, region: str, batch_id: str, state: State, *, fault: Fault | None = None,
+    funding_minor: int | None = None, remainder_minor: int | None = None,
+) -> None:  # fmt: skip
+    """Bring a batch, which the caller has locked, to a state; what is not given stays."""
+    await connection.execute(
+        """
+        update batches set state = $3, fault = coalesce($4::jsonb, fault), funding_minor = coalesce($5::bigint, funding_minor),
+            remainder_minor = coalesce($6::bigint, remainder_minor), updated_at = clock_timestamp()
+        where compliance_region = $1 and batch_id = $2
+        """,
+        region, batch_id, state, None if fault is None else asdict(fault), funding_minor, remainder_minor,
+    )  # fmt: skip
+
+
+async def cancel(connection: Connection, region: str, batch_id: str) -> None:
+    """Call off a batch, which the caller has locked, with every line of it that waits."""
+    await connection.execute(
+        "update batches set state = 'CANCELLED', updated_at = clock_timestamp()"
+        " where compliance_region = $1 and batch_id = $2",
+        region, batch_id,
+    )  # fmt: skip
+    await give_up(connection, region, batch_id)
+
+
+async def give_up(connection: Connection, region: str, batch_id: str) -> None:
+    """Nothing of what waits will be sent."""
+    await connection.execute(
+        "update batch_lines set state = 'NOT_SENT' where compliance_region = $1 and batch_id = $2 and state = any ($3::text[])",
+        region, batch_id, _WAITING,
+    )  # fmt: skip
+
+
+async def lines_in(
+    connection: Connection, region: str, batch_id: str, state: LineState, limit: int, *, priced: bool | None = None
+) -> list[Line]:
+    """Lines in a state, in their order; `priced`: only those whose price is locked, or is not. The caller has locked the batch."""
+    rows = await connection.fetch(
+        f"select {_LINE} from batch_lines where compliance_region = $1 and batch_id = $2 and state = $3"
+        " and ($4::boolean is null or (quote_id is not null) = $4) order by line limit $5",
+        region, batch_id, state, priced, limit,
+    )  # fmt: skip
+    return [_line(row) for row in rows]
+
+
+async def mark(connection: Connection, region: str, batch_id: str, marks: Sequence[Mark]) -> None:
+    """Write what becomes of lines; a price, once locked, stays."""
+    if not marks:
+        return
+    await connection.execute(
+        """
+        update batch_lines l set state = n.state, fault = n.fault, quote_id = coalesce(n.quote_id, l.quote_id),
+            source_minor = coalesce(n.source_minor, l.source_minor)
+        from jsonb_to_recordset($3::jsonb) as n (line integer, state text, fault jsonb, quote_id text, source_minor bigint)
+        where l.compliance_region = $1 and l.batch_id = $2 and l.line = n.line
+        """,
+        region, batch_id,
+        [{**one._asdict(), "fault": None if one.fault is None else asdict(one.fault)} for one in marks],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How many lines are READY, and what their locked prices add up to."""
+
+    count: Annotated[int, Public]
+    source_minor: Annotated[int, Confidential]
+
+
+async def ready(connection: Connection, region: str, batch_id: str) -> Ready:
+    row = await connection.fetchrow(
+        "select count(*), coalesce(sum(source_minor), 0) from batch_lines"
+        " where compliance_region = $1 and batch_id = $2 and state = 'READY'",
+        region, batch_id,
+    )  # fmt: skip
+    assert row is not None
+    return Ready(row[0], int(row[1]))
+
+
+async def unsent(connection: Connection, region: str, batch_id: str) -> list[str]:
+    """The ids that were minted for lines which never became payments."""
+    rows = await connection.fetch(
+        "select transfer_id from batch_lines where compliance_region = $1 and batch_id = $2 and transfer_id is not null"
+        " and state in ('INVALID', 'REFUSED', 'NOT_SENT')",
+        region, batch_id,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+def _document(line: Line) -> dict[str, Any]:
+    return {
+        "line": line.line,
+        "state": line.state,
+        "transfer_id": line.transfer_id,
+        "recipient_id": line.recipient_id,
+        "payer_id": line.payer_id,
+        "side": line.side,
+        "amount_minor": line.amount_minor,
+        "target_currency": line.target_currency,
+        "metadata": dict(line.metadata),
+        "deadline": line.deadline,
+        "fault": None if line.fault is None else asdict(line.fault),
+    }
+
+
+def _batch(row: Record) -> Batch:
+    return Batch(**{**row, "state": State(row["state"]), "fault": _fault(row)})
+
+
+def _line(row: Record) -> Line:
+    return Line(**{**row, "state": LineState(row["state"]), "fault": _fault(row)})
+
+
+def _fault(row: Record) -> Fault | None:
+    return None if row["fault"] is None else Fault(**row["fault"])
