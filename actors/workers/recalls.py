@@ -1,4 +1,4 @@
-"""Answers to recalls: the senders of credits ask for them back, and are told no, since the money is the tenant's.
+"""What schemes are told of recalls: that we ask a payment back (camt.056), or keep a credit that was asked back (camt.029).
 
 From the record, and again until the scheme has taken it: the same recalls under the same ids, so a repetition says nothing new.
 """
@@ -12,7 +12,10 @@ from actors.workers.worker import sleep_unless
 from cells.backends.postgres import transaction
 from cells.cell import Institution
 from cells.rails import registry, store_recalls
+from cells.rails.archive import VaultArchive
 from cells.rails.iso20022.connector import Iso20022Rail
+from cells.rails.later import RecallKept, RecallOut
+from cells.rails.store_recalls import RecallRow
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.recalls")
@@ -20,17 +23,17 @@ _EVERY_S = 2.0
 _BATCH = 50
 
 
-class RecallAnswers:
+class RecallMessages:
     """One per cell. Twice would say the same."""
 
     name = "recalls"
 
     def __init__(self, institution: Institution) -> None:
         self._institution = institution
-        self._answered = 0
+        self._told = 0
 
     def health(self) -> Mapping[str, Any]:
-        return {"answered": self._answered}
+        return {"told": self._told}
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -38,26 +41,38 @@ class RecallAnswers:
                 try:
                     await self.round(rail)
                 except KovraError as error:
-                    _log.warning("recalls over %s wait for their answer: %s", rail, error.code)
+                    _log.warning("recalls over %s wait: %s", rail, error.code)
             await sleep_unless(stop, _EVERY_S)
 
     async def round(self, rail: str) -> None:
-        """Answer what waits on one rail. Raises RailUnavailable, StoreUnavailable: then it comes again."""
+        """Tell what is due on one rail. Raises RailUnavailable, StoreUnavailable: then it comes again."""
         spec, pool = self._institution.spec, self._institution.pool
         async with transaction(pool) as connection:
-            kept = await store_recalls.unanswered(connection, spec.region, rail, _BATCH)
-        if not kept:
+            due = await store_recalls.due(connection, spec.region, rail, _BATCH)
+        if not due:
             return
-        settings = spec.settings.schemes[rail]
-        opened = registry.open_rail(
-            rail, registry.connection_to(rail, spec.entry.number, settings.url, settings.secret)
-        )
+        archive = VaultArchive(pool, self._institution.vault)
+        opened = registry.open_rail(rail, registry.connection_of(spec, rail), archive)
         try:
             if not isinstance(opened, Iso20022Rail):
                 return
-            await opened.keep(kept)
+            if asked := [_asked(one) for one in due if one.direction == "sent"]:
+                await opened.recall(asked)
+            if kept := [_kept(one) for one in due if one.direction == "received"]:
+                await opened.keep(kept)
         finally:
             await opened.close()
         async with transaction(pool) as connection:
-            await store_recalls.answered(connection, spec.region, rail, kept)
-        self._answered += len(kept)
+            await store_recalls.told(connection, spec.region, [one.recall_id for one in due])
+        self._told += len(due)
+
+
+def _asked(one: RecallRow) -> RecallOut:
+    assert one.amount is not None, "a recall of ours says how much"
+    assert one.currency is not None, "a recall of ours says how much"
+    return RecallOut(one.case_id, one.end_to_end_id, one.amount, one.currency, one.reason_code)
+
+
+def _kept(one: RecallRow) -> RecallKept:
+    assert one.answer_code is not None, "a no has its reason"
+    return RecallKept(one.case_id, one.scheme_reference, one.end_to_end_id, one.answer_code)

@@ -19,7 +19,7 @@ from actors.workers.gauges import GaugeWorker
 from actors.workers.give_backs import GiveBacks
 from actors.workers.keeper import Keeper
 from actors.workers.placing import PlacementWorker
-from actors.workers.recalls import RecallAnswers
+from actors.workers.recalls import RecallMessages
 from actors.workers.reconcile import Reconciler
 from actors.workers.sweep import Sweep
 from actors.workers.webhooks import opened_webhooks
@@ -65,7 +65,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 exporter,
                 *admitters,
                 Sweep(institution, parts.wallets),
-                RecallAnswers(institution),
+                RecallMessages(institution),
                 GiveBacks(institution, parts.wallets),
                 Keeper(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),

@@ -1,60 +1,185 @@
-"""Recalls of credits that we received, as rows. Batch-first; none commits; the caller holds the writer's connection."""
+"""Recalls as rows: of credits that we received, and of payments that we made. Batch-first; none commits; the caller holds the writer's
+connection.
+
+Invariants: a case is on record once per rail and direction; a row only moves forward, but for a credit that could not be given back,
+which waits for a person again.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Annotated, Literal
 
 from cells.backends.postgres import Connection
-from cells.rails.later import RecallKept, RecallReceived
+from cells.rails.later import RecallAnswered, RecallReceived
+from residency.classes import Confidential, Public
+from residency.ids import mint
 
-# ISO 20022 ExternalPaymentCancellationRejection1Code: the customer keeps it; no such credit was received.
-_CUSTOMER, _NO_ORIGINAL = "CUST", "NOOR"
+Direction = Literal["received", "sent"]
+RecallState = Literal["asking", "asked", "granting", "granted", "refusing", "refused"]
+# ISO 20022 ExternalPaymentCancellationRejection1Code: no such credit was received; it has been returned already.
+_NO_ORIGINAL, _ALREADY_RETURNED = "NOOR", "ARDT"
 
 
-async def receive(connection: Connection, region: str, recalls: Sequence[RecallReceived]) -> None:
-    """Put recalls on record, with the credit that each names; one that is there already stays as it is."""
+@dataclass(frozen=True, slots=True)
+class RecallRow:
+    """One recall on record. `amount` in minor units of `currency`, of what we ask back."""
+
+    recall_id: Annotated[str, Public]
+    direction: Annotated[Direction, Public]
+    rail: Annotated[str, Public]
+    case_id: Annotated[str, Public]
+    transfer_id: Annotated[str | None, Public]
+    collection_id: Annotated[str | None, Public]
+    tenant_id: Annotated[str | None, Public]
+    scheme_reference: Annotated[str, Confidential]
+    end_to_end_id: Annotated[str, Confidential]
+    amount: Annotated[int | None, Confidential]
+    currency: Annotated[str | None, Confidential]
+    reason_code: Annotated[str, Public]
+    state: Annotated[RecallState, Public]
+    answer_code: Annotated[str | None, Public]
+    order_id: Annotated[str | None, Public]
+    at: Annotated[datetime, Public]
+    answered_at: Annotated[datetime | None, Public] = None
+
+
+_COLUMNS = ", ".join(field.name for field in fields(RecallRow))
+
+
+async def receive(connection: Connection, region: str, cell: str, recalls: Sequence[RecallReceived]) -> None:
+    """Put recalls of credits on record; one that is there already stays as it is. What names no credit of ours, or one that has gone
+    back, is refused by itself; the others wait for a person.
+    """
     await connection.execute(
         """
-        insert into recalls (compliance_region, rail, recall_id, collection_id, tenant_id, scheme_reference, end_to_end_id,
-            reason_code, received_at)
-        select $1, n.rail, n.recall_id, c.collection_id, c.tenant_id, n.scheme_reference, n.end_to_end_id, n.reason_code, n.received_at
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-            as n (rail, recall_id, scheme_reference, end_to_end_id, reason_code, received_at)
+        insert into recalls (compliance_region, recall_id, direction, rail, case_id, collection_id, tenant_id, scheme_reference,
+            end_to_end_id, reason_code, state, answer_code, at)
+        select $1, n.recall_id, 'received', n.rail, n.case_id, c.collection_id, c.tenant_id, n.scheme_reference, n.end_to_end_id,
+            n.reason_code, case when c.state in ('received', 'credited', 'suspended') then 'asked' else 'refusing' end,
+            case when c.collection_id is null then $2 when c.state = 'returned' then $3 end, n.at
+        from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
+            as n (recall_id, rail, case_id, scheme_reference, end_to_end_id, reason_code, at)
         left join collections c on c.compliance_region = $1 and c.rail = n.rail and c.scheme_reference = n.scheme_reference
             and c.state <> 'refused'
         on conflict do nothing
         """,
-        region, [one.rail for one in recalls], [one.recall_id for one in recalls],
-        [one.scheme_reference for one in recalls], [one.end_to_end_id for one in recalls],
-        [one.reason_code for one in recalls], [one.received_at for one in recalls],
+        region, _NO_ORIGINAL, _ALREADY_RETURNED, [mint("rcl", cell) for _ in recalls], [one.rail for one in recalls],
+        [one.recall_id for one in recalls], [one.scheme_reference for one in recalls],
+        [one.end_to_end_id for one in recalls], [one.reason_code for one in recalls],
+        [one.received_at for one in recalls],
     )  # fmt: skip
 
 
-async def unanswered(connection: Connection, region: str, rail: str, limit: int) -> list[RecallKept]:
-    """Our no to those that have none yet, oldest first."""
+async def insert(connection: Connection, region: str, recalls: Sequence[RecallRow]) -> set[str]:
+    """Put recalls of ours on record; the ids of those that were. A payment that is being asked back already is left out."""
     rows = await connection.fetch(
-        """
-        select recall_id, scheme_reference, end_to_end_id, collection_id is null as unknown from recalls
-        where compliance_region = $1 and rail = $2 and state = 'asked' order by recall_id limit $3
+        f"""
+        insert into recalls (compliance_region, {_COLUMNS})
+        select $1, new.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
+            $18::timestamptz[]) as new ({_COLUMNS})
+        on conflict do nothing returning recall_id
         """,
+        region, *([getattr(one, field.name) for one in recalls] for field in fields(RecallRow)),
+    )  # fmt: skip
+    return {row["recall_id"] for row in rows}
+
+
+async def load(connection: Connection, region: str, recall_ids: Sequence[str]) -> dict[str, RecallRow]:
+    """Recalls by id, locked for this transaction."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from recalls where compliance_region = $1 and recall_id = any ($2::text[])"
+        " order by recall_id for update",
+        region, recall_ids,
+    )  # fmt: skip
+    return {row["recall_id"]: RecallRow(**row) for row in rows}
+
+
+async def latest(connection: Connection, region: str, limit: int) -> list[RecallRow]:
+    """All recalls, newest first."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from recalls where compliance_region = $1 order by recall_id desc limit $2", region, limit
+    )
+    return [RecallRow(**row) for row in rows]
+
+
+async def due(connection: Connection, region: str, rail: str, limit: int) -> list[RecallRow]:
+    """What the scheme is to be told, oldest first: our requests, and our noes."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from recalls where compliance_region = $1 and rail = $2 and state in ('asking', 'refusing')"
+        " order by recall_id limit $3",
         region, rail, limit,
     )  # fmt: skip
-    return [
-        RecallKept(
-            row["recall_id"],
-            row["scheme_reference"],
-            row["end_to_end_id"],
-            _NO_ORIGINAL if row["unknown"] else _CUSTOMER,
-        )
-        for row in rows
-    ]
+    return [RecallRow(**row) for row in rows]
 
 
-async def answered(connection: Connection, region: str, rail: str, kept: Sequence[RecallKept]) -> None:
-    """The scheme has our answers to these."""
+async def told(connection: Connection, region: str, recall_ids: Sequence[str]) -> None:
+    """The scheme has taken these: asking → asked, refusing → refused."""
     await connection.execute(
         """
-        update recalls r set state = 'kept', answer_code = n.code, answered_at = now()
-        from unnest($3::text[], $4::text[]) as n (recall_id, code)
-        where r.compliance_region = $1 and r.rail = $2 and r.recall_id = n.recall_id and r.state = 'asked'
+        update recalls set state = case state when 'asking' then 'asked' else 'refused' end,
+            answered_at = case state when 'refusing' then now() end
+        where compliance_region = $1 and recall_id = any ($2::text[]) and state in ('asking', 'refusing')
         """,
-        region, rail, [one.recall_id for one in kept], [one.reason_code for one in kept],
+        region, recall_ids,
+    )  # fmt: skip
+
+
+async def refuse(connection: Connection, region: str, recall_id: str, code: str) -> None:
+    """A person keeps a recalled credit: asked → refusing."""
+    await connection.execute(
+        "update recalls set state = 'refusing', answer_code = $3 where compliance_region = $1 and recall_id = $2"
+        " and direction = 'received' and state = 'asked'",
+        region, recall_id, code,
+    )  # fmt: skip
+
+
+async def grant(connection: Connection, region: str, recall_id: str, order_id: str) -> None:
+    """A person gives a recalled credit back, by that order: asked → granting."""
+    await connection.execute(
+        "update recalls set state = 'granting', order_id = $3 where compliance_region = $1 and recall_id = $2"
+        " and direction = 'received' and state = 'asked'",
+        region, recall_id, order_id,
+    )  # fmt: skip
+
+
+async def ordered(connection: Connection, region: str, settled: Sequence[str], failed: Sequence[str]) -> None:
+    """What has become of the orders that give recalled credits back: granted, or asked again where one came to nothing."""
+    await connection.execute(
+        """
+        update recalls set state = case when order_id = any ($2::text[]) then 'granted' else 'asked' end,
+            answered_at = case when order_id = any ($2::text[]) then now() end
+        where compliance_region = $1 and order_id = any ($2::text[] || $3::text[]) and state = 'granting'
+        """,
+        region, settled, failed,
+    )  # fmt: skip
+
+
+async def answered(connection: Connection, region: str, answers: Sequence[tuple[str, RecallAnswered]]) -> set[str]:
+    """The other banks' words on payments that we asked back, by transfer id; the payments whose recall was open. "Pending" closes
+    nothing, and "granted" waits for the money.
+    """
+    rows = await connection.fetch(
+        """
+        update recalls r set state = case when n.decision = 'refused' then 'refused' else r.state end, answer_code = n.code,
+            answered_at = case when n.decision = 'refused' then n.at end
+        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) as n (transfer_id, rail, decision, code, at)
+        where r.compliance_region = $1 and r.transfer_id = any ($2) and r.transfer_id = n.transfer_id and r.rail = n.rail
+          and r.direction = 'sent' and r.state in ('asking', 'asked')
+        returning r.transfer_id
+        """,
+        region, [transfer_id for transfer_id, _ in answers], [one.rail for _, one in answers],
+        [one.decision for _, one in answers], [one.reason_code for _, one in answers],
+        [one.received_at for _, one in answers],
+    )  # fmt: skip
+    return {row["transfer_id"] for row in rows}
+
+
+async def came_back(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
+    """Money has come back of these payments: that is the yes to a recall."""
+    await connection.execute(
+        "update recalls set state = 'granted', answered_at = now() where compliance_region = $1"
+        " and transfer_id = any ($2::text[]) and direction = 'sent' and state in ('asking', 'asked')",
+        region, transfer_ids,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cells.backends.postgres import Connection
 from cells.ledger.chain import Chain
 from cells.ledger.submit import ChainResult
+from cells.rails import store_recalls
 from cells.transfers import notices, store_orders
 from cells.transfers.deposit import Deposit
 from cells.transfers.orders import Order, OrderState, after_applied, chain_owed
@@ -58,6 +59,15 @@ async def close(
     if not steps:
         return
     moved = await store_orders.move(connection, region, steps)
+    ended = {
+        one.order.order_id: one.order
+        for one in owed
+        if steps.get(one.order.order_id, ("", ""))[1] in ("done", "failed")
+    }
+    nothing = [
+        order_id for order_id, one in ended.items() if steps[order_id][1] == "failed" or one.outcome == "refused"
+    ]
+    await store_recalls.ordered(connection, region, sorted(ended.keys() - set(nothing)), nothing)
     done = [one.order for one in owed if one.order.order_id in moved and steps[one.order.order_id][1] == "done"]
     settled = [one for one in done if one.outcome != "refused"]
     if settled:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cells.backends.postgres import Connection
 from cells.customs.admit import Admitted
+from cells.rails.later import RecallAnswered
 from cells.rails.rail import ReturnReceived, transfer_id_of
 from cells.transfers import store, store_returns
 from cells.transfers.machine import Leg
@@ -45,8 +46,8 @@ class ReturnReception(NamedTuple):
         return [one for one in self.rows if one.state == "received"]
 
 
-def payment_of(one: ReturnReceived) -> str:
-    """The payment that a scheme's return names, by the end-to-end id that we gave it; "" when it names none of ours."""
+def payment_of(one: ReturnReceived | RecallAnswered) -> str:
+    """The payment that a scheme's return, or its word on a recall, names, by the end-to-end id that we gave it; "" when it names none of ours."""
     try:
         return transfer_id_of(one.end_to_end_id)
     except MalformedId:

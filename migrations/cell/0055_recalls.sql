@@ -1,32 +1,47 @@
--- recalls: credits that we received, and that their senders ask back
+-- recalls: credits that we received and that their senders ask back, and payments of ours that we ask back
 -- depends: 0050_rails
 
 -- migrate: apply
 
--- One camt.056 line, on record before the scheme is answered. `collection_id` and `tenant_id` are those of the credit it names; none
--- where it names no credit of ours. Our answer (a camt.029) leaves afterwards, and again until the scheme has taken it.
+-- One camt.056 line, on record before the scheme is answered, or sent. `case_id`: what the scheme knows it by, its own id or ours.
+-- `collection_id` and `tenant_id` of a received one are those of the credit it names; none where it names no credit of ours.
+--   received   asked (a person decides) → granting (order_id gives it back) → granted, or → refusing (a camt.029 is due) → refused
+--   sent       asking (a camt.056 is due) → asked → refused (their camt.029), or → granted (the money has come, by a pacs.004)
 create table recalls (
     compliance_region text not null,
-    rail text not null,
     recall_id text not null,
+    direction text not null check (direction in ('received', 'sent')),
+    rail text not null,
+    case_id text not null,
+    transfer_id text,
     collection_id text,
     tenant_id text,
     scheme_reference text not null,
     end_to_end_id text not null,
+    amount bigint check (amount > 0),
+    currency text,
     reason_code text not null,
-    state text not null default 'asked' check (state in ('asked', 'kept')),
+    state text not null check (state in ('asking', 'asked', 'granting', 'granted', 'refusing', 'refused')),
     answer_code text,
-    received_at timestamptz not null,
+    order_id text,
+    at timestamptz not null,
     answered_at timestamptz,
-    primary key (compliance_region, rail, recall_id),  -- the scheme's key: no tenant chooses it or sees its errors
-    check ((state = 'asked') = (answered_at is null))
+    primary key (compliance_region, recall_id),
+    unique (compliance_region, rail, direction, case_id),  -- the scheme's key: no tenant chooses it or sees its errors
+    check ((direction = 'sent') = (transfer_id is not null)),
+    check ((state in ('granted', 'refused')) = (answered_at is not null)),
+    check (state not in ('refusing', 'refused') or answer_code is not null),
+    check (state <> 'granting' or order_id is not null)
 ) partition by list (compliance_region);
-create index recalls_asked on recalls (rail, recall_id) where state = 'asked';
+create index recalls_due on recalls (rail, recall_id) where state in ('asking', 'refusing');
+-- A payment is asked back by one recall at a time.
+create unique index recalls_open on recalls (compliance_region, transfer_id) where direction = 'sent' and state in ('asking', 'asked');
+create index recalls_ordered on recalls (compliance_region, order_id) where state = 'granting';
 
 call kovra_protect('recalls');
 
 grant select on recalls to kovra_api;
 grant select, insert on recalls to kovra_writer;
-grant update (state, answer_code, answered_at) on recalls to kovra_writer;
+grant update (state, answer_code, order_id, answered_at) on recalls to kovra_writer;
 
 -- migrate: rollback

@@ -20,10 +20,11 @@ from cells.rails import store_messages, store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
 from cells.rails.iso20022.xml import message_name
-from cells.rails.later import Movement, RecallReceived
+from cells.rails.later import Movement, RecallAnswered, RecallReceived
 from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
 from cells.rails.registry import UnknownRail
 from cells.rails.store_messages import WireMessage
+from cells.transfers import recalling
 from cells.transfers.doubts import take_late_answers
 from cells.transfers.reception import receive
 from cells.transfers.return_leg import return_command
@@ -58,6 +59,8 @@ async def take_inbound(request: Request, rail: str) -> Response:
         return await _take_returns(parts, rail, message.returns, body)
     if message.recalls:
         return await _take_recalls(parts, rail, message.recalls, body)
+    if message.recall_answers:
+        return await _take_recall_answers(parts, rail, message.recall_answers, body)
     if message.answers:
         return await _take_answers(parts, rail, message.answers, body)
     if message.movements:
@@ -79,6 +82,7 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived],
     """Payments of ours that come back, whole or in part."""
     async with transaction(parts.writer) as connection:
         reception = await receive_returns(connection, parts.spec.name, parts.spec.region, came)
+        await store_recalls.came_back(connection, parts.spec.region, [one.transfer_id for one in reception.rows])
         answer = build_answer(rail, came, reception.refusals)
         ids = [name for one in came for name in (one.scheme_reference, one.end_to_end_id)]
         await _keep(connection, parts, rail, ids, body, answer)
@@ -87,10 +91,19 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived],
 
 
 async def _take_recalls(parts: Parts, rail: str, recalls: Sequence[RecallReceived], body: bytes) -> Response:
-    """Credits that their senders ask back: on record; a worker answers."""
+    """Credits that their senders ask back: on record, for a person to decide; a worker answers."""
     async with transaction(parts.writer) as connection:
-        await store_recalls.receive(connection, parts.spec.region, recalls)
+        await store_recalls.receive(connection, parts.spec.region, parts.spec.name, recalls)
         ids = [name for one in recalls for name in (one.scheme_reference, one.end_to_end_id)]
+        await _keep(connection, parts, rail, ids, body)
+    return Response(status_code=204)
+
+
+async def _take_recall_answers(parts: Parts, rail: str, answers: Sequence[RecallAnswered], body: bytes) -> Response:
+    """Other banks' words on payments that we asked back: on record. The money of a yes comes by a message of its own."""
+    async with transaction(parts.writer) as connection:
+        await recalling.take_answers(connection, parts.spec.region, answers)
+        ids = [name for one in answers for name in (one.end_to_end_id, one.transaction_id) if name]
         await _keep(connection, parts, rail, ids, body)
     return Response(status_code=204)
 

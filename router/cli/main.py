@@ -24,6 +24,7 @@ _COMMANDS = (
     "trace",
     "messages",
     "suspense",
+    "recalls",
 )
 
 

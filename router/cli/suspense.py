@@ -70,7 +70,7 @@ def assign(
     async def deed(connection: Connection, spec: CellSpec) -> Order:
         return await ordering.assign(connection, spec.entry, credit, wallet)
 
-    _tell(asyncio.run(ordered(credit, "suspense.assign", deed)), json=json)
+    tell(asyncio.run(ordered(credit, "suspense.assign", deed)), json=json)
 
 
 def give_back(credit: Credit, reason: Reason = "", json: Json = False) -> None:
@@ -79,18 +79,21 @@ def give_back(credit: Credit, reason: Reason = "", json: Json = False) -> None:
     async def deed(connection: Connection, spec: CellSpec) -> Order:
         return await ordering.give_back(connection, spec.entry, credit, reason, of_wallets=False)
 
-    _tell(asyncio.run(ordered(credit, "suspense.return", deed)), json=json)
+    tell(asyncio.run(ordered(credit, "suspense.return", deed)), json=json)
 
 
 async def ordered(credit: str, action: str, deed: Deed) -> Order:
-    """Put an order on record and wait for what becomes of it; one that is still under way after a while is answered as it stands.
-    Raises what the deed raises, MalformedId, UnknownCell, StoreUnavailable.
-    """
+    """Put an order on record, and wait for what becomes of it. Raises what the deed raises, MalformedId, UnknownCell, StoreUnavailable."""
     spec = load_spec(parse(credit, "col").cell, home_path())
     async with writing(spec) as connection:
         order = await deed(connection, spec)
         entry = Entry(datetime.now(UTC), "operator:cli", order.tenant_id, action, credit, order.order_id, "")
         await audit.append(connection, spec.region, spec.name, [entry])
+    return await carried_out(spec, order)
+
+
+async def carried_out(spec: CellSpec, order: Order) -> Order:
+    """What becomes of an order; as it stands, where that takes long."""
     until = asyncio.get_running_loop().time() + _DONE_WITHIN_S
     while order.state not in ("done", "failed") and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(_LOOK_EVERY_S)
@@ -125,7 +128,7 @@ def _as_json(cell: str, one: CollectionRow, orders: list[Order]) -> dict[str, An
     }
 
 
-def _tell(order: Order, *, json: bool) -> None:
+def tell(order: Order, *, json: bool) -> None:
     """Exit status 1 when it came to nothing."""
     if json:
         print_json(asdict(order))

@@ -41,6 +41,7 @@ _SPECIAL_BY_TABLE = {
     ("postings", "state"): "planned",
     ("contradictions", "said"): "settled",
     ("recalls", "state"): "asked",
+    ("recalls", "direction"): "received",
     ("orders", "kind"): "give_back",
     ("orders", "state"): "ordered",
     ("returns", "state"): "received",

@@ -1,0 +1,135 @@
+"""`kovra recall` and `kovra recalls`: payments of ours that we ask back, and credits that their senders ask back from us.
+
+What is asked or decided is on record, and on the audit trail, in one commit; the cell's workers speak to the scheme.
+"""
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cells.audit import store as audit
+from cells.audit.entry import Entry
+from cells.backends.postgres import Connection
+from cells.kit.money import format_amount
+from cells.rails import store_recalls
+from cells.rails.store_recalls import RecallRow
+from cells.spec import CellSpec, home_path, load_spec
+from cells.transfers import recalling, store
+from cells.transfers.machine import Leg
+from cells.transfers.orders import Order
+from residency.ids import parse
+from router.cli.actors import Cell
+from router.cli.console import listing, out, print_json, print_plain
+from router.cli.provisioning import all_cells, writing
+from router.cli.suspense import carried_out, tell
+
+Recall = Annotated[str, typer.Argument(help="The recall, rcl_….")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+_LISTED_MAX = 1_000
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Ask a payment back; decide on a credit that is asked back.", no_args_is_help=True)
+    group.command("ask")(ask)
+    group.command("accept")(accept)
+    group.command("refuse")(refuse)
+    app.add_typer(group, name="recall")
+    app.command()(recalls)
+
+
+def ask(
+    transfer: Annotated[str, typer.Argument(help="The payment, tr_….")],
+    reason: Annotated[str, typer.Option("--reason", help="DUPL, TECH, FRAD or another ISO 20022 code.")] = "DUPL",
+    json: Json = False,
+) -> None:
+    """Ask a payment back from the payee's bank (camt.056). Its answer comes later: `kovra recalls`."""
+    made = asyncio.run(_ask(transfer, reason))
+    _shown(made, f"{made.recall_id}: {made.rail} is asked for {transfer}.", json=json)
+
+
+def accept(recall: Recall, json: Json = False) -> None:
+    """Give a recalled credit back, out of the wallet that has it (pacs.004)."""
+    order = asyncio.run(_accept(recall))
+    tell(order, json=json)
+
+
+def refuse(
+    recall: Recall,
+    reason: Annotated[str, typer.Option("--reason", help="CUST, NOAS, LEGL or another ISO 20022 code.")] = "CUST",
+    json: Json = False,
+) -> None:
+    """Keep a recalled credit, and say why (camt.029)."""
+    found = asyncio.run(_refuse(recall, reason))
+    _shown(found, f"{recall}: the credit is kept ({reason}).", json=json)
+
+
+def recalls(cell: Cell = None, json: Json = False) -> None:
+    """Every recall, newest first: which way, of what, how it stands, and the answer."""
+    rows = asyncio.run(_read(cell))
+    if json:
+        print_json({"recalls": [{"cell": name, **asdict(one)} for name, one in rows]})
+        return
+    table = listing("recall", "cell", "rail", "which", "of", "amount", "why", "state", "answer", "at", right=["amount"])
+    for name, one in rows:
+        amount = "" if one.amount is None else f"{format_amount(one.amount, one.currency or '')} {one.currency}"
+        about = one.transfer_id or one.collection_id or one.scheme_reference
+        table.add_row(
+            one.recall_id, name, one.rail, one.direction, about, amount, one.reason_code, one.state, one.answer_code or "",
+            f"{one.at:%Y-%m-%d %H:%M}",
+        )  # fmt: skip
+    out.print(table)
+
+
+async def _ask(transfer_id: str, reason: str) -> RecallRow:
+    """In the cell that made the payment. Raises MalformedId, UnknownCell, TransferNotFound, NotRecallable."""
+    spec = load_spec(parse(transfer_id, "tr").cell, home_path())
+    async with writing(spec) as connection:
+        leg = (await store.read(connection, spec.region, [transfer_id])).get(transfer_id)
+    if leg is not None and leg.leg is Leg.ORIGIN:
+        spec = load_spec(leg.destination_cell, home_path())
+    async with writing(spec) as connection:
+        made = await recalling.ask(connection, spec.entry, transfer_id, reason)
+        await _on_trail(connection, spec, "recall.ask", transfer_id, made.tenant_id, made.recall_id)
+    return made
+
+
+async def _accept(recall_id: str) -> Order:
+    spec = load_spec(parse(recall_id, "rcl").cell, home_path())
+    async with writing(spec) as connection:
+        order = await recalling.accept(connection, spec.entry, recall_id)
+        await _on_trail(connection, spec, "recall.accept", recall_id, order.tenant_id, order.order_id)
+    return await carried_out(spec, order)
+
+
+async def _refuse(recall_id: str, reason: str) -> RecallRow:
+    spec = load_spec(parse(recall_id, "rcl").cell, home_path())
+    async with writing(spec) as connection:
+        found = await recalling.refuse(connection, spec.entry, recall_id, reason)
+        await _on_trail(connection, spec, "recall.refuse", recall_id, found.tenant_id, reason)
+    return found
+
+
+async def _on_trail(
+    connection: Connection, spec: CellSpec, action: str, about: str, tenant_id: str | None, outcome: str
+) -> None:
+    entry = Entry(datetime.now(UTC), "operator:cli", tenant_id or "", action, about, outcome, "")
+    await audit.append(connection, spec.region, spec.name, [entry])
+
+
+async def _read(cell: str | None) -> list[tuple[str, RecallRow]]:
+    found: list[tuple[str, RecallRow]] = []
+    for spec in [load_spec(cell, home_path())] if cell else all_cells(home_path()):
+        async with writing(spec) as connection:
+            rows = await store_recalls.latest(connection, spec.region, _LISTED_MAX)
+        found += [(spec.name, one) for one in rows]
+    return found
+
+
+def _shown(one: RecallRow, text: str, *, json: bool) -> None:
+    if json:
+        print_json(asdict(one))
+    else:
+        print_plain(text)
