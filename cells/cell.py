@@ -2,7 +2,7 @@
 
 open_institution   keys, vault, parties, screening: what the API, the workers and the actors share
 open_wallet_handler, open_rail_desk   what the actors' processes build inside (named in actors/deployment.py)
-found_cell         what must be there before the first payment: platform accounts, peers, prefunding, fee rules
+found_cell         what must be there before the first payment: platform accounts, peers, prefunding, fee rules, limits
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ from cells.ledger.ledger import Ledger
 from cells.ledger.postgres import PostgresLedger
 from cells.ledger.submit import submit_chains
 from cells.ledger.tigerbeetle import TigerBeetleLedger
+from cells.limits import store_rules
+from cells.limits.book import LimitBook
 from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
@@ -36,6 +38,7 @@ from cells.rails.router import RailRouter
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant
+from cells.tenants.tiers import founding_limits
 from cells.transfers.destination_leg import Destination
 from cells.transfers.handoff import Gate
 from cells.transfers.origin_leg import Origin
@@ -63,11 +66,19 @@ class Institution:
     recipients: Recipients
     tokens: TokenVerifier
     router: RailRouter
+    limit_book: LimitBook
 
     @property
     def origin(self) -> Origin:
         return Origin(
-            self.spec.entry, self.spec.directory, self.vault, self.payers, self.recipients, self.tokens, self.router
+            self.spec.entry,
+            self.spec.directory,
+            self.vault,
+            self.payers,
+            self.recipients,
+            self.tokens,
+            self.router,
+            self.limit_book,
         )
 
     def batches(self, rates: RateSource) -> BatchRoom:
@@ -106,6 +117,7 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
         ),
         tokens=TokenVerifier(spec.directory),
         router=RailRouter(spec.region, registry.profiles_of(spec)),
+        limit_book=LimitBook(spec.region),
     )
 
 
@@ -147,8 +159,8 @@ async def found_cell(spec: CellSpec) -> None:
 
 
 async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
-    """The platform's accounts and fee rules; for each peer a tenant of its own with a correspondent wallet per currency, and for the cell itself one
-    whose wallets' actors keep its suspense; and the prefunding that caps what the peer may owe this cell."""
+    """The platform's accounts, fee rules and limits; for each peer a tenant of its own with a correspondent wallet per currency, and for
+    the cell itself one whose wallets' actors keep its suspense; and the prefunding that caps what the peer may owe this cell."""
     await _open_platform_accounts(spec, ledger)
     async with transaction(pool) as connection:
         cells = [spec.entry, *spec.directory.peers_of(spec.name)]
@@ -158,6 +170,7 @@ async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
         ]
         await tenants.open_wallets(connection, spec.entry, wanted)
         await found_rules(connection, spec.region)
+        await store_rules.found(connection, spec.region, founding_limits())
     await _grant_caps(spec, ledger)
 
 

@@ -30,6 +30,7 @@ from cells.idempotency.answer import Answer
 from cells.kit.command import Command, Reply
 from cells.ledger.ledger import Ledger
 from cells.ledger.postgres import PostgresLedger
+from cells.limits.book import LimitBook
 from cells.parties.models import Address, BankAccount, PayerNew, RecipientNew
 from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
@@ -240,6 +241,7 @@ async def open_hand_cell(
         Recipients(spec.entry, spec.directory, vault, standing, signer),
         TokenVerifier(spec.directory),
         RailRouter(spec.region, [profile_of(name) for name in spec.entry.rails]),
+        LimitBook(spec.region),
     )  # fmt: skip
     await found_accounts(spec, pool, ledger)
     async with transaction(pool) as connection:

@@ -1,5 +1,5 @@
-"""How much a tenant may send: the check is pure, the usage is counted in the same commit as the intent it
-admits.
+"""How much may be sent, by a tenant, from a wallet and for a payer: limits are rules kept as data (rules.py), the check is pure, the
+usage is counted in the same commit as the intent it admits.
 
 Invariants: usage counts exactly the transfers admitted and not given back, in the UTC day and month of their
 admission; a transfer over any limit adds nothing.

@@ -1,82 +1,123 @@
-"""The pure check: usage and a request against a tier's limits. Amounts in minor units of the wallet's
-currency.
+"""The pure check: usage and a request against limits. Amounts in minor units of the wallet's currency.
+
+What is limited has a scope: all that a tenant sends from its wallets of one currency, what leaves one wallet, and what is sent for one
+payer. A transfer must fit under all three.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
 
 from cells.kit.money import format_amount
 from residency.classes import Confidential
 from residency.errors import KovraError
 
-Which = Literal["transfer-amount", "day-amount", "day-transfers", "month-amount", "month-transfers"]
+Scope = Literal["tenant", "wallet", "payer"]
+Window = Literal["transfer", "day", "month"]
+Measure = Literal["amount", "count"]
+
+# Nothing is limited above these: a batch of the largest transfers, upon the largest month, still fits into 64 bits.
+TRANSFER_MAX_MINOR: Final = 10**15
+SUM_MAX_MINOR: Final = 10**18
+COUNT_MAX: Final = 2**31 - 1
+
+_WHOSE: Final = {"tenant": "You send", "wallet": "This wallet sends", "payer": "This payer sends"}
 
 
 class LimitExceeded(KovraError):
-    """`extra` says which limit, and what is left under it."""
+    """`extra`: `limit` names it, with its `scope`, `window` and `measure`; `most` is the limit, `left` what would still fit under it, and
+    `resets_at` when its window ends (absent for the single transfer)."""
 
     code = "limit-exceeded"
     status = 422
-    title = "The transfer is over a limit of your tier"
+    title = "The transfer is over a limit"
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyLimits:
-    """What a tier may send from its wallets of one currency. The amount is all that leaves the wallet."""
+    """What may be sent in one currency, in one scope. The amount is all that leaves the wallet."""
 
-    transfer_minor: Annotated[int, Confidential]
-    day_minor: Annotated[int, Confidential]
-    month_minor: Annotated[int, Confidential]
-    day_transfers: Annotated[int, Confidential]
-    month_transfers: Annotated[int, Confidential]
+    transfer_minor: Annotated[int, Confidential] = TRANSFER_MAX_MINOR
+    day_minor: Annotated[int, Confidential] = SUM_MAX_MINOR
+    month_minor: Annotated[int, Confidential] = SUM_MAX_MINOR
+    day_transfers: Annotated[int, Confidential] = COUNT_MAX
+    month_transfers: Annotated[int, Confidential] = COUNT_MAX
+
+
+# What no rule limits: as good as free for a wallet or a payer, and nothing at all for a tenant.
+FREE: Final = CurrencyLimits()
+NOTHING: Final = CurrencyLimits(0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a tenant has sent from its wallets of one currency, this UTC day and month."""
+    """What has been sent in one currency and scope, this UTC day and month."""
 
     day_minor: Annotated[int, Confidential] = 0
     month_minor: Annotated[int, Confidential] = 0
     day_transfers: Annotated[int, Confidential] = 0
     month_transfers: Annotated[int, Confidential] = 0
 
-    def plus(self, amount_minor: int) -> "Usage":
-        """The usage after one more transfer."""
+    def plus(self, amount_minor: int, transfers: int = 1) -> "Usage":
+        """The usage after so much more; less, where negative."""
         return Usage(
             self.day_minor + amount_minor,
             self.month_minor + amount_minor,
-            self.day_transfers + 1,
-            self.month_transfers + 1,
+            self.day_transfers + transfers,
+            self.month_transfers + transfers,
         )
 
 
-def check(usage: Usage, amount_minor: int, currency: str, limits: CurrencyLimits) -> LimitExceeded | None:
+def check(
+    usage: Usage, amount_minor: int, currency: str, limits: CurrencyLimits, scope: Scope = "tenant"
+) -> LimitExceeded | None:
     """None if a transfer of `amount_minor` fits on top of `usage`; else the first limit it would pass."""
-    after = usage.plus(amount_minor)
     # A failure is a value here: a batch goes on with its other transfers.
     if amount_minor > limits.transfer_minor:
-        return _over_amount("transfer-amount", limits.transfer_minor, limits.transfer_minor, currency)
-    if after.day_minor > limits.day_minor:
-        return _over_amount("day-amount", limits.day_minor, limits.day_minor - usage.day_minor, currency)
-    if after.month_minor > limits.month_minor:
-        return _over_amount("month-amount", limits.month_minor, limits.month_minor - usage.month_minor, currency)
-    if after.day_transfers > limits.day_transfers:
-        return _over_count("day-transfers", limits.day_transfers)
-    if after.month_transfers > limits.month_transfers:
-        return _over_count("month-transfers", limits.month_transfers)
+        return _over_amount(scope, "transfer", limits.transfer_minor, limits.transfer_minor, currency)
+    if usage.day_minor + amount_minor > limits.day_minor:
+        return _over_amount(scope, "day", limits.day_minor, limits.day_minor - usage.day_minor, currency)
+    if usage.month_minor + amount_minor > limits.month_minor:
+        return _over_amount(scope, "month", limits.month_minor, limits.month_minor - usage.month_minor, currency)
+    if usage.day_transfers + 1 > limits.day_transfers:
+        return _over_count(scope, "day", limits.day_transfers, currency)
+    if usage.month_transfers + 1 > limits.month_transfers:
+        return _over_count(scope, "month", limits.month_transfers, currency)
     return None
 
 
-def _over_amount(which: Which, limit_minor: int, left_minor: int, currency: str) -> LimitExceeded:
+def window_end(window: Window, at: datetime) -> datetime | None:
+    """When the window that holds `at` ends, in UTC; None for the single transfer."""
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    match window:
+        case "transfer":
+            return None
+        case "day":
+            return midnight + timedelta(days=1)
+        case "month":
+            return (midnight.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+def _over_amount(scope: Scope, window: Window, limit_minor: int, left_minor: int, currency: str) -> LimitExceeded:
     limit, left = format_amount(limit_minor, currency), format_amount(max(left_minor, 0), currency)
-    span = which.removesuffix("-amount")
     return LimitExceeded(
-        f"Your tier sends at most {limit} {currency} per {span}; {left} {currency} would still fit.",
-        limit=which,
+        f"{_WHOSE[scope]} at most {limit} {currency} per {window}; {left} {currency} would still fit.",
+        most={"value": limit, "currency": currency},
         left={"value": left, "currency": currency},
+        **_named(scope, window, "amount"),
     )
 
 
-def _over_count(which: Which, limit: int) -> LimitExceeded:
-    span = which.removesuffix("-transfers")
-    return LimitExceeded(f"Your tier sends at most {limit} transfers per {span} and currency.", limit=which)
+def _over_count(scope: Scope, window: Window, limit: int, currency: str) -> LimitExceeded:
+    return LimitExceeded(
+        f"{_WHOSE[scope]} at most {limit} transfers per {window} in {currency}; none is left.",
+        most=limit,
+        left=0,
+        **_named(scope, window, "count"),
+    )
+
+
+def _named(scope: Scope, window: Window, measure: Measure) -> dict[str, Any]:
+    named = {"limit": f"{scope}-{window}-{measure}", "scope": scope, "window": window, "measure": measure}
+    end = window_end(window, datetime.now(UTC))
+    return named if end is None else {**named, "resets_at": end.isoformat().replace("+00:00", "Z")}

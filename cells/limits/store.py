@@ -1,34 +1,27 @@
-"""Usage as rows: reserved in the commit of the intent, released in the commit of the refund. Batch-first;
-none commits.
+"""Usage as rows: reserved in the commit of the intent, released in the commit of the refund. Batch-first; none commits.
+
+One row for each tenant, wallet and payer in a currency, with the day and the month that it speaks of: a later day or month begins anew in the
+same row, so that nothing grows with time.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
-from cells.limits.limits import CurrencyLimits, LimitExceeded, Usage, check
+from cells.limits.limits import LimitExceeded, Scope, Usage, check
+from cells.limits.rules import SCOPES, Bounds, Sender
 
-# The buckets of each (tenant, currency, day) asked about. Ordered, so that two batches cannot deadlock.
-_BUCKETS = """
-    select asked.tenant_id, asked.currency, bucket.period, bucket.first_day,
-           sum(asked.amount)::bigint as amount, sum(asked.transfers)::integer as transfers
-    from unnest($2::text[], $3::text[], $4::bigint[], $5::integer[], $6::timestamptz[])
-         as asked (tenant_id, currency, amount, transfers, at)
-    cross join lateral (select (coalesce(asked.at, now()) at time zone 'utc')::date as day) as utc
-    cross join lateral (values ('day', utc.day), ('month', date_trunc('month', utc.day)::date))
-               as bucket (period, first_day)
-    group by 1, 2, 3, 4 order by 1, 2, 3, 4
-"""
+# Whose usage: (tenant id, currency, scope, subject).
+Key = tuple[str, str, Scope, str]
 
 
 class Reservation(NamedTuple):
     """A transfer that wants to leave a wallet: `amount_minor` is all that leaves it."""
 
     transfer_id: str
-    tenant_id: str
-    currency: str
+    sender: Sender
     amount_minor: int
 
 
@@ -37,132 +30,161 @@ class Release(NamedTuple):
     transfer's row has it.
     """
 
-    tenant_id: str
-    currency: str
+    sender: Sender
     amount_minor: int
     reserved_at: datetime
 
 
 async def reserve(
-    connection: Connection,
-    region: str,
-    reservations: Sequence[Reservation],
-    limits: Mapping[tuple[str, str], CurrencyLimits],
+    connection: Connection, region: str, reservations: Sequence[Reservation], bounds: Bounds
 ) -> dict[str, LimitExceeded | None]:
-    """Count transfers against their limits, in order: None for those that fit, else the limit, by transfer
-    id.
+    """Count transfers against their limits, in order: None for those that fit, else the limit, by transfer id.
 
-    `limits` is by (tenant id, currency). The usage rows stay locked until the commit, so wallets of one
-    tenant and currency on different hosts cannot pass a limit together.
+    The usage rows stay locked until the commit, so wallets and payers of one tenant on different hosts cannot pass a limit together.
     """
-    verdicts = {
-        one.transfer_id: check(Usage(), one.amount_minor, one.currency, limits[one.tenant_id, one.currency])
-        for one in reservations
-    }
+    verdicts = {one.transfer_id: _first(one, bounds, {}) for one in reservations}
     # What passes by itself is counted first and checked against what the rows then say: one statement, unless
     # something does not fit. (What does not pass by itself stays out, so that a batch of giants cannot overflow a sum.)
     passing = [one for one in reservations if verdicts[one.transfer_id] is None]
-    counted = await _add(connection, region, [(one.tenant_id, one.currency, one.amount_minor, 1) for one in passing])
-    asked: dict[tuple[str, str], list[Reservation]] = defaultdict(list)
+    added = _summed((one.sender, one.amount_minor) for one in passing)
+    usages = await _add(connection, region, added)
+    for key, (amount, transfers) in added.items():
+        usages[key] = usages[key].plus(-amount, -transfers)
+    over = []
     for one in passing:
-        asked[one.tenant_id, one.currency].append(one)
-    for key, several in asked.items():
-        usage = _before(counted[key], several)
-        for one in several:
-            verdicts[one.transfer_id] = verdict = check(usage, one.amount_minor, one.currency, limits[key])
-            usage = usage if verdict else usage.plus(one.amount_minor)
-    over = [one for one in passing if verdicts[one.transfer_id]]
-    await _subtract(connection, region, [(one.tenant_id, one.currency, one.amount_minor, None) for one in over])
+        verdicts[one.transfer_id] = _first(one, bounds, usages)
+        if verdicts[one.transfer_id]:
+            over.append(one)
+            continue
+        for key in _keys(one.sender):
+            usages[key] = usages[key].plus(one.amount_minor)
+    await _subtract(connection, region, [(one.sender, one.amount_minor, None) for one in over])
     return verdicts
 
 
 async def release(connection: Connection, region: str, releases: Sequence[Release]) -> None:
-    """Give back what transfers had reserved, in the buckets that they were counted in."""
+    """Give back what transfers had reserved, as far as the day and the month that they were counted in still run."""
     await _subtract(connection, region, releases)
 
 
-async def find_usage(connection: Connection, region: str, tenant_id: str) -> dict[str, Usage]:
-    """What a tenant has sent this UTC day and month, by currency; a currency without any is left out."""
+async def find_usage(connection: Connection, region: str, tenant_id: str) -> dict[Key, Usage]:
+    """What a tenant, its wallets and its payers have sent this UTC day and month; what has sent nothing may be left out."""
     rows = await connection.fetch(
         """
-        select currency, period, amount_minor, transfers from limit_usage
+        select tenant_id, currency, scope, subject,
+            day_amount * (kept.day = today.day)::integer, month_amount * (kept.month = today.month)::integer,
+            day_transfers * (kept.day = today.day)::integer, month_transfers * (kept.month = today.month)::integer
+        from limit_usage kept, (select (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date)
+            as today (day, month)
         where compliance_region = $1 and tenant_id = $2
-          and first_day = date_trunc(period, now() at time zone 'utc')::date
         """,
         region, tenant_id,
     )  # fmt: skip
-    buckets: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    for row in rows:
-        buckets[row["currency"]][row["period"]] = (row["amount_minor"], row["transfers"])
-    return {currency: _usage(of) for currency, of in buckets.items()}
+    return {(row[0], row[1], row[2], row[3]): Usage(row[4], row[5], row[6], row[7]) for row in rows}
 
 
-async def _add(
-    connection: Connection, region: str, entries: Sequence[tuple[str, str, int, int]]
-) -> dict[tuple[str, str], Usage]:
-    """Count entries (tenant, currency, amount, transfers) under now; the usage after them, by (tenant,
-    currency).
-    """
+def _keys(sender: Sender) -> list[Key]:
+    return [(sender.tenant_id, sender.currency, scope, sender.subject(scope)) for scope in SCOPES]
+
+
+def _first(one: Reservation, bounds: Bounds, usages: dict[Key, Usage]) -> LimitExceeded | None:
+    """The first limit of its three scopes that a transfer would pass."""
+    for scope, key in zip(SCOPES, _keys(one.sender), strict=True):
+        limits = bounds.limits(one.sender, scope)
+        verdict = check(usages.get(key, _NONE), one.amount_minor, one.sender.currency, limits, scope)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+_NONE = Usage()
+
+
+def _summed(entries: Iterable[tuple[Sender, int]]) -> dict[Key, tuple[int, int]]:
+    """(amount, transfers) by whose they are, in the one order in which rows are locked, so that no two batches deadlock."""
+    sums: dict[Key, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for sender, amount in entries:
+        for key in _keys(sender):
+            before = sums[key]
+            sums[key] = (before[0] + amount, before[1] + 1)
+    return dict(sorted(sums.items()))
+
+
+async def _add(connection: Connection, region: str, sums: dict[Key, tuple[int, int]]) -> dict[Key, Usage]:
+    """Count under now; the usage after it. A batch that began before midnight and comes after one of the new day adds nothing to that."""
+    if not sums:
+        return {}
     rows = await connection.fetch(
-        f"""
-        insert into limit_usage as kept
-            (compliance_region, tenant_id, currency, period, first_day, amount_minor, transfers)
-        select $1, * from ({_BUCKETS}) as buckets
-        on conflict (compliance_region, tenant_id, currency, period, first_day) do update
-        set amount_minor = kept.amount_minor + excluded.amount_minor,
-            transfers = kept.transfers + excluded.transfers
-        returning tenant_id, currency, period, amount_minor, transfers
+        """
+        insert into limit_usage as kept (compliance_region, tenant_id, currency, scope, subject,
+            day, day_amount, day_transfers, month, month_amount, month_transfers)
+        select $1, asked.tenant_id, asked.currency, asked.scope, asked.subject,
+            today.day, asked.amount, asked.transfers, today.month, asked.amount, asked.transfers
+        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[])
+            with ordinality as asked (tenant_id, currency, scope, subject, amount, transfers, place),
+            (select (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date) as today (day, month)
+        order by asked.place
+        on conflict (compliance_region, tenant_id, currency, scope, subject) do update set
+            day = greatest(kept.day, excluded.day),
+            day_amount = kept.day_amount * (kept.day >= excluded.day)::integer
+                + excluded.day_amount * (excluded.day >= kept.day)::integer,
+            day_transfers = kept.day_transfers * (kept.day >= excluded.day)::integer
+                + excluded.day_transfers * (excluded.day >= kept.day)::integer,
+            month = greatest(kept.month, excluded.month),
+            month_amount = kept.month_amount * (kept.month >= excluded.month)::integer
+                + excluded.month_amount * (excluded.month >= kept.month)::integer,
+            month_transfers = kept.month_transfers * (kept.month >= excluded.month)::integer
+                + excluded.month_transfers * (excluded.month >= kept.month)::integer
+        returning tenant_id, currency, scope, subject, day_amount, month_amount, day_transfers, month_transfers
         """,
         region,
-        *_columns([(*entry, None) for entry in entries]),
+        *_columns(sums),
     )
-    buckets: dict[tuple[str, str], dict[str, tuple[int, int]]] = defaultdict(dict)
-    for row in rows:
-        buckets[row["tenant_id"], row["currency"]][row["period"]] = (row["amount_minor"], row["transfers"])
-    return {key: _usage(of) for key, of in buckets.items()}
+    return {(row[0], row[1], row[2], row[3]): Usage(row[4], row[5], row[6], row[7]) for row in rows}
 
 
 async def _subtract(
-    connection: Connection, region: str, entries: Sequence[tuple[str, str, int, datetime | None]]
+    connection: Connection, region: str, entries: Sequence[tuple[Sender, int, datetime | None]]
 ) -> None:
-    """Uncount one transfer per entry (tenant, currency, amount, when it was counted; None = in this
-    transaction).
-    """
+    """Uncount one transfer per entry (sender, amount, when it was counted; None = in this transaction)."""
     if not entries:
         return
+    by_moment: dict[datetime | None, list[tuple[Sender, int]]] = defaultdict(list)
+    for sender, amount, at in entries:
+        by_moment[at].append((sender, amount))
+    rows = [(*key, *value, at) for at, several in by_moment.items() for key, value in _summed(several).items()]
     await connection.execute(
-        f"""
-        with buckets as ({_BUCKETS}), held as (
-            select kept.tenant_id, kept.currency, kept.period, kept.first_day,
-                   buckets.amount, buckets.transfers as number
-            from limit_usage kept join buckets using (tenant_id, currency, period, first_day)
-            where kept.compliance_region = $1 order by 1, 2, 3, 4 for update of kept
+        """
+        with asked as materialized (
+            select tenant_id, currency, scope, subject, amount, transfers, (coalesce(at, now()) at time zone 'utc')::date as day
+            from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[])
+                as asked (tenant_id, currency, scope, subject, amount, transfers, at)
+        ), held as materialized (
+            select tenant_id, currency, scope, subject, day, month from limit_usage
+            where compliance_region = $1
+              and (tenant_id, currency, scope, subject) in (select tenant_id, currency, scope, subject from asked)
+            order by tenant_id collate "C", currency collate "C", scope collate "C", subject collate "C" for update
+        ), given as (
+            select tenant_id, currency, scope, subject,
+                coalesce(sum(asked.amount) filter (where asked.day = held.day), 0) as day_amount,
+                coalesce(sum(asked.transfers) filter (where asked.day = held.day), 0) as day_transfers,
+                coalesce(sum(asked.amount) filter (where date_trunc('month', asked.day)::date = held.month), 0) as month_amount,
+                coalesce(sum(asked.transfers) filter (where date_trunc('month', asked.day)::date = held.month), 0) as month_transfers
+            from asked join held using (tenant_id, currency, scope, subject) group by 1, 2, 3, 4
         )
-        update limit_usage kept
-        set amount_minor = kept.amount_minor - held.amount, transfers = kept.transfers - held.number
-        from held
-        where kept.compliance_region = $1 and (kept.tenant_id, kept.currency, kept.period, kept.first_day)
-              = (held.tenant_id, held.currency, held.period, held.first_day)
+        update limit_usage kept set day_amount = kept.day_amount - given.day_amount,
+            day_transfers = kept.day_transfers - given.day_transfers, month_amount = kept.month_amount - given.month_amount,
+            month_transfers = kept.month_transfers - given.month_transfers
+        from given
+        where kept.compliance_region = $1 and (kept.tenant_id, kept.currency, kept.scope, kept.subject)
+              = (given.tenant_id, given.currency, given.scope, given.subject)
         """,
         region,
-        *_columns([(tenant_id, currency, amount, 1, at) for tenant_id, currency, amount, at in entries]),
+        *([row[place] for row in rows] for place in range(7)),
     )
 
 
-def _columns(entries: Sequence[tuple[str, str, int, int, datetime | None]]) -> list[list[object]]:
-    return [[entry[place] for entry in entries] for place in range(5)]
-
-
-def _usage(buckets: Mapping[str, tuple[int, int]]) -> Usage:
-    day, month = buckets.get("day", (0, 0)), buckets.get("month", (0, 0))
-    return Usage(day[0], month[0], day[1], month[1])
-
-
-def _before(after: Usage, counted: Sequence[Reservation]) -> Usage:
-    amount = sum(one.amount_minor for one in counted)
-    return Usage(
-        after.day_minor - amount,
-        after.month_minor - amount,
-        after.day_transfers - len(counted),
-        after.month_transfers - len(counted),
-    )
+def _columns(sums: dict[Key, tuple[int, int]]) -> list[list[object]]:
+    """Tenants, currencies, scopes, subjects, amounts, transfers."""
+    rows = [(*key, *value) for key, value in sums.items()]
+    return [[row[place] for row in rows] for place in range(6)]

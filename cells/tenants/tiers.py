@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cells.kit.money import parse_amount
-from cells.limits.limits import CurrencyLimits
+from cells.limits.limits import CurrencyLimits, Measure, Window
+from cells.limits.rules import ANY, LimitRule
 from cells.tenants.tenant import Placement
 from residency.classes import Confidential, Public
 
@@ -49,6 +50,25 @@ def tier(name: str) -> Tier:
     known = tiers()
     assert name in known, f"tiers.toml has no tier {name!r}"
     return known[name]
+
+
+def founding_limits() -> tuple[LimitRule, ...]:
+    """The limits that a cell is founded with: those of the tiers, for all that a tenant sends from its wallets of one currency."""
+    return tuple(
+        LimitRule(ANY, tier.name, currency, "tenant", ANY, window, measure, 1, getattr(limits, field))
+        for tier in tiers().values()
+        for currency, limits in tier.limits.items()
+        for field, window, measure in _FOUNDING
+    )
+
+
+_FOUNDING: tuple[tuple[str, Window, Measure], ...] = (
+    ("transfer_minor", "transfer", "amount"),
+    ("day_minor", "day", "amount"),
+    ("month_minor", "month", "amount"),
+    ("day_transfers", "day", "count"),
+    ("month_transfers", "month", "count"),
+)
 
 
 def _tier(name: str, terms: Mapping[str, Any]) -> Tier:

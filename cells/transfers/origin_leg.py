@@ -17,6 +17,7 @@ from cells.fx.store import find_quotes, use_quotes
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer, IdempotencyConflict, answer_of_error
 from cells.idempotency.store import Claim, Claimed
+from cells.limits.book import LimitBook
 from cells.limits.store import Release, Reservation, release, reserve
 from cells.parties.payers import Payers, open_payers
 from cells.parties.recipients import Recipients
@@ -25,7 +26,6 @@ from cells.rails import store_routing
 from cells.rails.router import RailRouter
 from cells.rails.store_routing import Routed
 from cells.tenants.tenant import Wallet
-from cells.tenants.tiers import tier
 from cells.transfers import personal, store, watch
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State
@@ -71,6 +71,7 @@ class Origin:
     recipients: Recipients
     tokens: TokenVerifier
     router: RailRouter
+    limit_book: LimitBook
 
     async def intend(self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]) -> list[Intent]:
         """Decide and journal a batch of acceptances, in order, inside the caller's transaction."""
@@ -233,21 +234,16 @@ class Origin:
         drafts = [(one, wallet) for one, wallet in zip(results, wallets, strict=True) if isinstance(one, Transfer)]
         if not drafts:
             return {}
-        limits = {
-            (one.tenant_id, one.source_currency): tier(wallet.tier).limits[one.source_currency]
-            for one, wallet in drafts
-        }
-        wanted = [
-            Reservation(one.transfer_id, one.tenant_id, one.source_currency, one.source_total) for one, _ in drafts
-        ]
-        verdicts = await reserve(connection, self.entry.region, wanted, limits)
+        wanted = [Reservation(one.transfer_id, one.sender(wallet.tier), one.source_total) for one, wallet in drafts]
+        bounds = await self.limit_book.bounds(connection)
+        verdicts = await reserve(connection, self.entry.region, wanted, bounds)
         return {transfer_id: verdict for transfer_id, verdict in verdicts.items() if verdict is not None}
 
     async def _give_back(self, connection: Connection, transfers: Sequence[Transfer]) -> None:
         """A quote was lost to another transfer in between: what was reserved in this very transaction goes back."""
         if transfers:
             now = await store.transaction_time(connection)
-            gone = [Release(one.tenant_id, one.source_currency, one.source_total, now) for one in transfers]
+            gone = [Release(one.sender(), one.source_total, now) for one in transfers]
             await release(connection, self.entry.region, gone)
 
 

@@ -144,7 +144,7 @@ def _carry_out(step: Step, move: Move, build: ChainBuilder | None) -> list[Told]
 
 async def _write_implied(connection: Connection, region: str, moves: Sequence[Move]) -> None:
     released = [
-        Release(one.now.tenant_id, one.now.source_currency, one.now.source_total, one.now.created_at)
+        Release(one.now.sender(), one.now.source_total, one.now.created_at)
         for one in moves
         if Effect.RELEASE_LIMITS in one.effects and one.now.created_at is not None
     ]

@@ -16,6 +16,7 @@ from cells.ledger.chains import (
     OriginAccounts,
 )
 from cells.ledger.loss_chains import in_doubt_loss
+from cells.limits.rules import ANY, Sender
 from cells.transfers.machine import Effect, Event, Leg, State, public
 from residency.errors import KovraError
 from residency.ids import number
@@ -101,6 +102,10 @@ class Transfer:
     def source_total(self) -> int:
         """What leaves the wallet, fee included."""
         return self.principal + self.margin + self.fee
+
+    def sender(self, tier: str = ANY) -> Sender:
+        """Whose limits it counts against. The tier says which limits those are, and nothing of what was counted."""
+        return Sender(self.tenant_id, tier, self.source_currency, self.wallet_id, self.payer_id or "")
 
     @property
     def payout_amount(self) -> int:

@@ -38,16 +38,21 @@ create table quotes (
 ) partition by list (compliance_region);
 create index quotes_by_tenant on quotes (compliance_region, tenant_id, quote_id);
 
--- What a tenant has sent from its wallets of one currency, by UTC day and month (first_day is the bucket's first).
+-- What has been sent in one currency on `day` and in the month that begins with `month`, in UTC: by a tenant (subject ''), from one of
+-- its wallets, for one of its payers.
 create table limit_usage (
     compliance_region text not null,
     tenant_id text not null,
     currency text not null,
-    period text not null check (period in ('day', 'month')),
-    first_day date not null,
-    amount_minor bigint not null check (amount_minor >= 0),
-    transfers integer not null check (transfers >= 0),
-    primary key (compliance_region, tenant_id, currency, period, first_day),
+    scope text not null check (scope in ('tenant', 'wallet', 'payer')),
+    subject text not null,
+    day date not null,
+    day_amount bigint not null check (day_amount >= 0),
+    day_transfers integer not null check (day_transfers >= 0),
+    month date not null,
+    month_amount bigint not null check (month_amount >= 0),
+    month_transfers integer not null check (month_transfers >= 0),
+    primary key (compliance_region, tenant_id, currency, scope, subject),
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
 

@@ -84,8 +84,8 @@ async def test_a_row_that_may_be_updated_whole_still_cannot_leave_its_region(dat
     async with connected(database.writer) as writer:
         await writer.execute(TENANT, "EU", "ten_eu1_a", 1)
         await writer.execute(
-            "insert into limit_usage (compliance_region, tenant_id, currency, period, first_day, amount_minor, transfers) "
-            "values ('EU', 'ten_eu1_a', 'EUR', 'day', '2026-11-20', 1, 1)"
+            "insert into limit_usage values"
+            " ('EU', 'ten_eu1_a', 'EUR', 'tenant', '', '2026-11-20', 1, 1, '2026-11-01', 1, 1)"
         )
         with pytest.raises(asyncpg.CheckViolationError, match="no partition of relation"):
             await writer.execute("update limit_usage set compliance_region = 'ID'")

@@ -1,4 +1,4 @@
-"""Quotes and limit usage on a real Postgres: one use each, the database's clock, concurrent batches."""
+"""Quotes on a real Postgres: one use each, the database's clock, concurrent batches."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +11,6 @@ from cells.fx import store
 from cells.fx.ecb import EcbHistory
 from cells.fx.pricing import price
 from cells.fx.quotes import NewQuote, Quote, QuoteExpired, QuoteUse, QuoteUsed, UnknownQuote
-from cells.limits import store as limits_store
-from cells.limits.limits import CurrencyLimits, LimitExceeded, Usage
-from cells.limits.store import Release, Reservation
 from residency.ids import mint
 from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
 from tests.servers import CellDatabase
@@ -103,59 +100,3 @@ async def test_a_tenant_does_not_see_another_tenants_quote(cell: EuCell) -> None
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         assert await store.find_quotes(connection, REGION, [quote.quote_id]) == {quote.quote_id: quote}
     assert Decimal(quote.rate) == quote.price.rate.mid
-
-
-LIMITS = CurrencyLimits(transfer_minor=1_000, day_minor=2_500, month_minor=10_000, day_transfers=4, month_transfers=100)
-
-
-async def _reserve(cell: EuCell, *amounts: int) -> list[str | None]:
-    """Reserve; for each amount the limit that stood against it."""
-    tenant_id = cell.tenant.tenant_id
-    asked = [Reservation(mint("tr", CELL.name), tenant_id, "EUR", amount) for amount in amounts]
-    async with transaction(cell.writer) as connection:
-        verdicts = await limits_store.reserve(connection, REGION, asked, {(tenant_id, "EUR"): LIMITS})
-    ordered = [verdicts[one.transfer_id] for one in asked]
-    assert all(isinstance(one, LimitExceeded | None) for one in ordered)
-    return [one.extra["limit"] if one else None for one in ordered]
-
-
-async def _usage(cell: EuCell) -> dict[str, Usage]:
-    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
-        return await limits_store.find_usage(connection, REGION, cell.tenant.tenant_id)
-
-
-async def test_what_does_not_fit_adds_nothing_and_what_follows_it_still_may(cell: EuCell) -> None:
-    assert await _usage(cell) == {}
-    assert await _reserve(cell, 1_001, 1_000, 1_000, 501, 500) == [
-        "transfer-amount",
-        None,
-        None,
-        "day-amount",
-        None,
-    ]
-    assert await _usage(cell) == {"EUR": Usage(2_500, 2_500, 3, 3)}
-    assert await _reserve(cell, 1) == ["day-amount"]
-
-
-async def test_a_batch_of_giants_is_refused_one_by_one_and_not_by_an_overflow(cell: EuCell) -> None:
-    assert await _reserve(cell, *[10**16] * 1_000) == ["transfer-amount"] * 1_000
-    assert await _usage(cell) == {}
-
-
-async def test_released_limits_can_be_used_again(cell: EuCell) -> None:
-    tenant_id = cell.tenant.tenant_id
-    asked = [Reservation(mint("tr", CELL.name), tenant_id, "EUR", 900) for _ in range(2)]
-    async with transaction(cell.writer) as connection:
-        await limits_store.reserve(connection, REGION, asked, {(tenant_id, "EUR"): LIMITS})
-        reserved_at = await connection.fetchval("select now()")
-    async with transaction(cell.writer) as connection:
-        back = [Release(tenant_id, "EUR", 900, reserved_at)] * 2
-        await limits_store.release(connection, REGION, back)
-    assert await _usage(cell) == {"EUR": Usage()}
-    assert await _reserve(cell, 1_000, 1_000, 500) == [None, None, None]
-
-
-async def test_concurrent_hosts_cannot_pass_a_limit_together(cell: EuCell) -> None:
-    verdicts = await asyncio.gather(*(_reserve(cell, 1_000) for _ in range(6)))
-    assert sorted(verdicts, key=str) == [["day-amount"]] * 4 + [[None]] * 2
-    assert await _usage(cell) == {"EUR": Usage(2_000, 2_000, 2, 2)}

@@ -1,11 +1,13 @@
 """The pure limit check: exactly at a limit fits, one over does not, and the failure names the limit."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from cells.kit.money import CURRENCIES
-from cells.limits.limits import CurrencyLimits, Usage, check
+from cells.limits.limits import FREE, NOTHING, CurrencyLimits, Usage, Window, check, window_end
+from cells.limits.rules import Bounds, Sender
 from cells.tenants.tiers import tiers
 
 LIMITS = CurrencyLimits(transfer_minor=1_000, day_minor=2_000, month_minor=5_000, day_transfers=3, month_transfers=10)
@@ -15,14 +17,14 @@ LIMITS = CurrencyLimits(transfer_minor=1_000, day_minor=2_000, month_minor=5_000
     ("usage", "amount", "limit"),
     [
         (Usage(), 1_000, None),
-        (Usage(), 1_001, "transfer-amount"),
+        (Usage(), 1_001, "tenant-transfer-amount"),
         (Usage(day_minor=1_000, month_minor=1_000), 1_000, None),
-        (Usage(day_minor=1_001, month_minor=1_001), 1_000, "day-amount"),
+        (Usage(day_minor=1_001, month_minor=1_001), 1_000, "tenant-day-amount"),
         (Usage(month_minor=4_000), 1_000, None),
-        (Usage(month_minor=4_001), 1_000, "month-amount"),
+        (Usage(month_minor=4_001), 1_000, "tenant-month-amount"),
         (Usage(day_transfers=2, month_transfers=2), 1, None),
-        (Usage(day_transfers=3, month_transfers=3), 1, "day-transfers"),
-        (Usage(month_transfers=10), 1, "month-transfers"),
+        (Usage(day_transfers=3, month_transfers=3), 1, "tenant-day-count"),
+        (Usage(month_transfers=10), 1, "tenant-month-count"),
     ],
 )
 def test_each_limit_holds_to_the_unit(usage: Usage, amount: int, limit: str | None) -> None:
@@ -37,6 +39,49 @@ def test_a_refusal_says_what_would_still_fit() -> None:
     over = check(Usage(day_minor=9_000), 900, "EUR", replace(LIMITS, month_minor=10**6))
     assert over is not None
     assert over.extra["left"]["value"] == "0.00"
+
+
+def test_a_refusal_names_the_limit_its_window_and_what_remains() -> None:
+    verdict = check(Usage(day_transfers=3), 1, "EUR", LIMITS, "payer")
+    assert verdict is not None
+    said = dict(verdict.extra)
+    assert said.pop("resets_at") > datetime.now(UTC).isoformat()
+    assert said == {
+        "limit": "payer-day-count",
+        "scope": "payer",
+        "window": "day",
+        "measure": "count",
+        "most": 3,
+        "left": 0,
+    }
+    single = check(Usage(), 1_001, "EUR", LIMITS, "wallet")
+    assert single is not None
+    assert "resets_at" not in single.extra
+    assert "This wallet sends at most 10.00 EUR per transfer" in single.detail
+
+
+@pytest.mark.parametrize(
+    ("window", "at", "end"),
+    [
+        ("transfer", datetime(2026, 12, 31, 23, tzinfo=UTC), None),
+        ("day", datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("day", datetime(2026, 12, 31, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("month", datetime(2026, 12, 31, 23, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("month", datetime(2028, 2, 1, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC)),
+        # Ten in the evening in New York is tomorrow already.
+        ("day", datetime(2026, 11, 20, 22, tzinfo=timezone(timedelta(hours=-5))), datetime(2026, 11, 22, tzinfo=UTC)),
+    ],
+)
+def test_windows_end_at_midnight_utc(window: Window, at: datetime, end: datetime | None) -> None:
+    assert window_end(window, at) == end
+
+
+def test_what_no_rule_limits_is_free_for_a_payer_and_closed_for_a_tenant() -> None:
+    us = Sender("ten", "starter", "EUR", "wal", "pyr")
+    none = Bounds({})
+    assert none.limits(us, "payer") == none.limits(us, "wallet") == FREE
+    assert none.limits(us, "tenant") == NOTHING
+    assert check(Usage(), 1, "EUR", none.limits(us, "tenant")) is not None
 
 
 def test_the_tiers_are_as_published() -> None:

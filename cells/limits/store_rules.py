@@ -1,0 +1,55 @@
+"""Limit rules as rows. Batch-first; none commits."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+
+from cells.backends.postgres import Connection
+from cells.limits.rules import LimitRule
+
+_NAMES = tuple(one.name for one in fields(LimitRule))
+# `window` is a word of SQL.
+_COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
+
+
+async def found(connection: Connection, region: str, rules: Sequence[LimitRule]) -> None:
+    """The rules that a cell begins with. What is there stays."""
+    await connection.execute(
+        f"""
+        insert into limit_rules (compliance_region, {_COLUMNS})
+        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
+            $10::bigint[], $11::timestamptz[], $12::timestamptz[])
+        on conflict do nothing
+        """,
+        region,
+        *([getattr(one, name) for one in rules] for name in _NAMES),
+    )
+
+
+async def add(connection: Connection, region: str, rule: LimitRule) -> LimitRule:
+    """Another version of a rule, numbered after those that are there."""
+    last = await connection.fetchval(
+        """
+        select coalesce(max(version), 0) from limit_rules
+        where compliance_region = $1 and (tenant_id, tier, currency, scope, subject, "window", measure) = ($2, $3, $4, $5, $6, $7, $8)
+        """,
+        region,
+        *rule.key,
+    )
+    numbered = replace(rule, version=last + 1)
+    await found(connection, region, [numbered])
+    return numbered
+
+
+async def all_rules(connection: Connection, region: str, ending_after: datetime | None = None) -> list[LimitRule]:
+    """Every version of every rule; or those alone that are or will be in force after a moment."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from limit_rules
+        where compliance_region = $1 and ($2::timestamptz is null or effective_to is null or effective_to > $2)
+        order by currency, scope, tenant_id, tier, subject, "window", measure, version
+        """,
+        region,
+        ending_after,
+    )
+    return [LimitRule(**row) for row in rows]
