@@ -102,8 +102,9 @@ def test_no_batch_of_admissible_transfers_can_overflow_a_sum() -> None:
             assert limits.transfer_minor * batch_max + limits.month_minor < 2**63
 
 
-def test_every_tier_limits_every_currency() -> None:
-    assert all(set(tier.limits) == set(CURRENCIES) for tier in tiers().values())
+def test_every_tier_that_sends_limits_every_currency() -> None:
+    # The platform's own keys have no wallet, and what no rule allows may not be sent.
+    assert all(set(tier.limits) == set(CURRENCIES) for tier in tiers().values() if tier.name != "platform")
 
 
 @pytest.mark.parametrize(("agreed", "margin"), [(None, 50), (10, 30), (40, 40), (90, 50)])
