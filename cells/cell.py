@@ -100,8 +100,7 @@ class Institution:
 async def open_institution(spec: CellSpec, role: Role, *, name: str, connections_max: int) -> Institution:
     """Raises KeysInvalid, StoreUnavailable."""
     keys = load_keys(spec.home, spec.name, spec.directory)
-    kek_kid, _ = keys.current_kek()
-    vault = Vault(spec.region, keys.keks, kek_kid)
+    vault = vault_of(spec.region, keys)
     standing = Standing(spec.region, ListChecker(load_lists(), load_rules()), name_reader(vault))
     dsn = spec.settings.postgres.api if role == "api" else spec.settings.postgres.writer
     pool = await open_pool(dsn, size_max=connections_max, name=name)
@@ -119,6 +118,12 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
         router=RailRouter(spec.region, registry.profiles_of(spec)),
         limit_book=LimitBook(spec.region),
     )
+
+
+def vault_of(region: str, keys: CellKeys) -> Vault:
+    """The vault of a region under its cell's keys. Raises KeysInvalid."""
+    kek_kid, _ = keys.current_kek()
+    return Vault(region, keys.keks, kek_kid)
 
 
 async def open_ledger(spec: CellSpec, *, name: str) -> Ledger:

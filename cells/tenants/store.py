@@ -70,6 +70,15 @@ async def find_tenants(connection: Connection, region: str, tenant_ids: Sequence
     return {row["tenant_id"]: tenant_of(row) for row in rows}
 
 
+async def set_tier(connection: Connection, region: str, tenant_ids: Sequence[str], tier: str) -> list[str]:
+    """Move tenants to another tier from now on; answers those that this cell knows. Their wallets stay where they are placed."""
+    rows = await connection.fetch(
+        "update tenants set tier = $3 where compliance_region = $1 and tenant_id = any ($2::text[]) returning tenant_id",
+        region, tenant_ids, tier,
+    )  # fmt: skip
+    return [row["tenant_id"] for row in rows]
+
+
 async def list_tenants(connection: Connection, region: str, limit: int = 10_000) -> list[Tenant]:
     """The tenants that this cell knows, oldest first (ids are time-ordered)."""
     rows = await connection.fetch(

@@ -14,7 +14,9 @@ from cells.limits.limits import CurrencyLimits, Measure, Window
 from cells.limits.rules import ANY, LimitRule
 from cells.tenants.tenant import Placement
 from residency.classes import Confidential, Public
+from residency.errors import KovraError
 
+PLATFORM_TIER = "platform"
 _DATA = Path(__file__).with_suffix(".toml")
 
 
@@ -69,6 +71,25 @@ _FOUNDING: tuple[tuple[str, Window, Measure], ...] = (
     ("day_transfers", "day", "count"),
     ("month_transfers", "month", "count"),
 )
+
+
+class UnknownTier(KovraError):
+    code = "unknown-tier"
+    status = 422
+    title = "There is no such tier for partners"
+
+
+def partner_tier(name: str, pointer: str | None = None) -> Tier:
+    """The terms of a tier that a partner can be on. Raises UnknownTier."""
+    known = partner_tiers()
+    if name not in known:
+        raise UnknownTier(f"It is one of {', '.join(known)}.", pointer=pointer)
+    return known[name]
+
+
+def partner_tiers() -> Mapping[str, Tier]:
+    """Every tier but the operator's own."""
+    return {name: terms for name, terms in tiers().items() if name != PLATFORM_TIER}
 
 
 def _tier(name: str, terms: Mapping[str, Any]) -> Tier:

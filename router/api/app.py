@@ -21,6 +21,8 @@ from router.api.parts import Parts, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
 from router.api.routes import Direct, direct_routes
 from router.api.v1 import (
+    admin,
+    admin_keys,
     directory,
     events,
     oauth,
@@ -66,6 +68,8 @@ _RESOURCES = (
     oauth,
     sandbox_magic,
     sandbox_schemes,
+    admin,
+    admin_keys,
 )
 
 PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]

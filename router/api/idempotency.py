@@ -8,6 +8,7 @@ schemes were told to do is kept as it was answered: ids, amounts and times.)
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -57,13 +58,16 @@ async def created(
     operation: str,
     make: Callable[[Connection], Awaitable[Made]],
     again: Callable[[Connection, str], Awaitable[dict[str, Any]]],
+    *,
+    within: AbstractAsyncContextManager[Connection] | None = None,
 ) -> Response:
     """Make a resource in one transaction, once per key if there is one: 201 with what was made.
 
+    `within`: the transaction, where it is not that of the caller's own rows.
     Raises what `make` raises (then the key is free again), IdempotencyConflict, RequestInFlight.
     """
     parts, call, key = parts_of(request), call_of(request), optional_key(request)
-    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+    async with within or tenant_transaction(parts.pool, call.tenant_id) as connection:
         if key is None:
             made = await make(connection)
             call.resource_id = made.resource_id

@@ -7,12 +7,13 @@ from residency.directory import CellEntry, Directory, UnknownCell
 from residency.ids import KINDS, expand
 
 HEADER = "Kovra-Region"
+ADMIN_PREFIX = "/v1/admin/"
 _ID_HEAD = re.compile(r"([a-z]{2,3})_([a-z]{2}[0-9]{1,4})_")
 
 
 def check_path(entry: CellEntry, directory: Directory, path: str) -> None:
-    """Raises WrongRegion when the path has an id of another cell."""
-    if "_" not in path:
+    """Raises WrongRegion when the path has an id of another cell. Administration is of this cell, whoever is at home elsewhere."""
+    if "_" not in path or path.startswith(ADMIN_PREFIX):
         return
     for segment in path.split("/"):
         match = _ID_HEAD.match(segment)

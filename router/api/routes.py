@@ -146,7 +146,7 @@ class Resource:
         headers: tuple[Header, ...] = (),
     ) -> None:
         """One route. `direct_body`: the model that the endpoint reads by itself. `headers`: those that it reads."""
-        body_errors = _WITH_BODY if method in ("POST", "PATCH") else (InvalidRequest,)
+        body_errors = _WITH_BODY if method in ("POST", "PUT", "PATCH") else (InvalidRequest,)
         self._router.add_api_route(
             path,
             endpoint,

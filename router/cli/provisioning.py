@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cells.backends.postgres import Connection, open_pool, transaction
+from cells.cell import vault_of
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store, store_keys
+from cells.tenants.issuing import Issued
 from cells.tenants.tenant import ApiKey, NewWallet, Tenant
 from residency.directory import load_directory
+from residency.keys import load_keys
 
 
 @dataclass
@@ -26,9 +29,17 @@ class Provisioned:
 
 
 async def provision(
-    home: Path, tenant: Tenant, *, keys: Sequence[ApiKey] = (), currencies: Sequence[str] | None = None
+    home: Path,
+    tenant: Tenant,
+    *,
+    keys: Sequence[ApiKey] = (),
+    issued: Sequence[Issued] = (),
+    currencies: Sequence[str] | None = None,
 ) -> Provisioned:
-    """Into all cells; wallets in `currencies`, by default in all there are. Raises StoreUnavailable, SettingsInvalid."""
+    """Into all cells; wallets in `currencies`, by default in all there are. What signs is sealed by each cell's own vault.
+
+    Raises StoreUnavailable, SettingsInvalid, KeysInvalid.
+    """
     done = Provisioned()
 
     async def into(spec: CellSpec) -> None:
@@ -36,9 +47,11 @@ async def provision(
         # Of two cells in a region that hold a currency, the tenant's wallet is in the first.
         if first_of_region(spec) != spec.name:
             held = []
+        vault = vault_of(spec.region, load_keys(home, spec.name)) if issued else None
+        rows = [*keys, *(one.sealed_by(vault) for one in issued if vault is not None)]
         async with writing(spec) as connection:
             await store.create_tenants(connection, spec.region, [tenant])
-            await store_keys.add_keys(connection, spec.region, keys)
+            await store_keys.add_keys(connection, spec.region, rows)
             opened = await store.open_wallets(
                 connection, spec.entry, [NewWallet(tenant.tenant_id, code) for code in held]
             )

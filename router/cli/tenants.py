@@ -1,4 +1,4 @@
-"""`kovra tenants`: partners, provisioned into every cell, and their API keys."""
+"""`kovra tenants`: partners, provisioned into every cell; their tiers, and (tenant_keys.py) their keys."""
 
 import asyncio
 from dataclasses import asdict
@@ -8,31 +8,29 @@ import typer
 from rich.table import Table
 
 from cells.spec import home_path
-from cells.tenants import store, store_keys
-from cells.tenants.keys import SCOPES, mint_key
-from cells.tenants.tenant import ApiKey, Environment, Placement, Tenant, UnknownTenant, mint_tenant
-from cells.tenants.tiers import tiers
+from cells.tenants import store
+from cells.tenants.issuing import issue
+from cells.tenants.keys import SCOPES
+from cells.tenants.tenant import Environment, Placement, Tenant, UnknownTenant, Wallet, mint_tenant
+from cells.tenants.tiers import partner_tier, partner_tiers
 from residency.directory import load_directory
 from residency.errors import KovraError
 from residency.ids import parse
+from router.cli import tenant_keys
 from router.cli.console import err, listing, out, print_json, print_plain
 from router.cli.provisioning import Provisioned, all_cells, provision, writing
+from router.cli.tenant_keys import Json
 
-_ALL_SCOPES = ",".join(sorted(SCOPES))
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Home = Annotated[
     str,
     typer.Option(
         "--home", help="Its home cell, where its key leads when no region is named; the first one by default."
     ),
 ]
-Tier = Annotated[str, typer.Option("--tier", help="Its limits and prices (cells/tenants/tiers.toml).")]
+Tier = Annotated[str, typer.Option("--tier", help="Its rate, limits and prices; `kovra tenants tiers` lists them.")]
 Currencies = Annotated[str, typer.Option("--currencies", help="Wallets to open, such as EUR,GBP; all by default.")]
 Live = Annotated[bool, typer.Option("--live", help="A live tenant; the default is a sandbox one.")]
 Own = Annotated[bool, typer.Option("--own", help="Wallet actors of its own, whatever its tier says.")]
-Scopes = Annotated[str, typer.Option("--scopes", help="What the key may do, separated by commas.")]
-Label = Annotated[str, typer.Option("--label", help="What the key is for.")]
 
 
 class UnknownChoice(KovraError):
@@ -41,20 +39,14 @@ class UnknownChoice(KovraError):
     title = "That is not one of the choices"
 
 
-class UnknownKey(KovraError):
-    code = "unknown-key"
-    status = 404
-    title = "No cell has that key, or it was revoked before"
-
-
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Partners: create, list, keys.", no_args_is_help=True)
+    group = typer.Typer(help="Partners: create, list, show, tiers, keys.", no_args_is_help=True)
     group.command("create")(create)
-    group.command("list")(show)
-    keys = typer.Typer(help="API keys of partners.", no_args_is_help=True)
-    keys.command("create")(create_key)
-    keys.command("revoke")(revoke_key)
-    group.add_typer(keys, name="keys")
+    group.command("list")(list_all)
+    group.command("show")(show)
+    group.command("set-tier")(set_tier)
+    group.command("tiers")(tiers)
+    group.add_typer(tenant_keys.group(), name="keys")
     app.add_typer(group, name="tenants")
 
 
@@ -72,16 +64,17 @@ def create(
     root = home_path()
     directory = load_directory(root)
     entry = directory.cell(home) if home else min(directory.cells.values(), key=lambda cell: cell.number)
-    _one_of(tier, tiers(), "tier")
+    placement: Placement = "own" if own else partner_tier(tier).placement
     wanted = [code.strip().upper() for code in currencies.split(",") if code.strip()] or None
     for code in wanted or ():
-        _one_of(code, directory.region_of_currency, "currency")
-    placement: Placement = "own" if own else tiers()[tier].placement
+        if code not in directory.region_of_currency:
+            known = ", ".join(sorted(directory.region_of_currency))
+            raise UnknownChoice(f"There is no currency {code!r}; use one of {known}.")
     environment: Environment = "live" if live else "sandbox"
     tenant = mint_tenant(name, entry, tier=tier, placement=placement, environment=environment)
-    minted, key = _mint(tenant, SCOPES, "first key")
-    done = asyncio.run(provision(root, tenant, keys=[key], currencies=wanted))
-    _tell(tenant, minted, done, json=json)
+    first = issue(tenant, SCOPES, label="first key")
+    done = asyncio.run(provision(root, tenant, issued=[first], currencies=wanted))
+    _tell(tenant, first.text, done, json=json)
 
 
 def _tell(tenant: Tenant, key: str, done: Provisioned, *, json: bool) -> None:
@@ -100,7 +93,7 @@ def _tell(tenant: Tenant, key: str, done: Provisioned, *, json: bool) -> None:
     print_plain(key)
 
 
-def show(json: Json = False) -> None:
+def list_all(json: Json = False) -> None:
     """The partners, and which cells know them."""
     found: dict[str, dict[str, Any]] = {}
 
@@ -122,65 +115,81 @@ def show(json: Json = False) -> None:
     out.print(table)
 
 
-def create_key(
-    tenant_id: Annotated[str, typer.Argument(help="ten_…")],
-    scopes: Scopes = _ALL_SCOPES,
-    label: Label = "",
-    json: Json = False,
-) -> None:
-    """Mint another API key of a partner, good in every cell. It is shown once."""
-    chosen = frozenset(one.strip() for one in scopes.split(",") if one.strip())
-    for one in chosen:
-        _one_of(one, SCOPES, "scope")
-    minted, key = asyncio.run(_add_key(parse(tenant_id, "ten").text, chosen, label))
-    if json:
-        print_json({"key_id": key.key_id, "tenant_id": key.tenant_id, "scopes": sorted(key.scopes), "key": minted})
-    else:
-        err.print(f"{key.key_id}; the key itself is shown only now:")
-        print_plain(minted)
-
-
-async def _add_key(tenant_id: str, scopes: frozenset[str], label: str) -> tuple[str, ApiKey]:
-    specs = all_cells(home_path())
-    home = next((spec for spec in specs if spec.name == parse(tenant_id).cell), specs[0])
-    async with writing(home) as connection:
-        tenant = (await store.find_tenants(connection, home.region, [tenant_id])).get(tenant_id)
+def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json = False) -> None:
+    """One partner: its terms, its wallets in every cell, and its keys."""
+    wanted = parse(tenant_id, "ten").text
+    tenant, wallets, cells = asyncio.run(_read(wanted))
     if tenant is None:
-        raise UnknownTenant(f"{home.name} has no tenant {tenant_id}; `kovra tenants list` shows who there is.")
-    minted, key = _mint(tenant, scopes, label)
-    # The other cells may have missed the tenant: a key without it could not be stored there.
-    await provision(home_path(), tenant, keys=[key], currencies=[])
-    return minted, key
-
-
-def revoke_key(key_id: Annotated[str, typer.Argument(help="key_… (or the key itself)")], json: Json = False) -> None:
-    """Revoke an API key in every cell. Within seconds it opens nothing."""
-    if key_id.startswith("kv_"):
-        _, _, cell, public, _ = (*key_id.split("_"), "", "", "", "")[:5]
-        key_id = f"key_{cell}_{public}"
-    revoked = asyncio.run(_revoke(parse(key_id, "key").text))
-    if not revoked:
-        raise UnknownKey(f"{key_id} was not in use.")
+        raise UnknownTenant(f"No cell has {wanted}; `kovra tenants list` shows who there is.")
+    keys = tenant_keys.keys_of(wanted)
+    shown = [
+        {"wallet_id": one.wallet_id, "currency": one.currency, "account_number": one.account_number} for one in wallets
+    ]
     if json:
-        print_json({"key_id": key_id, "cells": revoked})
-    else:
-        err.print(f"{key_id} is revoked in {', '.join(revoked)}.")
+        print_json({"tenant": asdict(tenant), "cells": cells, "wallets": shown, "keys": keys})
+        return
+    table = Table.grid(padding=(0, 2))
+    rate = partner_tier(tenant.tier).requests_per_minute
+    told = {"tenant": tenant.tenant_id, "name": tenant.name, "tier": f"{tenant.tier} ({rate:,} requests a minute)"}
+    told |= {"home": tenant.home_cell, "environment": tenant.environment, "cells": " ".join(cells)}
+    for name, value in told.items():
+        table.add_row(name, value)
+    for one in shown:
+        table.add_row(f"wallet {one['currency']}", f"{one['wallet_id']}  {one['account_number']}")
+    out.print(table)
+    out.print(tenant_keys.table_of(keys))
 
 
-async def _revoke(key_id: str) -> list[str]:
-    revoked = []
+async def _read(tenant_id: str) -> tuple[Tenant | None, list[Wallet], list[str]]:
+    tenant: Tenant | None = None
+    wallets: list[Wallet] = []
+    cells = []
     for spec in all_cells(home_path()):
         async with writing(spec) as connection:
-            if await store_keys.revoke_keys(connection, spec.region, [key_id]):
-                revoked.append(spec.name)
-    return revoked
+            found = (await store.find_tenants(connection, spec.region, [tenant_id])).get(tenant_id)
+            if found is not None:
+                tenant = tenant or found
+                cells.append(spec.name)
+                wallets += await store.list_wallets(connection, spec.region, tenant_id)
+    return tenant, wallets, cells
 
 
-def _mint(tenant: Tenant, scopes: frozenset[str], label: str) -> tuple[str, ApiKey]:
-    minted = mint_key(tenant.home_cell, tenant.environment)
-    return minted.text, ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, scopes, label)
+def set_tier(
+    tenant_id: Annotated[str, typer.Argument(help="ten_…")],
+    tier: Annotated[str, typer.Argument(help="One of `kovra tenants tiers`.")],
+    json: Json = False,
+) -> None:
+    """Move a partner to another tier in every cell: its rate within seconds, limits and prices from its next quote on."""
+    wanted = parse(tenant_id, "ten").text
+    partner_tier(tier)
+    changed = asyncio.run(_set_tier(wanted, tier))
+    if not changed:
+        raise UnknownTenant(f"No cell has {wanted}; `kovra tenants list` shows who there is.")
+    if json:
+        print_json({"tenant_id": wanted, "tier": tier, "cells": changed})
+    else:
+        err.print(f"{wanted} is on {tier} in {', '.join(changed)}.")
 
 
-def _one_of(value: str, known: Any, what: str) -> None:
-    if value not in known:
-        raise UnknownChoice(f"There is no {what} {value!r}; use one of {', '.join(sorted(known))}.")
+async def _set_tier(tenant_id: str, tier: str) -> list[str]:
+    changed = []
+    for spec in all_cells(home_path()):
+        async with writing(spec) as connection:
+            if await store.set_tier(connection, spec.region, [tenant_id], tier):
+                changed.append(spec.name)
+    return changed
+
+
+def tiers(json: Json = False) -> None:
+    """What each tier may do and pays (cells/tenants/tiers.toml)."""
+    known = partner_tiers()
+    if json:
+        print_json({"tiers": [asdict(one) for one in known.values()]})
+        return
+    right = ("requests/min", "margin bps", "floor bps")
+    table = listing("tier", *right, "placement", right=right)
+    for one in known.values():
+        table.add_row(
+            one.name, f"{one.requests_per_minute:,}", str(one.margin_bps), str(one.margin_floor_bps), one.placement
+        )
+    out.print(table)

@@ -26,7 +26,7 @@ _OPEN = {
     "/v1/oauth/token": "the client's id and secret, in the request, are its authentication; counted and audited like the rest",
     "/rails/{rail}/inbound": "schemes: every body is signed with the connection's own secret (cells/rails/connection.py)",
 }
-_SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox"}
+_SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox", "admin"}
 
 
 def open_doors(app: FastAPI) -> Iterator[str]:

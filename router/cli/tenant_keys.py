@@ -1,0 +1,205 @@
+"""`kovra tenants keys`: keys of partners in all three ways, and the operator's own, the same in every cell."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cells.spec import home_path
+from cells.tenants import store, store_keys
+from cells.tenants.issuing import Issued, follow, issue
+from cells.tenants.keys import ADMIN, SCOPES, UnknownKey, checked_scopes, in_use
+from cells.tenants.tenant import ApiKey, Tenant, UnknownTenant, Way, platform_tenant
+from residency.ids import parse
+from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.provisioning import all_cells, provision, writing
+
+_ALL = ",".join(sorted(SCOPES))
+_HEADS = {
+    "key": "{}; the key itself is shown only now:",
+    "signature": "{} is the keyid of its signatures; the secret that signs is shown only now:",
+    "client": "{} is the client_id; the client_secret is shown only now:",
+}
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+KeyId = Annotated[str, typer.Argument(help="key_… (or the API key itself)")]
+WayOption = Annotated[
+    Way,
+    typer.Option("--way", help="key: sent as Bearer; signature: signs each request; client: asks for OAuth tokens."),
+]
+Scopes = Annotated[
+    str, typer.Option("--scopes", help="What it may do, separated by commas; a noun, noun:read, or read.")
+]
+Label = Annotated[str, typer.Option("--label", help="What it is for.")]
+Days = Annotated[float, typer.Option("--expires-days", min=0.0, help="It ends after so many days; 0: it does not end.")]
+Overlap = Annotated[float, typer.Option("--overlap-hours", min=0.0, help="For how long the old one still opens.")]
+
+
+def group() -> typer.Typer:
+    """The commands."""
+    keys = typer.Typer(
+        help="Keys of partners: create, list, revoke, rotate; and the operator's own: admin.", no_args_is_help=True
+    )
+    keys.command("create")(create)
+    keys.command("list")(show)
+    keys.command("revoke")(revoke)
+    keys.command("rotate")(rotate)
+    keys.command("admin")(admin)
+    return keys
+
+
+def create(
+    tenant_id: Annotated[str, typer.Argument(help="ten_…")],
+    *,
+    way: WayOption = "key",
+    scopes: Scopes = _ALL,
+    label: Label = "",
+    expires_days: Days = 0.0,
+    json: Json = False,
+) -> None:
+    """Mint another key of a partner, good in every cell. Its secret is shown once."""
+    chosen = checked_scopes(one.strip() for one in scopes.split(",") if one.strip())
+    ends = datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None
+    tenant = asyncio.run(_tenant(parse(tenant_id, "ten").text))
+    issued = issue(tenant, chosen, way=way, label=label, expires_at=ends)
+    # The other cells may have missed the tenant: a key without it could not be stored there.
+    asyncio.run(provision(home_path(), tenant, issued=[issued], currencies=[]))
+    _tell(issued, json=json)
+
+
+def admin(label: Label = "", json: Json = False) -> None:
+    """Mint a key of the operator's own, for the admin API of every cell. Never give it to a partner."""
+    home = all_cells(home_path())[0].entry
+    tenant = platform_tenant(home)
+    issued = issue(tenant, frozenset({ADMIN}), label=label)
+    asyncio.run(provision(home_path(), tenant, issued=[issued], currencies=[]))
+    _tell(issued, json=json)
+
+
+def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json = False) -> None:
+    """A partner's keys: what they may do, when they were used last, and whether they are in use. No secret is kept to show."""
+    found = keys_of(parse(tenant_id, "ten").text)
+    if json:
+        print_json({"keys": found})
+    else:
+        out.print(table_of(found))
+
+
+def revoke(key_id: KeyId, json: Json = False) -> None:
+    """Revoke a key in every cell. Within seconds it opens nothing, and neither do its tokens."""
+    wanted = _id_of(key_id)
+    revoked = asyncio.run(_revoke(wanted))
+    if not revoked:
+        raise UnknownKey(f"{wanted} was not in use.")
+    if json:
+        print_json({"key_id": wanted, "cells": revoked})
+    else:
+        err.print(f"{wanted} is revoked in {', '.join(revoked)}.")
+
+
+def rotate(key_id: KeyId, overlap_hours: Overlap = 24.0, json: Json = False) -> None:
+    """Mint a key that may do the same, and let the old one end after the overlap, in every cell."""
+    wanted = _id_of(key_id)
+    issued = asyncio.run(_rotate(wanted, timedelta(hours=overlap_hours)))
+    if not json:
+        err.print(f"{wanted} opens for another {overlap_hours:g} hours.")
+    _tell(issued, json=json)
+
+
+def keys_of(tenant_id: str) -> list[dict[str, Any]]:
+    """A tenant's keys as they are shown, oldest first, with the cells that know them."""
+    return asyncio.run(_keys_of(tenant_id))
+
+
+def key_shown(key: ApiKey, now: datetime) -> dict[str, Any]:
+    """A key without what opens."""
+    state = "revoked" if key.revoked_at else "in use" if in_use(key, now) else "expired"
+    return {
+        "key_id": key.key_id,
+        "way": key.way,
+        "scopes": sorted(key.scopes),
+        "label": key.label,
+        "state": state,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+    }
+
+
+def table_of(keys: list[dict[str, Any]]) -> Table:
+    """Keys for people."""
+    table = listing("key", "way", "state", "label", "last used", "ends", "scopes", "cells")
+    for one in keys:
+        used, ends = (f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one["last_used_at"], one["expires_at"]))
+        columns = (one["key_id"], one["way"], one["state"], one["label"], used, ends)
+        table.add_row(*columns, " ".join(one["scopes"]), " ".join(one["cells"]))
+    return table
+
+
+async def _keys_of(tenant_id: str) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for spec in all_cells(home_path()):
+        async with writing(spec) as connection:
+            for key in await store_keys.list_keys(connection, spec.region, [tenant_id]):
+                shown = key_shown(key, datetime.now(UTC))
+                row = found.setdefault(key.key_id, {**shown, "cells": []})
+                row["cells"].append(spec.name)
+                # Each cell knows of its own use only.
+                row["last_used_at"] = max(filter(None, (row["last_used_at"], key.last_used_at)), default=None)
+    return list(found.values())
+
+
+async def _tenant(tenant_id: str) -> Tenant:
+    specs = all_cells(home_path())
+    home = next((spec for spec in specs if spec.name == parse(tenant_id).cell), specs[0])
+    async with writing(home) as connection:
+        tenant = (await store.find_tenants(connection, home.region, [tenant_id])).get(tenant_id)
+    if tenant is None:
+        raise UnknownTenant(f"{home.name} has no tenant {tenant_id}; `kovra tenants list` shows who there is.")
+    return tenant
+
+
+async def _revoke(key_id: str) -> list[str]:
+    revoked = []
+    for spec in all_cells(home_path()):
+        async with writing(spec) as connection:
+            if await store_keys.revoke_keys(connection, spec.region, [key_id]):
+                revoked.append(spec.name)
+    return revoked
+
+
+async def _rotate(key_id: str, overlap: timedelta) -> Issued:
+    specs = all_cells(home_path())
+    home = next((spec for spec in specs if spec.name == parse(key_id).cell), specs[0])
+    async with writing(home) as connection:
+        holder = (await store_keys.find_keys(connection, home.region, [key_id])).get(key_id)
+    if holder is None or not in_use(holder.key, holder.checked_at):
+        raise UnknownKey(f"{key_id} is not in use in {home.name}.")
+    issued = follow(holder.tenant, holder.key)
+    # The new one everywhere before the old one ends anywhere: done again after a failure, nobody is left without.
+    await provision(home_path(), holder.tenant, issued=[issued], currencies=[])
+    for spec in specs:
+        async with writing(spec) as connection:
+            await store_keys.expire_keys(connection, spec.region, [key_id], holder.checked_at + overlap)
+    return issued
+
+
+def _id_of(text: str) -> str:
+    if text.startswith("kv_"):
+        _, _, cell, public, _ = (*text.split("_"), "", "", "", "")[:5]
+        text = f"key_{cell}_{public}"
+    return parse(text, "key").text
+
+
+def _tell(issued: Issued, *, json: bool) -> None:
+    row = issued.row
+    if json:
+        print_json({
+            "key_id": row.key_id, "tenant_id": row.tenant_id, "way": row.way, "scopes": sorted(row.scopes),
+            "expires_at": row.expires_at, "key" if row.way == "key" else "secret": issued.text,
+        })  # fmt: skip
+        return
+    err.print(_HEADS[row.way].format(row.key_id))
+    print_plain(issued.text)
