@@ -169,6 +169,7 @@ async def open_api_cell(root: Path, database: CellDatabase, schemes: RunningSche
         # A short memory of keys, so that a test of revocation need not wait for the real one.
         parts = assemble(institution, writer, runtime, wallets, throttle, REMEMBERED_S)
         yield parts
+        await parts.tail.close()
         await wallets.close()
         await runtime.close()
         await parts.audit.close()

@@ -14,6 +14,7 @@ from actors.runtime import Runtime
 from actors.wallets import Wallets
 from actors.workers.admitter import Admitter
 from actors.workers.batches import Batches
+from actors.workers.dead_letters import DeadLetters
 from actors.workers.exporter import Exporter
 from actors.workers.gauges import GaugeWorker
 from actors.workers.give_backs import GiveBacks
@@ -73,6 +74,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 Reconciler(spec),
                 GaugeWorker(institution),
                 webhooks,
+                DeadLetters(institution.pool, spec.region, bus),
             )
     finally:
         await bus.close()

@@ -7,6 +7,7 @@ row is what admits, so everything here may be lost, repeated, out of order or la
   again, and deletes nothing. Sealed copies go with `purge_through` on receipt, and after `KEPT_S` in any
   case; what was not received by then is published again from the outbox. Full means refused (`discard: new`),
   never silently dropped.
+- `WEBHOOK_DLQ` keeps the ids of webhook deliveries that were given up, for thirty days, here and nowhere else.
 - The origin's own push consumer delivers over the link straight to the destination's worker, which holds an
   `Inbox` per origin and acks after the inbox row is committed. While nobody listens (worker, link or transit
   down) nothing is delivered and all waits; when somebody listens again it flows at once. What was under way
@@ -30,6 +31,7 @@ from nats.js import api
 from nats.js import errors as js_errors
 
 from cells.backends.inbox import UNACKED_MAX, Arrived, Inbox
+from residency import dead_letters
 from residency.errors import KovraError
 from residency.links import MESSAGE_MAX_BYTES, PAYLOAD_MAX_BYTES, STREAM_MAX_BYTES, Corridor, outgoing
 
@@ -110,6 +112,11 @@ class Bus:
             for corridor in outgoing(me, peers):
                 await self._ensure_stream(_stream(corridor))
                 await self._js.add_consumer(corridor.stream, _consumer(corridor))
+
+    async def ensure_dead_letters(self) -> None:
+        """Create or amend the stream of dead letters. Idempotent. Raises BusUnavailable."""
+        with _translated("ensure the stream of dead letters"):
+            await self._ensure_stream(_DEAD_LETTERS)
 
     async def _ensure_stream(self, config: api.StreamConfig) -> None:
         try:
@@ -242,6 +249,19 @@ def _stream(corridor: Corridor) -> api.StreamConfig:
         max_msg_size=PAYLOAD_MAX_BYTES,
         duplicate_window=DUPLICATE_WINDOW_S,
     )
+
+
+_DEAD_LETTERS = api.StreamConfig(
+    name=dead_letters.STREAM,
+    subjects=[dead_letters.SUBJECT],
+    retention=api.RetentionPolicy.LIMITS,
+    storage=api.StorageType.FILE,
+    discard=api.DiscardPolicy.OLD,
+    max_age=dead_letters.KEPT_S,
+    max_bytes=dead_letters.STREAM_MAX_BYTES,
+    max_msg_size=dead_letters.LETTER_MAX_BYTES,
+    duplicate_window=DUPLICATE_WINDOW_S,
+)
 
 
 def _consumer(corridor: Corridor) -> api.ConsumerConfig:

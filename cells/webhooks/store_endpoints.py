@@ -120,7 +120,7 @@ async def disable_endpoints(
             where compliance_region = $1 and endpoint_id = any ($2::text[]) and disabled_at is null
             returning endpoint_id, tenant_id
         ), dropped as (
-            update webhook_deliveries d set state = 'dead', dead_lettered_at = case when $3 = 'owner' then now() end
+            update webhook_deliveries d set state = 'dead', due_at = now(), dead_lettered_at = case when $3 = 'owner' then now() end
             from stopped where d.compliance_region = $1 and d.endpoint_id = stopped.endpoint_id and d.state = 'pending'
         )
         select endpoint_id, tenant_id from stopped

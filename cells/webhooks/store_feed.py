@@ -118,6 +118,24 @@ async def read_resources(
     return [StoredEvent(**dict(row)) for row in rows]
 
 
+async def read_recent(
+    connection: Connection, region: str, resource_ids: Sequence[str], since: str
+) -> tuple[list[StoredEvent], str]:
+    """What was told of these resources in the transactions from `since` on, oldest first, and from where to ask on."""
+    rows: list[Record] = await connection.fetch(
+        """
+        select bound::text, event_id, event_type, resource_id, body, occurred_at
+        from (select pg_snapshot_xmin(pg_current_snapshot()) as bound) as now
+        left join events e on e.compliance_region = $1 and e.resource_id = any ($2::text[])
+          and e.recorded_in >= $3::text::xid8 and e.recorded_in < now.bound
+        order by e.recorded_in, e.event_id
+        """,
+        region, resource_ids, since,
+    )  # fmt: skip
+    events = [StoredEvent(*list(row.values())[1:]) for row in rows if row["event_id"] is not None]
+    return events, rows[0]["bound"]
+
+
 async def read_event(connection: Connection, region: str, event_id: str) -> StoredEvent | None:
     """One event. Under the API's role: None for another tenant's."""
     row = await connection.fetchrow(

@@ -1,9 +1,8 @@
 """What was sent to an endpoint, and sending it again. None of it commits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from cells.backends.postgres import Connection, Record
 from cells.webhooks.store import CHANNEL
@@ -26,17 +25,6 @@ class LoggedDelivery:
     attempt_log: Annotated[list[dict[str, Any]], Public]
     delivered_at: Annotated[datetime | None, Public]
     created_at: Annotated[datetime, Public]
-
-
-class DeadLetter(NamedTuple):
-    """A delivery that was given up, to be told to the cell's stream of dead letters: ids only."""
-
-    event_id: str
-    endpoint_id: str
-    tenant_id: str
-    attempts: int
-    last_status: int | None
-    last_error: str | None
 
 
 _COLUMNS = """d.event_id, e.event_type, d.endpoint_id, d.state, d.attempts, d.due_at, d.last_status, d.last_error, d.attempt_log,
@@ -147,28 +135,3 @@ async def go_on_replaying(connection: Connection, region: str, *, limit: int) ->
         region, limit,
     )  # fmt: skip
     return looked or 0
-
-
-async def dead_letters(connection: Connection, region: str, *, limit: int) -> list[DeadLetter]:
-    """Deliveries given up and not yet told to the stream, taken for this transaction."""
-    rows = await connection.fetch(
-        """
-        select event_id, endpoint_id, tenant_id, attempts, last_status, last_error from webhook_deliveries
-        where compliance_region = $1 and state = 'dead' and dead_lettered_at is null
-        order by event_id limit $2 for update skip locked
-        """,
-        region, limit,
-    )  # fmt: skip
-    return [DeadLetter(**dict(row)) for row in rows]
-
-
-async def dead_lettered(connection: Connection, region: str, letters: Sequence[DeadLetter]) -> None:
-    """They are in the stream."""
-    await connection.execute(
-        """
-        update webhook_deliveries d set dead_lettered_at = now()
-        from unnest($2::text[], $3::text[]) as told (event_id, endpoint_id)
-        where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (told.event_id, told.endpoint_id) and d.state = 'dead'
-        """,
-        region, [one.event_id for one in letters], [one.endpoint_id for one in letters],
-    )  # fmt: skip

@@ -40,6 +40,7 @@ from typing import Any
 import nkeys
 
 from infra.local.home import ensure_directory, write_file
+from residency import dead_letters
 from residency.links import PAYLOAD_MAX_BYTES, STREAM_MAX_BYTES, Corridor, incoming, outgoing
 
 # JetStream's own state beside the messages.
@@ -84,7 +85,12 @@ def cell_config(
         "nkey": worker_key,
         # Delivery subjects are for the consumers alone: a worker sends nothing over a link by hand.
         "permissions": {
-            "publish": ["$JS.API.>", *(one.messages for one in ours), *(one.acks for one in theirs)],
+            "publish": [
+                "$JS.API.>",
+                dead_letters.SUBJECT,
+                *(one.messages for one in ours),
+                *(one.acks for one in theirs),
+            ],
             "subscribe": ["_INBOX.>", *(one.delivery for one in theirs)],
         },
     }
@@ -102,7 +108,8 @@ def cell_config(
                 "sync_interval": "always",
                 "max_memory_store": 0,
                 # Twice, because amending a stream reserves it anew beside what it has.
-                "max_file_store": 2 * len(peers) * STREAM_MAX_BYTES + STORE_SLACK_BYTES,
+                "max_file_store": 2 * (len(peers) * STREAM_MAX_BYTES + dead_letters.STREAM_MAX_BYTES)
+                + STORE_SLACK_BYTES,
             },
             "accounts": {
                 CELL: {

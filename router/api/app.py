@@ -35,6 +35,7 @@ from router.api.v1 import (
     sandbox_magic,
     sandbox_schemes,
     statements,
+    transfer_stream,
     transfer_views,
     transfers,
     wallets,
@@ -52,6 +53,7 @@ Every failure is a problem document (RFC 9457) whose `type` leads to a page abou
 # Routes are tried in this order: the busiest first.
 _RESOURCES = (
     transfers,
+    transfer_stream,
     transfer_views,
     quotes,
     wallets,

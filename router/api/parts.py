@@ -26,6 +26,7 @@ from cells.tenants.tokens import TokenDesk
 from residency.errors import KovraError
 from router.api.auth import REMEMBERED_S, KeyRing
 from router.api.memory import QuoteWallets
+from router.api.tail import EventTail
 from router.api.throttle import Throttle
 
 # How many processes serve this cell's API, where there is more than one.
@@ -47,7 +48,7 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """`institution` has the API's role (one tenant per transaction). `writer` has the writer's, for what has no tenant yet: the
-    inbound gateway, the audit trail, public keys."""
+    inbound gateway, the audit trail, public keys; and for the one look that all tenants' streams share."""
 
     institution: Institution
     writer: Pool
@@ -61,6 +62,7 @@ class Parts:
     rates: RateSource
     fee_book: FeeBook
     placing: PlacementWorker
+    tail: EventTail
     health: Health = field(default_factory=Health)
 
     @property
@@ -112,6 +114,7 @@ def assemble(
         rates=EcbHistory(),
         fee_book=FeeBook(writer, spec.region),
         placing=PlacementWorker(wallets, institution.pool, spec),
+        tail=EventTail(writer, spec.region),
     )
 
 
@@ -134,6 +137,7 @@ async def opened_parts(spec: CellSpec) -> AsyncIterator[Parts]:
         probing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await probing
+        await parts.tail.close()
         await wallets.close()
         with contextlib.suppress(KovraError):
             await parts.audit.close()

@@ -5,8 +5,9 @@ changed is on record, whatever the answer said.
 """
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, FastAPI
@@ -144,8 +145,10 @@ class Resource:
         errors: tuple[type[KovraError], ...] = (),
         direct_body: type[BaseModel] | None = None,
         headers: tuple[Header, ...] = (),
+        answers: Mapping[int | str, dict[str, Any]] = MappingProxyType({}),
     ) -> None:
-        """One route. `direct_body`: the model that the endpoint reads by itself. `headers`: those that it reads."""
+        """One route. `direct_body`: the model that the endpoint reads by itself. `headers`: those that it reads. `answers`: by status,
+        in OpenAPI's words, those that `model` does not describe."""
         body_errors = _WITH_BODY if method in ("POST", "PUT", "PATCH") else (InvalidRequest,)
         self._router.add_api_route(
             path,
@@ -155,7 +158,7 @@ class Resource:
             tags=[self._tag],
             response_model=model,
             status_code=status,
-            responses=problem_responses((*_ALWAYS, *body_errors, *errors)),
+            responses=problem_responses((*_ALWAYS, *body_errors, *errors)) | dict(answers),
             route_class_override=self._routes[direct_body is not None],
             openapi_extra=described(direct_body, headers) | {"security": security(self._noun)},
             response_class=JSONResponse if model is not None else Response,

@@ -1,5 +1,6 @@
 """The router as an ASGI application: three pages of its own, everything else carried to a cell and back."""
 
+import asyncio
 import json
 import logging
 import time
@@ -24,6 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 _log = logging.getLogger("kovra.edge")
 
+_ENDLESS = "text/event-stream"
 # What every cell answers alike, and to anybody: whichever cell is up may say it.
 _ANY_CELL = ("/docs", "/redoc", "/openapi.json", "/problems")
 
@@ -152,24 +154,35 @@ class Edge:
             headers = messages.onward(scope["headers"], region=region, request_id=request_id, forwarded=forwarded)
             try:
                 async with upstream.ask(scope["method"], path + query.decode("latin-1"), headers, body) as answer:
-                    return upstream.cell.name, await _pass_back(answer, send, request_id)
+                    return upstream.cell.name, await _pass_back(answer, receive, send, request_id)
             except CellAway:
                 if number == len(candidates):
                     raise
         raise AssertionError("there is always a candidate")
 
 
-async def _pass_back(answer: aiohttp.ClientResponse, send: Send, request_id: str) -> int:
+async def _pass_back(answer: aiohttp.ClientResponse, receive: Receive, send: Send, request_id: str) -> int:
     headers = messages.back(answer.raw_headers, request_id)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    leaving = asyncio.create_task(_leave(answer, receive)) if answer.content_type == _ENDLESS else None
     try:
         async for chunk in answer.content.iter_any():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except (aiohttp.ClientError, TimeoutError):
         # The cell broke off in the middle of its answer. Without a last part our server breaks off too, and the caller knows.
         return answer.status
+    finally:
+        if leaving is not None:
+            leaving.cancel()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     return answer.status
+
+
+async def _leave(answer: aiohttp.ClientResponse, receive: Receive) -> None:
+    """Let go of an answer that has no end as soon as its caller has hung up: otherwise the cell would go on telling it to nobody."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    answer.close()
 
 
 async def _say(send: Send, status: int, body: bytes, headers: problems.Headers, *, request_id: str) -> int:

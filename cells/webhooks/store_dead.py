@@ -1,0 +1,44 @@
+"""Deliveries that were given up, until the cell's stream of dead letters has them. None of it commits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from cells.backends.postgres import Connection
+
+
+class DeadLetter(NamedTuple):
+    """A delivery that was given up, to be told to the cell's stream of dead letters: ids only."""
+
+    event_id: str
+    endpoint_id: str
+    tenant_id: str
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+    given_up_at: datetime
+
+
+async def dead_letters(connection: Connection, region: str, *, limit: int) -> list[DeadLetter]:
+    """Deliveries given up and not yet told to the stream."""
+    rows = await connection.fetch(
+        """
+        select event_id, endpoint_id, tenant_id, attempts, last_status, last_error, due_at as given_up_at from webhook_deliveries
+        where compliance_region = $1 and state = 'dead' and dead_lettered_at is null
+        order by event_id limit $2
+        """,
+        region, limit,
+    )  # fmt: skip
+    return [DeadLetter(**dict(row)) for row in rows]
+
+
+async def dead_lettered(connection: Connection, region: str, letters: Sequence[DeadLetter]) -> None:
+    """They are in the stream."""
+    await connection.execute(
+        """
+        update webhook_deliveries d set dead_lettered_at = now()
+        from unnest($2::text[], $3::text[]) as told (event_id, endpoint_id)
+        where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (told.event_id, told.endpoint_id) and d.state = 'dead'
+        """,
+        region, [one.event_id for one in letters], [one.endpoint_id for one in letters],
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""One look at the record for all live streams of a process: who waits for a transfer's events is told of them as they are recorded.
+
+While streams are open, one statement every `EVERY_S` seconds asks for what all of them watch, by the ids of their transfers; while
+none is, nothing is asked. Not NOTIFY: it makes commits queue, and every payment would pay for the streams of a few.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from prometheus_client import Gauge
+
+from cells.backends.postgres import Pool, StoreUnavailable, transaction
+from cells.webhooks.store_feed import BEGINNING, StoredEvent, read_recent, read_resources
+from residency.errors import KovraError
+
+EVERY_S = 0.1
+PER_TENANT_MAX = 50
+STREAMS_MAX = 1_000
+
+_OPEN = Gauge("kovra_api_streams_open", "Live streams that this process serves")
+
+
+class TooManyStreams(KovraError):
+    """Close one that you no longer read; a webhook or the feed of events tells of all transfers at once."""
+
+    code = "too-many-streams"
+    status = 429
+    retryable = True
+    title = "Too many live streams are open"
+
+
+class Watched:
+    """What was told of one transfer, as it grows: oldest first, in the feed's order. `fresh` until it has been read from its beginning."""
+
+    def __init__(self, transfer_id: str) -> None:
+        self.transfer_id = transfer_id
+        self.events: list[StoredEvent] = []
+        self.fresh = True
+        self._grown = asyncio.Event()
+
+    def show(self, events: Iterable[StoredEvent]) -> None:
+        """What it has already is passed over."""
+        known = {one.event_id for one in self.events}
+        self.events += [one for one in events if one.event_id not in known]
+        self._grown.set()
+
+    async def more_than(self, count: int) -> Sequence[StoredEvent]:
+        """All events, once they are more than `count`."""
+        while len(self.events) <= count:
+            self._grown.clear()
+            await self._grown.wait()
+        return tuple(self.events)
+
+
+class EventTail:
+    """The streams of one API process. `pool` is the writer's role, which sees all tenants at once: whoever opens a stream has found
+    its transfer under its tenant's own eyes first."""
+
+    def __init__(self, pool: Pool, region: str, *, every_s: float = EVERY_S) -> None:
+        self._pool = pool
+        self._region = region
+        self._every_s = every_s
+        self._open: dict[Watched, str] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._since = BEGINNING.recorded_in
+
+    @asynccontextmanager
+    async def watching(self, tenant_id: str, transfer_id: str) -> AsyncIterator[Watched]:
+        """A transfer's events, for as long as the block lasts. Raises TooManyStreams."""
+        self.check(tenant_id)
+        watched = Watched(transfer_id)
+        self._open[watched] = tenant_id
+        _OPEN.set(len(self._open))
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+        try:
+            yield watched
+        finally:
+            del self._open[watched]
+            _OPEN.set(len(self._open))
+
+    def check(self, tenant_id: str) -> None:
+        """Raises TooManyStreams when a tenant can have no other."""
+        if len(self._open) >= STREAMS_MAX or Counter(self._open.values())[tenant_id] >= PER_TENANT_MAX:
+            raise TooManyStreams(f"There can be {PER_TENANT_MAX} at a time.")
+
+    async def _look(self) -> None:
+        """Until nobody watches. An outage is waited out: streams are silent meanwhile, and go on where they were."""
+        try:
+            while self._open:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._show()
+                await asyncio.sleep(self._every_s)
+        finally:
+            self._looking = None
+
+    async def _show(self) -> None:
+        """Tell all of what is new; those who came since the last look, of everything."""
+        watched = list(self._open)
+        fresh = [one for one in watched if one.fresh]
+        async with transaction(self._pool) as connection:
+            found, self._since = await read_recent(
+                connection, self._region, _ids(one for one in watched if not one.fresh), self._since
+            )
+            if fresh:
+                # After the other statement: what falls between the two is told to these again, and passed over.
+                found += await read_resources(connection, self._region, _ids(fresh))
+        by_transfer: dict[str, list[StoredEvent]] = {}
+        for event in found:
+            by_transfer.setdefault(event.resource_id, []).append(event)
+        for one in watched:
+            one.fresh = False
+            if one.transfer_id in by_transfer:
+                one.show(by_transfer[one.transfer_id])
+
+    async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+
+
+def _ids(watched: Iterable[Watched]) -> list[str]:
+    return sorted({one.transfer_id for one in watched})

@@ -1,0 +1,88 @@
+"""What tests of deliveries share: an endpoint, events, a worker, and waiting for what becomes of them."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+from actors.workers.webhooks import Bounds, WebhookWorker
+from cells.backends.postgres import Connection, Pool, Record, tenant_transaction, transaction
+from cells.backends.vault import Vault
+from cells.webhooks import store
+from cells.webhooks.endpoints import NewEndpoint, create_endpoint
+from cells.webhooks.events import NewEvent
+from cells.webhooks.schedule import Schedule
+from cells.webhooks.sender import Sender
+from residency.ids import mint
+from tests.integration.eu_cell import CELL, EuCell
+
+REGION = CELL.region
+VAULT = Vault(REGION, {"k1": os.urandom(32)}, "k1")
+QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5, patience_s=3600)
+
+
+@asynccontextmanager
+async def worker(
+    pool: Pool,
+    *,
+    allow_loopback: bool = True,
+    bounds: Bounds | None = None,
+    schedule: Schedule = QUICK,
+    lease_s: float = 60.0,
+    cut_off: bool = False,
+) -> AsyncIterator[None]:
+    """A worker at work. `cut_off`: at the end it is not asked to stop but cancelled where it stands."""
+    sender = Sender(VAULT, schedule, allow_loopback=allow_loopback, connections_max=16)
+    stop = asyncio.Event()
+    made = WebhookWorker(pool, REGION, sender, schedule, bounds or Bounds(lease_s=lease_s))
+    running = asyncio.create_task(made.run(stop))
+    try:
+        yield
+    finally:
+        if cut_off:
+            running.cancel()
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await running
+        await sender.close()
+
+
+async def new_endpoint(cell: EuCell, url: str, *event_types: str) -> NewEndpoint:
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        return await create_endpoint(
+            connection,
+            VAULT,
+            CELL.name,
+            cell.tenant.tenant_id,
+            url=url,
+            event_types=event_types,
+            allow_loopback=True,
+        )
+
+
+def an_event(cell: EuCell, event_type: str = "transfer.completed") -> NewEvent:
+    transfer_id = mint("tr", CELL.name)
+    data = {"transfer_id": transfer_id, "state": event_type, "reason_code": "ü"}
+    return NewEvent.of(CELL.name, cell.tenant.tenant_id, event_type, transfer_id, data, datetime.now(UTC))
+
+
+async def append(cell: EuCell, *events: NewEvent) -> None:
+    async with transaction(cell.writer) as connection:
+        await store_append(connection, *events)
+
+
+async def store_append(connection: Connection, *events: NewEvent) -> None:
+    """In the caller's transaction."""
+    await store.append_events(connection, REGION, events)
+
+
+async def deliveries(cell: EuCell, **expected: int) -> Sequence[Record]:
+    """The deliveries, once there are as many in each state as expected."""
+    async with asyncio.timeout(20):
+        while True:
+            async with transaction(cell.writer) as connection:
+                rows: list[Record] = await connection.fetch("select * from webhook_deliveries order by event_id")
+            if all(sum(row["state"] == state for row in rows) == count for state, count in expected.items()):
+                return rows
+            await asyncio.sleep(0.02)
