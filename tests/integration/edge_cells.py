@@ -92,8 +92,10 @@ class TinyCell:
         self.server = self.serving = None
 
 
-async def serve(app: Any, listener: socket.socket) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    """A uvicorn server in this loop, once it serves."""
+async def serve(
+    app: Any, listener: socket.socket, *, lifespan: bool = True
+) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+    """A uvicorn server in this loop, once it serves. Without `lifespan` the application's parts are open already."""
     started = asyncio.Event()
 
     class Started(uvicorn.Server):
@@ -104,7 +106,11 @@ async def serve(app: Any, listener: socket.socket) -> tuple[uvicorn.Server, asyn
         def install_signal_handlers(self) -> None:
             """The test keeps its own."""
 
-    server = Started(uvicorn.Config(app, log_level="error", access_log=False, server_header=False))
+    server = Started(
+        uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, lifespan="auto" if lifespan else "off"
+        )
+    )
     serving = asyncio.create_task(server.serve([listener]))
     waiting = asyncio.create_task(started.wait())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
