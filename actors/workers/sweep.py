@@ -19,7 +19,7 @@ from cells.cell import Institution
 from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
-from cells.transfers import doubts, store, store_orders, store_returns
+from cells.transfers import doubts, store, store_books, store_orders, store_returns, store_sub_wallets
 from cells.transfers.deposit import Deposit
 from cells.transfers.recovery import Need, need_of
 from cells.transfers.return_leg import return_command
@@ -52,7 +52,7 @@ class Sweep:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._standing = await self._transfers(stop) + await self._collections() + await self._returns()
-            self._standing += await self._doubts() + await self._orders()
+            self._standing += await self._doubts() + await self._orders() + await self._books()
             self._rounds += 1
             _ROUNDS.labels(self._institution.spec.name).inc()
             _STANDING.labels(self._institution.spec.name).set(self._standing)
@@ -105,6 +105,23 @@ class Sweep:
             commands += await doubts.contradicted(connection, spec.region)
         await self._ask(commands)
         return len(commands)
+
+    async def _books(self) -> int:
+        """What a tenant moves between its own wallets, and sub-wallets that nobody has opened yet."""
+        region, word = self._institution.spec.region, f"{datetime.now(UTC):%H%M%S%f}"
+        async with transaction(self._institution.pool) as connection:
+            books = await store_books.standing(connection, region, _STILL_FOR, _PAGE)
+            asked = await store_sub_wallets.standing(connection, region, _STILL_FOR, _PAGE)
+        await self._ask(
+            [
+                *(Command(f"{one.book_id}:book:{word}", one.writer_wallet_id, "book", one.book_id) for one in books),
+                *(
+                    Command(f"{one.wallet_id}:open:{word}", one.parent_wallet_id, "open_sub_wallet", one.wallet_id)
+                    for one in asked
+                ),
+            ]
+        )
+        return len(books) + len(asked)
 
     async def _ask(self, commands: Sequence[Command]) -> None:
         for reply in await self._wallets.ask_many(commands):

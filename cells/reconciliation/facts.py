@@ -59,8 +59,8 @@ class OrderSum:
 
 @dataclass(frozen=True, slots=True)
 class WalletSum:
-    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen, come back; payments that are
-    lines of a batch are its reserve's."""
+    """What the business rows say of one wallet: money in, spent, held for payments on their way, frozen, come back, and moved here from
+    the tenant's other wallets, less what was moved there; payments that are lines of a batch are its reserve's."""
 
     wallet_id: str
     account: int
@@ -69,6 +69,7 @@ class WalletSum:
     held: int
     frozen: int
     returned: int
+    moved: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _wallets(facts: CellFacts) -> list[Finding]:
     found = []
     for account in sorted(known.keys() | set(facts.books.accounts(AccountType.TENANT_WALLET))):
         figures, wallet = facts.books.account(account), known.get(account)
-        balance = wallet.credited - wallet.spent - wallet.frozen + wallet.returned if wallet else 0
+        balance = wallet.credited - wallet.spent - wallet.frozen + wallet.returned + wallet.moved if wallet else 0
         balance -= facts.reserved.get(account, 0)
         held = wallet.held if wallet else 0
         for what, must, has in (

@@ -62,7 +62,7 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
     rows = await connection.fetch(
         """
         select w.wallet_id, w.currency, w.qualifier, t.owner_number, coalesce(c.credited, 0), coalesce(p.spent, 0),
-            coalesce(p.held, 0) + coalesce(o.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0)
+            coalesce(p.held, 0) + coalesce(o.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0), coalesce(b.moved, 0)
         from wallets w
         join tenants t using (compliance_region, tenant_id)
         left join (
@@ -89,6 +89,13 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
             select wallet_id, sum(amount) as held from orders
             where compliance_region = $1 and not suspended and state in ('held', 'answered') group by 1
         ) o using (wallet_id)
+        left join (
+            select wallet_id, sum(amount) as moved from (
+                select to_wallet_id as wallet_id, amount from book_transfers where compliance_region = $1 and state = 'applied'
+                union all
+                select from_wallet_id, -amount from book_transfers where compliance_region = $1 and state = 'applied'
+            ) both_ways group by 1
+        ) b using (wallet_id)
         where w.compliance_region = $1 and not starts_with(w.tenant_id, $2)
         """,
         region, peer_prefix, _states(Leg.ORIGIN, Standing.POSTED), _states(Leg.ORIGIN, Standing.HELD),

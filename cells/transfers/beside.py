@@ -1,5 +1,5 @@
-"""What a wallet's actor does beside its payments' own lives: money that arrives, orders about it, money that comes back, and what
-its batches set aside and give back.
+"""What a wallet's actor does beside its payments' own lives: money that arrives, orders about it, money that comes back, what its
+batches set aside and give back, and what a tenant moves between its own wallets.
 
 Each kind is one command, in a file of its own that journals its chains and closes them with the ledger's word; here they are joined,
 so that the saga asks the ledger once for everything. What their closing tells payments is told in the same commit.
@@ -9,30 +9,40 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cells.backends.postgres import Connection
+from cells.ledger import chart
+from cells.ledger.ledger import Ledger
 from cells.ledger.submit import ChainResult
-from cells.transfers import batch_leg, collection_leg, order_leg, return_leg
+from cells.transfers import batch_leg, book_leg, collection_leg, order_leg, return_leg, store_sub_wallets
 from cells.transfers.batch_leg import BatchOwed
+from cells.transfers.book_leg import BookOwed
 from cells.transfers.collection_leg import DepositOwed
 from cells.transfers.order_leg import OrderOwed
 from cells.transfers.return_leg import ReturnOwed
 from cells.transfers.transfer import Told
+from residency.directory import CellEntry
 
-Errand = DepositOwed | ReturnOwed | OrderOwed | BatchOwed
+Errand = DepositOwed | ReturnOwed | OrderOwed | BatchOwed | BookOwed
 AccountOf = Callable[[str], int]
 
 
 async def journal(
     connection: Connection,
-    region: str,
+    cell: CellEntry,
     bodies: Mapping[str, Mapping[int, Any]],
     account_of: AccountOf,
     cell_numbers: Mapping[str, int],
+    ledger: Ledger,
 ) -> list[Errand]:
     """Plan the postings of everything among `bodies` (by command name, by place in the batch) that is done beside.
 
-    `account_of`: W by wallet id.
+    `account_of`: W by wallet id. `ledger`: to read what is in a sub-wallet that is closed.
     """
     errands: list[Errand] = []
+    region = cell.region
+    if wanted := bodies.get("open_sub_wallet"):
+        await store_sub_wallets.open_asked(connection, cell, list(wanted.values()))
+    if books := bodies.get("book"):
+        errands += await book_leg.journal(connection, region, list(books.values()), ledger)
     if deposits := bodies.get("deposit"):
         errands += await collection_leg.journal(connection, region, list(deposits.values()), account_of)
     if returns := bodies.get("return"):
@@ -44,6 +54,14 @@ async def journal(
     if ended := bodies.get("give_back"):
         errands += await batch_leg.journal_remainders(connection, region, list(ended.values()), account_of)
     return errands
+
+
+async def open_accounts(ledger: Ledger, errands: Sequence[Errand]) -> None:
+    """What is moved to and from must be there: a sub-wallet's account is opened with the first money that goes there."""
+    accounts = {account for one in errands if isinstance(one, BookOwed) for account in one.accounts}
+    if accounts:
+        opened = await ledger.create_accounts([chart.opening(one) for one in sorted(accounts)])
+        assert {one.name for one in opened} <= {"CREATED", "EXISTS"}, "the ledger refused to open a wallet's account"
 
 
 async def close(
@@ -61,6 +79,9 @@ async def close(
     batches = [(place, one) for place, one in enumerate(errands) if isinstance(one, BatchOwed)]
     if batches:
         await batch_leg.close(connection, region, [one for _, one in batches], [answers[place] for place, _ in batches])
+    books = [(place, one) for place, one in enumerate(errands) if isinstance(one, BookOwed)]
+    if books:
+        await book_leg.close(connection, region, [one for _, one in books], [answers[place] for place, _ in books])
     if deposits:
         await collection_leg.close(
             connection, region, [one for _, one in deposits], [answers[place] for place, _ in deposits]

@@ -128,6 +128,7 @@ class Saga:
                 await self._journal(connection, turn, live)
             self._commits += 1
             journaled()
+            await beside.open_accounts(self._ledger, turn.errands)
             while turn.step.owed or turn.errands:
                 await self._settle(turn)
             self._answer(turn)
@@ -170,7 +171,9 @@ class Saga:
         await journal(connection, region, new)
         turn.step.owed += new
         turn.submit |= {one.transfer_id: one for one in (*needs.submit, *turn.step.submit)}
-        turn.errands = await beside.journal(connection, region, bodies, self._account_of, self._numbers)
+        turn.errands = await beside.journal(
+            connection, self._entry, bodies, self._account_of, self._numbers, self._ledger
+        )
 
     async def _intend(self, connection: Connection, turn: _Turn, asked: Mapping[int, Acceptance]) -> list[Intent]:
         intents = await self._origin.intend(

@@ -54,7 +54,7 @@ create table postings (
     tenant_id text not null,
     payment_id text not null,
     effect text not null check (effect in
-        ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back', 'fund', 'remainder')),
+        ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back', 'fund', 'remainder', 'book')),
     attempt integer not null,
     place smallint not null,
     debit_account uuid not null,

@@ -17,7 +17,8 @@ from router.cli.demo_listener import Heard, Listener
 from router.cli.demo_people import Person
 from router.cli.demo_story import Payment, Story
 from router.client import KovraClient
-from router.client.models import Money, Quote, Transfer, Wallet
+from router.client.models import Money, Quote, Transfer
+from router.client.wallet_models import Wallet
 
 _WEBHOOK_WITHIN_S = 30.0
 

@@ -9,7 +9,7 @@ from cells.kit.money import CURRENCIES
 from cells.rails import registry
 from residency.errors import KovraError
 from router.client import KovraClient
-from router.client.models import Wallet
+from router.client.wallet_models import Wallet
 
 _ARRIVES_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.1

@@ -9,8 +9,9 @@ async with KovraClient("https://api.example", "kv_live_…") as kovra:
 from types import TracebackType
 from typing import Self
 
-from router.client.resources import Payers, Quotes, Recipients, Regions, Sandbox, Transfers, Wallets, Webhooks
+from router.client.resources import Payers, Quotes, Recipients, Regions, Sandbox, Transfers, Webhooks
 from router.client.transport import Transport
+from router.client.wallets import Wallets
 
 
 class KovraClient:

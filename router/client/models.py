@@ -12,11 +12,11 @@ from residency.classes import Confidential, Personal, Public
 TERMINAL = frozenset({"COMPLETED", "REFUNDED", "REJECTED", "CANCELLED", "BLOCKED", "RETURNED", "PARTIALLY_RETURNED"})
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Money(_Answer):
+class Money(Answer):
     """`value` in major units, as a decimal string."""
 
     value: Annotated[str, Confidential]
@@ -30,12 +30,12 @@ class Money(_Answer):
         return f"{self.currency} {self.amount:,}"
 
 
-class Margin(_Answer):
+class Margin(Answer):
     bps: Annotated[int, Confidential]
     amount: Annotated[Money, Confidential]
 
 
-class Fee(_Answer):
+class Fee(Answer):
     """What one rule takes: `kind` PRE of the payer, POST of the recipient."""
 
     kind: Annotated[str, Public]
@@ -44,7 +44,7 @@ class Fee(_Answer):
     amount: Annotated[Money, Confidential]
 
 
-class Quote(_Answer):
+class Quote(Answer):
     """`source` is all that leaves the wallet: principal, margin and fee. `target` is what arrives, the recipient's fees taken off."""
 
     id: Annotated[str, Public]
@@ -66,7 +66,7 @@ class Quote(_Answer):
     expires_at: Annotated[datetime, Public]
 
 
-class NameCheck(_Answer):
+class NameCheck(Answer):
     """`result`: match, close, no_match or unavailable. `registered_name`: where it is close, and only when it is asked."""
 
     result: Annotated[str, Confidential]
@@ -74,7 +74,7 @@ class NameCheck(_Answer):
     registered_name: Annotated[str | None, Personal] = None
 
 
-class Recipient(_Answer):
+class Recipient(Answer):
     """`id` is the signed token that pays it."""
 
     id: Annotated[str, Public]
@@ -88,7 +88,7 @@ class Recipient(_Answer):
     details: Annotated[dict[str, Any] | None, Personal] = None
 
 
-class Payer(_Answer):
+class Payer(Answer):
     id: Annotated[str, Public]
     kind: Annotated[str, Confidential]
     status: Annotated[str, Public]
@@ -96,7 +96,7 @@ class Payer(_Answer):
     details: Annotated[dict[str, Any] | None, Personal] = None
 
 
-class Form(_Answer):
+class Form(Answer):
     """`json_schema` checks what you send; each of the `examples` is taken as it stands."""
 
     kind: Annotated[str, Public]
@@ -105,14 +105,14 @@ class Form(_Answer):
     examples: Annotated[tuple[dict[str, Any], ...], Public]
 
 
-class Requirements(_Answer):
+class Requirements(Answer):
     """`region`: where to register; one form for each kind of party."""
 
     region: Annotated[str, Public]
     forms: Annotated[tuple[Form, ...], Public]
 
 
-class ReturnPart(_Answer):
+class ReturnPart(Answer):
     """One return: `amount` of the recipient's money, and what your wallet was `credited` for it."""
 
     number: Annotated[int, Public]
@@ -122,7 +122,7 @@ class ReturnPart(_Answer):
     at: Annotated[datetime, Public]
 
 
-class Returned(_Answer):
+class Returned(Answer):
     """All that has come back of a transfer so far."""
 
     amount: Annotated[Money, Confidential]
@@ -130,7 +130,7 @@ class Returned(_Answer):
     returns: Annotated[tuple[ReturnPart, ...], Confidential]
 
 
-class Step(_Answer):
+class Step(Answer):
     """One step of a transfer's life, and the room of the cell that learnt of it."""
 
     event: Annotated[str, Public]
@@ -139,7 +139,7 @@ class Step(_Answer):
     at: Annotated[datetime, Public]
 
 
-class Transfer(_Answer):
+class Transfer(Answer):
     """`source` is all that leaves the wallet; `target` what reaches the recipient. `timeline` comes with a single one."""
 
     id: Annotated[str, Public]
@@ -172,32 +172,7 @@ class Transfer(_Answer):
         return self.status == "COMPLETED"
 
 
-class Wallet(_Answer):
-    """`available` can be spent now; `held` waits on payments under way; `pending_inbound` is being credited."""
-
-    id: Annotated[str, Public]
-    currency: Annotated[str, Public]
-    state: Annotated[str, Public]
-    account_number: Annotated[str, Confidential]
-    available: Annotated[Money, Confidential]
-    held: Annotated[Money, Confidential]
-    pending_inbound: Annotated[Money | None, Confidential] = None
-
-
-class Entry(_Answer):
-    """One line of a statement: a hold, release, debit or credit. `balance`: the booked one after it."""
-
-    entry: Annotated[str, Public]
-    code: Annotated[str, Public]
-    amount: Annotated[Money, Confidential]
-    balance: Annotated[Money, Confidential]
-    available: Annotated[Money, Confidential]
-    transfer_id: Annotated[str | None, Public] = None
-    collection_id: Annotated[str | None, Public] = None
-    at: Annotated[datetime, Public]
-
-
-class Deposit(_Answer):
+class Deposit(Answer):
     """Money that the sandbox's scheme sends now."""
 
     wallet_id: Annotated[str, Public]
@@ -206,7 +181,7 @@ class Deposit(_Answer):
     scheme_reference: Annotated[str, Public]
 
 
-class WebhookEndpoint(_Answer):
+class WebhookEndpoint(Answer):
     """`secret` is there once, in the answer that makes the endpoint."""
 
     id: Annotated[str, Public]
@@ -219,7 +194,7 @@ class WebhookEndpoint(_Answer):
     secret: Annotated[str | None, Confidential] = None
 
 
-class Event(_Answer):
+class Event(Answer):
     """What a webhook carries."""
 
     id: Annotated[str, Public]
@@ -228,12 +203,12 @@ class Event(_Answer):
     data: Annotated[dict[str, Any], Confidential]
 
 
-class Rails(_Answer):
+class Rails(Answer):
     name: Annotated[str, Public]
     rails: Annotated[tuple[str, ...], Public]
 
 
-class Region(_Answer):
+class Region(Answer):
     """A jurisdiction, and what it holds."""
 
     region: Annotated[str, Public]
@@ -244,7 +219,7 @@ class Region(_Answer):
 Item = TypeVar("Item", bound=BaseModel)
 
 
-class EventPage(_Answer):
+class EventPage(Answer):
     """Part of the feed of events, oldest first. Keep `next_cursor`: with it the feed goes on, now or tomorrow."""
 
     data: Annotated[tuple[Event, ...], Confidential]
@@ -252,16 +227,8 @@ class EventPage(_Answer):
     has_more: Annotated[bool, Public]
 
 
-class Page(_Answer, Generic[Item]):
+class Page(Answer, Generic[Item]):
     """Part of a list; `next_cursor` leads on, None at the end."""
 
     data: Annotated[tuple[Item, ...], Confidential]
     next_cursor: Annotated[str | None, Public] = None
-
-
-class Statement(Page[Entry]):
-    """The balances at both ends of its time, and the entries page by page."""
-
-    wallet_id: Annotated[str, Public]
-    opening_balance: Annotated[Money, Confidential]
-    closing_balance: Annotated[Money, Confidential]

@@ -23,10 +23,8 @@ from router.client.models import (
     Recipient,
     Region,
     Requirements,
-    Statement,
     Step,
     Transfer,
-    Wallet,
     WebhookEndpoint,
 )
 from router.client.transport import Transport
@@ -35,12 +33,14 @@ _POLL_FIRST_S = 0.05
 _POLL_MAX_S = 2.0
 
 
-class _Resource:
+class Noun:
+    """One noun of the API, over a connection."""
+
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
 
-class Quotes(_Resource):
+class Quotes(Noun):
     async def create(
         self,
         *,
@@ -63,16 +63,16 @@ class Quotes(_Resource):
         }
         for name, amount in (("source", source), ("target", target)):
             body[name] = None if amount is None else {"value": amount[0], "currency": amount[1]}
-        given = {name: value for name, value in body.items() if value is not None}
+        shown = {name: value for name, value in body.items() if value is not None}
         return Quote.model_validate(
-            await self._transport.post("/v1/quotes", given, region=region, key=key, follow=True)
+            await self._transport.post("/v1/quotes", shown, region=region, key=key, follow=True)
         )
 
     async def get(self, quote_id: str) -> Quote:
         return Quote.model_validate(await self._transport.get(f"/v1/quotes/{quote_id}"))
 
 
-class Recipients(_Resource):
+class Recipients(Noun):
     async def create(
         self,
         *,
@@ -89,7 +89,7 @@ class Recipients(_Resource):
 
         `account`: `iban`; or `sort_code` and `account_number`; or `bank_code` and `account_number`.
         """
-        body = _given(currency=currency, name=name, account=account, kind=kind, address=address, lei=lei)
+        body = given(currency=currency, name=name, account=account, kind=kind, address=address, lei=lei)
         return Recipient.model_validate(await self._transport.post("/v1/recipients", body, region=region, key=key))
 
     async def get(self, recipient_id: str) -> Recipient:
@@ -112,14 +112,14 @@ class Recipients(_Resource):
         await self._transport.delete(f"/v1/recipients/{recipient_id}")
 
 
-class Payers(_Resource):
+class Payers(Noun):
     async def create(self, *, region: str, name: str, key: str | None = None, **details: Any) -> Payer:
         """Register on whose behalf you pay, in the region of the wallet that pays.
 
         `details`: `kind`, `address`, `document`, `customer_number`, `date_of_birth`, `place_of_birth`, `country_of_birth`,
         `lei`, as the API takes them. What a payment needs of them depends on the corridor and the amount.
         """
-        body = _given(name=name, **details)
+        body = given(name=name, **details)
         return Payer.model_validate(await self._transport.post("/v1/payers", body, region=region, key=key))
 
     async def get(self, payer_id: str) -> Payer:
@@ -138,7 +138,7 @@ class Payers(_Resource):
         return Requirements.model_validate(await self._transport.get("/v1/payers/requirements", **asked))
 
 
-class Transfers(_Resource):
+class Transfers(Noun):
     async def create(
         self,
         *,
@@ -154,7 +154,7 @@ class Transfers(_Resource):
 
         `deadline`: by when the payee shall have the money; the cheapest rail that settles by then carries it, without one the soonest.
         """
-        body = _given(
+        body = given(
             quote_id=quote_id,
             recipient_id=recipient_id,
             payer_id=payer_id,
@@ -174,8 +174,8 @@ class Transfers(_Resource):
     ) -> Page[Transfer]:
         """Newest first. `filters`: `status` (one or several), `created_from`, `created_to`, `recipient_id`, `payer_id`, `wallet_id`,
         `source_currency`, `target_currency`, `reference`. A page may be short while its `next_cursor` leads on."""
-        given = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in filters.items()}
-        found = await self._transport.get("/v1/transfers", region=region, limit=limit, cursor=cursor, **given)
+        shown = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in filters.items()}
+        found = await self._transport.get("/v1/transfers", region=region, limit=limit, cursor=cursor, **shown)
         return Page[Transfer].model_validate(found)
 
     async def timeline(self, transfer_id: str) -> Sequence[Step]:
@@ -197,31 +197,7 @@ class Transfers(_Resource):
         return transfer
 
 
-class Wallets(_Resource):
-    async def list(self, *, region: str | None = None) -> Sequence[Wallet]:
-        """Your wallets of one region."""
-        found = await self._transport.get("/v1/wallets", region=region)
-        return [Wallet.model_validate(one) for one in found["data"]]
-
-    async def get(self, wallet_id: str) -> Wallet:
-        return Wallet.model_validate(await self._transport.get(f"/v1/wallets/{wallet_id}"))
-
-    async def statement(
-        self,
-        wallet_id: str,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> Statement:
-        """What moved from `since` to before `until`, oldest first, with the balance after each entry."""
-        span = {name: one.isoformat() for name, one in (("from", since), ("to", until)) if one is not None}
-        found = await self._transport.get(f"/v1/wallets/{wallet_id}/statement", limit=limit, cursor=cursor, **span)
-        return Statement.model_validate(found)
-
-
-class Sandbox(_Resource):
+class Sandbox(Noun):
     async def deposit(self, wallet_id: str, value: str, currency: str, *, key: str | None = None) -> Deposit:
         """Have a simulated scheme send money to a wallet; it arrives a moment later."""
         body = {"wallet_id": wallet_id, "amount": {"value": value, "currency": currency}}
@@ -229,7 +205,7 @@ class Sandbox(_Resource):
         return Deposit.model_validate(await self._transport.post("/v1/sandbox/deposits", body, region=cell, key=key))
 
 
-class Webhooks(_Resource):
+class Webhooks(Noun):
     async def create(
         self, url: str, *, event_types: Sequence[str] = (), region: str | None = None, key: str | None = None
     ) -> WebhookEndpoint:
@@ -261,12 +237,13 @@ class Webhooks(_Resource):
         return EventPage.model_validate(found)
 
 
-class Regions(_Resource):
+class Regions(Noun):
     async def list(self) -> Sequence[Region]:
         """Every region, its currencies and rails."""
         found = await self._transport.get("/v1/regions")
         return [Region.model_validate(one) for one in found["data"]]
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
+    """What is not None of a body."""
     return {name: value for name, value in values.items() if value is not None}

@@ -21,6 +21,7 @@ _UNPARTITIONED = {
 _MINTED = {
     "key_id", "wallet_id", "transfer_id", "posting_id", "quote_id", "subject_id", "recipient_id", "payer_id", "collection_id",
     "event_id", "endpoint_id", "owner_number", "account_number", "return_id", "order_id", "batch_id", "recall_id",
+    "book_id",
 }  # fmt: skip
 # Columns that may stand beside a minted one: the cell counts them.
 _COUNTED = {"version", "checked_at", "cell", "sequence", "number", "said", "line"}

@@ -15,7 +15,7 @@ from cells.backends.postgres import Connection, tenant_transaction
 from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.tenants.tenant import Wallet
-from cells.transfers import store
+from cells.transfers import store, store_books
 from residency.classes import Confidential, Public
 from residency.ids import compact, encode
 from router.api.call import Json, call_of
@@ -39,6 +39,7 @@ class EntryShown(BaseModel):
     available: Annotated[Money, Confidential] = Field(description="What could be spent after this entry")
     transfer_id: Annotated[str | None, Public]
     collection_id: Annotated[str | None, Public]
+    wallet_transfer_id: Annotated[str | None, Public]
     at: Annotated[datetime, Public]
 
 
@@ -101,11 +102,15 @@ async def _payments(
     texts = {number: encode(UUID(int=number)) for number in numbers}
     transfers = {f"tr_{cell}_{text}": number for number, text in texts.items()}
     collections = {f"col_{cell}_{text}": number for number, text in texts.items()}
+    books = {f"bok_{cell}_{text}": number for number, text in texts.items()}
     paid = await store.read(connection, parts.region, list(transfers))
     came = await store_collections.find(connection, parts.region, list(collections))
-    return {transfers[one]: ("transfer_id", one) for one in paid} | {
-        collections[one]: ("collection_id", one) for one in came
-    }
+    moved = await store_books.read(connection, parts.region, list(books))
+    return (
+        {transfers[one]: ("transfer_id", one) for one in paid}
+        | {collections[one]: ("collection_id", one) for one in came}
+        | {books[one]: ("wallet_transfer_id", one) for one in moved}
+    )
 
 
 def _entry(wallet: Wallet, entry: Mapping[str, Any], payments: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
@@ -117,6 +122,7 @@ def _entry(wallet: Wallet, entry: Mapping[str, Any], payments: Mapping[int, tupl
         "available": money(entry["available_minor"], wallet.currency),
         "transfer_id": None,
         "collection_id": None,
+        "wallet_transfer_id": None,
         "at": entry["at"],
     }
     if (named := payments.get(entry["payment_number"])) is not None:

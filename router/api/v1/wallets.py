@@ -33,7 +33,9 @@ class WalletShown(BaseModel):
     id: Annotated[str, Public]
     currency: Annotated[str, Public]
     state: Annotated[Literal["open", "frozen", "closed"], Public]
-    account_number: Annotated[str, Confidential] = Field(description="Where money for this wallet is sent to")
+    account_number: Annotated[str | None, Confidential] = Field(
+        description="Where money for this wallet is sent to; null for a sub-wallet"
+    )
     available: Annotated[Money, Confidential]
     held: Annotated[Money, Confidential]
     pending_inbound: Annotated[Money, Confidential]
@@ -46,10 +48,11 @@ class WalletList(BaseModel):
 
 
 async def list_wallets(request: Request) -> Response:
-    """Your wallets in this region, with their balances."""
+    """Your wallets in this region, with their balances. Sub-wallets are listed under their wallet."""
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        found = await wallets_of(connection, parts.region, call.tenant_id)
+        every = await wallets_of(connection, parts.region, call.tenant_id)
+        found = [one for one in every if not one.qualifier]
         coming = await store_collections.pending(connection, parts.region, [one.wallet_id for one in found])
     commands = [Command(f"{one.wallet_id}:balance:{call.request_id}", one.wallet_id, "balance") for one in found]
     replies = await parts.wallets.ask_many(commands) if commands else []
@@ -87,7 +90,7 @@ def shown(wallet: Wallet, balance: Mapping[str, int], coming: Mapping[str, int])
         "id": wallet.wallet_id,
         "currency": wallet.currency,
         "state": wallet.state,
-        "account_number": wallet.account_number,
+        "account_number": None if wallet.qualifier else wallet.account_number,
         "available": money(balance["available_minor"], wallet.currency),
         "held": money(balance["held_minor"], wallet.currency),
         "pending_inbound": money(coming.get(wallet.wallet_id, 0), wallet.currency),
