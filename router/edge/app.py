@@ -116,6 +116,7 @@ class Edge:
             host=found.get("host", ""),
             region=found.get(messages.REGION, ""),
             authorization=found.get("authorization", ""),
+            signature_input=found.get("signature-input", ""),
         )
         try:
             to = resolve(self._directory, asked)
@@ -192,7 +193,11 @@ async def _say(send: Send, status: int, body: bytes, headers: problems.Headers, 
     return status
 
 
+_LOOKED_AT = frozenset({
+    b"host", b"authorization", b"signature-input", b"content-length", b"transfer-encoding", b"kovra-region", b"kovra-request-id",
+})  # fmt: skip
+
+
 def _found(raw: messages.Raw) -> dict[str, str]:
     """The few headers that the router itself looks at, by lower-case name."""
-    wanted = (b"host", b"authorization", b"content-length", b"transfer-encoding", b"kovra-region", b"kovra-request-id")
-    return {name.decode(): value.decode("latin-1") for name, value in raw if name in wanted}
+    return {name.decode(): value.decode("latin-1") for name, value in raw if name in _LOOKED_AT}

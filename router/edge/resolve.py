@@ -2,10 +2,12 @@
 
 In this order: the cell inside a resource id of the path (`/v1/transfers/tr_eu1_…`); the region that the caller names, in
 the path (`/id/v1/quotes`), the `Kovra-Region` header or the host's first label (`id.api.example`); the home cell in the text
-of the API key. A caller may name a cell (`id-1`) where it may name a region. What is named twice must agree, because a
+of the API key, in the id of the client or of the key that signs, or in the header of an access token, of which nothing is believed:
+the cell checks it, and a wrong one leads to a cell that refuses it. A caller may name a cell (`id-1`) where it may name a region. What is named twice must agree, because a
 request that went to the wrong side of a border could not be taken back.
 """
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import NoReturn
@@ -17,11 +19,16 @@ from residency.ids import KINDS, expand
 # Creating one of these sends personal data, which may only go to where it will stay: a default could be a leak.
 REGION_REQUIRED = frozenset({"/v1/recipients", "/v1/payers"})
 
-# The public keys of a tenant's webhooks differ by region, and are asked for without a key.
-_KEYS_PATH = "/.well-known/jwks.json"
+# Public keys, and where tokens are given, differ by region, and are asked for without a key.
+_OF_A_REGION = frozenset({"/.well-known/jwks.json", "/.well-known/oauth-authorization-server"})
+_TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
+_ADMIN_PATH = "/v1/admin"
 
 _ID_HEAD = re.compile(r"([a-z]{2,3})_([a-z]{2}[0-9]{1,4})_")
 _KEY_HEAD = re.compile(r"\b(?:kv_[a-z]+|key)_([a-z]{2}[0-9]{1,4})_")
+_KID_HEAD = re.compile(rb'"kid" *: *"([a-z]{2}[0-9]{1,4})-')
+# A head of base64 is enough to find a cell in; the rest of a token is the cell's to read.
+_ENCODED_MAX = 1_024
 _PREFIX = re.compile(r"/([A-Za-z]{2}|[a-z]{2}-?[0-9]{1,4})(?=/|$)")
 _CELL = re.compile(r"([a-z]{2})-?([0-9]{1,4})")
 _VERSION = re.compile(r"v[0-9]+")
@@ -62,6 +69,7 @@ class Asked:
     host: str = ""
     region: str = ""
     authorization: str = ""
+    signature_input: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +86,17 @@ def resolve(directory: Directory, asked: Asked) -> Resolved:
     if not asked.path.startswith("/"):
         raise PathInvalid("Paths start with a slash.")
     prefix, path = split_prefix(asked.path)
+    if path == _ADMIN_PATH or path.startswith(f"{_ADMIN_PATH}/"):
+        raise PathInvalid("Administration is asked of each cell, at its own address.")
     named = _named(directory, prefix, asked.region, asked.host)
     by_id = _cell_in_path(directory, path)
     if by_id is not None:
         return Resolved(by_id, path, by_id.region if named else None)
-    home = _home_cell(asked.authorization)
+    home = _home_cell(asked.authorization or asked.signature_input)
     if named:
         return Resolved(_cell_for(directory, named, home), path, _region(directory, named))
-    if path == _KEYS_PATH or (asked.method == "POST" and path.rstrip("/") in REGION_REQUIRED):
+    personal = asked.method == "POST" and path.rstrip("/") in REGION_REQUIRED
+    if personal or path in _OF_A_REGION or (path == _TOKEN_PATH and home is None):
         regions = sorted(directory.regions)
         raise RegionRequired(
             f"Name the region in the path (/{regions[0].lower()}{path.rstrip('/')}) or in the Kovra-Region header; "
@@ -153,9 +164,27 @@ def _cell_in_path(directory: Directory, path: str) -> CellEntry | None:
     return None
 
 
-def _home_cell(authorization: str) -> str | None:
-    match = _KEY_HEAD.search(authorization)
-    return expand(match[1]) if match else None
+def _home_cell(told: str) -> str | None:
+    """The cell in an API key, in the id of a client or signing key, or in the header of an access token."""
+    match = _KEY_HEAD.search(told)
+    if match:
+        return expand(match[1])
+    scheme, _, encoded = told.partition(" ")
+    head = encoded.strip().partition(".")[0]
+    decoded = _decoded(head) if scheme.lower() in ("basic", "bearer") else b""
+    found = _KEY_HEAD.search(decoded.decode("latin-1")) or _KID_HEAD.search(decoded)
+    if found is None:
+        return None
+    cell = found[1]
+    return expand(cell.decode() if isinstance(cell, bytes) else cell)
+
+
+def _decoded(text: str) -> bytes:
+    """Base64 of either alphabet, with or without padding; nothing for what is none."""
+    try:
+        return base64.b64decode(text[:_ENCODED_MAX].rstrip("=") + "==", altchars=b"-_")
+    except ValueError:
+        return b""
 
 
 def _unknown(directory: Directory, name: str) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.bench import machine, report
 from tests.bench.accepting import single_path
+from tests.bench.access import access
 from tests.bench.alone import alone
 from tests.bench.batches import batch_path
 from tests.bench.growth import growth, partners_for_growth
@@ -28,6 +29,8 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     """Every figure of one engine, put into `found` as it comes."""
     print("  messages", flush=True)
     found |= await asyncio.to_thread(messages)
+    print("  access", flush=True)
+    found |= await access(rig.origin, rig.journal, rig.partner.tenant)
     print("  end to end", flush=True)
     found |= await journeys(rig, _JOURNEYS)
     partners = await partners_for_growth(rig) if full else []

@@ -1,5 +1,6 @@
 """Which cell a request belongs to, by DESIGN's order: id in the path, region named, home of the key."""
 
+import base64
 from collections.abc import Mapping
 
 import pytest
@@ -135,3 +136,51 @@ def test_public_keys_are_a_regions_own() -> None:
     with pytest.raises(RegionRequired):
         _to("/.well-known/jwks.json", key="")
     assert _to("/id/.well-known/jwks.json", key="") == ("id-1", "/.well-known/jwks.json", "ID")
+
+
+_HEADER = '{"alg":"Ed25519","kid":"id1-signing-20261120-1"}'
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Asked("POST", "/v1/quotes", authorization="Bearer kv_live_id1_" + "0" * 26 + "_" + "0" * 52),
+        Asked("POST", "/v1/quotes", authorization=f"Bearer {_b64(_HEADER)}.e30.c2ln"),
+        Asked("POST", "/v1/oauth/token", authorization=f"Basic {_b64('key_id1_' + '0' * 26 + ':kvsec_x')}"),
+        Asked(
+            "POST",
+            "/v1/quotes",
+            signature_input='sig1=("@method");created=1;keyid="key_id1_' + "0" * 26 + '";nonce="n"',
+        ),
+    ],
+)
+def test_each_way_in_leads_home(asked: Asked) -> None:
+    found = resolve(_directory(), asked)
+    assert (found.cell.name, found.path, found.region) == ("id-1", asked.path, None)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/oauth/token", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"]
+)
+def test_what_differs_by_region_and_knows_no_home_must_name_it(path: str) -> None:
+    with pytest.raises(RegionRequired):
+        resolve(_directory(), Asked("POST", path))
+    assert resolve(_directory(), Asked("POST", f"/id{path}")).cell.name == "id-1"
+
+
+@pytest.mark.parametrize(
+    "authorization", ["Bearer a.b.c", "Basic ***", "Bearer " + "A" * 5_000 + ".b.c", "Bearer é.ü.x"]
+)
+def test_what_names_no_cell_leads_nowhere(authorization: str) -> None:
+    with pytest.raises(KeyMissing):
+        resolve(_directory(), Asked("GET", "/v1/wallets", authorization=authorization))
+
+
+def test_administration_is_not_reached_through_the_router() -> None:
+    for path in ("/v1/admin/tenants", "/id/v1/admin/tenants", f"/v1/admin/tenants/{mint('ten', 'eu-1')}/keys"):
+        with pytest.raises(PathInvalid):
+            resolve(_directory(), Asked("GET", path, authorization=_KEY))
