@@ -81,19 +81,6 @@ def cell_config(
     the secret that opens the transit at `transit_url` (`nats-leaf://host:port`).
     """
     ours, theirs = outgoing(cell, peers), incoming(cell, peers)
-    worker = {
-        "nkey": worker_key,
-        # Delivery subjects are for the consumers alone: a worker sends nothing over a link by hand.
-        "permissions": {
-            "publish": [
-                "$JS.API.>",
-                dead_letters.SUBJECT,
-                *(one.messages for one in ours),
-                *(one.acks for one in theirs),
-            ],
-            "subscribe": ["_INBOX.>", *(one.delivery for one in theirs)],
-        },
-    }
     return _render(
         {
             "server_name": f"kovra-{cell}",
@@ -114,7 +101,7 @@ def cell_config(
             "accounts": {
                 CELL: {
                     "jetstream": "enabled",
-                    "users": [worker],
+                    "users": [_worker(worker_key, ours, theirs)],
                     "exports": [one for corridor in ours for one in _exports(corridor, LINK)],
                     "imports": [one for corridor in theirs for one in _imports(corridor, LINK)],
                 },
@@ -137,6 +124,23 @@ def cell_config(
             },
         }
     )
+
+
+def _worker(key: str, ours: Sequence[Corridor], theirs: Sequence[Corridor]) -> Statement:
+    """What the cell's own processes may say and hear. Delivery subjects are for the consumers alone: a worker sends nothing over a link
+    by hand."""
+    return {
+        "nkey": key,
+        "permissions": {
+            "publish": [
+                "$JS.API.>",
+                dead_letters.SUBJECT,
+                *(one.messages for one in ours),
+                *(one.acks for one in theirs),
+            ],
+            "subscribe": ["_INBOX.>", *(one.delivery for one in theirs)],
+        },
+    }
 
 
 def transit_config(*, cells: Mapping[str, str], host: str, port: int, leaf_port: int, monitor_port: int) -> str:
