@@ -63,7 +63,7 @@ class LedgerSettings(_Settings):
 
 class SnapSettings(_Settings):
     """How a bank that speaks SNAP knows us (cells/rails/snap/access.py), the file of the key that we sign with, and how that bank
-    writes signatures.
+    writes signatures. `bank_key_path`: the file of the public key that the bank's notifications hold to; without it none is believed.
     """
 
     client_key: str
@@ -71,6 +71,7 @@ class SnapSettings(_Settings):
     channel_id: str
     source_account: str
     private_key_path: Path
+    bank_key_path: Path | None = None
     encoding: Literal["base64", "hex"] = "base64"
     signs_query: bool = True
 

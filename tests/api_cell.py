@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -128,6 +129,7 @@ def write_home(
     schemes: RunningSchemes,
     sandbox: bool = True,
     ray: RayConnection = NO_RAY,
+    rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> CellSpec:
     """The files that a cell's processes read, for a cell on a test database."""
     directory = load_directory()
@@ -139,7 +141,11 @@ def write_home(
         "ray": {"address": ray.address, "token_path": str(ray.token_path)},
         "ledger": {"engine": "postgres"},
         "schemes": {
-            rail: {"url": f"http://127.0.0.1:{schemes.port}/{rail}", "secret": RAIL_SECRETS[rail]}
+            rail: {
+                "url": f"http://127.0.0.1:{schemes.port}/{rail}",
+                "secret": RAIL_SECRETS[rail],
+                **rails.get(rail, {}),
+            }
             for rail in directory.cell(cell).rails
         },
         "api": {"host": "127.0.0.1", "port": schemes.gateway_port},
@@ -153,9 +159,16 @@ def write_home(
 
 
 @asynccontextmanager
-async def open_api_cell(root: Path, database: CellDatabase, schemes: RunningSchemes) -> AsyncIterator[ApiCell]:
-    """eu-1 with two tenants, a key for each, and their EUR wallets. KOVRA_HOME must name `root`."""
-    spec = write_home(Home(root), "eu-1", database, schemes)
+async def open_api_cell(
+    root: Path,
+    database: CellDatabase,
+    schemes: RunningSchemes,
+    name: str = "eu-1",
+    rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> AsyncIterator[ApiCell]:
+    """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes."""
+    spec = write_home(Home(root), name, database, schemes, rails=rails)
+    currencies = spec.entry.currencies[:2]
     await found_cell(spec)
     tenant, stranger = (mint_tenant(name, spec.entry, tier="growth") for name in ("Nusantara Pay", "Hanse Remit"))
     runtime = InProcess()
@@ -181,11 +194,8 @@ async def open_api_cell(root: Path, database: CellDatabase, schemes: RunningSche
         cell = ApiCell(spec, app, app.state.parts, runtime, tenant, stranger, client, other, anyone)
         async with transaction(cell.parts.writer) as connection:
             await tenants.create_tenants(connection, spec.region, [tenant, stranger])
-            wanted = [
-                NewWallet(tenant.tenant_id, "EUR"),
-                NewWallet(tenant.tenant_id, "SEK"),
-                NewWallet(stranger.tenant_id, "EUR"),
-            ]
+            wanted = [NewWallet(tenant.tenant_id, one) for one in currencies]
+            wanted.append(NewWallet(stranger.tenant_id, currencies[0]))
             opened_wallets = await tenants.open_wallets(connection, spec.entry, wanted)
         cell.wallets = {one.currency: one for one in opened_wallets if one.tenant_id == tenant.tenant_id}
         for speaker, whose in ((client, tenant), (other, stranger)):

@@ -16,7 +16,7 @@ from cells.rails.rail import Account, Party, Payout
 from cells.rails.registry import PROFILES, connection_to
 from residency.ids import mint
 from tests.servers import free_port, scratch_directory
-from tests.snap_keys import PUBLIC_KEY, SNAP_ACCESS
+from tests.snap_keys import BANK_PRIVATE_KEY, PUBLIC_KEY, SNAP_ACCESS
 
 CELL = "eu-1"
 CREDITORS = {
@@ -70,7 +70,7 @@ def _snap_of(profile: RailProfile) -> dict[str, dict[str, str]]:
         return {}
     access = SNAP_ACCESS
     known = {"client_key": access.client_key, "partner_id": access.partner_id, "channel_id": access.channel_id}
-    return {"snap": known | {"public_key": PUBLIC_KEY}}
+    return {"snap": known | {"public_key": PUBLIC_KEY, "notice_key": BANK_PRIVATE_KEY}}
 
 
 def stop_schemes(running: RunningSchemes) -> None:

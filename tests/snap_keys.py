@@ -1,4 +1,4 @@
-"""A key made for tests of SNAP, and how the simulated bank knows its holder. Nothing else has ever used it."""
+"""Keys made for tests of SNAP, ours and the simulated bank's, and how each knows the other. Nothing else has ever used them."""
 
 from cells.rails.snap.access import SnapAccess
 from cells.rails.snap.signatures import private_key
@@ -42,6 +42,48 @@ yTb5n5XhVJGhhmjZKQ/rUcvl3ZcbfykbNjiEyZHuZqaBYOLJRCo1VIemAygK573L
 zgvZ4k9kREl7PPQPOCXQkFQUxECIWWew9P73u/c4SL4dLHjlh8153LZfiuD1JJuW
 nUxVXWP9FO47HTl8o+AEqSbvEMEyKe3abY7fS6eARJ566Ts8g7g0lvFkWoMIm0/Y
 rQIDAQAB
+-----END PUBLIC KEY-----
+"""
+# What the bank signs its notifications with.
+BANK_PRIVATE_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQCcEEzn36aKMBPZ
+I9HBg1eyRg1+3/9EPhkCfvgRm1K7cnTIIrVvXUpiB+ychOlO/K/IMnxMPkXxqj9D
+7wuO10uEvX1C1sHx2yREJlSw+t0pGFsP+R4B/mLUarV4VgEs/xVcWMiB5MO3Ghhr
+WJb9k2twQ5gQZDFeW19gjtdUYm3pb+4VVQfgFOcVtgPqKN9C6mpKPDdHuqrXGaib
+bkiyTliSkiAVmsTA3KtB3X06XdEQfJ1jibqDn9z5G/4jqYR36tXp9T6FkeQtwXaO
+MabL5jQR7ht1UyYDfUnaVOkPuvVyAjDWtYDUMfT9WXoxRcHvZS5XwiIif/5G+eKQ
+/+DHn+1/AgMBAAECggEAM/viAiKnUMRu+BdMWU8suP9Io4hteQfOQNyWORcp2bJo
+X/nfwbarfjfxgrlrFZpp2x+l86eSmMsCw9guW2gviYms3cS3WZ6LWAAEmecWIAgy
+3QE4E6XuuZ7Jz8mmHpzhOp+AOnQ/FRCmLauWr+SZFw4M6vjU0P9Sp9EsvLkEr4rJ
+ZF++6FFny+8qrwqNUUvXtFz4HV+yyjPkPsBsU0izH85Q0nu8c/PzA5mwhYP7S4Ri
+ZnsrCM2fLX08QBGCwWOXLBTyJHYI3bFSchAeDEtYG1cZk3M600bdyKaYYKDTmqUr
+upUeRS7nqGoyXsCSQL/ai0MsKupfrCw2OBzt+q3/0QKBgQDbHbNLR+hEqB0zOgOh
+OVo4Q0CWIGPmoaF6+ANp6NWaOoUP3mSLWyJ5XNMCV6ZfjS4N4hGYxrNpoepQ4YnM
+awQ1r0rhNmIa7uZ9xqfRzgUfh9cYOjEvRnJhUscGQQgD7LUONgW4ADhKVT2ySXCg
+5v9kWMle4sTLqJcy3w9mmb3GbQKBgQC2VYEw5uHWpPXfjjFvJtf57EjPlqdUMaNy
+EciyamCUxxCw+7PbKbo0/vMGTic9K2e6Ro7XRaEL2UPPTFRFBYhDlwCaIeUd2OAV
+SIFRIPM0l8va+j/jSgcqrON1GVC9LXsHwJj6K+/yYwnOUiNoFTPFIL+us8Zs3zau
+nMU6IYwAGwKBgQC/krkWoZj2phFZn2hbBnzV4h7O4yTVGQ3JKJw7deGDhZSe6i74
+FEcQ2tJ2ItIIirPwWW5PJ7LnMTRfYMGM4yf8E/Wg8F5X8/W7k/tYGQsrpSWvPfmQ
+vsP0SV5PHn52h/dIpHzdgfu1Kc/WWBVL6Ir0Xhg5iITNFuqTBKk/aD2fBQKBgD3v
+saDg7Noy0uqLrLMrKLZW0yzg6hopenHnJJumkwQ20q6r8Z6DACO8buU3axDWS7f0
++9SYbGpP9T7XmNCRXoZHJwc0eFW5M/VG2darMLIu1iqeU1Fr9h9C90jxvoFkj6RE
+gjKI9ksJ5WzWbfyPJzTROQupOcAF2tdZnY1vk9T9AoGBAIy8KWV3yM7rWCfrGqXn
+ChykVE7xam+9nonEyz7ICwnlJWdfCHZJgsdYKAtaWA42xoRreD6+OkMGrtp947+D
+FDBL7ttnDn0rSP7aRsVPiaquMlYWG2MzUmvBqplDPhdmVy206gP7lceRav2sQJeQ
+AgaJgQI6WmxMni3EVVcq1MYC
+-----END PRIVATE KEY-----
+"""
+BANK_PUBLIC_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAnBBM59+mijAT2SPRwYNX
+skYNft//RD4ZAn74EZtSu3J0yCK1b11KYgfsnITpTvyvyDJ8TD5F8ao/Q+8LjtdL
+hL19QtbB8dskRCZUsPrdKRhbD/keAf5i1Gq1eFYBLP8VXFjIgeTDtxoYa1iW/ZNr
+cEOYEGQxXltfYI7XVGJt6W/uFVUH4BTnFbYD6ijfQupqSjw3R7qq1xmom25Isk5Y
+kpIgFZrEwNyrQd19Ol3REHydY4m6g5/c+Rv+I6mEd+rV6fU+hZHkLcF2jjGmy+Y0
+Ee4bdVMmA31J2lTpD7r1cgIw1rWA1DH0/Vl6MUXB72UuV8IiIn/+RvnikP/gx5/t
+fwIDAQAB
 -----END PUBLIC KEY-----
 """
 SNAP_ACCESS = SnapAccess(

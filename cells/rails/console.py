@@ -106,11 +106,12 @@ class SchemeConsole:
         remittance: str = "",
         scheme_reference: str | None = None,
         deliveries: int = 1,
+        by_snap: bool = False,
     ) -> str:
         """Make a credit arrive; returns its scheme reference. The same reference again changes
         nothing.
 
-        `deliveries`: how often the scheme sends the one message. Raises ConsoleRefused.
+        `deliveries`: how often the scheme sends the one message; `by_snap`: told by our bank. Raises ConsoleRefused.
         """
         payer: dict[str, Any] = {"name": debtor.name}
         payer |= {name: value for name, value in (("country", debtor.country), ("town", debtor.town)) if value}
@@ -123,6 +124,7 @@ class SchemeConsole:
             "creditor_account": account_fields(creditor),
             "remittance": remittance,
             "deliveries": deliveries,
+            "by_snap": by_snap,
         }
         if scheme_reference is not None:
             asked["scheme_reference"] = scheme_reference

@@ -15,7 +15,8 @@ from cells.rails.sepa_credit_transfer.profile import PROFILE as SEPA_CREDIT_TRAN
 from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
 from cells.rails.snap.access import SnapAccess
 from cells.rails.snap.connector import SnapRail
-from cells.rails.snap.signatures import SignatureForm, private_key
+from cells.rails.snap.notices import NoticeAccess
+from cells.rails.snap.signatures import SignatureForm, private_key, public_key
 from cells.spec import CellSpec, SnapSettings
 from residency.errors import KovraError
 
@@ -84,6 +85,18 @@ def _access(settings: SnapSettings) -> SnapAccess:
         private_key=private_key(settings.private_key_path.read_bytes()),
         form=SignatureForm(settings.encoding, settings.signs_query),
     )
+
+
+def notices_of(spec: CellSpec, name: str) -> NoticeAccess | None:
+    """Whose notices by SNAP a cell believes for one of its rails; None where nobody's.
+    Raises OSError, ValueError, TypeError where the bank's key cannot be read.
+    """
+    settings = spec.settings.schemes.get(name)
+    snap = None if settings is None else settings.snap
+    if snap is None or snap.bank_key_path is None:
+        return None
+    form = SignatureForm(snap.encoding, snap.signs_query)
+    return NoticeAccess(snap.partner_id, public_key(snap.bank_key_path.read_bytes()), form)
 
 
 def profiles_of(spec: CellSpec) -> list[RailProfile]:

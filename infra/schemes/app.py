@@ -93,6 +93,7 @@ class _Schemes:
     def __init__(self, cell: str, config: SchemeConfig, count_file: Path) -> None:
         self._cell = cell
         self._gateway = config.cell.api
+        self._banks = {rail: one.snap for rail, one in config.rails.items() if one.snap and one.snap.notice_key}
         self._secrets = {rail: settings.secret.encode() for rail, settings in config.rails.items()}
         self._store = SchemeStore(count_file)
         self._notices = NoticeStore(self._store, self._secrets)
@@ -101,13 +102,20 @@ class _Schemes:
         self._returns = SchemeReturns(self._store, self._notices, self._clock)
         self._courier: Courier | None = None
         self.simulation = Simulation(
-            self._store, self._notices, self._clock, self.bank, self._returns, self._open_courier
+            self._store, self._notices, self._clock, self.bank, self._returns, self._open_courier, self._banks
         )
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self._courier = Courier(
-            self._store, self._notices, self._clock, self._gateway, self._secrets, self._cell, self._carry_out
+            self._store,
+            self._notices,
+            self._clock,
+            self._gateway,
+            self._secrets,
+            self._banks,
+            self._cell,
+            self._carry_out,
         )
         try:
             yield

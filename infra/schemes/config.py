@@ -37,7 +37,9 @@ class Gateway(_Settings):
 
 
 class SnapSettings(_Settings):
-    """What the bank knows of a participant that speaks SNAP. `public_key` in PEM; `token_s`: how long an access token lasts."""
+    """What the bank knows of a participant that speaks SNAP. `public_key` in PEM; `token_s`: how long an access token lasts;
+    `notice_key`: the PEM of the key that the bank signs its own notices with, "" where it sends none.
+    """
 
     client_key: str
     public_key: str
@@ -45,6 +47,7 @@ class SnapSettings(_Settings):
     channel_id: str
     encoding: Literal["base64", "hex"] = "base64"
     token_s: int = 900
+    notice_key: str = Field(default="", repr=False)
 
 
 class RailSettings(_Settings):

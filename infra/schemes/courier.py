@@ -6,6 +6,7 @@ goes on where it was. Money in a message is booked when the cell has accepted it
 
 import asyncio
 import contextlib
+import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,12 +15,14 @@ from datetime import datetime
 import aiohttp
 
 from infra.schemes.clock import SchemeClock
+from infra.schemes.config import SnapSettings
 from infra.schemes.messages import Unreadable, now_text, read_report
 from infra.schemes.rules import SCHEMES
 from infra.schemes.signing import PARTICIPANT, signed_headers
+from infra.schemes.snap_signing import notice_headers
 from infra.schemes.statements import notification
 from infra.schemes.store import Entry, Plan, SchemeStore
-from infra.schemes.store_notices import CREDIT, NOTIFICATION, RETURN, Notice, NoticeStore
+from infra.schemes.store_notices import CREDIT, NOTIFICATION, RETURN, SNAP_CREDIT, Notice, NoticeStore
 
 _log = logging.getLogger("kovra.schemes")
 _ACCEPTED = frozenset({"ACCP", "ACSC", "ACCC", "ACSP"})
@@ -30,11 +33,13 @@ _AT_ONCE_MAX = 8
 _LOOK_AGAIN_S = 60.0
 # The gateway read it and will never take it: sent again it would be the same.
 _NEVER = frozenset({400, 422})
+_MONEY = (CREDIT, RETURN, SNAP_CREDIT)
 _Answer = tuple[str, str]
 
 
 class Courier:
-    """Works in the background of the server's loop. `gateway`: the cell's API; `secrets` and `accounts` by rail."""
+    """Works in the background of the server's loop. `gateway`: the cell's API; `secrets` by rail, and `banks` for those that
+    speak SNAP."""
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Courier:
         clock: SchemeClock,
         gateway: str,
         secrets: Mapping[str, bytes],
+        banks: Mapping[str, SnapSettings],
         account: str,
         carry_out: Callable[[Plan], None],
     ) -> None:
@@ -51,6 +57,7 @@ class Courier:
         self._clock = clock
         self._gateway = gateway.rstrip("/")
         self._secrets = secrets
+        self._banks = banks
         self._account = account
         self._carry_out = carry_out
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -112,13 +119,13 @@ class Courier:
 
     def _answered(self, notice: Notice, answer: _Answer) -> None:
         decided = self._notices.answered(notice.rail, notice.reference, *answer)
-        if not decided or answer[0] != "accepted" or notice.kind not in (CREDIT, RETURN):
+        if not decided or answer[0] != "accepted" or notice.kind not in _MONEY:
             return
         entry = Entry(
             rail=notice.rail,
             day=self._clock.today,
             direction="CRDT",
-            kind="credit" if notice.kind == CREDIT else "return",
+            kind="return" if notice.kind == RETURN else "credit",
             currency=notice.currency,
             amount_minor=notice.amount_minor,
             reference=notice.reference,
@@ -135,12 +142,26 @@ class Courier:
 
     async def _send(self, notice: Notice) -> _Answer | None:
         """(accepted, refused or undeliverable, reason); None while the cell has given no answer that can be read."""
+        if notice.kind == SNAP_CREDIT:
+            return await self._tell_by_snap(notice)
         headers = signed_headers(self._secrets[notice.rail], notice.body)
         headers |= {PARTICIPANT: notice.rail, "Content-Type": "application/xml"}
         url = f"{self._gateway}/rails/{notice.rail}/inbound"
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError, Unreadable):
             async with self._client.post(url, data=notice.body, headers=headers) as answer:
                 return _meaning(notice, answer.status, await answer.read())
+        return None
+
+    async def _tell_by_snap(self, notice: Notice) -> _Answer | None:
+        path = f"/rails/{notice.rail}/v1.0/transfer-va/payment"
+        external_id = f"{uuid.uuid4().int % 10**30:030d}"
+        headers = notice_headers(self._banks[notice.rail], path, notice.body, external_id)
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            async with self._client.post(self._gateway + path, data=notice.body, headers=headers) as answer:
+                code = str(json.loads(await answer.read()).get("responseCode", ""))
+                if code == "2002500":
+                    return "accepted", ""
+                return ("refused", code) if code.startswith(("40025", "40425")) else None
         return None
 
 
@@ -153,7 +174,7 @@ def _meaning(notice: Notice, status: int, body: bytes) -> _Answer | None:
     """What the cell's answer says. Raises Unreadable."""
     if status in _NEVER:
         return "undeliverable", f"HTTP {status}"
-    if notice.kind not in (CREDIT, RETURN):
+    if notice.kind not in _MONEY:
         return ("accepted", "") if 200 <= status < 300 else None
     if status != 200:
         return None

@@ -1,5 +1,6 @@
 """Money that arrives: what a command asks for, and the pacs.008 that brings it."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from typing import Annotated
@@ -8,7 +9,7 @@ from lxml import etree
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.schemes.messages import PAYMENT, add, as_bytes, document, header, now_text, written_amount
-from infra.schemes.store_notices import CREDIT, Notice
+from infra.schemes.store_notices import CREDIT, SNAP_CREDIT, Notice
 from residency.classes import Confidential, Personal, Public
 
 _Text = Annotated[str, Field(min_length=1, max_length=140)]
@@ -28,7 +29,8 @@ class SimulatedCredit(BaseModel):
     """`POST /{rail}/simulate/collections`. Accounts: {iban}, {sort_code, account_number} or {bank_code,
     account_number}.
 
-    The same `scheme_reference` again changes nothing; `deliveries` above 1 sends the same message that often.
+    The same `scheme_reference` again changes nothing; `deliveries` above 1 sends the same message that often. `by_snap`: told by the
+    participant's bank, as a payment to a virtual account.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -43,6 +45,7 @@ class SimulatedCredit(BaseModel):
         default_factory=lambda: "IN" + uuid.uuid4().hex, min_length=1, max_length=35
     )
     deliveries: Annotated[int, Public] = Field(default=1, ge=1, le=20)
+    by_snap: Annotated[bool, Public] = False
 
 
 def credit_notice(rail: str, asked: SimulatedCredit) -> Notice:
@@ -50,15 +53,34 @@ def credit_notice(rail: str, asked: SimulatedCredit) -> Notice:
     return Notice(
         rail=rail,
         reference=asked.scheme_reference,
-        kind=CREDIT,
+        kind=SNAP_CREDIT if asked.by_snap else CREDIT,
         end_to_end_id=asked.end_to_end_id,
         tx_id=asked.scheme_reference,
         currency=asked.currency,
         amount_minor=asked.amount_minor,
         why="",
-        body=credit_message(asked),
+        body=virtual_account_notice(asked) if asked.by_snap else credit_message(asked),
         deliveries_wanted=asked.deliveries,
     )
+
+
+def virtual_account_notice(asked: SimulatedCredit) -> bytes:
+    """The notice of service 25 that brings this credit."""
+    number = asked.creditor_account.get("account_number", "")
+    told = {
+        "partnerServiceId": number[:4].rjust(8),
+        "customerNo": number[4:],
+        "virtualAccountNo": number[:4].rjust(8) + number[4:],
+        "virtualAccountName": asked.debtor.name,
+        "trxId": asked.end_to_end_id,
+        "paymentRequestId": asked.scheme_reference,
+        "paidAmount": {
+            "value": f"{asked.amount_minor // 100}.{asked.amount_minor % 100:02d}",
+            "currency": asked.currency,
+        },
+        "trxDateTime": now_text(),
+    }
+    return json.dumps(told, ensure_ascii=False).encode()
 
 
 def credit_message(asked: SimulatedCredit) -> bytes:

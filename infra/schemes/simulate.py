@@ -1,6 +1,6 @@
 """What the sandbox's commands ask of the schemes: make things happen, let time go by, and tell what was asked and paid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
@@ -67,6 +67,7 @@ class Simulation:
         bank: SchemeBank,
         returns: SchemeReturns,
         courier: Callable[[], Courier],
+        banks: Container[str],
     ) -> None:
         self._store = store
         self._notices = notices
@@ -74,11 +75,14 @@ class Simulation:
         self._bank = bank
         self._returns = returns
         self._courier = courier
+        self._banks = banks
 
     async def collect(self, rail: str, _: Request, body: bytes) -> Response:
         asked = _read(SimulatedCredit, body)
         if SCHEMES[rail].currency != asked.currency:
             return problem(422, "Another currency", f"{rail} moves {SCHEMES[rail].currency}.")
+        if asked.by_snap and rail not in self._banks:
+            return problem(422, "No SNAP here", f"Nobody is told of money by SNAP over {rail}.")
         known = self._notices.find(rail, asked.scheme_reference)
         if known is None:
             known = credit_notice(rail, asked)

@@ -5,7 +5,7 @@ POST /{rail}/v1.0/access-token/b2b     service 73: a token
 POST /{rail}/v1.0/transfer-interbank   service 18: a payment
 POST /{rail}/v1.0/transfer/status      service 36: what became of one
 
-What arrives unasked (returns, late answers, credits) still comes as ISO 20022, to the cell's one address.
+Unasked it tells of credits by service 25, where it is asked to (credits.py); returns and late answers come as ISO 20022.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

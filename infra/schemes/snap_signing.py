@@ -9,17 +9,18 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from infra.schemes.config import SnapSettings
 
 _WINDOW_S = 300
+_JAKARTA = timezone(timedelta(hours=7))
 
 
 class SnapGuard:
@@ -71,6 +72,24 @@ class SnapGuard:
             return bytes.fromhex(text) if self._settings.encoding == "hex" else base64.b64decode(text, validate=True)
         except ValueError:
             return b""
+
+
+def notice_headers(settings: SnapSettings, path: str, body: bytes, external_id: str) -> dict[str, str]:
+    """What the bank signs a notice of its own with: RSA, and no access token."""
+    at = datetime.now(_JAKARTA).isoformat(timespec="seconds")
+    minified = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False).encode()
+    signed = ":".join(("POST", path, hashlib.sha256(minified).hexdigest(), at))
+    key = load_pem_private_key(settings.notice_key.encode(), None)
+    assert isinstance(key, RSAPrivateKey), "SNAP signs with RSA keys only"
+    signature = key.sign(signed.encode(), PKCS1v15(), SHA256())
+    return {
+        "X-TIMESTAMP": at,
+        "X-SIGNATURE": signature.hex() if settings.encoding == "hex" else base64.b64encode(signature).decode(),
+        "X-PARTNER-ID": settings.partner_id,
+        "X-EXTERNAL-ID": external_id,
+        "CHANNEL-ID": settings.channel_id,
+        "Content-Type": "application/json",
+    }
 
 
 def _recent(at: str) -> bool:

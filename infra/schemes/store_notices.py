@@ -56,6 +56,8 @@ create table if not exists recalls (
 """
 CREDIT, RETURN, REPORT, NEGATIVE, NOTIFICATION = "pacs.008", "pacs.004", "pacs.002", "camt.029", "camt.054"
 RECALL = "camt.056"
+# A credit that the bank tells of by SNAP, where a participant speaks that.
+SNAP_CREDIT = "snap.25"
 
 
 @dataclass(frozen=True, slots=True)

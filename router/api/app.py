@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from cells.spec import CellSpec
 from residency.errors import KovraError
-from router.api import inbound, metrics, openapi
+from router.api import inbound, inbound_snap, metrics, openapi
 from router.api.call import Json, call_of
 from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, RouteUnknown
 from router.api.front import Front
@@ -104,6 +104,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
         resource.add_routes(app)
     direct |= direct_routes(app)
     inbound.add_routes(app)
+    inbound_snap.add_routes(app)
     _add_probes(app)
     add_pages(app)
     app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]

@@ -74,7 +74,7 @@ async def _take_credits(parts: Parts, rail: str, came: Sequence[Collection], bod
         answer = build_answer(rail, came, reception.refusals)
         ids = [one for row in reception.rows for one in (row.scheme_reference, row.collection_id)]
         await _keep(connection, parts, rail, ids, body, answer)
-    _tell_later(parts.wallets, [deposit_command(row) for row in reception.open])
+    tell_later(parts.wallets, [deposit_command(row) for row in reception.open])
     return Response(answer, media_type=_XML)
 
 
@@ -86,7 +86,7 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived],
         answer = build_answer(rail, came, reception.refusals)
         ids = [name for one in came for name in (one.scheme_reference, one.end_to_end_id)]
         await _keep(connection, parts, rail, ids, body, answer)
-    _tell_later(parts.wallets, [return_command(one) for one in reception.open])
+    tell_later(parts.wallets, [return_command(one) for one in reception.open])
     return Response(answer, media_type=_XML)
 
 
@@ -113,7 +113,7 @@ async def _take_answers(parts: Parts, rail: str, answers: Mapping[str, Outcome],
     async with transaction(parts.writer) as connection:
         commands = await take_late_answers(connection, parts.spec.region, rail, answers)
         await _keep(connection, parts, rail, list(answers), body)
-    _tell_later(parts.wallets, commands)
+    tell_later(parts.wallets, commands)
     return Response(status_code=204)
 
 
@@ -136,7 +136,8 @@ async def _keep(
     await store_messages.keep(connection, parts.institution.vault, messages)
 
 
-def _tell_later(wallets: Wallets, commands: Sequence[Command]) -> None:
+def tell_later(wallets: Wallets, commands: Sequence[Command]) -> None:
+    """Tell wallets without holding up the answer; what they do not hear, the sweep tells again."""
     if commands:
         task = asyncio.create_task(_tell(wallets, commands))
         _telling.add(task)

@@ -25,6 +25,7 @@ _OPEN = {
     "/.well-known/oauth-authorization-server": "where tokens are asked for, the same for everybody",
     "/v1/oauth/token": "the client's id and secret, in the request, are its authentication; counted and audited like the rest",
     "/rails/{rail}/inbound": "schemes: every body is signed with the connection's own secret (cells/rails/connection.py)",
+    "/rails/{rail}/v1.0/transfer-va/payment": "banks: every notice is signed with the bank's own key (cells/rails/snap/notices.py)",
 }
 _SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox", "admin"}
 
@@ -79,6 +80,7 @@ _REPEATABLE = {
     "/v1/webhooks/{endpoint_id}/replay": "begins again from the same place",
     "/v1/webhooks/{endpoint_id}/test": "a second test says what the first did",
     "/rails/{rail}/inbound": "schemes: each message has the scheme's own reference, and counts once",
+    "/rails/{rail}/v1.0/transfer-va/payment": "banks: each notice has the bank's own reference, and counts once",
 }
 
 

@@ -110,6 +110,14 @@ def private_key(pem: bytes) -> rsa.RSAPrivateKey:
     return key
 
 
+def public_key(pem: bytes) -> rsa.RSAPublicKey:
+    """Raises ValueError, TypeError for anything but an RSA public key."""
+    key = serialization.load_pem_public_key(pem)
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise TypeError("SNAP signs with RSA keys only")
+    return key
+
+
 def _verified(key: rsa.RSAPublicKey, signature: bytes, text: str) -> bool:
     try:
         key.verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())

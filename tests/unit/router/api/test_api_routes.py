@@ -30,9 +30,14 @@ OPEN = {
     "/docs/swagger-ui-bundle.js",
     "/docs/swagger-ui.css",
     "/rails/{rail}/inbound",  # the scheme signs; see inbound.py
+    "/rails/{rail}/v1.0/transfer-va/payment",  # the bank signs; see inbound_snap.py
 }
 # RFC 6749 section 5.2 says how these look.
-OF_ANOTHER_STANDARD = {"/v1/oauth/token": {"400", "401"}}
+OF_ANOTHER_STANDARD = {
+    "/v1/oauth/token": {"400", "401"},
+    # SNAP says how a bank is answered.
+    "/rails/{rail}/v1.0/transfer-va/payment": {"400", "401", "404"},
+}
 
 
 @pytest.fixture(scope="module")
