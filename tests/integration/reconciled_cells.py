@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 
 from cells.backends.postgres import transaction
+from cells.fx.fees import Tariff
 from cells.kit.command import Command
 from cells.parties.models import BankAccount
 from cells.rails import store_collections
@@ -115,16 +116,16 @@ class Reconciled:
         assert reply is None, reply
         return one
 
-    async def abroad(self, amount: int = 100_000) -> Transfer:
+    async def abroad(self, amount: int = 100_000, tariff: Tariff | None = None) -> Transfer:
         """EUR to an Indonesian account, accepted."""
-        quote = await self.eu.quote(self.cells.tenant, "EUR", "IDR", amount, "bi_fast")
+        quote = await self.eu.quote(self.cells.tenant, "EUR", "IDR", amount, "bi_fast", tariff=tariff)
         answer = await self.eu.accept(self.wallet, quote, self.budi, self.payer)
         assert answer.status == 202, answer
         return await self.eu.transfer(answer.body["id"])
 
-    async def at_home(self, amount: int = 10_020) -> Transfer:
+    async def at_home(self, amount: int = 10_020, tariff: Tariff | None = None) -> Transfer:
         """EUR to a German account, handed to the rail."""
-        quote = await self.eu.quote(self.cells.tenant, "EUR", "EUR", amount, "sepa_instant")
+        quote = await self.eu.quote(self.cells.tenant, "EUR", "EUR", amount, "sepa_instant", tariff=tariff)
         answer = await self.eu.accept(self.wallet, quote, self.weiss, self.payer)
         assert answer.status == 202, answer
         return await self.eu.transfer(answer.body["id"])
