@@ -4,6 +4,7 @@ One place for whoever prices: the quote at the door, and the lines of a batch. N
 at fault by the names that both of them use: `source` or `target`, whichever is fixed, and `target_currency`.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from cells.fx.fees import Circumstances, FeeRule, Tariff
@@ -67,10 +68,9 @@ def rails_for(directory: Directory, currency: str, pointer: str | None = None) -
     return found
 
 
-def corridor_of(directory: Directory, tenant: Tenant, source: str, target: str) -> str:
+def corridor_of(regions: Mapping[str, str], home_region: str, source: str, target: str) -> str:
     """`EU-ID`: the region of the wallet and that of the payee's account. What no region holds is held where the tenant is at home."""
-    regions = directory.region_of_currency
-    return f"{regions.get(source, tenant.home_region)}-{regions.get(target, tenant.home_region)}"
+    return f"{regions.get(source, home_region)}-{regions.get(target, home_region)}"
 
 
 def offer(directory: Directory, rates: RateTable, rules: tuple[FeeRule, ...], tenant: Tenant, wish: Wish) -> Offer:
@@ -83,7 +83,7 @@ def offer(directory: Directory, rates: RateTable, rules: tuple[FeeRule, ...], te
     rate = rates.rate(wish.source, wish.target)
     margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
     pointer = f"/{wish.side}/value"
-    corridor = corridor_of(directory, tenant, wish.source, wish.target)
+    corridor = corridor_of(directory.region_of_currency, tenant.home_region, wish.source, wish.target)
     objections: list[tuple[str, str]] = []
     for rail in rails:
         try:

@@ -10,12 +10,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
-from cells.limits.limits import FREE, NOTHING, CurrencyLimits, Measure, Scope, Window
+from cells.limits.limits import (
+    COUNT_MAX,
+    FREE,
+    NOTHING,
+    SUM_MAX_MINOR,
+    TRANSFER_MAX_MINOR,
+    CurrencyLimits,
+    Measure,
+    Scope,
+    Window,
+)
 from residency.classes import Confidential, Public
+from residency.errors import KovraError
 
 ANY = ""
 SCOPES: Final[tuple[Scope, ...]] = ("tenant", "wallet", "payer")
 _SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class LimitRefused(KovraError):
+    code = "limit-refused"
+    status = 422
+    title = "That is no limit that can be set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,20 @@ class LimitRule:
     @property
     def narrowness(self) -> tuple[bool, bool, bool]:
         return (self.subject != ANY, self.tenant_id != ANY, self.tier != ANY)
+
+    def check(self) -> None:
+        """Raises LimitRefused for a limit that makes no sense."""
+        most = (
+            COUNT_MAX if self.measure == "count" else TRANSFER_MAX_MINOR if self.window == "transfer" else SUM_MAX_MINOR
+        )
+        if not 0 <= self.value <= most:
+            raise LimitRefused(f"No limit is above {most}, in minor units or transfers.")
+        if self.measure == "count" and self.window == "transfer":
+            raise LimitRefused("A transfer is always one.")
+        if self.subject and self.scope == "tenant":
+            raise LimitRefused("A tenant is named as the tenant; a subject is a wallet or a payer.")
+        if self.effective_to is not None and self.effective_to <= self.effective_from:
+            raise LimitRefused("It would end before it begins.")
 
     def in_force(self, at: datetime) -> bool:
         return self.effective_from <= at and (self.effective_to is None or at < self.effective_to)

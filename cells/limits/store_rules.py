@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 
 from cells.backends.postgres import Connection
-from cells.limits.rules import LimitRule
+from cells.limits.rules import ANY, LimitRefused, LimitRule
 
 _NAMES = tuple(one.name for one in fields(LimitRule))
 # `window` is a word of SQL.
@@ -27,7 +27,14 @@ async def found(connection: Connection, region: str, rules: Sequence[LimitRule])
 
 
 async def add(connection: Connection, region: str, rule: LimitRule) -> LimitRule:
-    """Another version of a rule, numbered after those that are there."""
+    """Another version of a rule, numbered after those that are there. Raises LimitRefused."""
+    rule.check()
+    if rule.tenant_id != ANY and not await connection.fetchval(
+        "select exists (select from tenants where compliance_region = $1 and tenant_id = $2)", region, rule.tenant_id
+    ):
+        raise LimitRefused("This cell knows no such tenant.")
+    # One at a time, or two would take the same number.
+    await connection.execute("select pg_advisory_xact_lock(hashtext('limit_rules'))")
     last = await connection.fetchval(
         """
         select coalesce(max(version), 0) from limit_rules

@@ -17,6 +17,8 @@ _COMMANDS = (
     "actors",
     "rails",
     "tenants",
+    "fees",
+    "limits",
     "pay",
     "sandbox_schemes",
     "demo",

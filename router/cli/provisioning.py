@@ -18,6 +18,7 @@ from cells.tenants.issuing import Issued
 from cells.tenants.tenant import ApiKey, NewWallet, Tenant
 from residency.directory import load_directory
 from residency.keys import load_keys
+from router.cli.choices import one_of
 
 
 @dataclass
@@ -73,6 +74,14 @@ def all_cells(home: Path) -> list[CellSpec]:
     """Every cell of this home, by number. Raises SettingsInvalid, DirectoryInvalid."""
     cells = sorted(load_directory(home).cells.values(), key=lambda cell: cell.number)
     return [load_spec(cell.name, home) for cell in cells]
+
+
+def chosen_cells(home: Path, name: str) -> list[CellSpec]:
+    """The cell of that name, or all where none is given. Raises SettingsInvalid, DirectoryInvalid, UnknownChoice."""
+    found = all_cells(home)
+    if name:
+        one_of(name, [spec.name for spec in found], "cell")
+    return [spec for spec in found if name in ("", spec.name)]
 
 
 @asynccontextmanager

@@ -14,9 +14,9 @@ from cells.tenants.keys import SCOPES
 from cells.tenants.tenant import Environment, Placement, Tenant, UnknownTenant, Wallet, mint_tenant
 from cells.tenants.tiers import partner_tier, partner_tiers
 from residency.directory import load_directory
-from residency.errors import KovraError
 from residency.ids import parse
 from router.cli import tenant_keys
+from router.cli.choices import one_of
 from router.cli.console import err, listing, out, print_json, print_plain
 from router.cli.provisioning import Provisioned, all_cells, provision, writing
 from router.cli.tenant_keys import Json
@@ -31,12 +31,6 @@ Tier = Annotated[str, typer.Option("--tier", help="Its rate, limits and prices; 
 Currencies = Annotated[str, typer.Option("--currencies", help="Wallets to open, such as EUR,GBP; all by default.")]
 Live = Annotated[bool, typer.Option("--live", help="A live tenant; the default is a sandbox one.")]
 Own = Annotated[bool, typer.Option("--own", help="Wallet actors of its own, whatever its tier says.")]
-
-
-class UnknownChoice(KovraError):
-    code = "unknown-choice"
-    status = 422
-    title = "That is not one of the choices"
 
 
 def register(app: typer.Typer) -> None:
@@ -67,9 +61,7 @@ def create(
     placement: Placement = "own" if own else partner_tier(tier).placement
     wanted = [code.strip().upper() for code in currencies.split(",") if code.strip()] or None
     for code in wanted or ():
-        if code not in directory.region_of_currency:
-            known = ", ".join(sorted(directory.region_of_currency))
-            raise UnknownChoice(f"There is no currency {code!r}; use one of {known}.")
+        one_of(code, directory.region_of_currency, "currency")
     environment: Environment = "live" if live else "sandbox"
     tenant = mint_tenant(name, entry, tier=tier, placement=placement, environment=environment)
     first = issue(tenant, SCOPES, label="first key")

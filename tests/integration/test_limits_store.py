@@ -11,7 +11,7 @@ from cells.backends.postgres import tenant_transaction, transaction
 from cells.limits import store, store_rules
 from cells.limits.book import LimitBook
 from cells.limits.limits import LimitExceeded, Usage
-from cells.limits.rules import ANY, Bounds, LimitRule, Sender
+from cells.limits.rules import ANY, Bounds, LimitRefused, LimitRule, Sender
 from cells.limits.store import Release, Reservation
 from cells.tenants.tiers import founding_limits, tiers
 from residency.ids import mint
@@ -238,10 +238,19 @@ async def test_the_record_gives_the_limits_of_the_moment(cell: EuCell) -> None:
     ],
 )
 async def test_the_record_takes_no_limit_that_makes_no_sense(cell: EuCell, broken: dict[str, object]) -> None:
-    told = {"scope": "payer", "window": "day", "measure": "amount", "value": 5, **broken}
+    wrong = rule(**{"scope": "payer", "window": "day", "measure": "amount", "value": 5, **broken})
+    if wrong.scope != "everybody":
+        with pytest.raises(LimitRefused):
+            wrong.check()
     with pytest.raises(asyncpg.CheckViolationError):
         async with transaction(cell.writer) as connection:
-            await store_rules.add(connection, REGION, rule(**told))
+            await store_rules.found(connection, REGION, [wrong])
+
+
+async def test_a_limit_for_a_tenant_that_is_not_there_is_refused(cell: EuCell) -> None:
+    with pytest.raises(LimitRefused):
+        async with transaction(cell.writer) as connection:
+            await store_rules.add(connection, REGION, rule("tenant", "day", "count", 5, tenant_id="ten_eu1_nobody"))
 
 
 async def test_nobody_edits_a_limit(cell: EuCell) -> None:

@@ -1,0 +1,155 @@
+"""`kovra limits`: what may be sent, by tier, tenant, wallet and payer. Who may write to a cell's own database may set them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
+
+import typer
+
+from cells.kit.money import currency_of, format_amount, parse_amount
+from cells.limits import store_rules
+from cells.limits.limits import Measure, Scope, Window
+from cells.limits.rules import ANY, SCOPES, LimitRefused, LimitRule
+from cells.spec import CellSpec, home_path
+from cells.tenants.tiers import tiers
+from residency.ids import parse
+from router.cli.choices import moment, one_of
+from router.cli.console import listing, out, print_json
+from router.cli.provisioning import chosen_cells, writing
+
+Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+ScopeOf = Annotated[str, typer.Argument(help="tenant, wallet or payer: whose transfers count together.")]
+WindowOf = Annotated[str, typer.Argument(help="transfer, day or month (UTC).")]
+MeasureOf = Annotated[str, typer.Argument(help="amount, or count of transfers.")]
+Currency = Annotated[str, typer.Argument(help="Of the wallets that it is about.")]
+Value = Annotated[str, typer.Argument(help="An amount such as 5000.00, or a number of transfers.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="For one tenant alone.")]
+Tier = Annotated[str, typer.Option("--tier", help="For the tenants of one tier.")]
+Subject = Annotated[str, typer.Option("--of", help="For one wallet or payer alone (wal_…, pyr_…).")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Limits: list, set.", no_args_is_help=True)
+    group.command("list")(show)
+    group.command("set")(put)
+    app.add_typer(group, name="limits")
+
+
+def show(
+    cell: Cell = "",
+    tenant: Annotated[str, typer.Option("--tenant", help="What is said of one tenant alone.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Versions that do not count, too.")] = False,
+    json: Json = False,
+) -> None:
+    """The limits that count now, in each cell; where several are about the same thing, the narrowest stands."""
+    now = datetime.now(UTC)
+    found = [
+        {"cell": name, **shown(rule)}
+        for name, rules in asyncio.run(_rules(chosen_cells(home_path(), cell))).items()
+        for rule in (rules if every else counting(rules, now))
+        if tenant in ("", rule.tenant_id)
+    ]
+    if json:
+        print_json({"limits": found})
+        return
+    table = listing("cell", "for", "scope", "per", "at most", "version", "from", "until", right=["at most", "version"])
+    for row in found:
+        narrow = " ".join(str(row[name]) for name in ("tenant_id", "tier", "subject") if row[name])
+        most = f"{row['value']} {'' if row['measure'] == 'amount' else 'transfers in '}{row['currency']}"
+        table.add_row(
+            row["cell"], narrow or "all", row["scope"], row["window"], most, str(row["version"]), row["effective_from"],
+            row["effective_to"] or "-",
+        )  # fmt: skip
+    out.print(table)
+
+
+def put(
+    scope: ScopeOf,
+    window: WindowOf,
+    measure: MeasureOf,
+    currency: Currency,
+    value: Value,
+    *,
+    tier: Tier = ANY,
+    tenant: Tenant = ANY,
+    subject: Subject = ANY,
+    since: Annotated[str, typer.Option("--from", help="From when it counts (RFC 3339); now by default.")] = "",
+    until: Annotated[str, typer.Option("--until", help="When it ends, and the version below counts again.")] = "",
+    cell: Cell = "",
+    json: Json = False,
+) -> None:
+    """Set a limit: a new version. Usage is always counted, so that it holds at once, for what was sent before it too."""
+    rule = rule_of(scope, window, measure, currency, value, (tier, tenant, subject), (since, until))
+    if subject:
+        # A wallet and a payer are known where they live, and nowhere else.
+        cell = parse(subject, {"wallet": "wal", "payer": "pyr"}.get(scope, "ten")).cell
+    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule))
+    if json:
+        print_json({"limits": [{"cell": name, **shown(one)} for name, one in done.items()]})
+        return
+    for name, one in done.items():
+        out.print(f"{name}: version {one.version} counts from {one.effective_from:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def rule_of(
+    scope: str,
+    window: str,
+    measure: str,
+    currency: str,
+    value: str,
+    narrow: tuple[str, str, str] = (ANY, ANY, ANY),
+    span: tuple[str, str] = ("", ""),
+) -> LimitRule:
+    """The rule that words describe; `narrow`: tier, tenant, subject. Raises UnknownChoice, LimitRefused, InvalidAmount, UnknownCurrency."""
+    one_of(scope, SCOPES, "scope")
+    one_of(window, ("transfer", "day", "month"), "window")
+    one_of(measure, ("amount", "count"), "measure")
+    currency_of(currency)
+    tier, tenant, subject = narrow
+    if tier:
+        one_of(tier, tiers(), "tier")
+    if measure == "count" and not (value.isascii() and value.isdigit()):
+        raise LimitRefused("A number of transfers is a whole number.")
+    most = parse_amount(value, currency) if measure == "amount" else int(value)
+    since, until = span
+    rule = LimitRule(
+        tenant, tier, currency, cast("Scope", scope), subject, cast("Window", window), cast("Measure", measure), 1, most,
+        moment(since) if since else datetime.now(UTC), moment(until) if until else None,
+    )  # fmt: skip
+    rule.check()
+    return rule
+
+
+def counting(rules: Sequence[LimitRule], at: datetime) -> list[LimitRule]:
+    """Of every rule the version that counts."""
+    newest: dict[tuple[str, ...], LimitRule] = {}
+    for one in rules:
+        if one.in_force(at) and (one.key not in newest or newest[one.key].version < one.version):
+            newest[one.key] = one
+    return list(newest.values())
+
+
+def shown(rule: LimitRule) -> dict[str, Any]:
+    """A rule as it is printed; an amount as a decimal text."""
+    value = format_amount(rule.value, rule.currency) if rule.measure == "amount" else rule.value
+    until = rule.effective_to.isoformat() if rule.effective_to else None
+    return {**asdict(rule), "value": value, "effective_from": rule.effective_from.isoformat(), "effective_to": until}
+
+
+async def _rules(cells: Sequence[CellSpec]) -> dict[str, list[LimitRule]]:
+    found = {}
+    for spec in cells:
+        async with writing(spec) as connection:
+            found[spec.name] = await store_rules.all_rules(connection, spec.region)
+    return found
+
+
+async def _set(cells: Sequence[CellSpec], rule: LimitRule) -> dict[str, LimitRule]:
+    done = {}
+    for spec in cells:
+        async with writing(spec) as connection:
+            done[spec.name] = await store_rules.add(connection, spec.region, rule)
+    return done
