@@ -19,6 +19,7 @@ from tests.bench.batches import batch_path
 from tests.bench.growth import growth, partners_for_growth
 from tests.bench.journey import journeys
 from tests.bench.messages import messages
+from tests.bench.rail_trips import rail_trips
 from tests.bench.rig import ENGINES, Rig, engines, open_rig
 
 _REQUESTS = 3_000
@@ -29,6 +30,8 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     """Every figure of one engine, put into `found` as it comes."""
     print("  messages", flush=True)
     found |= await asyncio.to_thread(messages)
+    print("  rail round trips", flush=True)
+    found |= await rail_trips()
     print("  access", flush=True)
     found |= await access(rig.origin, rig.journal, rig.partner.tenant)
     print("  end to end", flush=True)
