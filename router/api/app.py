@@ -23,6 +23,7 @@ from router.api.routes import Direct, direct_routes
 from router.api.v1 import (
     admin,
     admin_keys,
+    batches,
     directory,
     events,
     oauth,
@@ -65,6 +66,7 @@ _RESOURCES = (
     requirements,
     recipients,
     payers,
+    batches,
     webhooks,
     webhook_deliveries,
     events,

@@ -26,6 +26,8 @@ from router.api.routes import Direct
 BODY_MAX_BYTES = 64 * 1024
 RAIL_BODY_MAX_BYTES = 1024 * 1024
 RAIL_PREFIX = "/rails/"
+BATCH_BODY_MAX_BYTES = 16 * 1024 * 1024
+_LIMITS = {"/v1/batches": BATCH_BODY_MAX_BYTES}
 REQUEST_ID = "Kovra-Request-Id"
 _log = logging.getLogger("kovra.api")
 
@@ -89,7 +91,7 @@ class Front:
         if region is not None:
             check_header(self._entry, self._directory, region.decode("latin-1"))
             call.region_named = True
-        limit = RAIL_BODY_MAX_BYTES if path.startswith(RAIL_PREFIX) else BODY_MAX_BYTES
+        limit = _LIMITS.get(path, RAIL_BODY_MAX_BYTES if path.startswith(RAIL_PREFIX) else BODY_MAX_BYTES)
         length = headers.get(b"content-length")
         if length is None:
             await self._app(scope, _counted(receive, limit), send)

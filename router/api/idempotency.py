@@ -53,6 +53,12 @@ def required_key(request: Request) -> str:
     return key
 
 
+async def _digest(request: Request) -> bytes:
+    """What makes two requests the same: the body, and the parameters where there are any."""
+    query: bytes = request.scope["query_string"]
+    return hashlib.sha256((query + b"\n" if query else b"") + await request.body()).digest()
+
+
 async def created(
     request: Request,
     operation: str,
@@ -73,7 +79,7 @@ async def created(
             call.resource_id = made.resource_id
             return Json(made.body, 201)
         claim_id = mint("req", parts.spec.name)
-        digest = hashlib.sha256(await request.body()).digest()
+        digest = await _digest(request)
         claim = Claim(call.tenant_id, operation, key, digest, claim_id)
         [claimed] = await store.claim(connection, parts.region, [claim])
         if claimed.first:
@@ -101,7 +107,7 @@ async def acted(
     parts, call, key = parts_of(request), call_of(request), required_key(request)
     reference = _REFERENCE + hashlib.sha256(f"{call.tenant_id}|{operation}|{key}".encode()).hexdigest()[:32]
     call.resource_id = resource_id or reference
-    claim_id, digest = mint("req", parts.spec.name), hashlib.sha256(await request.body()).digest()
+    claim_id, digest = mint("req", parts.spec.name), await _digest(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         [claimed] = await store.claim(
             connection, parts.region, [Claim(call.tenant_id, operation, key, digest, claim_id)]

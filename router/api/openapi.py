@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document: what FastAPI derives from the routes, with every failure of every route, and the shared headers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI
@@ -108,14 +109,17 @@ def security(noun: str) -> list[dict[str, list[str]]]:
     return [{"api_key": []}, {"oauth2": [noun]}, {"signature": []}]
 
 
-def described(body: type[BaseModel] | None, headers: Sequence[Header]) -> dict[str, Any]:
+def described(
+    body: type[BaseModel] | None, headers: Sequence[Header], texts: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """What FastAPI cannot see: the body of a route that reads it by itself, and the headers that a route reads."""
     found: dict[str, Any] = {}
     if headers:
         found["parameters"] = [one.parameter for one in headers]
     if body is not None:
         _direct_bodies[body.__name__] = body
-        content = {"application/json": {"schema": {"$ref": _COMPONENTS + body.__name__}}}
+        content: dict[str, Any] = {"application/json": {"schema": {"$ref": _COMPONENTS + body.__name__}}}
+        content |= {kind: {"schema": {"type": "string", "description": says}} for kind, says in texts.items()}
         found["requestBody"] = {"required": True, "content": content}
     return found
 

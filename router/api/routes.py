@@ -144,11 +144,14 @@ class Resource:
         status: int = 200,
         errors: tuple[type[KovraError], ...] = (),
         direct_body: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        texts: Mapping[str, str] = MappingProxyType({}),
         headers: tuple[Header, ...] = (),
         answers: Mapping[int | str, dict[str, Any]] = MappingProxyType({}),
     ) -> None:
-        """One route. `direct_body`: the model that the endpoint reads by itself. `headers`: those that it reads. `answers`: by status,
-        in OpenAPI's words, those that `model` does not describe."""
+        """One route. `direct_body`: the model that the endpoint reads by itself, and all else of the request; `body`: that it reads by
+        itself beside parameters; `texts`: what else it takes for one, by media type. `headers`: those that it reads. `answers`: by
+        status, in OpenAPI's words, those that `model` does not describe."""
         body_errors = _WITH_BODY if method in ("POST", "PUT", "PATCH") else (InvalidRequest,)
         self._router.add_api_route(
             path,
@@ -160,6 +163,6 @@ class Resource:
             status_code=status,
             responses=problem_responses((*_ALWAYS, *body_errors, *errors)) | dict(answers),
             route_class_override=self._routes[direct_body is not None],
-            openapi_extra=described(direct_body, headers) | {"security": security(self._noun)},
+            openapi_extra=described(direct_body or body, headers, texts) | {"security": security(self._noun)},
             response_class=JSONResponse if model is not None else Response,
         )

@@ -74,6 +74,7 @@ def test_a_route_made_by_hand_is_seen() -> None:
 # POSTs that take no Idempotency-Key, because asking twice does what asking once does.
 _REPEATABLE = {
     "/v1/transfers/{transfer_id}/cancel": "cancelling what is cancelled changes nothing",
+    "/v1/batches/{batch_id}/cancel": "cancelling what is cancelled changes nothing",
     "/v1/recipients/{recipient_id}/name-check": "a question",
     "/v1/oauth/token": "another token, and the first as good",
     "/v1/webhooks/{endpoint_id}/deliveries/{event_id}/resend": "sent twice, it has the same webhook-id",

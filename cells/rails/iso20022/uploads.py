@@ -2,36 +2,44 @@
 
 Invariants: what spoils the file (its form, a count or a sum that does not hold) refuses all of it; what spoils one line is told of
 that line, by its place in the file, and the others stand. No fault quotes what a line says.
+
+A creditor whose account is in another region is not described here, since personal data stays where the account is: his line names him by
+the token that his region issued, in InstrForDbtrAgt (what the debtor's agent, which is us, shall act upon), and nothing else of him.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Annotated
 
 import pyiso20022.pain.pain_001_001_09 as pain
 
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
-from cells.rails.iso20022.xml import read
+from cells.rails.iso20022.xml import plain_time, read
 from cells.rails.rail import Account, MessageInvalid, Party
 from residency.classes import Confidential, Personal, Public
 
 MESSAGE = "pain.001.001.09"
 LINES_MAX = 10_000
+FILE_BYTES_MAX = 16 * 1024 * 1024
+_RECIPIENT = "rcp_"
 _DIGITS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class PayoutLine:
-    """One payment that the partner asks for. `line` counts from 1 through the whole file; `debtor_account` names the wallet."""
+    """One payment that the partner asks for. `line` counts from 1 through the whole file; `debtor_account` names the wallet. The payee is
+    the `creditor`, or whoever `recipient_token` names."""
 
     line: Annotated[int, Public]
     end_to_end_id: Annotated[str, Confidential]
     amount_minor: Annotated[int, Confidential]
     currency: Annotated[str, Public]
     debtor_account: Annotated[str, Confidential]
-    creditor: Party
+    creditor: Party | None
+    recipient_token: Annotated[str, Public] = ""
     remittance: Annotated[str, Personal] = field(default="", repr=False)
 
 
@@ -46,11 +54,12 @@ class LineFault:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A partner's file. Each of its lines is in one of the two lists."""
+    """A partner's file. Each of its lines is in one of the two lists. `execute_on`: the execution dates that it asks for."""
 
     message_id: Annotated[str, Confidential]
     lines: Annotated[Sequence[PayoutLine], Confidential]
     faults: Annotated[Sequence[LineFault], Public]
+    execute_on: Annotated[Sequence[datetime], Public] = ()
 
 
 class _Faulty(Exception):
@@ -62,7 +71,7 @@ class _Faulty(Exception):
 
 def read_upload(body: bytes) -> Upload:
     """Raises MessageInvalid for a file that cannot be taken at all."""
-    found = read(body, pain.Document, MESSAGE).cstmr_cdt_trf_initn
+    found = read(body, pain.Document, MESSAGE, FILE_BYTES_MAX).cstmr_cdt_trf_initn
     asked = [(block, one) for block in found.pmt_inf for one in block.cdt_trf_tx_inf]
     _check_file(found, [one for _, one in asked])
     uses = Counter(one.pmt_id.end_to_end_id for _, one in asked)
@@ -75,7 +84,18 @@ def read_upload(body: bytes) -> Upload:
             lines.append(_line(number, block, one))
         except _Faulty as fault:
             faults.append(LineFault(number, fault.reason_code, fault.detail))
-    return Upload(found.grp_hdr.msg_id, lines, faults)
+    dates = sorted({at for block in found.pmt_inf if (at := _execution(block.reqd_exctn_dt)) is not None})
+    return Upload(found.grp_hdr.msg_id, lines, faults, dates)
+
+
+def _execution(given: pain.DateAndDateTime2Choice | None) -> datetime | None:
+    """A day begins at midnight UTC."""
+    if given is None or (given.dt is None and given.dt_tm is None):
+        return None
+    if given.dt_tm is not None:
+        return plain_time(given.dt_tm, datetime.now(UTC))
+    assert given.dt is not None
+    return datetime.combine(given.dt.to_date(), time.min, UTC)
 
 
 def _check_file(
@@ -99,10 +119,8 @@ def _check_totals(count: str | None, total: Decimal | None, asked: Sequence[pain
 
 def _line(number: int, block: pain.PaymentInstruction30, found: pain.CreditTransferTransaction34) -> PayoutLine:
     amount_minor, currency = _amount(found.amt.instd_amt)
-    if found.cdtr is None or not (found.cdtr.nm or "").strip():
-        raise _Faulty("BE22", "The creditor has no name.")
-    if found.cdtr_acct is None:
-        raise _Faulty("AC02", "The creditor has no account.")
+    token = (found.instr_for_dbtr_agt or "").strip()
+    creditor = _named(found, token)
     debtor = _number(block.dbtr_acct)
     if not debtor:
         raise _Faulty("AC02", "The debtor's account has no number.")
@@ -112,9 +130,23 @@ def _line(number: int, block: pain.PaymentInstruction30, found: pain.CreditTrans
         amount_minor=amount_minor,
         currency=currency,
         debtor_account=debtor,
-        creditor=_creditor(found, found.cdtr, found.cdtr_acct),
+        creditor=creditor,
+        recipient_token=token if creditor is None else "",
         remittance=" ".join(found.rmt_inf.ustrd) if found.rmt_inf is not None else "",
     )
+
+
+def _named(found: pain.CreditTransferTransaction34, token: str) -> Party | None:
+    """The creditor as the line describes him; None where a token names him."""
+    if token.startswith(_RECIPIENT):
+        if found.cdtr is not None or found.cdtr_acct is not None:
+            raise _Faulty("BE22", "Name the creditor by the token alone, or by name and account without one.")
+        return None
+    if found.cdtr is None or not (found.cdtr.nm or "").strip():
+        raise _Faulty("BE22", "The creditor has no name.")
+    if found.cdtr_acct is None:
+        raise _Faulty("AC02", "The creditor has no account.")
+    return _creditor(found, found.cdtr, found.cdtr_acct)
 
 
 def _amount(given: pain.ActiveOrHistoricCurrencyAndAmount | None) -> tuple[int, str]:

@@ -33,11 +33,11 @@ _ENCODING = re.compile(rb"""\s*(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*["'](
 Message = TypeVar("Message")
 
 
-def read(body: bytes, kind: type[Message], name: str) -> Message:
+def read(body: bytes, kind: type[Message], name: str, bytes_max: int = MESSAGE_BYTES_MAX) -> Message:
     """The message object in `body`, which must be of the version `name` (pacs.008.001.08).
     Raises MessageInvalid.
     """
-    if message_name(body) != name:
+    if message_name(body, bytes_max) != name:
         raise MessageInvalid(f"Expected {name}.")
     try:
         # Given bytes, xsdata lets lxml mend what is broken, so that half a message passes for a whole one.
@@ -83,10 +83,10 @@ def _parser() -> etree.XMLParser:
     )
 
 
-def message_name(body: bytes) -> str:
+def message_name(body: bytes, bytes_max: int = MESSAGE_BYTES_MAX) -> str:
     """Which message `body` says it is, from its namespace: `pacs.002.001.10`. Raises MessageInvalid."""
-    if len(body) > MESSAGE_BYTES_MAX:
-        raise MessageInvalid(f"The message is larger than {MESSAGE_BYTES_MAX} bytes.")
+    if len(body) > bytes_max:
+        raise MessageInvalid(f"The message is larger than {bytes_max} bytes.")
     if b"<!DOCTYPE" in body or b"\x00" in body:
         raise MessageInvalid("A scheme message is UTF-8 and has no document type.")
     try:

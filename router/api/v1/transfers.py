@@ -87,6 +87,7 @@ class TransferShown(BaseModel):
     reason_code: Annotated[str | None, Public] = Field(description="ISO 20022 code, when it was refused")
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]
+    batch_id: Annotated[str | None, Public] = Field(description="The batch that it is a line of")
     created_at: Annotated[datetime | None, Public]
     updated_at: Annotated[datetime | None, Public]
 

@@ -1,0 +1,196 @@
+"""Taking a batch: read in one of its three forms, and put on record with all its lines in one transaction, once per key."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AwareDatetime, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.wallet import UnknownWallet
+from cells.backends.postgres import Connection, tenant_transaction
+from cells.batches import store, store_status
+from cells.batches.batch import Batch, Fault, Format, Line, LineState, State, UnknownBatch
+from cells.rails.iso20022.uploads import Upload, read_upload
+from cells.rails.rail import MessageInvalid
+from cells.tenants.store import find_wallets_by_account
+from cells.tenants.tenant import Wallet
+from cells.transfers import personal
+from residency.ids import mint
+from router.api.call import call_of
+from router.api.errors import MediaTypeUnsupported, WalletMissing
+from router.api.idempotency import Made, created, required_key
+from router.api.parts import Parts, parts_of
+from router.api.region import check_path
+from router.api.shapes import IdText
+from router.api.v1.batch_reading import BatchFileInvalid, BatchNew, ReadLine, Wished, read_csv, read_head, read_lines
+from router.api.v1.batch_shown import (
+    shown,
+)
+from router.api.v1.batch_upload import account_of, execution_of, read_uploaded
+from router.api.v1.wallets import own_wallet
+
+OPERATION = "batches.create"
+
+
+class _Taken(NamedTuple):
+    """A batch as it was asked for, before it is on record."""
+
+    format: Format
+    wallet: Wallet
+    scheduled_for: datetime | None
+    all_or_nothing: bool
+    lines: Sequence[ReadLine]
+
+
+class _Asked(NamedTuple):
+    """The parameters: what CSV and pain.001 have no place for."""
+
+    wallet_id: str | None
+    payer_id: str | None
+    scheduled_for: datetime | None
+    all_or_nothing: bool
+
+
+async def create_batch(
+    request: Request,
+    source_wallet_id: Annotated[IdText | None, Field(description="CSV only")] = None,
+    payer_id: Annotated[IdText | None, Field(description="CSV and pain.001: for lines that name none")] = None,
+    scheduled_for: Annotated[AwareDatetime | None, Field(description="CSV and pain.001")] = None,
+    all_or_nothing: Annotated[bool, Field(description="CSV and pain.001")] = False,
+) -> Response:
+    """Pay up to ten thousand recipients from one wallet. The whole is set aside at once, or nothing is; then each line is a transfer of its
+    own, and what they do not spend comes back when the last has ended."""
+    required_key(request)
+    parts, call = parts_of(request), call_of(request)
+    asked = _Asked(source_wallet_id, payer_id, scheduled_for, all_or_nothing)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await request.body()
+    match kind:
+        case "application/json":
+            taken = await _json(request, body)
+        case "text/csv":
+            taken = await _csv(request, body, asked)
+        case "application/xml" | "text/xml":
+            upload = await _uploaded(body)
+            taken = await _pain(parts, call.tenant_id, upload, asked)
+        case _:
+            raise MediaTypeUnsupported("Send it as application/json, text/csv or application/xml.")
+
+    async def make(connection: Connection) -> Made:
+        lines = taken.lines
+        if taken.format == "pain.001":
+            lines = await read_uploaded(
+                connection,
+                parts.institution.recipients,
+                call.tenant_id,
+                upload,
+                taken.wallet.account_number,
+                payer_id or "",
+            )
+        batch_id = await _keep(parts, connection, taken, lines)
+        return Made(batch_id, await whole(parts, connection, batch_id))
+
+    async def again(connection: Connection, batch_id: str) -> dict[str, Any]:
+        return await whole(parts, connection, batch_id)
+
+    return await created(request, OPERATION, make, again)
+
+
+async def _json(request: Request, body: bytes) -> _Taken:
+    head: BatchNew = await asyncio.to_thread(read_head, body)
+    wallet = await _wallet(request, head.source_wallet_id)
+    lines = await asyncio.to_thread(read_lines, head.lines, wallet.currency, head.payer_id)
+    return _Taken("json", wallet, head.scheduled_for, head.all_or_nothing, lines)
+
+
+async def _csv(request: Request, body: bytes, asked: _Asked) -> _Taken:
+    if asked.wallet_id is None:
+        raise BatchFileInvalid("Say by the parameter source_wallet_id which wallet pays.")
+    wallet = await _wallet(request, asked.wallet_id)
+    lines = await asyncio.to_thread(read_csv, body, wallet.currency, asked.payer_id)
+    return _Taken("csv", wallet, asked.scheduled_for, asked.all_or_nothing, lines)
+
+
+async def _uploaded(body: bytes) -> Upload:
+    """Raises BatchFileInvalid."""
+    try:
+        return await asyncio.to_thread(read_upload, body)
+    except MessageInvalid as error:
+        raise BatchFileInvalid(error.detail) from None
+
+
+async def _pain(parts: Parts, tenant_id: str, upload: Upload, asked: _Asked) -> _Taken:
+    """All but its lines, which are read in the transaction that registers their creditors."""
+    if asked.payer_id is None:
+        raise BatchFileInvalid("Say by the parameter payer_id on whose behalf you pay.")
+    wallet = await _debtor(parts, tenant_id, account_of(upload))
+    return _Taken("pain.001", wallet, asked.scheduled_for or execution_of(upload), asked.all_or_nothing, ())
+
+
+async def _wallet(request: Request, wallet_id: str) -> Wallet:
+    """Raises WrongRegion, UnknownWallet."""
+    parts = parts_of(request)
+    check_path(parts.spec.entry, parts.spec.directory, wallet_id)
+    return await own_wallet(request, wallet_id, UnknownWallet(pointer="/source_wallet_id"))
+
+
+async def _debtor(parts: Parts, tenant_id: str, account_number: str | None) -> Wallet:
+    """The wallet whose account number a file names. Raises WalletMissing, BatchFileInvalid."""
+    if account_number is None:
+        raise BatchFileInvalid("None of its payments can be read.")
+    async with tenant_transaction(parts.pool, tenant_id) as connection:
+        found = await find_wallets_by_account(connection, parts.region, [account_number])
+    wallet = found.get(account_number)
+    if wallet is None or wallet.tenant_id != tenant_id:
+        raise WalletMissing("The debtor's account is the number of none of your wallets here.")
+    return wallet
+
+
+async def _keep(parts: Parts, connection: Connection, taken: _Taken, read: Sequence[ReadLine]) -> str:
+    """Put a batch on record with all its lines, and what is personal of them into the vault."""
+    tenant_id, cell = taken.wallet.tenant_id, parts.spec.name
+    batch = Batch(
+        mint("bat", cell), tenant_id, taken.wallet.wallet_id, taken.wallet.currency, taken.format, State.VALIDATING,
+        taken.all_or_nothing, len(read), _future(taken.scheduled_for),
+    )  # fmt: skip
+    lines = [_line(number, one, cell) for number, one in enumerate(read, start=1)]
+    await store.insert(connection, parts.region, batch, lines)
+    texts = [
+        (line.transfer_id, one.reference)
+        for line, one in zip(lines, read, strict=True)
+        if isinstance(one, Wished) and one.reference is not None and line.transfer_id is not None
+    ]
+    vault = parts.institution.vault
+    sealed = [(tenant_id, one, personal.seal_remittance(vault, tenant_id, one, text)) for one, text in texts]
+    await personal.keep_remittances(connection, parts.region, sealed)
+    return batch.batch_id
+
+
+def _future(at: datetime | None) -> datetime | None:
+    return at if at is not None and at > datetime.now(UTC) else None
+
+
+def _line(number: int, one: ReadLine, cell: str) -> Line:
+    if isinstance(one, Fault):
+        return Line(number, LineState.INVALID, fault=one)
+    return Line(
+        number, LineState.RECEIVED, mint("tr", cell), one.recipient_id, one.payer_id, one.side, one.amount_minor,
+        one.target_currency, one.metadata, one.deadline,
+    )  # fmt: skip
+
+
+async def find_batch(parts: Parts, connection: Connection, batch_id: str) -> Batch:
+    """Raises UnknownBatch."""
+    batch = (await store.find(connection, parts.region, [batch_id])).get(batch_id)
+    if batch is None:
+        raise UnknownBatch
+    return batch
+
+
+async def whole(parts: Parts, connection: Connection, batch_id: str) -> dict[str, Any]:
+    """A batch with its progress, as the API writes it. Raises UnknownBatch."""
+    batch = await find_batch(parts, connection, batch_id)
+    return shown(batch, await store_status.progress(connection, parts.region, batch_id))
