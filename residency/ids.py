@@ -15,7 +15,25 @@ from uuid_utils import uuid7
 from residency.errors import KovraError
 
 KINDS = frozenset(
-    {"ten", "wal", "qt", "rcp", "pyr", "tr", "col", "evt", "whe", "req", "key", "ret", "ord", "rcl", "bat", "bok"}
+    {
+        "ten",
+        "wal",
+        "qt",
+        "rcp",
+        "pyr",
+        "tr",
+        "col",
+        "evt",
+        "whe",
+        "req",
+        "key",
+        "ret",
+        "ord",
+        "rcl",
+        "bat",
+        "bok",
+        "int",
+    }
 )
 _PATTERN = re.compile(r"(?P<kind>[a-z]{2,3})_(?P<cell>[a-z]{2}[0-9]{1,4})_(?P<uuid>[0-9a-v]{26})")
 

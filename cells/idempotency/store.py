@@ -75,6 +75,25 @@ async def give(connection: Connection, region: str, answers: Mapping[str, Answer
     )  # fmt: skip
 
 
+async def kept(connection: Connection, region: str, tenant_id: str, operation: str, key: str) -> Answer | None:
+    """The answer that stands under a key, if one was given."""
+    stored = await connection.fetchval(
+        "select answer from idempotency_keys where compliance_region = $1 and tenant_id = $2 and operation = $3 and key = $4",
+        region, tenant_id, operation, key,
+    )  # fmt: skip
+    return from_stored(stored) if stored else None
+
+
+async def made_by(connection: Connection, region: str, operation: str, resource_ids: Sequence[str]) -> set[str]:
+    """Those of the resources that requests of that operation made."""
+    rows = await connection.fetch(
+        "select resource_id from idempotency_keys where compliance_region = $1 and resource_id = any ($2::text[])"
+        " and operation = $3",
+        region, resource_ids, operation,
+    )  # fmt: skip
+    return {row["resource_id"] for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     request_sha256: bytes

@@ -4,43 +4,22 @@ The row is the answer: whatever was killed in between, the same key finds the sa
 answers as the row stands.
 """
 
-import hashlib
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import Connection, tenant_transaction
-from cells.idempotency import store as idempotency
-from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
-from cells.idempotency.store import Claim
+from cells.backends.postgres import tenant_transaction
+from cells.idempotency.answer import RequestInFlight
 from cells.kit.command import Command
 from cells.tenants.store import find_wallets_of_tenants
 from cells.tenants.tenant import NewWallet, Wallet
 from cells.transfers import store_books
 from cells.transfers.book import REFUSALS, Book
 from router.api.call import call_of
-from router.api.idempotency import REPLAYED
+from router.api.idempotency import REPLAYED, claimed
 from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
-
-
-class Kept(NamedTuple):
-    """What a key stands for: the id of what it made, and whether this request was the first."""
-
-    resource_id: str
-    first: bool
-
-
-async def claimed(request: Request, connection: Connection, operation: str, key: str, resource_id: str) -> Kept:
-    """Claim a key for this path and body. Raises IdempotencyConflict."""
-    parts, call = parts_of(request), call_of(request)
-    digest = hashlib.sha256(request.url.path.encode() + b"\n" + await request.body()).digest()
-    claim = Claim(call.tenant_id, operation, key, digest, resource_id)
-    [found] = await idempotency.claim(connection, parts.region, [claim])
-    if not found.same_request:
-        raise IdempotencyConflict
-    return Kept(found.resource_id, found.first)
 
 
 async def booked(request: Request, operation: str, key: str, wanted: Book) -> tuple[Book, bool]:

@@ -120,3 +120,21 @@ async def acted(
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         await store.give(connection, parts.region, {claimed.resource_id: Answer(202, shown)})
     return Json(shown, 202)
+
+
+class Kept(NamedTuple):
+    """What a key stands for: the id of what it made, and whether this request was the first."""
+
+    resource_id: str
+    first: bool
+
+
+async def claimed(request: Request, connection: Connection, operation: str, key: str, resource_id: str) -> Kept:
+    """Claim a key for this path and body. Raises IdempotencyConflict."""
+    parts, call = parts_of(request), call_of(request)
+    digest = hashlib.sha256(request.url.path.encode() + b"\n" + await request.body()).digest()
+    claim = Claim(call.tenant_id, operation, key, digest, resource_id)
+    [found] = await store.claim(connection, parts.region, [claim])
+    if not found.same_request:
+        raise IdempotencyConflict
+    return Kept(found.resource_id, found.first)

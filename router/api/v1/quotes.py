@@ -36,15 +36,11 @@ OPERATION = "quotes.create"
 _FORMS = [["source", "target_currency"], ["target", "source_currency"]]
 
 
-class QuoteNew(Shape):
-    """Fix what leaves the wallet (`source` and `target_currency`) or what arrives (`target` and `source_currency`)."""
+ONE_SIDE: list[JsonValue] = [{"required": list[JsonValue](form)} for form in _FORMS]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": list[JsonValue](form)} for form in _FORMS],
-            "examples": [{"source": {"value": "1000.00", "currency": "EUR"}, "target_currency": "IDR"}],
-        }
-    )
+
+class Sides(Shape):
+    """What shall be exchanged, with one side of it fixed."""
 
     source: Annotated[Money | None, Confidential] = None
     target_currency: Annotated[CurrencyCode | None, Public] = None
@@ -55,12 +51,6 @@ class QuoteNew(Shape):
         max_length=20,
         description="As a transfer has it. The fee may depend on the labels in `tags`, separated by commas.",
     )
-    sandbox_lifetime_s: Annotated[int, Public] = Field(
-        default=QUOTE_LIFETIME_S,
-        ge=1,
-        le=QUOTE_LIFETIME_S,
-        description="Sandbox only: run out sooner, to see what that is like",
-    )
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -69,11 +59,30 @@ class QuoteNew(Shape):
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
-        if sorted(self.model_fields_set - {"sandbox_lifetime_s", "metadata"}) not in [sorted(form) for form in _FORMS]:
+        given = self.model_fields_set & {name for form in _FORMS for name in form}
+        if sorted(given) not in [sorted(form) for form in _FORMS]:
             raise ValueError("give source and target_currency, or target and source_currency")
-        if None in (getattr(self, name) for name in self.model_fields_set):
+        if None in (getattr(self, name) for name in given):
             raise ValueError("leave out what you do not fix, rather than sending null")
         return self
+
+
+class QuoteNew(Sides):
+    """Fix what leaves the wallet (`source` and `target_currency`) or what arrives (`target` and `source_currency`)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": ONE_SIDE,
+            "examples": [{"source": {"value": "1000.00", "currency": "EUR"}, "target_currency": "IDR"}],
+        }
+    )
+
+    sandbox_lifetime_s: Annotated[int, Public] = Field(
+        default=QUOTE_LIFETIME_S,
+        ge=1,
+        le=QUOTE_LIFETIME_S,
+        description="Sandbox only: run out sooner, to see what that is like",
+    )
 
 
 class MarginShown(BaseModel):
@@ -151,7 +160,7 @@ def shown(quote: Quote, now: datetime) -> dict[str, Any]:
     }
 
 
-def wish_of(parts: Parts, asked: QuoteNew) -> Wish:
+def wish_of(parts: Parts, asked: Sides) -> Wish:
     """What is to be priced. Raises UnknownCurrency, InvalidAmount, WrongRegion, NoRail."""
     entry, directory = parts.spec.entry, parts.spec.directory
     if asked.source is not None and asked.target_currency is not None:
@@ -173,7 +182,7 @@ def wish_of(parts: Parts, asked: QuoteNew) -> Wish:
     return Wish("target", minor_of(asked.target, "/target"), source, target, asked.tags)
 
 
-async def priced(parts: Parts, tenant: Tenant, asked: QuoteNew) -> Offer:
+async def priced(parts: Parts, tenant: Tenant, asked: Sides) -> Offer:
     """The price of a wish by today's rates and the tenant's terms, and the rail that is expected to carry it."""
     wish = wish_of(parts, asked)
     rules = await parts.fee_book.rules(tenant.tenant_id)
@@ -211,10 +220,12 @@ async def get_quote(request: Request, quote_id: str) -> Response:
     return Json(shown(quote, datetime.now(UTC)))
 
 
-_ERRORS: tuple[type[KovraError], ...] = (
+PRICE_ERRORS: tuple[type[KovraError], ...] = (
     UnknownCurrency, InvalidAmount, NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay,
     FeesUnavailable,
-    IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, SandboxOnly,
+)  # fmt: skip
+_ERRORS: tuple[type[KovraError], ...] = (
+    *PRICE_ERRORS, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, SandboxOnly,
 )  # fmt: skip
 
 

@@ -21,10 +21,10 @@ from cells.transfers.origin_leg import WalletNotOpen
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import mint
-from router.api.books import booked, claimed, refused
+from router.api.books import booked, refused
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
-from router.api.idempotency import REPLAYED, required_key
+from router.api.idempotency import REPLAYED, claimed, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import parts_of
 from router.api.routes import Resource

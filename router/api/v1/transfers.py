@@ -98,21 +98,30 @@ async def create_transfer(request: Request) -> Response:
     key = required_key(request)
     raw = await request.body()
     asked = read(TransferNew, raw)
-    tenant_id = call.tenant_id
     _check_quote(parts, asked.quote_id)
+    answer, replayed = await accept(parts, call.tenant_id, asked, key, hashlib.sha256(raw).digest())
+    return _answered(request, answer, replayed=replayed)
+
+
+async def accept(
+    parts: Parts, tenant_id: str, asked: TransferNew, key: str, request_sha256: bytes
+) -> tuple[Answer, bool]:
+    """What the wallet of the quote says to a payment under that key, and whether it has said so to another request before.
+
+    Raises UnknownQuote, WalletMissing, and what the wallet's actor raises when it is away.
+    """
     wallet_id = await parts.quote_wallets.wallet_of(tenant_id, asked.quote_id)
     transfer_id = mint("tr", parts.spec.name)
-    digest = hashlib.sha256(raw)
     remittance = None
     if asked.reference is not None:
         remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, asked.reference)
     body = Acceptance(
-        transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, digest.digest(), asked.metadata,
+        transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, request_sha256, asked.metadata,
         remittance, asked.deadline,
     )  # fmt: skip
-    command = Command(f"{tenant_id}:{OPERATION}:{key}:{digest.hexdigest()[:16]}", wallet_id, "accept", body)
-    answer = await parts.wallets.ask(command)
-    return _answered(request, answer, replayed=_is_of_another(answer, transfer_id))
+    command = Command(f"{tenant_id}:{OPERATION}:{key}:{request_sha256.hex()[:16]}", wallet_id, "accept", body)
+    answer: Answer = await parts.wallets.ask(command)
+    return answer, answer.replayed or _is_of_another(answer, transfer_id)
 
 
 def _is_of_another(answer: Answer, transfer_id: str) -> bool:
@@ -142,7 +151,7 @@ def _answered(request: Request, answer: Answer, *, replayed: bool = False) -> Re
     else:
         call.resource_id = answer.body["id"]
         response = Json(answer.body, answer.status)
-    if answer.replayed or replayed:
+    if replayed:
         response.headers[REPLAYED] = "true"
     return response
 
@@ -166,7 +175,7 @@ def own_transfer(transfer: Transfer | None) -> Transfer:
 
 
 _UNKNOWN_OUTCOME: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
-_CREATE_ERRORS: tuple[type[KovraError], ...] = (
+CREATE_ERRORS: tuple[type[KovraError], ...] = (
     IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownQuote, QuoteExpired, QuoteUsed,
     QuoteMismatch, WalletMissing, UnknownWallet, WalletNotOpen, UnknownRecipient, WrongRecipientCurrency, UnknownPayer,
     TravelRuleIncomplete, LimitExceeded, InsufficientFunds, NoRoute, DeadlineCannotBeMet, *_UNKNOWN_OUTCOME,
@@ -177,7 +186,7 @@ def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "transfers", "Transfers")
     routes.add(
         "POST", "/v1/transfers", create_transfer, summary="Pay a recipient", model=TransferShown, status=202,
-        errors=_CREATE_ERRORS, direct_body=TransferNew, headers=(KEY_REQUIRED,),
+        errors=CREATE_ERRORS, direct_body=TransferNew, headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add(
         "POST", "/v1/transfers/{transfer_id}/cancel", cancel_transfer, summary="Cancel a transfer", model=TransferShown,
