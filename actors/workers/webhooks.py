@@ -110,7 +110,8 @@ class WebhookWorker:
     async def _settle(self) -> None:
         if not self._settled:
             return
-        async with transaction(self._pool) as connection:
+        # Not waited for on disk, here and below: what a crash of the server undoes is delivered once more, and settled again.
+        async with transaction(self._pool, flushed=False) as connection:
             await store.settle_deliveries(connection, self._region, self._settled)
             await self._judge_endpoints(connection)
         for one in self._settled:
@@ -146,7 +147,7 @@ class WebhookWorker:
         full = [endpoint for endpoint, number in busy.items() if number >= share]
         # Small enough that all of it may go to the busiest endpoint that still has a place.
         limit = min(free, share - max((number for number in busy.values() if number < share), default=0))
-        async with transaction(self._pool) as connection:
+        async with transaction(self._pool, flushed=False) as connection:
             taken = await store.claim_deliveries(
                 connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full
             )

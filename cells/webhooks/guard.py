@@ -22,6 +22,10 @@ URL_LENGTH_MAX = 2_048
 _TRANSLATED = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 
 
+# Off the public internet, although `ipaddress` does not say so yet: documentation (RFC 9637), SRv6 (RFC 9602).
+_UNROUTED = (ip_network("3fff::/20"), ip_network("5f00::/16"))
+
+
 class UrlNotAllowed(KovraError):
     code = "webhook-url-not-allowed"
     status = 422
@@ -68,6 +72,8 @@ def address_allowed(address: IPv4Address | IPv6Address, *, allow_loopback: bool)
             return address_allowed(wrapped, allow_loopback=allow_loopback)
     if address.is_loopback:
         return allow_loopback
+    if isinstance(address, IPv6Address) and (address.is_site_local or any(address in network for network in _UNROUTED)):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

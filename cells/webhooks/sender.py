@@ -1,13 +1,14 @@
 """One attempt at one delivery: signed now, sent once, judged by its status line alone.
 
 httpcore and not a client above it: it follows no redirect, reads no proxy from the environment, keeps no
-cookie, and its network backend is a public seam, where the guard stands. The answer's body is never read.
+cookie, and its network backend is a public seam, where the guard stands. The answer's body means nothing.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -25,6 +26,8 @@ from cells.webhooks.store_secrets import Target
 GONE = 410
 _USER_AGENT = "Kovra-Webhooks/1"
 _KEYS_MAX = 1_024
+_ANSWER_MAX_BYTES = 4_096
+_BODY_WITHIN_S = 1.0
 
 
 class Fault(StrEnum):
@@ -104,7 +107,20 @@ class Sender:
         async with self._pool.stream(
             "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": limits}
         ) as response:
+            await _pass_over(response)
             return response.status
 
     async def close(self) -> None:
         await self._pool.aclose()
+
+
+async def _pass_over(response: httpcore.Response) -> None:
+    """Let the answer's body go by, so that the connection can be used again. One that is long, slow or broken costs the connection,
+    and changes nothing about the status."""
+    passed = 0
+    with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            async for chunk in response.aiter_stream():
+                passed += len(chunk)
+                if passed > _ANSWER_MAX_BYTES:
+                    return

@@ -16,6 +16,7 @@ from tests.bench.accepting import single_path
 from tests.bench.access import access
 from tests.bench.alone import alone
 from tests.bench.batches import batch_path
+from tests.bench.deliveries import deliveries
 from tests.bench.growth import growth, partners_for_growth
 from tests.bench.journey import journeys
 from tests.bench.messages import messages
@@ -32,6 +33,8 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     found |= await asyncio.to_thread(messages)
     print("  rail round trips", flush=True)
     found |= await rail_trips()
+    print("  webhooks", flush=True)
+    found |= await asyncio.to_thread(deliveries)
     print("  access", flush=True)
     found |= await access(rig.origin, rig.journal, rig.partner.tenant)
     print("  end to end", flush=True)

@@ -1,10 +1,12 @@
 """Where a webhook may go: the URL as given, and every kind of address that must be refused."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
+import httpcore
 import pytest
 
 from cells.webhooks.guard import AddressRefused, GuardedBackend, UrlNotAllowed, address_allowed, check_url
+from tests.integration.http_listener import open_listener
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,16 @@ def test_a_sandbox_may_use_plain_http_on_loopback_and_nowhere_else(url: str) -> 
         "fe80::1",
         "ff02::1",
         "2001:db8::1",
+        "::ffff:0.0.0.0",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a00:1",
+        "2002:7f00:1::",
+        "fd00:ec2::254",
+        "fec0::1",
+        "3fff::1",
     ],
 )
 def test_addresses_off_the_public_internet_are_refused_however_they_are_wrapped(address: str) -> None:
@@ -81,3 +93,45 @@ def test_allowing_loopback_allows_nothing_else() -> None:
 async def test_the_guard_judges_what_it_connects_to() -> None:
     with pytest.raises(AddressRefused):
         await GuardedBackend(allow_loopback=False).connect_tcp("localhost", 9, timeout=2)
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0", "ip6-localhost"])
+async def test_an_address_that_is_written_otherwise_is_judged_by_what_it_leads_to(host: str) -> None:
+    check_url(f"https://{host}/", allow_loopback=False)
+    with pytest.raises((AddressRefused, httpcore.ConnectError)):
+        await GuardedBackend(allow_loopback=False).connect_tcp(host, 9, timeout=2)
+
+
+class Rebinding(GuardedBackend):
+    """A name whose answer changes after it has been looked at once."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__(allow_loopback=True)
+        self._answers = list(answers)
+        self.asked = 0
+
+    async def _resolve(self, host: str, port: int, timeout: float | None) -> list[IPv4Address | IPv6Address]:
+        self.asked += 1
+        return [ip_address(self._answers.pop(0))]
+
+
+async def test_a_name_that_is_rebound_is_judged_again_at_each_connection_and_resolved_once_for_each() -> None:
+    async with open_listener() as listener:
+        port = int(listener.url.rpartition(":")[2])
+        backend = Rebinding("127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1")
+        opened = await backend.connect_tcp("partner.example", port, timeout=2)
+        assert opened.get_extra_info("server_addr")[0] == "127.0.0.1", "the address that was judged, and no other"
+        await opened.aclose()
+        for _ in range(2):
+            with pytest.raises(AddressRefused):
+                await backend.connect_tcp("partner.example", port, timeout=2)
+    assert backend.asked == 3
+
+
+async def test_one_forbidden_address_among_good_ones_condemns_the_name() -> None:
+    class Mixed(GuardedBackend):
+        async def _resolve(self, host: str, port: int, timeout: float | None) -> list[IPv4Address | IPv6Address]:
+            return [ip_address("93.184.215.14"), ip_address("10.0.0.1")]
+
+    with pytest.raises(AddressRefused):
+        await Mixed(allow_loopback=False).connect_tcp("partner.example", 443, timeout=2)
