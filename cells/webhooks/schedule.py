@@ -36,3 +36,15 @@ def published_schedule() -> Schedule:
     timeouts = data["timeouts"]
     delays_s = tuple(float(delay) for delay in data["delays_s"])
     return Schedule(delays_s, data["jitter"], timeouts["connect_s"], timeouts["total_s"], data["patience_s"])
+
+
+def in_words(schedule: Schedule) -> str:
+    """The delays as the README tells them, such as `5 s, 5 min, 2 h`."""
+    return ", ".join(_words(delay_s) for delay_s in schedule.delays_s)
+
+
+def _words(seconds: float) -> str:
+    number, unit = next(
+        (seconds / size, name) for size, name in ((3_600, "h"), (60, "min"), (1, "s")) if seconds >= size
+    )
+    return f"{number:g} {unit}"

@@ -1,0 +1,45 @@
+"""What the README says of webhooks is so: its code verifies a real delivery, its schedule and its table are the code's own."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from standardwebhooks import WebhookVerificationError
+
+from cells.webhooks.catalogue import table
+from cells.webhooks.schedule import in_words, published_schedule
+from tests.architecture.tree import ROOT
+from tests.integration.eu_cell import EuCell, open_eu_cell
+from tests.integration.http_listener import open_listener
+from tests.integration.webhook_room import REGION, an_event, append, new_endpoint, worker
+from tests.servers import CellDatabase
+
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[EuCell]:
+    async with open_eu_cell(cell_database(REGION)) as opened:
+        yield opened
+
+
+async def test_the_code_of_the_readme_believes_a_delivery_and_no_forgery(cell: EuCell) -> None:
+    section = README.partition("## Webhooks and events")[2]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    said: dict[str, Any] = {}
+    exec(found[1], said)
+    async with open_listener() as listener, worker(cell.writer):
+        made = await new_endpoint(cell, listener.url)
+        told = an_event(cell)
+        await append(cell, told)
+        (got,) = await listener.wait_for(1)
+    assert said["received"](got.body, got.headers, made.secret)["id"] == told.event_id
+    with pytest.raises(WebhookVerificationError):
+        said["received"](got.body.replace(b"completed", b"cancelled"), got.headers, made.secret)
+
+
+def test_the_schedule_and_the_table_of_events_are_the_codes_own() -> None:
+    assert in_words(published_schedule()) in README
+    assert table() in README, "cells.webhooks.catalogue.table() writes it"
