@@ -8,7 +8,7 @@ LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := install
-.PHONY: help install run demo test chaos bench lint reconcile clean lock
+.PHONY: help install run demo test fuzz chaos bench lint reconcile clean lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: $(INSTALLED)  ## Run the tests
 # SEED decides what happens where; without it one is drawn, and printed.
 chaos: $(INSTALLED)  ## Break a running stack on purpose while it pays: make chaos SEED=7
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: $(INSTALLED)  ## Let a fuzzer at the API's document at length; make test does it for seconds
+	@$(BIN)/python -m pytest tests/fuzzing/long.py $(ARGS)
 
 # ENGINE=postgres or tigerbeetle measures that one alone; FULL=1 also the growth of cost, which takes some minutes more.
 bench: $(INSTALLED)  ## Measure what Kovra takes, and what each payment costs

@@ -1,0 +1,63 @@
+"""What the fuzzer's process is taught of this API: a check of its own, and, where KOVRA_FUZZ_IDS names them, ids that exist.
+
+Loaded by the fuzzer (SCHEMATHESIS_HOOKS), not by the tests.
+"""
+
+import json
+import os
+from itertools import count
+from typing import Any
+
+import schemathesis
+from schemathesis import Case, CheckContext, Response
+
+_IDS: dict[str, str] = json.loads(os.environ.get("KOVRA_FUZZ_IDS", "{}"))
+_numbers = count()
+
+
+@schemathesis.check
+def the_document_says_what_each_field_takes(ctx: CheckContext, response: Response, case: Case) -> None:
+    """A request that follows the document is refused by rules with codes of their own, and by rules over several fields (which point to
+    the whole body), but never for the form of one field."""
+    meta = case.meta
+    if response.status_code != 422 or meta is None or not meta.generation.mode.is_positive:
+        return
+    problem = response.json()
+    if problem["code"] == "invalid-request":
+        wrong = [one for one in problem["errors"] if one.get("pointer") != ""]
+        assert not wrong, f"the document allows it: {wrong}"
+
+
+@schemathesis.check
+def a_problem_names_its_page_and_its_request(ctx: CheckContext, response: Response, case: Case) -> None:
+    if response.headers.get("content-type", [""])[0].startswith("application/problem+json"):
+        problem = response.json()
+        assert problem["type"] == f"/problems/{problem['code']}"
+        assert problem["request_id"] == response.headers["kovra-request-id"][0]
+        operation = case.operation.definition.raw["responses"].get(str(response.status_code), {})
+        declared = operation.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        known = problem["code"] in declared or problem["code"] in ("not-found", "method-not-allowed")
+        assert known, f"{problem['code']} is not among {sorted(declared)}"
+
+
+if _IDS:
+
+    @schemathesis.hook
+    def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
+        return path_parameters and {name: _IDS.get(name, value) for name, value in path_parameters.items()}
+
+    @schemathesis.hook
+    def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
+        return query and {name: _IDS.get(name, value) for name, value in query.items()}
+
+    @schemathesis.hook
+    def map_body(context: Any, body: Any) -> Any:
+        return {name: _IDS.get(name, value) for name, value in body.items()} if isinstance(body, dict) else body
+
+    @schemathesis.hook
+    def map_headers(context: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A key for each request, or most would be answered as an earlier one was."""
+        return headers and {
+            **headers,
+            **({"Idempotency-Key": f"fuzz-{next(_numbers)}"} if "Idempotency-Key" in headers else {}),
+        }

@@ -1,0 +1,48 @@
+"""`make fuzz`: as long as the fuzzer finds something to try. Not collected by `make test`, whose files are named test_*."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.api_cell import ApiCell, credit_to, open_api_cell
+from tests.fuzzing.runs import fuzz
+
+pytestmark = pytest.mark.timeout(3_600)
+LONG = ("--max-examples", "60", "--continue-on-failure", "--suppress-health-check", "all")
+
+
+@pytest.fixture
+async def cell(cell_database, schemes, tmp_path, monkeypatch) -> AsyncIterator[ApiCell]:
+    monkeypatch.setenv("KOVRA_HOME", str(tmp_path))
+    async with open_api_cell(tmp_path, cell_database("EU"), schemes) as opened:
+        yield opened
+
+
+async def ids_of(cell: ApiCell) -> dict[str, str]:
+    """Something of everything, so that the fuzzer gets past `not found`."""
+    await cell.fund()
+    quote, recipient, payer = await cell.quote(), await cell.recipient(), await cell.payer()
+    asked = {"quote_id": quote["id"], "recipient_id": recipient, "payer_id": payer}
+    made = await cell.client.post("/v1/transfers", json=asked, headers={"Idempotency-Key": "k"})
+    endpoint = await cell.client.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"})
+    account = cell.wallets["EUR"].account_number
+    await cell.inbound("sepa_instant", credit_to({"iban": account}, 1_000))
+    return {
+        "transfer_id": made.json()["id"],
+        "quote_id": (await cell.quote())["id"],
+        "recipient_id": recipient,
+        "payer_id": payer,
+        "wallet_id": cell.wallets["EUR"].wallet_id,
+        "source_wallet_id": cell.wallets["EUR"].wallet_id,
+        "endpoint_id": endpoint.json()["id"],
+    }
+
+
+@pytest.mark.parametrize("speaks", ["with a key", "with a key, of what exists", "without a key"])
+async def test_a_fuzzer_finds_nothing_at_length(cell: ApiCell, speaks: str) -> None:
+    options, ids = (), None
+    if speaks == "with a key, of what exists":
+        options, ids = ("--mode", "positive"), await ids_of(cell)
+    key = cell.client.headers["Authorization"] if speaks != "without a key" else None
+    status, said = await fuzz(cell, *LONG, *options, authorization=key, ids=ids)
+    assert status == 0, said[:100_000]
