@@ -11,6 +11,7 @@ from router.api.app import create_app
 from router.api.routes import PartnerRoute
 from tests.architecture.tree import keep
 from tests.border import make_world
+from tests.tenant_matrix import BODIES, gaps, guarded
 
 _OPEN = {
     "/openapi.json": "what the API is, the same for everybody",
@@ -102,3 +103,15 @@ def test_every_post_can_be_repeated() -> None:
         breaches=careless_posts(document),
     )
     assert set(_REPEATABLE) <= set(document["paths"]), "take what is gone out of _REPEATABLE"
+
+
+def test_every_route_is_tried_with_another_tenants_ids() -> None:
+    document = create_app(make_world().spec("eu-1")).openapi()
+    keep(
+        "Every route is called with another tenant's ids, in every place that takes an id.",
+        why="tests/integration/test_tenant_matrix.py draws its calls from the OpenAPI document; what it cannot fill in, nobody tries.",
+        mend="say in tests/tenant_matrix.py what the parameter is or what the body looks like, and give both tenants one of it in "
+        "everything_of() of the test.",
+        breaches=gaps(document),
+    )
+    assert set(BODIES) <= {(method, path) for method, path, _ in guarded(document)}, "take what is gone out of BODIES"
