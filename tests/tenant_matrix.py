@@ -22,6 +22,8 @@ KINDS = {
     "wallet_id": "wal",
     "endpoint_id": "whe",
     "event_id": "evt",
+    "tenant_id": "ten",
+    "key_id": "key",
 }
 # Parameters of paths that name no tenant's thing.
 NO_IDS = {"rail", "code"}
@@ -45,6 +47,10 @@ BODIES: Mapping[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("POST", "/v1/sandbox/settlements"): lambda own: {"transfer_id": own["transfer_id"]},
     ("POST", "/v1/sandbox/rejections"): lambda own: {"transfer_id": own["transfer_id"]},
     ("POST", "/v1/sandbox/returns"): lambda own: {"transfer_id": own["transfer_id"]},
+    ("POST", "/v1/admin/tenants"): lambda own: {"name": "Mine"},
+    ("PUT", "/v1/admin/tenants/{tenant_id}/tier"): lambda own: {"tier": "enterprise"},
+    ("POST", "/v1/admin/tenants/{tenant_id}/keys"): lambda own: {"scopes": ["transfers"]},
+    ("POST", "/v1/admin/tenants/{tenant_id}/keys/{key_id}/rotate"): lambda own: {"overlap_hours": 1},
     ("POST", "/v1/sandbox/time"): lambda own: {"seconds": 1},
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from cells.spec import CellSpec
 from residency.errors import KovraError
@@ -128,13 +129,19 @@ def _handle_failures(app: FastAPI, made: Problems) -> None:
     async def unanswered(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         response = made.of_error(_of_status(error.status_code), call_of(request).request_id)
-        if error.headers and "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = _allowed(app, request)
         return response
 
     app.add_exception_handler(KovraError, expected)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, unanswered)
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """The methods of every route at that address; the framework tells those of the first."""
+    there = [route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in there for method in getattr(route, "methods", None) or ()}))
 
 
 def _of_status(status: int) -> KovraError:

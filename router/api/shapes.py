@@ -5,7 +5,16 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from cells.kit.money import InvalidAmount, currency_of, format_amount, parse_amount
 from residency.classes import Confidential, Public
@@ -36,8 +45,25 @@ CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 IdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,160}$")]
 
 # The partner's own words, of a quote and of its transfer.
+# Beside a field of such keys: Field(json_schema_extra=NO_OTHER_KEYS), which pydantic leaves out of the document.
+NO_OTHER_KEYS: dict[str, Any] = {"additionalProperties": False}
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
+
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _instant(value: Any) -> Any:
+    """Only what is written as a time is one: a bare number would be taken for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    raise ValueError("write the time by RFC 3339, with its zone: 2026-11-21T10:00:00Z")
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 
 
 class Money(Shape):

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cells.tenants.tenant import Tenant
 from tests.api_cell import PAYER, RECIPIENT, ApiCell, credit_to, open_api_cell, until
 from tests.tenant_matrix import Attempt, attempts, nobodys
 
@@ -28,7 +29,7 @@ async def made(client: httpx.AsyncClient, path: str, body: dict[str, Any], key: 
     return str(answer.json()["id"])
 
 
-async def everything_of(cell: ApiCell, client: httpx.AsyncClient, name: str) -> dict[str, str]:
+async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant, name: str) -> dict[str, str]:
     """One of everything that a tenant can have, by the name of the parameter that asks for it."""
     [wallet] = [one for one in (await client.get("/v1/wallets")).json()["data"] if one["currency"] == "EUR"]
     await cell.inbound("sepa_instant", credit_to({"iban": wallet["account_number"]}, 500_000))
@@ -53,6 +54,8 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, name: str) -> 
         "wallet_id": wallet["id"],
         "endpoint_id": endpoint,
         "event_id": events[0]["id"],
+        "tenant_id": tenant.tenant_id,
+        "key_id": (await cell.key(tenant))[1],
     }
 
 
@@ -79,8 +82,8 @@ async def state_of(client: httpx.AsyncClient, ids: dict[str, str]) -> list[Any]:
 
 
 async def test_another_tenants_ids_are_nobodys_on_every_route(cell: ApiCell) -> None:
-    theirs = await everything_of(cell, cell.client, "tenant-a-marker")
-    own = await everything_of(cell, cell.other, "tenant-b")
+    theirs = await everything_of(cell, cell.client, cell.tenant, "tenant-a-marker")
+    own = await everything_of(cell, cell.other, cell.stranger, "tenant-b")
     missing = nobodys("eu-1")
     document = cell.app.openapi()
 
@@ -105,6 +108,8 @@ async def test_another_tenants_ids_are_nobodys_on_every_route(cell: ApiCell) -> 
             assert answer.json()["data"] == [], f"{foreign}: {answer.text}"
         elif foreign.foreign.startswith("body's"):
             assert answer.status_code in (404, 422), f"{foreign}: {answer.text}"
+        elif foreign.template.startswith("/v1/admin/"):
+            assert answer.status_code == 403, f"{foreign}: {answer.text}"
         else:
             assert answer.status_code in (404, 405), f"{foreign}: {answer.text}"
     assert await state_of(cell.client, theirs) == before, "nothing of theirs has changed"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,7 +22,7 @@ from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Shape, Text, checked_id, stamp
+from router.api.shapes import Instant, Shape, Text, checked_id, stamp
 from router.api.v1.admin import TENANTS, found_tenant
 
 _HOURS_MAX = 24 * 30
@@ -36,7 +36,7 @@ class KeyNew(Shape):
     way: Annotated[Way, Public] = "key"
     scopes: Annotated[list[Scope], Public] = Field(default_factory=lambda: sorted(SCOPES), min_length=1, max_length=50)
     label: Annotated[Label, Confidential] = ""
-    expires_at: Annotated[AwareDatetime | None, Public] = None
+    expires_at: Annotated[Instant | None, Public] = None
 
 
 class RotationNew(Shape):

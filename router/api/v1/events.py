@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import FastAPI, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ from router.api.call import Json, call_of
 from router.api.errors import UnknownEvent
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import IdText, Limit, checked_id
+from router.api.shapes import IdText, Instant, Limit, checked_id
 
 EventType = Annotated[str, Field(max_length=64, json_schema_extra={"enum": sorted(EVENT_TYPES)})]
 After = Annotated[
@@ -28,7 +28,7 @@ After = Annotated[
     Query(description="The `next_cursor` of the page before, or the id of any event: what comes after it"),
 ]
 Since = Annotated[
-    AwareDatetime | None, Query(description="Instead of a cursor: from that time on, and perhaps a minute before it")
+    Instant | None, Query(description="Instead of a cursor: from that time on, and perhaps a minute before it")
 ]
 Types = Annotated[list[EventType], Query(alias="type", max_length=len(EVENT_TYPES), description="Of these types alone")]
 OfTransfer = Annotated[IdText | None, Query(description="What was told of this transfer alone: all of it, on one page")]

@@ -30,7 +30,18 @@ from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
 from router.api.region import check_currency
 from router.api.routes import Resource
-from router.api.shapes import CurrencyCode, MetadataKey, MetadataValue, Money, Shape, checked_id, minor_of, money, stamp
+from router.api.shapes import (
+    NO_OTHER_KEYS,
+    CurrencyCode,
+    MetadataKey,
+    MetadataValue,
+    Money,
+    Shape,
+    checked_id,
+    minor_of,
+    money,
+    stamp,
+)
 
 OPERATION = "quotes.create"
 _FORMS = [["source", "target_currency"], ["target", "source_currency"]]
@@ -49,6 +60,7 @@ class Sides(Shape):
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(
         default_factory=dict,
         max_length=20,
+        json_schema_extra=NO_OTHER_KEYS,
         description="As a transfer has it. The fee may depend on the labels in `tags`, separated by commas.",
     )
 

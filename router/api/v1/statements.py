@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import FastAPI, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,7 +21,7 @@ from residency.ids import compact, encode
 from router.api.call import Json, call_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import PAGE_MAX, Limit, Money, money
+from router.api.shapes import PAGE_MAX, Instant, Limit, Money, money
 from router.api.v1.wallets import UNREACHED, own_wallet
 
 # The ledger's timestamps are below 2^63; what lies beyond is after everything.
@@ -57,8 +57,8 @@ class Statement(BaseModel):
 async def get_statement(
     request: Request,
     wallet_id: str,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Before this instant")] = None,
+    since: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Annotated[Instant | None, Query(alias="to", description="Before this instant")] = None,
     limit: Limit = PAGE_MAX,
     cursor: Annotated[str | None, Field(pattern=r"^[0-9]{1,19}$")] = None,
 ) -> Response:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,7 +21,18 @@ from residency.classes import Confidential, Public
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import CurrencyCode, Cursor, IdText, Limit, MetadataValue, Money, Shape, checked_id, stamp
+from router.api.shapes import (
+    CurrencyCode,
+    Cursor,
+    IdText,
+    Instant,
+    Limit,
+    MetadataValue,
+    Money,
+    Shape,
+    checked_id,
+    stamp,
+)
 from router.api.v1.transfer_returns import ReturnedShown, returned_of
 from router.api.v1.transfers import TransferShown, own_transfer
 
@@ -89,8 +100,8 @@ class TransfersAsked(Shape):
     """Which transfers to list. A filter that is left out lets all through."""
 
     status: Annotated[list[State], Public] = Field(default_factory=list, max_length=20, description="Any of these")
-    created_from: Annotated[AwareDatetime | None, Public] = None
-    created_to: Annotated[AwareDatetime | None, Public] = Field(default=None, description="Before this instant")
+    created_from: Annotated[Instant | None, Public] = None
+    created_to: Annotated[Instant | None, Public] = Field(default=None, description="Before this instant")
     recipient_id: Annotated[IdText | None, Public] = None
     payer_id: Annotated[IdText | None, Public] = None
     wallet_id: Annotated[IdText | None, Public] = None

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,7 +37,18 @@ from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
 from router.api.region import elsewhere
 from router.api.routes import Resource
-from router.api.shapes import IdText, MetadataKey, MetadataValue, Money, Shape, Text, checked_id, read
+from router.api.shapes import (
+    NO_OTHER_KEYS,
+    IdText,
+    Instant,
+    MetadataKey,
+    MetadataValue,
+    Money,
+    Shape,
+    Text,
+    checked_id,
+    read,
+)
 
 
 class TransferNew(Shape):
@@ -61,8 +72,10 @@ class TransferNew(Shape):
     recipient_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText, Public]
     reference: Annotated[Annotated[Text, StringConstraints(min_length=1, max_length=140)] | None, Personal] = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
-    deadline: Annotated[AwareDatetime | None, Public] = Field(
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(
+        default_factory=dict, max_length=20, json_schema_extra=NO_OTHER_KEYS
+    )
+    deadline: Annotated[Instant | None, Public] = Field(
         default=None,
         description="By when the payee shall have the money: the cheapest rail that settles by then. Without one, the soonest."
         " Within the region; across a border the destination chooses the soonest.",

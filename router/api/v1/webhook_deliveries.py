@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ from router.api.call import Json, call_of
 from router.api.errors import EndpointDisabled, UnknownDelivery, UnknownEndpoint, UnknownEvent
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Cursor, IdText, Limit, Shape, checked_id, page, stamp
+from router.api.shapes import Cursor, IdText, Instant, Limit, Shape, checked_id, page, stamp
 from router.api.v1.webhooks import own_endpoint
 
 # Older deliveries are no longer shown; a replay from the feed still sends their events.
@@ -62,7 +62,7 @@ class DeliveryPage(BaseModel):
 class Replay(Shape):
     """`from`: an event's id, or a time. That event and all after it are sent again, those that the endpoint listens for."""
 
-    from_: Annotated[IdText | AwareDatetime, Public] = Field(alias="from", examples=["2026-11-21T10:00:00Z"])
+    from_: Annotated[IdText | Instant, Public] = Field(alias="from", examples=["2026-11-21T10:00:00Z"])
 
 
 class ReplayShown(BaseModel):
