@@ -39,6 +39,9 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant
     endpoint = await made(client, "/v1/webhooks", {"url": f"http://127.0.0.1:9/{name}"})
     used = {"quote_id": await made(client, "/v1/quotes", wish), "recipient_id": recipient, "payer_id": payer}
     transfer = await made(client, "/v1/transfers", used)
+    sub_wallet = await made(client, f"/v1/wallets/{wallet['id']}/sub-wallets", {"name": f"Sub-wallet of {name}"})
+    into = {"to_wallet_id": sub_wallet, "amount": {"value": "1.00", "currency": "EUR"}}
+    book = await made(client, f"/v1/wallets/{wallet['id']}/transfers", into)
     events: list[dict[str, Any]] = []
 
     async def told() -> bool:
@@ -52,6 +55,9 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant
         "recipient_id": recipient,
         "payer_id": payer,
         "wallet_id": wallet["id"],
+        "sub_wallet_id": sub_wallet,
+        "to_wallet_id": sub_wallet,
+        "book_id": book,
         "endpoint_id": endpoint,
         "event_id": events[0]["id"],
         "tenant_id": tenant.tenant_id,

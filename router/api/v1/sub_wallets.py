@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,7 +28,7 @@ from router.api.idempotency import REPLAYED, claimed, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import Cursor, Limit, Money, Shape, Text, checked_id, minor_of, money, page, stamp
+from router.api.shapes import Cursor, Instant, Limit, Money, Shape, Text, checked_id, minor_of, money, page, stamp
 from router.api.v1.wallet_transfers import BOOK_ERRORS
 from router.api.v1.wallets import UNREACHED, own_wallet
 
@@ -55,7 +55,7 @@ class SubWalletNew(Shape):
         Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], Confidential
     ]
     target: Annotated[Money | None, Confidential] = None
-    locked_until: Annotated[AwareDatetime | None, Confidential] = None
+    locked_until: Annotated[Instant | None, Confidential] = None
 
 
 class SubWalletShown(BaseModel):
