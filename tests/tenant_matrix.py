@@ -23,6 +23,8 @@ KINDS = {
     "sub_wallet_id": "wal",
     "to_wallet_id": "wal",
     "book_id": "bok",
+    "source_wallet_id": "wal",
+    "batch_id": "bat",
     "endpoint_id": "whe",
     "event_id": "evt",
     "tenant_id": "ten",
@@ -53,6 +55,15 @@ BODIES: Mapping[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("POST", "/v1/wallets/{wallet_id}/sub-wallets"): lambda own: {"name": "rent"},
     ("POST", "/v1/wallets/{wallet_id}/transfers"): lambda own: {
         "to_wallet_id": own["to_wallet_id"], "amount": {"value": "1.00", "currency": "EUR"},
+    },
+    ("POST", "/v1/batches"): lambda own: {
+        "source_wallet_id": own["wallet_id"],
+        "lines": [
+            {
+                "recipient_id": own["recipient_id"], "payer_id": own["payer_id"],
+                "source": {"value": "1.00", "currency": "EUR"}, "target_currency": "EUR",
+            }
+        ],
     },
     ("POST", "/v1/admin/tenants"): lambda own: {"name": "Mine"},
     ("PUT", "/v1/admin/tenants/{tenant_id}/tier"): lambda own: {"tier": "enterprise"},
@@ -107,8 +118,11 @@ def attempts(document: Document, own: Ids, theirs: Ids) -> Iterator[Attempt]:
         in_path = [
             one["name"] for one in operation.get("parameters", ()) if one["in"] == "path" and one["name"] in KINDS
         ]
+        # A body with parameters beside it (a file) says the same as one that holds them (JSON), which is tried.
         in_query = [
-            one["name"] for one in operation.get("parameters", ()) if one["in"] == "query" and one["name"] in KINDS
+            one["name"]
+            for one in operation.get("parameters", ())
+            if one["in"] == "query" and one["name"] in KINDS and method == "GET"
         ]
         build = BODIES.get((method, path))
         body = build(own) if build is not None and "requestBody" in operation else None

@@ -42,6 +42,8 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant
     sub_wallet = await made(client, f"/v1/wallets/{wallet['id']}/sub-wallets", {"name": f"Sub-wallet of {name}"})
     into = {"to_wallet_id": sub_wallet, "amount": {"value": "1.00", "currency": "EUR"}}
     book = await made(client, f"/v1/wallets/{wallet['id']}/transfers", into)
+    line = {"recipient_id": recipient, "payer_id": payer, **wish}
+    batch = await made(client, "/v1/batches", {"source_wallet_id": wallet["id"], "lines": [line]})
     events: list[dict[str, Any]] = []
 
     async def told() -> bool:
@@ -58,6 +60,8 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant
         "sub_wallet_id": sub_wallet,
         "to_wallet_id": sub_wallet,
         "book_id": book,
+        "batch_id": batch,
+        "source_wallet_id": wallet["id"],
         "endpoint_id": endpoint,
         "event_id": events[0]["id"],
         "tenant_id": tenant.tenant_id,
@@ -112,6 +116,8 @@ async def test_another_tenants_ids_are_nobodys_on_every_route(cell: ApiCell) -> 
         assert said(answer) == said(nothing), f"{foreign}: {answer.text}, but of nobody's: {nothing.text}"
         if foreign.query and answer.is_success:
             assert answer.json()["data"] == [], f"{foreign}: {answer.text}"
+        elif foreign.foreign.startswith("body's lines"):
+            assert answer.status_code == 201, "a batch's lines are judged one by one, and afterwards"
         elif foreign.foreign.startswith("body's"):
             assert answer.status_code in (404, 422), f"{foreign}: {answer.text}"
         elif foreign.template.startswith("/v1/admin/"):
