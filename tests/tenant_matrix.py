@@ -25,6 +25,7 @@ KINDS = {
     "book_id": "bok",
     "source_wallet_id": "wal",
     "batch_id": "bat",
+    "intent_id": "int",
     "endpoint_id": "whe",
     "event_id": "evt",
     "tenant_id": "ten",
@@ -55,6 +56,10 @@ BODIES: Mapping[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("POST", "/v1/wallets/{wallet_id}/sub-wallets"): lambda own: {"name": "rent"},
     ("POST", "/v1/wallets/{wallet_id}/transfers"): lambda own: {
         "to_wallet_id": own["to_wallet_id"], "amount": {"value": "1.00", "currency": "EUR"},
+    },
+    ("POST", "/v1/intents"): lambda own: {
+        "source": {"value": "1.00", "currency": "EUR"}, "target_currency": "EUR",
+        "recipient_id": own["recipient_id"], "payer_id": own["payer_id"],
     },
     ("POST", "/v1/batches"): lambda own: {
         "source_wallet_id": own["wallet_id"],

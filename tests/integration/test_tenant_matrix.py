@@ -44,6 +44,7 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant
     book = await made(client, f"/v1/wallets/{wallet['id']}/transfers", into)
     line = {"recipient_id": recipient, "payer_id": payer, **wish}
     batch = await made(client, "/v1/batches", {"source_wallet_id": wallet["id"], "lines": [line]})
+    intent = await made(client, "/v1/intents", line)
     events: list[dict[str, Any]] = []
 
     async def told() -> bool:
@@ -61,6 +62,7 @@ async def everything_of(cell: ApiCell, client: httpx.AsyncClient, tenant: Tenant
         "to_wallet_id": sub_wallet,
         "book_id": book,
         "batch_id": batch,
+        "intent_id": intent,
         "source_wallet_id": wallet["id"],
         "endpoint_id": endpoint,
         "event_id": events[0]["id"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cells.batches.batch import LINES_MAX, Fault
 from cells.fx.pricing import Side
@@ -19,7 +19,18 @@ from cells.kit.money import InvalidAmount
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from router.api.problems import invalid
-from router.api.shapes import CurrencyCode, IdText, MetadataKey, MetadataValue, Money, Shape, Text, minor_of, read
+from router.api.shapes import (
+    CurrencyCode,
+    IdText,
+    Instant,
+    MetadataKey,
+    MetadataValue,
+    Money,
+    Shape,
+    Text,
+    minor_of,
+    read,
+)
 
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=140)]
 _METADATA = "metadata."
@@ -47,7 +58,7 @@ class BatchLineNew(Shape):
     target: Annotated[Money | None, Confidential] = None
     reference: Annotated[Annotated[Text, Reference] | None, Personal] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
-    deadline: Annotated[AwareDatetime | None, Public] = None
+    deadline: Annotated[Instant | None, Public] = None
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
@@ -81,7 +92,7 @@ class BatchNew(Shape):
 
     source_wallet_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText | None, Public] = Field(None, description="For the lines that name none")
-    scheduled_for: Annotated[AwareDatetime | None, Public] = Field(None, description="Not before; else at once")
+    scheduled_for: Annotated[Instant | None, Public] = Field(None, description="Not before; else at once")
     all_or_nothing: Annotated[bool, Public] = Field(
         default=False, description="One line that cannot be paid as it stands, and none is"
     )
