@@ -20,6 +20,7 @@ _COMMANDS = (
     "fees",
     "limits",
     "pay",
+    "batch",
     "sandbox_schemes",
     "demo",
     "reconcile",

@@ -9,6 +9,7 @@ async with KovraClient("https://api.example", "kv_live_…") as kovra:
 from types import TracebackType
 from typing import Self
 
+from router.client.batches import Batches
 from router.client.intents import Intents
 from router.client.resources import Payers, Quotes, Recipients, Regions, Sandbox, Transfers, Webhooks
 from router.client.transport import Transport
@@ -23,6 +24,7 @@ class KovraClient:
         self.quotes = Quotes(self._transport)
         self.recipients = Recipients(self._transport)
         self.payers = Payers(self._transport)
+        self.batches = Batches(self._transport)
         self.transfers = Transfers(self._transport)
         self.intents = Intents(self._transport)
         self.wallets = Wallets(self._transport)

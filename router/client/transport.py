@@ -61,6 +61,13 @@ class Transport:
                 raise
             return await self._repeated("POST", path, {**headers, _REGION: str(elsewhere)}, json=body)
 
+    async def upload(
+        self, path: str, content: bytes, kind: str, *, key: str, region: str | None = None, **query: Any
+    ) -> Any:
+        """The answer's JSON to a body of that media type. Raises ProblemError, Unreachable."""
+        headers = {**_headers(region), "Idempotency-Key": key, "Content-Type": kind}
+        return await self._repeated("POST", path, headers, content=content, params=query)
+
     async def delete(self, path: str, *, region: str | None = None) -> None:
         """Raises ProblemError, Unreachable."""
         await self._repeated("DELETE", path, _headers(region))

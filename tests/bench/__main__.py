@@ -15,6 +15,7 @@ from tests.bench import machine, report
 from tests.bench.accepting import single_path
 from tests.bench.access import access
 from tests.bench.alone import alone
+from tests.bench.batch_file import batch_file
 from tests.bench.batches import batch_path
 from tests.bench.deliveries import deliveries
 from tests.bench.growth import growth, partners_for_growth
@@ -39,6 +40,8 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     found |= await access(rig.origin, rig.journal, rig.partner.tenant)
     print("  end to end", flush=True)
     found |= await journeys(rig, _JOURNEYS)
+    print("  a batch of ten thousand", flush=True)
+    found |= await batch_file(rig)
     partners = await partners_for_growth(rig) if full else []
     with alone(rig.status):
         print("  batch path", flush=True)

@@ -1,5 +1,7 @@
 """A partner's pain.001: its lines, its faults by line, and the files that are refused whole."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from cells.rails.iso20022.uploads import read_upload
@@ -86,3 +88,13 @@ def test_a_fault_is_told_of_its_line_and_quotes_nothing(bad: str, code: str) -> 
 def test_a_spoilt_file_is_refused_whole(body: bytes) -> None:
     with pytest.raises(MessageInvalid):
         read_upload(body)
+
+
+def test_a_token_names_a_creditor_of_another_region_and_nothing_else_does() -> None:
+    token = f"<InstrForDbtrAgt>rcp_id1_{'0' * 26}.IDR.{'A' * 86}</InstrForDbtrAgt>"
+    found = read_upload(upload(line("A", "1000000", "IDR", token), line("B", creditor=NAME + IBAN + token)))
+    [named] = found.lines
+    assert named.creditor is None
+    assert named.recipient_token.startswith("rcp_id1_")
+    assert [(one.line, one.reason_code) for one in found.faults] == [(2, "BE22")]
+    assert found.execute_on == [datetime(2026, 11, 20, tzinfo=UTC)]

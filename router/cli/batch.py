@@ -1,0 +1,117 @@
+"""`kovra batch`: a file of payments as one batch; how far it is; what became of each line."""
+
+import asyncio
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residency.errors import KovraError
+from router.cli.console import listing, out, print_json
+from router.cli.pay import Json, Key, Url, reach
+from router.client import KovraClient
+from router.client.batches import KINDS, Batch, BatchLine
+
+File = Annotated[
+    Path,
+    typer.Argument(exists=True, dir_okay=False, readable=True, help="The batch: .json, .csv, or .xml for pain.001."),
+]
+BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The id of a batch, bat_….")]
+Wallet = Annotated[str | None, typer.Option("--wallet", help="The wallet that pays; CSV has no place for it.")]
+Payer = Annotated[str | None, typer.Option("--payer", help="On whose behalf, for the lines that name none.")]
+At = Annotated[datetime | None, typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S%z"], help="Not before then.")]
+Whole = Annotated[bool, typer.Option("--all-or-nothing", help="One line that cannot be paid, and none is.")]
+Region = Annotated[str | None, typer.Option("--region", help="The region of the wallet; the key's home by default.")]
+Status = Annotated[
+    str | None, typer.Option("--status", help="Lines of this status alone, such as INVALID or REFUNDED.")
+]
+
+
+class FileUnknown(KovraError):
+    code = "file-unknown"
+    title = "The file's name ends neither in .json nor in .csv nor in .xml"
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="Pay a whole file as one batch: set aside at once, paid line by line.", no_args_is_help=True
+    )
+    for command in (submit, show, lines):
+        group.command()(command)
+    app.add_typer(group, name="batch")
+
+
+def submit(
+    file: File, *, wallet: Wallet = None, payer: Payer = None, at: At = None, all_or_nothing: Whole = False,
+    region: Region = None, url: Url = None, key: Key = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Send a file. The same file with the same options again makes no second batch: it shows the first."""
+    kind, content = KINDS.get(file.suffix.lower()), file.read_bytes()
+    if kind is None:
+        raise FileUnknown
+    asked = {
+        "source_wallet_id": wallet,
+        "payer_id": payer,
+        "scheduled_for": None if at is None else at.isoformat(),
+        "all_or_nothing": "true" if all_or_nothing else None,
+    }
+    parameters = {name: value for name, value in asked.items() if value is not None}
+    same = hashlib.sha256(repr((file.name, sorted(parameters.items()))).encode() + content).hexdigest()
+    door = reach(url, key)
+
+    async def send() -> Batch:
+        async with KovraClient(*door) as client:
+            return await client.batches.submit(content, kind, key=same, region=region, **parameters)
+
+    _told(asyncio.run(send()), json=json)
+
+
+def show(batch: BatchId, *, url: Url = None, key: Key = None, json: Json = False) -> None:
+    """How far a batch is."""
+    door = reach(url, key)
+
+    async def get() -> Batch:
+        async with KovraClient(*door) as client:
+            return await client.batches.get(batch)
+
+    _told(asyncio.run(get()), json=json)
+
+
+def lines(batch: BatchId, *, status: Status = None, url: Url = None, key: Key = None, json: Json = False) -> None:
+    """What became of each line."""
+    door = reach(url, key)
+
+    async def get() -> list[BatchLine]:
+        async with KovraClient(*door) as client:
+            return [one async for one in client.batches.lines(batch, status=status)]
+
+    found = asyncio.run(get())
+    if json:
+        print_json({"lines": [one.model_dump(mode="json") for one in found]})
+        return
+    table = listing("line", "status", "transfer", "leaves", "arrives", "reason", right=("line", "leaves", "arrives"))
+    for one in found:
+        reason = one.reason_code or "" if one.error is None else f"{one.error.code} {one.error.detail}"
+        table.add_row(
+            str(one.line), one.status, one.transfer_id or "", str(one.source or ""), str(one.target or ""), reason
+        )
+    out.print(table)
+
+
+def _told(found: Batch, *, json: bool) -> None:
+    if json:
+        print_json(found.model_dump(mode="json"))
+        return
+    out.print(f"{found.id}  [bold]{found.status}[/]  {found.lines} lines, {found.format}")
+    told = (("at", found.scheduled_for), ("set aside", found.funding), ("came back", found.remainder))
+    for name, value in told:
+        if value is not None:
+            out.print(f"{name}: {value}")
+    if found.error is not None:
+        out.print(f"[red]{found.error.code}[/]: {found.error.detail}")
+    table = listing("status", "lines", "leaves", right=("lines", "leaves"))
+    for one in found.progress:
+        table.add_row(one.status, str(one.lines), str(one.source))
+    out.print(table)
