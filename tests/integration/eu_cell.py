@@ -15,12 +15,13 @@ CELL: CellEntry = load_directory().cell("eu-1")
 
 @dataclass(frozen=True)
 class EuCell:
-    """Pools of the two roles, and two tenants at home in the cell."""
+    """Pools of the two roles, and two tenants at home in the cell. `dsn`: the writer's, for a process of its own."""
 
     writer: Pool
     api: Pool
     tenant: Tenant
     stranger: Tenant
+    dsn: str = ""
 
 
 @asynccontextmanager
@@ -32,7 +33,7 @@ async def open_eu_cell(database: CellDatabase) -> AsyncIterator[EuCell]:
     try:
         async with transaction(writer) as connection:
             await store.create_tenants(connection, CELL.region, [tenant, stranger])
-        yield EuCell(writer, api, tenant, stranger)
+        yield EuCell(writer, api, tenant, stranger, database.writer)
     finally:
         await writer.close()
         await api.close()

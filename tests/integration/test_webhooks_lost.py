@@ -5,6 +5,7 @@ Over a real listener, a real Postgres and a real broker.
 
 import asyncio
 import json
+import multiprocessing
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +22,17 @@ from tests.api_cell import until
 from tests.brokers import Network
 from tests.integration.eu_cell import EuCell, open_eu_cell
 from tests.integration.http_listener import open_listener
-from tests.integration.webhook_room import REGION, an_event, append, deliveries, new_endpoint, store_append, worker
+from tests.integration.webhook_room import (
+    REGION,
+    VAULT_KEY,
+    an_event,
+    append,
+    deliveries,
+    new_endpoint,
+    store_append,
+    work,
+    worker,
+)
 from tests.servers import CellDatabase, scratch_directory
 
 CELLS = ("eu1", "id1")
@@ -192,17 +203,23 @@ async def _rests(cell: EuCell, endpoint_id: str) -> bool:
     return found is not None and not found.replaying
 
 
-async def test_a_worker_killed_again_and_again_loses_nothing(cell: EuCell) -> None:
-    """Each worker is cancelled in the middle of its sendings; the last one finishes what the others had taken."""
-    events = [an_event(cell) for _ in range(40)]
+async def test_a_worker_killed_in_the_middle_loses_nothing(cell: EuCell) -> None:
+    """A process of its own, killed with SIGKILL while it sends; another takes over when the leases are out."""
+    events = [an_event(cell) for _ in range(60)]
     async with open_listener() as listener:
         await new_endpoint(cell, listener.url)
         await append(cell, *events)
-        for count in (5, 12, 20):
-            async with worker(cell.writer, lease_s=0.6, cut_off=True):
-                await listener.wait_for(count)
-        async with worker(cell.writer, lease_s=0.6):
-            await deliveries(cell, delivered=40)
+        process = multiprocessing.get_context("spawn").Process(
+            target=work, args=(cell.dsn, VAULT_KEY, 2.0), daemon=True
+        )
+        process.start()
+        await listener.wait_for(5)
+        process.kill()
+        process.join()
+        sent = len(listener.received)
+        assert sent < len(events), "it was killed in the middle"
+        async with worker(cell.writer, lease_s=2.0):
+            await deliveries(cell, delivered=60)
     assert {json.loads(one.body)["id"] for one in listener.received} == {one.event_id for one in events}
 
 

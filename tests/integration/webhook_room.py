@@ -3,11 +3,11 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from actors.workers.webhooks import Bounds, WebhookWorker
-from cells.backends.postgres import Connection, Pool, Record, tenant_transaction, transaction
+from cells.backends.postgres import Connection, Pool, Record, open_pool, tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.webhooks import store
 from cells.webhooks.endpoints import NewEndpoint, create_endpoint
@@ -18,7 +18,8 @@ from residency.ids import mint
 from tests.integration.eu_cell import CELL, EuCell
 
 REGION = CELL.region
-VAULT = Vault(REGION, {"k1": os.urandom(32)}, "k1")
+VAULT_KEY = os.urandom(32)
+VAULT = Vault(REGION, {"k1": VAULT_KEY}, "k1")
 QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5, patience_s=3600)
 
 
@@ -30,9 +31,8 @@ async def worker(
     bounds: Bounds | None = None,
     schedule: Schedule = QUICK,
     lease_s: float = 60.0,
-    cut_off: bool = False,
 ) -> AsyncIterator[None]:
-    """A worker at work. `cut_off`: at the end it is not asked to stop but cancelled where it stands."""
+    """A worker at work."""
     sender = Sender(VAULT, schedule, allow_loopback=allow_loopback, connections_max=16)
     stop = asyncio.Event()
     made = WebhookWorker(pool, REGION, sender, schedule, bounds or Bounds(lease_s=lease_s))
@@ -40,11 +40,8 @@ async def worker(
     try:
         yield
     finally:
-        if cut_off:
-            running.cancel()
         stop.set()
-        with suppress(asyncio.CancelledError):
-            await running
+        await running
         await sender.close()
 
 
@@ -86,3 +83,15 @@ async def deliveries(cell: EuCell, **expected: int) -> Sequence[Record]:
             if all(sum(row["state"] == state for row in rows) == count for state, count in expected.items()):
                 return rows
             await asyncio.sleep(0.02)
+
+
+def work(dsn: str, vault_key: bytes, lease_s: float) -> None:
+    """A worker in a process of its own, until it is killed."""
+
+    async def run() -> None:
+        pool = await open_pool(dsn, size_max=4, name="test-webhooks")
+        sender = Sender(Vault(REGION, {"k1": vault_key}, "k1"), QUICK, allow_loopback=True, connections_max=4)
+        made = WebhookWorker(pool, REGION, sender, QUICK, Bounds(per_endpoint_max=2, lease_s=lease_s))
+        await made.run(asyncio.Event())
+
+    asyncio.run(run())
