@@ -17,7 +17,7 @@ from actors.workers.worker import sleep_unless
 from cells.backends.postgres import transaction
 from cells.cell import Institution
 from cells.kit.command import Command
-from cells.rails import store_collections
+from cells.rails import registry, store_collections
 from cells.rails.store_collections import CollectionRow
 from cells.transfers import doubts, store, store_books, store_orders, store_returns, store_sub_wallets
 from cells.transfers.deposit import Deposit
@@ -101,7 +101,7 @@ class Sweep:
         """What a scheme has been silent about for too long, and what it has paid although it was given back."""
         spec = self._institution.spec
         async with transaction(self._institution.pool) as connection:
-            commands = await doubts.restorable(connection, spec.region, spec.entry.rails)
+            commands = await doubts.restorable(connection, spec.region, registry.profiles_of(spec))
             commands += await doubts.contradicted(connection, spec.region)
         await self._ask(commands)
         return len(commands)

@@ -82,7 +82,7 @@ class RailProfile:
 
     `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment
     the scheme has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or
-    must be given back meanwhile. `reasons`: reason code → text; `open_reasons`: the codes that are no final
+    must be given back meanwhile, and then `restore_time_s` after the payment was asked for (None: it stays held). `reasons`: reason code → text; `open_reasons`: the codes that are no final
     answer. `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
     `wires`: those that a connector of ours speaks to it. `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
@@ -106,6 +106,7 @@ class RailProfile:
     answer_time_s: float
     finality_time_s: float
     in_doubt: Literal["hold", "restore"]
+    restore_time_s: float | None = None
     wire: str
     payment_message: str
     status_message: str
@@ -128,6 +129,7 @@ class RailProfile:
         facts = {one.name for one in fields(self)} - _OURS
         unsourced = facts - set(self.sources)
         assert not unsourced, f"{self.name}: no source for {sorted(unsourced)}"
+        assert (self.in_doubt == "restore") == (self.restore_time_s is not None), "who restores says when"
         assert self.not_found_code in self.open_reasons
         assert self.open_reasons <= set(self.reasons)
         assert self.hours is None or self.calendar is not None, "a scheme that closes has a calendar"

@@ -3,7 +3,8 @@
 A Table is made once for a batch, at one moment, and then asked for each payment: a comparison of a few integers.
 
 Invariants: a rail is chosen only if it carries the currency and the amount; a rail whose circuit is open is chosen only when no other
-that carries the amount is healthy; equal wishes at one table get one answer.
+that carries the amount is healthy, or, without a deadline, none settles within an hour of it, since the circuit may close any minute;
+equal wishes at one table get one answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ class DeadlineCannotBeMet(KovraError):
 
 Verdict = Literal["chosen", "possible", "late", "unhealthy", "unfit", "calendar_unknown"]
 OPEN_CIRCUIT = "open"
+# What an open circuit counts as, in time, for a payment without a deadline: at acceptance as for a fallback.
 WORTH_MOVING = timedelta(hours=1)
 
 
@@ -110,16 +112,13 @@ class Table:
             self._memory[key] = _choose(rows, objections, deadline)
         return self._memory[key]
 
-    def fallback(self, currency: str, amount_minor: int, deadline: datetime | None, at: datetime) -> Route | None:
-        """Another way for a payment whose rail's circuit is open (as this table knows), or None where waiting is better.
-
-        The other rail is healthy, and settles by the deadline; without one within the hour, since the circuit may close any minute.
+    def fallback(self, currency: str, amount_minor: int, deadline: datetime | None) -> Route | None:
+        """Another way for a payment whose rail's circuit is open (as this table knows), or None where waiting is better: the choice
+        that would be made now, where that is a healthy rail, and one that meets the deadline.
         """
         route = self.route(currency, amount_minor, deadline)
         row = next((one for one in self.rows if one.profile.name == route.rail), None)
-        if row is None or row.settled_by is None or not row.healthy or not route.in_time:
-            return None
-        return route if deadline is not None or row.settled_by - at <= WORTH_MOVING else None
+        return route if row is not None and row.healthy and route.in_time else None
 
 
 def _settled_by(profile: RailProfile, at: datetime) -> datetime | None:
@@ -141,10 +140,17 @@ def _choose(rows: Sequence[_Row], objections: Sequence[tuple[str, str] | None], 
 
 
 def _rank(row: _Row, deadline: datetime | None) -> tuple[Any, ...]:
-    """What comes first is better: health, then the deadline, then the cost; without a deadline the time, then the cost."""
+    """What comes first is better: health, then the deadline, then the cost; without a deadline the time, then the cost, and an open
+    circuit is a delay."""
     assert row.settled_by is not None
-    if deadline is None or not _in_time(row, deadline):
-        return (not row.healthy, not _in_time(row, deadline), row.settled_by, row.profile.cost_minor)
+    if deadline is None:
+        return (
+            row.settled_by if row.healthy else row.settled_by + WORTH_MOVING,
+            not row.healthy,
+            row.profile.cost_minor,
+        )
+    if not _in_time(row, deadline):
+        return (not row.healthy, True, row.settled_by, row.profile.cost_minor)
     return (not row.healthy, False, row.profile.cost_minor, row.settled_by)
 
 
@@ -187,7 +193,8 @@ def _verdict(
 
 def _praise(row: _Row, deadline: datetime | None) -> str:
     if not row.healthy:
-        return "No healthy rail carries it: it waits for this one's circuit to close."
+        better = "carries it" if deadline is not None else "settles it within the hour"
+        return f"No healthy rail {better}: it waits for this one's circuit to close."
     if deadline is None:
         return "It settles soonest."
     return (

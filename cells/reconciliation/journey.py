@@ -64,6 +64,23 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """One return, as this cell has it: `amount` came back of the payout, `credited` of it went to the wallet, in its currency."""
+
+    number: int
+    attempt: int
+    rail: str
+    scheme_reference: str
+    amount: str
+    currency: str
+    credited: str
+    reason_code: str
+    state: str
+    received_at: datetime
+    booked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
     """What one cell has of the payment."""
 
@@ -81,6 +98,7 @@ class Leg:
     postings: tuple[Entry, ...]
     crossings: tuple[dict[str, object], ...]
     submission: dict[str, Any] | None
+    returns: tuple[Back, ...]
     deliveries: tuple[dict[str, Any], ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -124,6 +142,10 @@ async def _told(connection: Connection, spec: CellSpec, transfer: Transfer) -> L
         ),
         crossings=tuple(_crossing(one) for one in await customs.log_of_transfer(connection, spec, transfer_id)),
         submission=None if submission is None else dict(submission),
+        returns=tuple(
+            _back(row, transfer.source_currency)
+            for row in await store_journey.returns_of(connection, region, transfer_id)
+        ),
         deliveries=tuple(
             dict(row) for row in await store_journey.deliveries_of(connection, region, transfer_id, *bounds)
         ),
@@ -171,6 +193,13 @@ def _entry(row: Record, directory: Directory) -> Entry:
         result=None if row["result"] is None else PostingResult(row["result"]).name,
         at=row["created_at"].astimezone(UTC),
     )
+
+
+def _back(row: Record, wallet_currency: str) -> Back:
+    told = dict(row)
+    told["amount"] = format_amount(told["amount"], told["currency"])
+    told["credited"] = format_amount(told["credited"], wallet_currency)
+    return Back(**told)
 
 
 def _account(number: UUID, directory: Directory) -> str:

@@ -31,6 +31,19 @@ async def submission_of(connection: Connection, region: str, transfer_id: str) -
     )  # fmt: skip
 
 
+async def returns_of(connection: Connection, region: str, transfer_id: str) -> list[Record]:
+    """What came back of it, in the order of the numbers."""
+    rows: list[Record] = await connection.fetch(
+        """
+        select number, attempt, rail, scheme_reference, currency, amount, principal_back + margin_back + fee_back as credited,
+            reason_code, state, received_at, booked_at
+        from returns where compliance_region = $1 and transfer_id = $2 order by number
+        """,
+        region, transfer_id,
+    )  # fmt: skip
+    return rows
+
+
 async def deliveries_of(
     connection: Connection, region: str, transfer_id: str, first_id: str, last_id: str
 ) -> list[Record]:

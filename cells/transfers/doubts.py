@@ -1,7 +1,8 @@
 """What is done about a scheme's silence, and about a late word that contradicts an earlier one.
 
     silence         `hold` in the rail's profile: the money stays held, and the rail is asked again and again.
-                    `restore`: after the profile's finality time the payer gets it back, although the outcome is unknown.
+                    `restore`: after the profile's time for it, and an inquiry in vain, the payer gets it back, although the
+                    outcome is unknown; after the finality time also without an inquiry, which may not get through.
     late "settled"  of a payment in doubt: its answer. Of one that was given back: IN_DOUBT_LOSS, an alert, and a notice.
     late "refused"  of a payment in doubt: its answer. Of one that was posted: on record, an alert, and nothing moves.
 
@@ -14,8 +15,8 @@ from datetime import timedelta
 
 from cells.backends.postgres import Connection
 from cells.kit.command import Command
-from cells.rails import registry
 from cells.rails import store as submissions
+from cells.rails.profile import RailProfile
 from cells.rails.rail import Outcome, Refused, Settled, transfer_id_of
 from cells.transfers import store, store_doubts
 from cells.transfers.machine import Event
@@ -28,14 +29,13 @@ _log = logging.getLogger("kovra.doubts")
 _LIMIT = 500
 
 
-async def restorable(connection: Connection, region: str, rails: Sequence[str]) -> list[Command]:
-    """Words for the wallets whose money must be given back now, by the rules of its rail."""
+async def restorable(connection: Connection, region: str, rails: Sequence[RailProfile]) -> list[Command]:
+    """Words for the wallets whose money must be given back now, by the rules of its rail. `rails`: as the cell is connected to them."""
     commands: list[Command] = []
-    for rail in rails:
-        profile = registry.profile_of(rail)
-        if profile.in_doubt == "restore":
-            since = timedelta(seconds=profile.finality_time_s)
-            for one in await store_doubts.silent(connection, region, rail, since, _LIMIT):
+    for profile in rails:
+        if profile.restore_time_s is not None:
+            times = (timedelta(seconds=profile.restore_time_s), timedelta(seconds=profile.finality_time_s))
+            for one in await store_doubts.silent(connection, region, profile.name, times, _LIMIT):
                 told = Told(one.transfer_id, Event.RESTORE, {"reason_code": TIMED_OUT})
                 commands.append(Command(f"{one.transfer_id}:{told.event}", one.wallet_id, "tell", told))
     return commands

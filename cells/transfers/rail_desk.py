@@ -95,7 +95,7 @@ class JournalDesk:
             routed: dict[str, Routed] = {}
             for transfer_id, one in found.items():
                 deadline = deadlines.get(transfer_id)
-                route = table.fallback(one.target_currency, one.payout_amount, deadline, now)
+                route = table.fallback(one.target_currency, one.payout_amount, deadline)
                 if route is not None:
                     routed[transfer_id] = Routed(transfer_id, one.tenant_id, route, deadline)
             moves = [(transfer_id, one.route.rail or "") for transfer_id, one in routed.items()]

@@ -29,16 +29,21 @@ class Doubtful:
     scheme_reference: str | None = None
 
 
-async def silent(connection: Connection, region: str, rail: str, since: timedelta, limit: int) -> list[Doubtful]:
-    """Payments that the rail was asked for longer ago than that, has given no final answer to, and whose money is still held."""
+async def silent(
+    connection: Connection, region: str, rail: str, times: tuple[timedelta, timedelta], limit: int
+) -> list[Doubtful]:
+    """Payments without a final answer whose money is still held, that the rail was asked for longer ago than the first of `times`, and
+    has been asked after in vain, or longer ago than the second.
+    """
     rows = await connection.fetch(
         """
         select t.transfer_id, t.wallet_id from submissions s join transfers t using (compliance_region, transfer_id)
         where s.compliance_region = $1 and s.rail = $2 and s.state = 'asked' and s.in_doubt_since is not null
-          and s.asked_at < now() - $3::interval and t.state = 'PENDING_RAIL'
-        order by s.asked_at limit $4
+          and s.asked_at < now() - $3::interval and (s.inquiries > 0 or s.asked_at < now() - $4::interval)
+          and t.state = 'PENDING_RAIL'
+        order by s.asked_at limit $5
         """,
-        region, rail, since, limit,
+        region, rail, *times, limit,
     )  # fmt: skip
     return [Doubtful(row["transfer_id"], row["wallet_id"]) for row in rows]
 

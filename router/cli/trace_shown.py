@@ -30,6 +30,7 @@ def show(
     _crossings({**{leg.cell: leg.crossings for leg in legs if leg.crossings}, **turned_away})
     for leg in legs:
         _submission(leg)
+        _returns(leg)
         _deliveries(leg)
     for cell, code in unreached.items():
         err.print(f"[yellow]{cell} could not be asked[/]: {code}")
@@ -105,6 +106,30 @@ def _submission(leg: Leg) -> None:
         f"{name.replace('_', ' ')} {one[name]}" for name in ("outcome", "scheme_reference", "reason_code") if one[name]
     ]
     out.print(f"\n[bold]Rail {one['rail']} of {leg.cell}[/]: {escape(', '.join(facts))}")
+
+
+def _returns(leg: Leg) -> None:
+    if not leg.returns:
+        return
+    table = listing(
+        "no.",
+        "came back",
+        "",
+        "credited",
+        "why",
+        "state",
+        "try",
+        "reference",
+        "at (UTC)",
+        right=["no.", "came back", "credited", "try"],
+    )
+    for one in leg.returns:
+        table.add_row(
+            str(one.number), one.amount, one.currency, one.credited, one.reason_code, one.state, str(one.attempt),
+            escape(one.scheme_reference), _time(one.received_at),
+        )  # fmt: skip
+    out.print(f"\n[bold]Returns at {leg.cell}[/]")
+    out.print(table)
 
 
 _RAIL_TIMES = (

@@ -164,7 +164,9 @@ async def test_the_desk_gives_a_payment_to_a_rail_that_meets_its_deadline_and_jo
 async def test_acceptance_goes_round_a_rail_whose_circuit_is_open_on_record(cells: TwoCells) -> None:
     async with transaction(cells.eu.institution.pool) as connection:
         await store_routing.note_breaker(connection, "EU", "sepa_instant", "open")
-    answer = await in_region(cells, None)
+    waits = await in_region(cells, None)
+    assert (await cells.eu.transfer(waits.body["id"])).rail == "sepa_instant", "the other takes days"
+    answer = await in_region(cells, datetime.now(UTC) + timedelta(days=10))
     assert (await cells.eu.transfer(answer.body["id"])).rail == "sepa_credit_transfer"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cells.spec import HOME_VARIABLE
 from residency.errors import KovraError
 from router.cli import trace
 from tests.integration.reconciled_cells import Reconciled, open_reconciled
+from tests.integration.test_returns import back
 
 # Whoever pays and whoever is paid in these cells, and their accounts.
 PERSONAL = ("Budi", "Santoso", "Astrid", "Lindqvist", "Weiß", "Storgatan", "1234567890", "DE8937", "P-88231177")
@@ -72,6 +74,21 @@ async def test_a_completed_payment_is_told_from_both_cells(cells: Reconciled) ->
         journey["trace_id"],
     ):
         assert shown in table.output
+
+
+async def test_what_came_back_is_told_in_each_cell(cells: Reconciled) -> None:
+    transfer = await cells.complete(await cells.abroad())
+    await cells.id.receive_return(back(transfer, 1_000_000, "RTR-1"))
+    await cells.eu.admit(await cells.id.export())
+    origin, destination = (await traced(transfer.transfer_id))["legs"]
+    told = [(one["number"], one["amount"], one["state"], one["reason_code"]) for one in destination["returns"]]
+    assert told == [(1, "10000.00", "exported", "AC04")]
+    [booked] = origin["returns"]
+    assert (booked["state"], booked["scheme_reference"]) == ("booked", "RTR-1")
+    assert Decimal(booked["credited"]) > 0
+    table = (await run(transfer.transfer_id)).output
+    assert "Returns at eu-1" in table
+    assert "RTR-1" in table
 
 
 async def test_a_payment_under_way_is_told_as_far_as_it_has_come(cells: Reconciled) -> None:

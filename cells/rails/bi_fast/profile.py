@@ -78,6 +78,7 @@ PROFILE = RailProfile(
         "answer_time_s": _UNCONFIRMED,
         "finality_time_s": _UNCONFIRMED,
         "in_doubt": "ours: no rule found that obliges us to give the money back while the answer is awaited",
+        "restore_time_s": "none: nothing is restored",
         "wire": _REGULATION,
         "payment_message": _UNCONFIRMED,
         "status_message": _UNCONFIRMED,

@@ -57,6 +57,7 @@ PROFILE = RailProfile(
         "answer_time_s": f"{_UNCONFIRMED}; a payment may wait for the participant's liquidity",
         "finality_time_s": "ours: what is not settled when the day ends is cancelled; a day leaves room for its end",
         "in_doubt": "ours: no rule found that obliges us to give the money back while the answer is awaited",
+        "restore_time_s": "none: nothing is restored",
         "wire": _UNCONFIRMED,
         "payment_message": _UNCONFIRMED,
         "status_message": _UNCONFIRMED,

@@ -57,6 +57,7 @@ PROFILE = RailProfile(
         "answer_time_s": f"{_BANK}; a payment may wait for the participant's liquidity",
         "finality_time_s": f"{_TIMETABLE}: what is not settled when the day ends is cancelled; a day leaves room for its end",
         "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
+        "restore_time_s": "none: nothing is restored",
         "wire": _BANK,
         "payment_message": f"{_MANUAL}: pacs.008.001.08 since June 2023",
         "status_message": _BANK,

@@ -79,6 +79,7 @@ PROFILE = RailProfile(
         "answer_time_s": f"{_GATEWAY}; the scheme itself promises seconds and allows more",
         "finality_time_s": "fasterpayments.org.uk, How long do Faster Payments take: up to two hours",
         "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
+        "restore_time_s": "none: nothing is restored",
         "wire": f"{_GATEWAY}; {_PRINCIPLES} for ISO 8583 at the core",
         "payment_message": _GATEWAY,
         "status_message": _GATEWAY,

@@ -57,6 +57,7 @@ PROFILE = RailProfile(
         "answer_time_s": _MECHANISM,
         "finality_time_s": f"{_RULEBOOK}: executed by the end of the next business day; after that it cannot happen",
         "in_doubt": "ours: no scheme rule obliges us to give the money back while the answer is awaited",
+        "restore_time_s": "none: nothing is restored",
         "wire": "ours: the gateway we connect to",
         "payment_message": _GUIDELINES,
         "status_message": _GUIDELINES,

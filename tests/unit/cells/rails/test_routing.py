@@ -99,7 +99,7 @@ def falls_back(
     currency: str, rail: str, *, at: datetime = WEDNESDAY, within: timedelta | None = None, amount: int = 50_00
 ) -> str | None:
     table = Table.of(list(PROFILES.values()), at, {rail: "open"})
-    found = table.fallback(currency, amount, at + within if within else None, at)
+    found = table.fallback(currency, amount, at + within if within else None)
     return found.rail if found else None
 
 
@@ -109,6 +109,17 @@ def test_an_urgent_payment_falls_back_only_to_what_settles_within_the_hour() -> 
     assert falls_back("EUR", "sepa_instant") is None, "a credit transfer arrives tomorrow"
     assert falls_back("IDR", "bi_fast", amount=50_000_00) is None, "BI-RTGS does not take so little"
     assert falls_back("GBP", "chaps", amount=2_000_000_00) is None, "nothing else takes so much"
+
+
+def test_acceptance_waits_for_an_open_circuit_by_the_rule_of_the_fallback() -> None:
+    def accepted(currency: str, rail: str, at: datetime = WEDNESDAY) -> tuple[str | None, str]:
+        found = Table.of(list(PROFILES.values()), at, {rail: "open"}).route(currency, 50_00)
+        return found.rail, next(one.why for one in found.candidates if one.verdict == "chosen")
+
+    waits = "No healthy rail settles it within the hour: it waits for this one's circuit to close."
+    assert accepted("EUR", "sepa_instant") == ("sepa_instant", waits)
+    assert accepted("GBP", "faster_payments", SATURDAY) == ("faster_payments", waits)
+    assert accepted("GBP", "faster_payments") == ("chaps", "It settles soonest.")
 
 
 def test_a_payment_with_a_deadline_falls_back_to_what_meets_it() -> None:
