@@ -17,6 +17,7 @@ from actors.deployment import Deployment
 from actors.in_process import InProcess
 from actors.on_ray import RayConnection
 from cells.backends.postgres import open_pool, transaction
+from cells.backends.redis import Counters
 from cells.cell import found_cell, open_institution
 from cells.rails.connection import sign
 from cells.rails.registry import PROFILES
@@ -165,8 +166,10 @@ async def open_api_cell(
     schemes: RunningSchemes,
     name: str = "eu-1",
     rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    redis_url: str | None = None,
 ) -> AsyncIterator[ApiCell]:
-    """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes."""
+    """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes.
+    Without a Redis its rates are high."""
     spec = write_home(Home(root), name, database, schemes, rails=rails)
     currencies = spec.entry.currencies[:2]
     await found_cell(spec)
@@ -178,11 +181,12 @@ async def open_api_cell(
         institution = await open_institution(spec, "api", name="test-api", connections_max=8)
         writer = await open_pool(spec.settings.postgres.writer, size_max=3, name="test-api-writer")
         wallets = Deployment.of(spec).wallets(runtime)
-        throttle = Throttle(None, share=RATE_SHARE)
+        throttle = Throttle(Counters(redis_url)) if redis_url else Throttle(None, share=RATE_SHARE)
         # A short memory of keys, so that a test of revocation need not wait for the real one.
         parts = assemble(institution, writer, runtime, wallets, throttle, REMEMBERED_S)
         yield parts
         await parts.tail.close()
+        await throttle.close()
         await wallets.close()
         await runtime.close()
         await parts.audit.close()

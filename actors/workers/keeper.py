@@ -9,6 +9,7 @@ from actors.workers.worker import sleep_unless
 from cells.backends.postgres import transaction
 from cells.cell import Institution
 from cells.parties.store_subjects import erase_due, rewrap_batch
+from cells.tenants import store_keys
 
 _log = logging.getLogger("kovra.keeper")
 _EVERY_S = 60.0
@@ -38,6 +39,7 @@ class Keeper:
         async with transaction(institution.pool) as connection:
             erased = await erase_due(connection, institution.spec.region)
             rewrapped = await rewrap_batch(connection, institution.vault)
+            rewrapped += await store_keys.rewrap_batch(connection, institution.vault)
         self._erased += len(erased)
         self._rewrapped += rewrapped
         if erased:

@@ -75,7 +75,7 @@ grant select on tenants, api_keys, wallets to kovra_api;
 grant update (revoked_at) on api_keys to kovra_api;
 grant select, insert on tenants, api_keys, wallets to kovra_writer;
 grant update (name, tier, placement, agreed_margin_bps) on tenants to kovra_writer;
-grant update (expires_at, revoked_at, last_used_at) on api_keys to kovra_writer;
+grant update (expires_at, revoked_at, last_used_at, secret_kid, secret_key) on api_keys to kovra_writer;
 grant update (epoch, host, state) on wallets to kovra_writer;
 
 -- Who a caller is must be known before its tenant can be: one key by its exact id, with its tenant, and nothing else.

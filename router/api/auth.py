@@ -39,7 +39,7 @@ from cells.tenants.tenant import Tenant
 from cells.tenants.tokens import Claims, InvalidToken, TokenDesk
 from residency.errors import KovraError
 from router.api.call import Caller
-from router.api.errors import SandboxOnly, ScopeMissing, TooManyFailures
+from router.api.errors import LiveOnly, SandboxOnly, ScopeMissing, TooManyFailures
 from router.api.metrics import TURNED_AWAY
 from router.api.throttle import Throttle
 
@@ -68,6 +68,7 @@ class KeyRing:
         self._pool = institution.pool
         self._vault = institution.vault
         self._region = institution.spec.region
+        self._sandbox = institution.spec.settings.sandbox
         self._throttle = throttle
         self._tokens = tokens
         self._remembered_s = remembered_s
@@ -79,7 +80,7 @@ class KeyRing:
 
     async def caller(self, request: Request) -> Caller:
         """Who sends this. Raises InvalidKey, InvalidToken, TokenExpired, SignatureInvalid, SignatureExpired, NonceReplayed,
-        TooManyFailures, StoreUnavailable."""
+        LiveOnly, TooManyFailures, StoreUnavailable."""
         authorization = request.headers.get("authorization")
         if authorization is None:
             return await self._signed(request)
@@ -123,10 +124,11 @@ class KeyRing:
         if told is None:
             raise InvalidKey("Send Authorization: Bearer … with your API key or access token, or sign the request.")
         head = read_head(told, headers.get("signature", ""), time.time())
-        name = head.key_id.encode()
+        name = b"signs " + head.key_id.encode()
         known = self._known.get(name)
         if known is None or known.until <= time.monotonic():
             known = await self._looked_up(request, name, self._by_signer(head.key_id))
+        assert known.secret, "only keys that sign are remembered under such a name"
         path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
         if not signs(known.secret, text_to_sign(head, request.method, path, query, headers.get), head.signature):
             self._count_failure(request)
@@ -165,7 +167,7 @@ class KeyRing:
 
     async def _by_key(self, presented: PresentedKey) -> _Known:
         holder = await self._holder(presented.key_id)
-        if holder is None:
+        if holder is None or presented.environment != holder.tenant.environment:
             raise InvalidKey
         key = check_key(presented, holder.key, holder.checked_at)
         return self._as_known(holder, key.scopes)
@@ -189,6 +191,8 @@ class KeyRing:
     def _as_known(
         self, holder: KeyHolder, scopes: frozenset[str], lives_s: float = REMEMBERED_S, secret: bytes = b""
     ) -> _Known:
+        if holder.tenant.environment == "sandbox" and not self._sandbox:
+            raise LiveOnly
         caller = Caller(holder.key.key_id, holder.tenant, scopes)
         return _Known(caller, time.monotonic() + min(self._remembered_s, lives_s), secret)
 

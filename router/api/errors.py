@@ -93,6 +93,12 @@ class NotAtTheScheme(KovraError):
     title = "No simulated scheme of this cell has been asked for that payment yet"
 
 
+class LiveOnly(KovraError):
+    code = "live-only"
+    status = 403
+    title = "A sandbox key opens nothing in a live cell"
+
+
 class UnknownEndpoint(KovraError):
     code = "unknown-webhook-endpoint"
     status = 404

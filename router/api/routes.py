@@ -31,6 +31,7 @@ from router.api.errors import (
     BodyNotJson,
     BodyTooLarge,
     InvalidRequest,
+    LiveOnly,
     MediaTypeUnsupported,
     ScopeMissing,
     TooManyFailures,
@@ -47,6 +48,7 @@ Direct = tuple[APIRoute, Handler]
 
 _ALWAYS = (
     InvalidKey, InvalidToken, TokenExpired, SignatureInvalid, SignatureExpired, NonceReplayed, TooManyFailures, TooManyRequests,
+    LiveOnly,
     ScopeMissing, WrongRegion, UnknownCell, StoreUnavailable, KovraError,
 )  # fmt: skip
 _WITH_BODY = (BodyNotJson, BodyTooLarge, MediaTypeUnsupported, InvalidRequest)

@@ -39,23 +39,23 @@ class TooManyRequests(KovraError):
 
 
 class Throttle:
-    """The counters of one API process. `share`: the part of a rate that this process gives while it counts alone."""
+    """The counters of one API process. `share`: the part of a rate that this process gives while it counts `alone`."""
 
     def __init__(self, counters: Counters | None, share: float = 1.0) -> None:
         self._counters = counters
         self._share = share
-        self._alone = counters is None
+        self.alone = counters is None
         self._returning: asyncio.Task[None] | None = None
         self._meter = Meter()
         self._nonces: OrderedDict[str, int] = OrderedDict()
         self._rates = Gathering(self._take)
         self._firsts = Gathering(self._first)
-        COUNTED_ALONE.set(self._alone)
+        COUNTED_ALONE.set(self.alone)
 
     async def admit(self, tenant: Tenant) -> Allowance:
         """Count one request of `tenant`. What is not `allowed` has cost nothing."""
         asked = (tenant.tenant_id, tier(tenant.tier).requests_per_minute)
-        if self._alone:
+        if self.alone:
             [told] = self._take_alone({asked: 1})[asked]
         else:
             told = await self._rates.ask(asked)
@@ -67,7 +67,7 @@ class Throttle:
         """Whether `nonce` was not seen before. It need not be remembered beyond the Unix second `until`."""
         if not self._first_here(nonce, until):
             return False
-        return self._alone or await self._firsts.ask((nonce, until))
+        return self.alone or await self._firsts.ask((nonce, until))
 
     async def close(self) -> None:
         if self._returning is not None:
@@ -89,7 +89,7 @@ class Throttle:
         return [next(queues[one]) for one in asked]
 
     async def _together(self, wanted: Sequence[Wanted]) -> list[Grant]:
-        if self._alone or self._counters is None:
+        if self.alone or self._counters is None:
             raise CacheUnavailable
         return await self._counters.take(wanted)
 
@@ -103,7 +103,7 @@ class Throttle:
     async def _first(self, nonces: Sequence[tuple[str, int]]) -> list[bool]:
         # This process has seen each for the first time, so they are distinct.
         try:
-            if self._alone or self._counters is None:
+            if self.alone or self._counters is None:
                 raise CacheUnavailable
             return await self._counters.first(nonces)
         except CacheUnavailable as error:
@@ -120,9 +120,9 @@ class Throttle:
         return True
 
     def _leave(self, error: CacheUnavailable) -> None:
-        if self._alone:
+        if self.alone:
             return
-        self._alone = True
+        self.alone = True
         COUNTED_ALONE.set(1)
         _log.warning("Redis is away (%s): rates are counted by each process alone", error.detail)
         self._returning = asyncio.create_task(self._return())
@@ -135,6 +135,6 @@ class Throttle:
             with contextlib.suppress(CacheUnavailable):
                 await self._counters.ping()
                 break
-        self._alone = False
+        self.alone = False
         COUNTED_ALONE.set(0)
         _log.warning("Redis is back: rates are counted together again")

@@ -10,7 +10,9 @@ import pytest
 from schwifty import IBAN
 
 from cells.backends.postgres import Connection, tenant_transaction, transaction
+from cells.backends.vault import Vault
 from cells.tenants import store, store_keys
+from cells.tenants.issuing import issue, secret_of
 from cells.tenants.keys import InvalidKey, MintedKey, check_key, mint_key, parse_key
 from cells.tenants.tenant import ApiKey, NewWallet, UnknownTenant, mint_tenant
 from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
@@ -164,3 +166,19 @@ async def test_a_tenant_sees_its_own_wallets_only(cell: EuCell) -> None:
         assert await store.list_wallets(connection, REGION, cell.tenant.tenant_id) == []
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         assert len(await store.list_wallets(connection, REGION, cell.tenant.tenant_id)) == 1
+
+
+async def test_what_signs_moves_to_the_regions_new_key(cell: EuCell) -> None:
+    keks = {"old": bytes(32), "new": bytes(range(32))}
+    issued = [issue(cell.tenant, frozenset({"read"}), way=way) for way in ("signature", "signature", "key")]
+    async with transaction(cell.writer) as connection:
+        vault = Vault(REGION, keks, "old")
+        await store_keys.add_keys(connection, REGION, [one.sealed_by(vault) for one in issued])
+        newer = Vault(REGION, keks, "new")
+        assert await store_keys.rewrap_batch(connection, newer) == 2
+        assert await store_keys.rewrap_batch(connection, newer) == 0
+        found = await store_keys.find_keys(connection, REGION, [one.row.key_id for one in issued[:2]])
+    only_new = Vault(REGION, {"new": keks["new"]}, "new")
+    assert [secret_of(only_new, found[one.row.key_id].key) for one in issued[:2]] == [
+        one.text.encode() for one in issued[:2]
+    ]
