@@ -78,10 +78,10 @@ def all_cells(home: Path) -> list[CellSpec]:
 
 def chosen_cells(home: Path, name: str) -> list[CellSpec]:
     """The cell of that name, or all where none is given. Raises SettingsInvalid, DirectoryInvalid, UnknownChoice."""
-    found = all_cells(home)
-    if name:
-        one_of(name, [spec.name for spec in found], "cell")
-    return [spec for spec in found if name in ("", spec.name)]
+    if not name:
+        return all_cells(home)
+    one_of(name, load_directory(home).cells, "cell")
+    return [load_spec(name, home)]
 
 
 @asynccontextmanager
