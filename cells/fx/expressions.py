@@ -16,7 +16,7 @@ variables, check types, nor take functions such as `double` away.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from cel_expr_python import cel
 
@@ -29,6 +29,7 @@ _BPS = 10_000
 
 Kind = Literal["amount", "condition"]
 Facts = Mapping[str, int | str | list[str]]
+Bound: TypeAlias = cel.Activation
 
 # What an expression may speak of, and the type that each has.
 VARIABLES: Final = {
@@ -106,6 +107,11 @@ _ENVIRONMENT: Final = cel.NewEnv(
 _RESULT: Final = {"amount": cel.Type.INT, "condition": cel.Type.BOOL}
 
 
+def bind(facts: Facts) -> Bound:
+    """Facts made ready once for many expressions: half of what evaluating costs."""
+    return _ENVIRONMENT.Activation(facts)
+
+
 class Expression:
     """A compiled expression: an `amount` in minor units, or a `condition`."""
 
@@ -126,9 +132,12 @@ class Expression:
             wanted = "a whole number of minor units" if kind == "amount" else "true or false"
             raise InvalidExpression(f"It gives {self._program.return_type().name()}; wanted is {wanted}.")
 
-    def of(self, facts: Facts) -> int:
-        """Its value for `facts` (every one of VARIABLES); a condition gives a bool. Raises EvaluationFailed."""
-        found = self._program.eval(data=facts)
+    def of(self, bound: Bound | Facts) -> int:
+        """Its value for facts (every one of VARIABLES), best bound before where several ask; a condition gives a bool.
+
+        Raises EvaluationFailed.
+        """
+        found = self._program.eval(bind(bound) if isinstance(bound, Mapping) else bound)
         if found.type() != self._result:
             raise EvaluationFailed(str(found.value()))
         value = found.value()

@@ -27,7 +27,7 @@ from typing import Annotated, Final, Literal
 
 from prometheus_client import Counter
 
-from cells.fx.expressions import EvaluationFailed, Facts, InvalidExpression, compiled
+from cells.fx.expressions import Bound, EvaluationFailed, Facts, InvalidExpression, bind, compiled
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 
@@ -126,10 +126,11 @@ class Tariff:
 
     def of(self, kind: Kind, amount_minor: int, unit_minor: int = 1) -> tuple[FeeItem, ...]:
         """The fees that an amount carries, none of them zero. `unit_minor`: what each is rounded down to. Raises FeesUnavailable."""
+        bound = bind(self.facts(amount_minor))
         return tuple(
             FeeItem(kind, rule.rule, rule.version, fee)
             for rule in self.rules
-            if rule.kind == kind and (fee := self.evaluate(rule, amount_minor) // unit_minor * unit_minor)
+            if rule.kind == kind and (fee := _charged(rule, bound) // unit_minor * unit_minor)
         )
 
     def upon(self, kind: Kind, left_minor: int, unit_minor: int = 1) -> tuple[FeeItem, ...]:
@@ -146,22 +147,9 @@ class Tariff:
         amounts = list(rounds)
         return max((rounds[one] for one in amounts[amounts.index(amount) :]), key=total)
 
-    def evaluate(self, rule: FeeRule, amount_minor: int) -> int:
-        """What one rule takes of an amount; 0 where it does not apply. Raises FeesUnavailable."""
-        try:
-            return self.answer(rule, amount_minor)
-        except (EvaluationFailed, InvalidExpression) as error:
-            raise _failed(rule, error.detail) from None
-
     def answer(self, rule: FeeRule, amount_minor: int) -> int:
-        """As `evaluate`, with the reason of a failure as it is. Raises EvaluationFailed, InvalidExpression."""
-        facts = self.facts(amount_minor)
-        if not compiled(rule.applies, "condition").of(facts):
-            return 0
-        fee = compiled(rule.amount, "amount").of(facts)
-        if fee < 0:
-            raise EvaluationFailed(f"the fee would be {fee}")
-        return fee
+        """What one rule takes of an amount, with the reason of a failure as it is. Raises EvaluationFailed, InvalidExpression."""
+        return _answered(rule, bind(self.facts(amount_minor)))
 
     def facts(self, amount_minor: int) -> Facts:
         """What the expressions see (expressions.VARIABLES)."""
@@ -175,6 +163,23 @@ class Tariff:
             "tier": here.tier,
             "metadata.tags": list(here.tags),
         }
+
+
+def _charged(rule: FeeRule, bound: Bound) -> int:
+    """What a rule takes; 0 where it does not apply. Raises FeesUnavailable."""
+    try:
+        return _answered(rule, bound)
+    except (EvaluationFailed, InvalidExpression) as error:
+        raise _failed(rule, error.detail) from None
+
+
+def _answered(rule: FeeRule, bound: Bound) -> int:
+    if not compiled(rule.applies, "condition").of(bound):
+        return 0
+    fee = compiled(rule.amount, "amount").of(bound)
+    if fee < 0:
+        raise EvaluationFailed(f"the fee would be {fee}")
+    return fee
 
 
 def _failed(rule: FeeRule | FeeItem, why: str) -> FeesUnavailable:

@@ -23,6 +23,7 @@ from tests.bench.journey import journeys
 from tests.bench.messages import messages
 from tests.bench.rail_trips import rail_trips
 from tests.bench.rig import ENGINES, Rig, engines, open_rig
+from tests.bench.rules import rules
 
 _REQUESTS = 3_000
 _JOURNEYS = 1_000
@@ -36,6 +37,8 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     found |= await rail_trips()
     print("  webhooks", flush=True)
     found |= await asyncio.to_thread(deliveries)
+    print("  fee rules", flush=True)
+    found |= await asyncio.to_thread(rules)
     print("  access", flush=True)
     found |= await access(rig.origin, rig.journal, rig.partner.tenant)
     print("  end to end", flush=True)
