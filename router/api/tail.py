@@ -44,8 +44,9 @@ class Watched:
     def show(self, events: Iterable[StoredEvent]) -> None:
         """What it has already is passed over."""
         known = {one.event_id for one in self.events}
-        self.events += [one for one in events if one.event_id not in known]
-        self._grown.set()
+        if new := [one for one in events if one.event_id not in known]:
+            self.events += new
+            self._grown.set()
 
     async def more_than(self, count: int) -> Sequence[StoredEvent]:
         """All events, once they are more than `count`."""
@@ -99,22 +100,19 @@ class EventTail:
 
     async def _show(self) -> None:
         """Tell all of what is new; those who came since the last look, of everything."""
-        watched = list(self._open)
-        fresh = [one for one in watched if one.fresh]
+        fresh = [one for one in self._open if one.fresh]
+        others = [one for one in self._open if not one.fresh]
         async with transaction(self._pool) as connection:
-            found, self._since = await read_recent(
-                connection, self._region, _ids(one for one in watched if not one.fresh), self._since
-            )
-            if fresh:
-                # After the other statement: what falls between the two is told to these again, and passed over.
-                found += await read_resources(connection, self._region, _ids(fresh))
-        by_transfer: dict[str, list[StoredEvent]] = {}
-        for event in found:
-            by_transfer.setdefault(event.resource_id, []).append(event)
-        for one in watched:
-            one.fresh = False
-            if one.transfer_id in by_transfer:
-                one.show(by_transfer[one.transfer_id])
+            recent, self._since = await read_recent(connection, self._region, _ids(others), self._since)
+            # After the other statement: what falls between the two is told to these again next time, and passed over.
+            whole = await read_resources(connection, self._region, _ids(fresh)) if fresh else []
+        for watched, found in ((others, recent), (fresh, whole)):
+            by_transfer: dict[str, list[StoredEvent]] = {}
+            for event in found:
+                by_transfer.setdefault(event.resource_id, []).append(event)
+            for one in watched:
+                one.fresh = False
+                one.show(by_transfer.get(one.transfer_id, ()))
 
     async def close(self) -> None:
         if self._looking is not None:
