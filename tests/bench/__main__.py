@@ -54,6 +54,10 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
         if full:
             print("  growth", flush=True)
             found |= await growth(rig, partners, _JOURNEYS)
+    if full:
+        print("  end to end after a million", flush=True)
+        later = await journeys(rig, _JOURNEYS)
+        found |= {f"{name}_after_a_million": later[name] for name in ("completed_per_s", "e2e_p50_ms")}
 
 
 async def run(engine: str, *, full: bool) -> dict[str, Any]:
