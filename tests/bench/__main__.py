@@ -21,6 +21,7 @@ from tests.bench.deliveries import deliveries
 from tests.bench.growth import growth, partners_for_growth
 from tests.bench.journey import journeys
 from tests.bench.messages import messages
+from tests.bench.past import past
 from tests.bench.rail_trips import rail_trips
 from tests.bench.rig import ENGINES, Rig, engines, open_rig
 from tests.bench.rules import rules
@@ -45,6 +46,9 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     found |= await journeys(rig, _JOURNEYS)
     print("  a batch of ten thousand", flush=True)
     found |= await batch_file(rig)
+    if full:
+        print("  a million past transfers", flush=True)
+        found |= await past(rig, _JOURNEYS)
     partners = await partners_for_growth(rig) if full else []
     with alone(rig.status):
         print("  batch path", flush=True)
@@ -54,10 +58,6 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
         if full:
             print("  growth", flush=True)
             found |= await growth(rig, partners, _JOURNEYS)
-    if full:
-        print("  end to end after a million", flush=True)
-        later = await journeys(rig, _JOURNEYS)
-        found |= {f"{name}_after_a_million": later[name] for name in ("completed_per_s", "e2e_p50_ms")}
 
 
 async def run(engine: str, *, full: bool) -> dict[str, Any]:
