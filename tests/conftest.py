@@ -4,11 +4,16 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests import servers
 from tests.ray_cluster import RunningRay, running_ray
 from tests.schemes import RunningSchemes, start_schemes, stop_schemes
 from tests.whole_stack import RunningStack, running_stack
+
+# What an example takes is the machine's business: nothing here is a timed test.
+settings.register_profile("kovra", deadline=None)
+settings.load_profile("kovra")
 
 
 @pytest.fixture(scope="session")
