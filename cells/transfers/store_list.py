@@ -33,6 +33,7 @@ class Wanted:
     source_currency: str | None = None
     target_currency: str | None = None
     reference: str | None = None
+    batch_id: str | None = None
 
 
 async def page(
@@ -63,11 +64,12 @@ async def page(
           and ($9::text[] = '{{}}' or state = any ($9)) and ($10::text is null or recipient_id = $10)
           and ($11::text is null or payer_id = $11) and ($12::text is null or wallet_id = $12)
           and ($13::text is null or source_currency = $13) and ($14::text is null or target_currency = $14)
-          and ($15::text is null or metadata->>'reference' = $15)
+          and ($15::text is null or metadata->>'reference' = $15) and ($16::text is null or batch_id = $16)
         order by transfer_id desc limit $6
         """,
         region, tenant_id, first, last, scanned_max, limit + 1, since, until, list(wanted.states), wanted.recipient_id,
         wanted.payer_id, wanted.wallet_id, wanted.source_currency, wanted.target_currency, wanted.reference,
+        wanted.batch_id,
     )  # fmt: skip
     found = [transfer_of(row) for row in rows[:limit]]
     if len(rows) > limit:

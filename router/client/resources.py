@@ -173,7 +173,7 @@ class Transfers(Noun):
         self, *, region: str | None = None, limit: int = 50, cursor: str | None = None, **filters: Any
     ) -> Page[Transfer]:
         """Newest first. `filters`: `status` (one or several), `created_from`, `created_to`, `recipient_id`, `payer_id`, `wallet_id`,
-        `source_currency`, `target_currency`, `reference`. A page may be short while its `next_cursor` leads on."""
+        `batch_id`, `source_currency`, `target_currency`, `reference`. A page may be short while its `next_cursor` leads on."""
         shown = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in filters.items()}
         found = await self._transport.get("/v1/transfers", region=region, limit=limit, cursor=cursor, **shown)
         return Page[Transfer].model_validate(found)

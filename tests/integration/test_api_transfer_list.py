@@ -51,6 +51,7 @@ async def test_every_filter_finds_its_own(cell: ApiCell) -> None:
         ({"wallet_id": cell.wallets["SEK"].wallet_id}, []),
         ({"source_currency": "EUR", "target_currency": "EUR"}, all_three),
         ({"target_currency": "IDR"}, []),
+        ({"batch_id": "bat_eu1_00000000000000000000000000"}, []),
         ({"status": ["REJECTED", "CANCELLED"]}, [rejected]),
         ({"status": ["ADMITTED"]}, []),
         ({"created_to": made_at.isoformat()}, [first["id"]]),

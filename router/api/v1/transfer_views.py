@@ -105,6 +105,7 @@ class TransfersAsked(Shape):
     recipient_id: Annotated[IdText | None, Public] = None
     payer_id: Annotated[IdText | None, Public] = None
     wallet_id: Annotated[IdText | None, Public] = None
+    batch_id: Annotated[IdText | None, Public] = None
     source_currency: Annotated[CurrencyCode | None, Public] = None
     target_currency: Annotated[CurrencyCode | None, Public] = None
     reference: Annotated[MetadataValue | None, Confidential] = Field(
@@ -130,6 +131,7 @@ async def list_transfers(request: Request, asked: Annotated[TransfersAsked, Quer
         source_currency=asked.source_currency,
         target_currency=asked.target_currency,
         reference=asked.reference,
+        batch_id=asked.batch_id,
     )
     if asked.status and not wanted.states:
         return Json({"data": [], "next_cursor": None})
