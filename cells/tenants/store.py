@@ -125,9 +125,10 @@ async def find_wallets(connection: Connection, region: str, wallet_ids: Sequence
 async def find_wallets_by_account(
     connection: Connection, region: str, account_numbers: Sequence[str]
 ) -> dict[str, Wallet]:
-    """The wallets that carry `account_numbers` (as inbound money names them), by account number."""
+    """The wallets that carry `account_numbers` (as inbound money names them), by account number. Nobody is told that of a sub-wallet,
+    and nothing is found by it."""
     rows = await connection.fetch(
-        _SELECT_WALLET + "where w.compliance_region = $1 and w.account_number = any ($2::text[])",
+        _SELECT_WALLET + "where w.compliance_region = $1 and w.account_number = any ($2::text[]) and w.qualifier = 0",
         region, account_numbers,
     )  # fmt: skip
     return {row["account_number"]: _wallet(row) for row in rows}

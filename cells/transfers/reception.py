@@ -87,9 +87,10 @@ async def receive(
 
 
 async def _by_reference(connection: Connection, entry: CellEntry, unmatched: Sequence[Collection]) -> dict[str, Wallet]:
-    """By wallet id: the wallets that payers name in the remittance text of credits whose account is no wallet's."""
+    """By wallet id: the wallets, no sub-wallets, that payers name in the remittance text of credits whose account is no wallet's."""
     named = sorted({reference for one in unmatched if (reference := _reference(one))})
-    return await tenants.find_wallets(connection, entry.region, named) if named else {}
+    found = await tenants.find_wallets(connection, entry.region, named) if named else {}
+    return {wallet_id: wallet for wallet_id, wallet in found.items() if not wallet.qualifier}
 
 
 async def _suspense(connection: Connection, entry: CellEntry, came: Sequence[Collection]) -> dict[str, Wallet]:

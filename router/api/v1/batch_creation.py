@@ -30,7 +30,7 @@ from router.api.v1.batch_shown import (
     shown,
 )
 from router.api.v1.batch_upload import account_of, execution_of, read_uploaded
-from router.api.v1.wallets import own_wallet
+from router.api.v1.wallets import main_wallet_of
 
 OPERATION = "batches.create"
 
@@ -131,10 +131,10 @@ async def _pain(parts: Parts, tenant_id: str, upload: Upload, asked: _Asked) -> 
 
 
 async def _wallet(request: Request, wallet_id: str) -> Wallet:
-    """Raises WrongRegion, UnknownWallet."""
+    """Raises WrongRegion, UnknownWallet, NotAMainWallet."""
     parts = parts_of(request)
     check_path(parts.spec.entry, parts.spec.directory, wallet_id)
-    return await own_wallet(request, wallet_id, UnknownWallet(pointer="/source_wallet_id"))
+    return await main_wallet_of(request, wallet_id, UnknownWallet(pointer="/source_wallet_id"))
 
 
 async def _debtor(parts: Parts, tenant_id: str, account_number: str | None) -> Wallet:

@@ -32,6 +32,7 @@ from router.api.v1.batch_shown import (
     shown,
     wanted_of,
 )
+from router.api.v1.wallets import NotAMainWallet
 
 LINES_PAGE_MAX = 10_000
 _TEXTS = {
@@ -101,7 +102,8 @@ async def cancel_batch(request: Request, batch_id: str) -> Response:
 
 
 _CREATE_ERRORS: tuple[type[KovraError], ...] = (
-    IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownWallet, WalletMissing, BatchFileInvalid,
+    IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownWallet, WalletMissing, NotAMainWallet,
+    BatchFileInvalid,
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from router.api.parts import Parts, parts_of
 from router.api.region import check_path
 from router.api.routes import Resource
 from router.api.shapes import IdText, Money, Shape, minor_of
-from router.api.v1.wallets import own_wallet
+from router.api.v1.wallets import NotAMainWallet, main_wallet_of
 
 OPERATION = "sandbox.deposits.create"
 # Who pays in. No one of that name, and no account: a sandbox reaches nobody.
@@ -54,7 +54,7 @@ async def create_deposit(request: Request, body: DepositNew) -> Response:
     required_key(request)
     need_sandbox(parts.spec, call.tenant)
     check_path(parts.spec.entry, parts.spec.directory, body.wallet_id)
-    wallet = await own_wallet(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
+    wallet = await main_wallet_of(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
     amount = minor_of(body.amount, "/amount")
     if body.amount.currency != wallet.currency:
         raise InvalidAmount(f"The wallet holds {wallet.currency}.", pointer="/amount/currency")
@@ -102,7 +102,7 @@ def add_routes(app: FastAPI) -> None:
     routes.add(
         "POST", "/v1/sandbox/deposits", create_deposit, summary="Make money arrive", model=DepositShown, status=202,
         errors=(
-            IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, UnknownWallet, UnknownCurrency,
+            IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, UnknownWallet, NotAMainWallet, UnknownCurrency,
             InvalidAmount, NoRail, RailCannotPay, ConsoleRefused, RailUnavailable,
         ),
         headers=(KEY_REQUIRED,),

@@ -30,15 +30,9 @@ from router.api.parts import parts_of
 from router.api.routes import Resource
 from router.api.shapes import Cursor, Instant, Limit, Money, Shape, Text, checked_id, minor_of, money, page, stamp
 from router.api.v1.wallet_transfers import BOOK_ERRORS
-from router.api.v1.wallets import UNREACHED, own_wallet
+from router.api.v1.wallets import UNREACHED, NotAMainWallet, main_wallet_of
 
 OPEN, CLOSE = "wallets.sub-wallet", "wallets.sub-wallet.close"
-
-
-class NotAMainWallet(KovraError):
-    code = "not-a-main-wallet"
-    status = 422
-    title = "A sub-wallet has no sub-wallets"
 
 
 class NameTaken(KovraError):
@@ -83,7 +77,7 @@ class SubWalletPage(BaseModel):
 async def create_sub_wallet(request: Request, wallet_id: str, body: SubWalletNew) -> Response:
     """Open a sub-wallet. The same Idempotency-Key and body again answer with the same one."""
     parts, call, key = parts_of(request), call_of(request), required_key(request)
-    wallet = await _main(request, wallet_id)
+    wallet = await main_wallet_of(request, wallet_id, UnknownWallet())
     if wallet.state != "open":
         raise WalletNotOpen
     target = None
@@ -107,7 +101,7 @@ async def create_sub_wallet(request: Request, wallet_id: str, body: SubWalletNew
 async def list_sub_wallets(request: Request, wallet_id: str, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """The sub-wallets of a wallet, closed ones too, oldest first."""
     parts, call = parts_of(request), call_of(request)
-    wallet = await _main(request, wallet_id)
+    wallet = await main_wallet_of(request, wallet_id, UnknownWallet())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         found = await store_sub_wallets.page(
             connection, parts.region, call.tenant_id, wallet.wallet_id, cursor or "", limit
@@ -117,14 +111,14 @@ async def list_sub_wallets(request: Request, wallet_id: str, limit: Limit = 50, 
 
 async def get_sub_wallet(request: Request, wallet_id: str, sub_wallet_id: str) -> Response:
     """A sub-wallet. Its statement is that of a wallet: GET /v1/wallets/{its id}/statement."""
-    found = await _own(request, await _main(request, wallet_id), sub_wallet_id)
+    found = await _own(request, await main_wallet_of(request, wallet_id, UnknownWallet()), sub_wallet_id)
     return Json((await _shown(request, [found]))[0])
 
 
 async def close_sub_wallet(request: Request, wallet_id: str, sub_wallet_id: str) -> Response:
     """Close a sub-wallet for good, and give what is in it back to its wallet. A closed one stays closed, and is emptied again."""
     parts, call, key = parts_of(request), call_of(request), required_key(request)
-    wallet = await _main(request, wallet_id)
+    wallet = await main_wallet_of(request, wallet_id, UnknownWallet())
     found = await _own(request, wallet, sub_wallet_id)
     book = Book(
         mint("bok", parts.spec.name), call.tenant_id, wallet.wallet_id, "close", found.wallet_id, wallet.wallet_id,
@@ -136,14 +130,6 @@ async def close_sub_wallet(request: Request, wallet_id: str, sub_wallet_id: str)
         return refused(request, book, replayed=replayed, **locked)
     closed = await _own(request, wallet, sub_wallet_id)
     return Json((await _shown(request, [closed]))[0], 200, {REPLAYED: "true"} if replayed else None)
-
-
-async def _main(request: Request, wallet_id: str) -> Wallet:
-    """Raises UnknownWallet, NotAMainWallet."""
-    wallet = await own_wallet(request, wallet_id, UnknownWallet())
-    if wallet.qualifier:
-        raise NotAMainWallet
-    return wallet
 
 
 async def _own(request: Request, wallet: Wallet, sub_wallet_id: str) -> SubWallet:

@@ -27,6 +27,12 @@ from router.api.shapes import Money, checked_id, money
 UNREACHED: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
 
 
+class NotAMainWallet(KovraError):
+    code = "not-a-main-wallet"
+    status = 422
+    title = "Only a main wallet can do this, and that is a sub-wallet"
+
+
 class WalletShown(BaseModel):
     """`available` can be spent now; `held` waits on payments under way; `pending_inbound` has come in and is being credited."""
 
@@ -81,6 +87,14 @@ async def own_wallet(request: Request, wallet_id: str, missing: KovraError) -> W
         wallet = (await find_wallets(connection, parts.region, [found])).get(found)
     if wallet is None or wallet.tenant_id != call.tenant_id:
         raise missing
+    return wallet
+
+
+async def main_wallet_of(request: Request, wallet_id: str, missing: KovraError) -> Wallet:
+    """The caller's wallet of that id, no sub-wallet; `missing`, or NotAMainWallet at the same place, is raised."""
+    wallet = await own_wallet(request, wallet_id, missing)
+    if wallet.qualifier:
+        raise NotAMainWallet(pointer=missing.pointer)
     return wallet
 
 
