@@ -38,6 +38,14 @@ class Candidate(NamedTuple):
     region: str | None
 
 
+class Carried(NamedTuple):
+    """An answer passed back; `ends`: it was none of those that go on for as long as their caller listens."""
+
+    cell: str
+    status: int
+    ends: bool
+
+
 class Edge:
     """The application. Its pools open with ASGI's lifespan."""
 
@@ -78,7 +86,7 @@ class Edge:
         found = _found(scope["headers"])
         request_id = messages.request_id(found.get(messages.REQUEST_ID, ""))
         path = scope["raw_path"].decode("latin-1")
-        cell, begun = "none", False
+        cell, begun, ends = "none", False, True
 
         async def noticed(message: Message) -> None:
             nonlocal begun
@@ -90,7 +98,7 @@ class Edge:
                 cell, status = "edge", await _say(noticed, 200, *page, request_id=request_id)
             else:
                 candidates = self._candidates(scope["method"], path, found)
-                cell, status = await self._carry(
+                cell, status, ends = await self._carry(
                     candidates, scope, receive, noticed, found=found, request_id=request_id
                 )
         except KovraError as error:
@@ -106,7 +114,8 @@ class Edge:
                 send, bug.status, problems.document(bug, request_id), problems.headers(bug), request_id=request_id
             )
         self._answers.labels(cell, str(status)).inc()
-        self._seconds.labels(cell).observe(time.perf_counter() - began)
+        if ends:
+            self._seconds.labels(cell).observe(time.perf_counter() - began)
 
     def _candidates(self, method: str, path: str, found: Mapping[str, str]) -> list[Candidate]:
         """Where the request may go, best first: one place, but for what any cell may answer. Raises KovraError."""
@@ -146,7 +155,7 @@ class Edge:
         *,
         found: Mapping[str, str],
         request_id: str,
-    ) -> tuple[str, int]:
+    ) -> Carried:
         """Ask the candidates in turn, and pass the first answer back. Raises CellAway, CellSilent, CallerGone."""
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         forwarded = messages.forwarded_element(scope, found.get("host", ""))
@@ -155,7 +164,8 @@ class Edge:
             headers = messages.onward(scope["headers"], region=region, request_id=request_id, forwarded=forwarded)
             try:
                 async with upstream.ask(scope["method"], path + query.decode("latin-1"), headers, body) as answer:
-                    return upstream.cell.name, await _pass_back(answer, receive, send, request_id)
+                    status = await _pass_back(answer, receive, send, request_id)
+                    return Carried(upstream.cell.name, status, answer.content_type != _ENDLESS)
             except CellAway:
                 if number == len(candidates):
                     raise

@@ -242,7 +242,7 @@ def add_routes(app: FastAPI) -> None:
     named: tuple[type[KovraError], ...] = (UrlNotAllowed, UnknownEventType)
     routes.add(
         "POST", "/v1/webhooks", create, summary="Create an endpoint", model=EndpointShown, status=201,
-        errors=(*named, TooManyEndpoints, *keyed), headers=(KEY_OPTIONAL,),
+        errors=(*named, TooManyEndpoints, UnknownEndpoint, *keyed), headers=(KEY_OPTIONAL,),
     )  # fmt: skip
     routes.add("GET", "/v1/webhooks", list_all, summary="Your endpoints", model=EndpointList)
     one = "/v1/webhooks/{endpoint_id}"
