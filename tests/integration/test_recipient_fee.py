@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from cells.backends.postgres import transaction
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.reconciliation.report import Status
+from cells.transfers import store_returns
 from cells.transfers.machine import Event, State
 from tests.integration.reconciled_cells import Reconciled, open_reconciled
 from tests.integration.test_returns import back
@@ -96,6 +98,20 @@ async def test_what_comes_back_is_what_arrived_and_the_recipients_fee_stays(cell
     shares = [one * transfer.payout_amount // transfer.target_amount for one in (transfer.principal, transfer.margin)]
     assert credited == sum(shares)
     assert await earned(cells.id, IDR) == 650_000
+    await held(cells)
+
+
+async def test_a_policy_that_gives_the_fee_back_gives_the_payers_and_all_of_it(cells: Reconciled) -> None:
+    transfer = await cells.abroad(tariff=ABROAD)
+    await cells.complete(transfer)
+    async with transaction(cells.eu.institution.pool) as connection:
+        assert await store_returns.set_policy(connection, "EU", transfer.tenant_id, "original_and_fee")
+    for reference, amount in (("R-1", 700), ("R-2", transfer.payout_amount - 700)):
+        await cells.id.receive_return(back(transfer, amount, reference))
+        await cells.cross(cells.id, cells.eu)
+    booked = await cells.eu.returns(transfer.transfer_id)
+    assert sum(one.fee_back for one in booked) == transfer.fee, "to the cent, although less came back than was paid out"
+    assert (await earned(cells.eu, EUR), await earned(cells.id, IDR)) == (0, 650_000)
     await held(cells)
 
 
