@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.table import Table
@@ -13,6 +13,8 @@ from cells.tenants.issuing import issue
 from cells.tenants.keys import SCOPES
 from cells.tenants.tenant import Environment, Placement, Tenant, UnknownTenant, Wallet, mint_tenant
 from cells.tenants.tiers import partner_tier, partner_tiers
+from cells.transfers import store_returns
+from cells.transfers.returned import Policy
 from residency.directory import load_directory
 from residency.ids import parse
 from router.cli import tenant_keys
@@ -32,6 +34,8 @@ Currencies = Annotated[str, typer.Option("--currencies", help="Wallets to open, 
 Live = Annotated[bool, typer.Option("--live", help="A live tenant; the default is a sandbox one.")]
 Own = Annotated[bool, typer.Option("--own", help="Wallet actors of its own, whatever its tier says.")]
 
+_POLICIES: tuple[Policy, ...] = get_args(Policy)
+
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Partners: create, list, show, tiers, keys.", no_args_is_help=True)
@@ -40,6 +44,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("set-tier")(set_tier)
     group.command("tiers")(tiers)
+    group.command("set-return-policy")(set_return_policy)
     group.add_typer(tenant_keys.group(), name="keys")
     app.add_typer(group, name="tenants")
 
@@ -168,6 +173,32 @@ async def _set_tier(tenant_id: str, tier: str) -> list[str]:
     for spec in all_cells(home_path()):
         async with writing(spec) as connection:
             if await store.set_tier(connection, spec.region, [tenant_id], tier):
+                changed.append(spec.name)
+    return changed
+
+
+def set_return_policy(
+    tenant_id: Annotated[str, typer.Argument(help="ten_…")],
+    policy: Annotated[str, typer.Argument(help=f"One of {', '.join(_POLICIES)}.")],
+    json: Json = False,
+) -> None:
+    """What a partner gets of a payment that comes back: principal and margin (original), or the fee too. For returns from now on."""
+    wanted = parse(tenant_id, "ten").text
+    one_of(policy, _POLICIES, "return policy")
+    changed = asyncio.run(_set_return_policy(wanted, "original" if policy == "original" else "original_and_fee"))
+    if not changed:
+        raise UnknownTenant(f"No cell has {wanted}; `kovra tenants list` shows who there is.")
+    if json:
+        print_json({"tenant_id": wanted, "return_policy": policy, "cells": changed})
+    else:
+        err.print(f"{wanted} has the return policy {policy} in {', '.join(changed)}.")
+
+
+async def _set_return_policy(tenant_id: str, policy: Policy) -> list[str]:
+    changed = []
+    for spec in all_cells(home_path()):
+        async with writing(spec) as connection:
+            if await store_returns.set_policy(connection, spec.region, tenant_id, policy):
                 changed.append(spec.name)
     return changed
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import ValidationError
 
+from cells.rails.registry import profiles_of
 from cells.spec import PrivateSettings, load_spec
 from infra.local.errors import LocalError
 from infra.local.home import Home
@@ -76,6 +77,16 @@ async def test_a_sandbox_may_wait_shorter_than_its_schemes_say(home: Home, monke
     assert times == {"sepa_instant": (0.25, 3.0), "sepa_credit_transfer": (0.5, 3.0)}
     with pytest.raises(ValidationError):
         PrivateSettings.model_validate(settings.model_dump() | {"sandbox": False})
+
+
+@pytest.mark.parametrize("hours", ["own", ""])
+async def test_a_sandbox_keeps_its_rails_own_hours_where_it_is_told_to(
+    home: Home, monkeypatch: pytest.MonkeyPatch, hours: str
+) -> None:
+    monkeypatch.setenv("KOVRA_SANDBOX_HOURS", hours)
+    await laid_out(home)
+    closes = {one.name: one.hours is not None for one in profiles_of(load_spec("eu-1", home.root))}
+    assert closes == {"sepa_instant": False, "sepa_credit_transfer": hours == "own"}
 
 
 async def test_secrets_are_for_their_owner_only_and_in_no_command_line(home: Home) -> None:

@@ -80,6 +80,7 @@ def test_a_partner_and_its_keys_are_the_same_in_every_cell(home: Path) -> None:
     assert not any(secret in json.dumps(shown) for secret in (made["key"], signing["secret"], client["secret"]))
 
     assert set(kovra("set-tier", tenant_id, "enterprise")["cells"]) == set(CELLS)
+    assert set(kovra("set-return-policy", tenant_id, "original_and_fee")["cells"]) == set(CELLS)
     found = kovra("show", tenant_id)
     assert found["tenant"]["tier"] == "enterprise"
     assert len(found["keys"]) == 4
@@ -104,6 +105,8 @@ def test_the_operators_key_is_of_its_own_tenant(home: Path) -> None:
         (("keys", "revoke", "key_eu1_" + "0" * 26), "no such key"),
         (("keys", "rotate", "key_eu1_" + "0" * 26), "no such key"),
         (("set-tier", "ten_eu1_" + "0" * 26, "growth"), "no such tenant"),
+        (("set-return-policy", "ten_eu1_" + "0" * 26, "original"), "no such tenant"),
+        (("set-return-policy", "ten_eu1_" + "0" * 26, "all"), "no return policy"),
         (("show", "ten_eu1_" + "0" * 26), "no such tenant"),
     ],
 )
