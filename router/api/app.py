@@ -54,7 +54,8 @@ _DESCRIPTION = """Pay bank accounts across borders from one wallet per currency,
 A first payment takes five calls: a deposit (`POST /v1/sandbox/deposits`), a recipient (`POST /v1/recipients`, in the region of
 its bank account), a payer (`POST /v1/payers`), a quote (`POST /v1/quotes`), and the payment (`POST /v1/transfers`).
 
-Every failure is a problem document (RFC 9457) whose `type` leads to a page about it."""
+Every failure is a problem document (RFC 9457) whose `type` leads to a page about it. What makes the sandbox refuse, time out or return is
+at `GET /v1/sandbox/magic-values`."""
 # Routes are tried in this order: the busiest first.
 _RESOURCES = (
     transfers,

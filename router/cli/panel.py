@@ -21,7 +21,12 @@ def show_panel(status: StackStatus, sandbox: Sandbox) -> None:
         "parts", f"{len(status.parts)} ready; slowest: {slowest.cell}/{slowest.name} {slowest.ready_after_s or 0:.1f} s"
     )
     out.print(Panel(table, title="Kovra", expand=False))
-    for title, line in [("sandbox key", sandbox.key), *curl_lines(status.router_url, sandbox)]:
+    paste = f"export KOVRA_URL={status.router_url} KOVRA_API_KEY={sandbox.key}"
+    for title, line in [
+        ("sandbox key", sandbox.key),
+        ("for router/PARTNERS.md and `kovra pay`", paste),
+        *curl_lines(status.router_url, sandbox),
+    ]:
         out.print(f"\n[bold]{title}[/]")
         print_plain(line)
     out.print("\n[dim]Ctrl-C stops everything; `kovra status` shows every part.[/]")

@@ -8,21 +8,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.wallet import UnknownWallet
+from cells.backends.postgres import tenant_transaction
 from cells.fx.offers import NoRail, RailCannotPay, rails_for
 from cells.idempotency.answer import IdempotencyConflict
 from cells.kit.money import InvalidAmount, UnknownCurrency
 from cells.rails import registry
 from cells.rails.console import ConsoleRefused, SchemeConsole, wallet_account
 from cells.rails.rail import Party, RailUnavailable
+from cells.tenants.store import list_wallets
 from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
 from router.api.auth import need_sandbox
 from router.api.call import call_of
-from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, SandboxOnly
+from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, SandboxOnly, WalletMissing
 from router.api.idempotency import acted, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
-from router.api.region import check_path
+from router.api.region import check_currency, check_path
 from router.api.routes import Resource
 from router.api.shapes import IdText, Money, Shape, minor_of
 from router.api.v1.wallets import NotAMainWallet, main_wallet_of
@@ -33,9 +35,9 @@ _DEPOSITOR = Party("Sandbox Depositor")
 
 
 class DepositNew(Shape):
-    """Money that shall arrive in a wallet, in its currency."""
+    """Money that shall arrive in a wallet, in its currency. Without `wallet_id`: in your wallet of that currency."""
 
-    wallet_id: Annotated[IdText, Public]
+    wallet_id: Annotated[IdText | None, Public] = None
     amount: Annotated[Money, Confidential]
 
 
@@ -53,9 +55,8 @@ async def create_deposit(request: Request, body: DepositNew) -> Response:
     parts, call = parts_of(request), call_of(request)
     required_key(request)
     need_sandbox(parts.spec, call.tenant)
-    check_path(parts.spec.entry, parts.spec.directory, body.wallet_id)
-    wallet = await main_wallet_of(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
     amount = minor_of(body.amount, "/amount")
+    wallet = await _wallet_of(request, body)
     if body.amount.currency != wallet.currency:
         raise InvalidAmount(f"The wallet holds {wallet.currency}.", pointer="/amount/currency")
     rail = _rail_of(parts, wallet, amount)
@@ -70,6 +71,21 @@ async def create_deposit(request: Request, body: DepositNew) -> Response:
         }
 
     return await acted(request, OPERATION, act)
+
+
+async def _wallet_of(request: Request, body: DepositNew) -> Wallet:
+    """The wallet that is named, or the first of the amount's currency. Raises UnknownWallet, WalletMissing, WrongRegion."""
+    parts, call = parts_of(request), call_of(request)
+    if body.wallet_id is not None:
+        check_path(parts.spec.entry, parts.spec.directory, body.wallet_id)
+        return await main_wallet_of(request, body.wallet_id, UnknownWallet(pointer="/wallet_id"))
+    check_currency(parts.spec.entry, parts.spec.directory, body.amount.currency, "/amount/currency")
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        found = await list_wallets(connection, parts.region, call.tenant_id)
+    for wallet in found:
+        if wallet.currency == body.amount.currency:
+            return wallet
+    raise WalletMissing(pointer="/amount/currency")
 
 
 def _rail_of(parts: Parts, wallet: Wallet, amount: int) -> str:
@@ -102,7 +118,7 @@ def add_routes(app: FastAPI) -> None:
     routes.add(
         "POST", "/v1/sandbox/deposits", create_deposit, summary="Make money arrive", model=DepositShown, status=202,
         errors=(
-            IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, UnknownWallet, NotAMainWallet, UnknownCurrency,
+            IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, UnknownWallet, NotAMainWallet, WalletMissing, UnknownCurrency,
             InvalidAmount, NoRail, RailCannotPay, ConsoleRefused, RailUnavailable,
         ),
         headers=(KEY_REQUIRED,),
