@@ -106,7 +106,7 @@ def test_the_operators_key_is_of_its_own_tenant(home: Path) -> None:
         (("keys", "rotate", "key_eu1_" + "0" * 26), "no such key"),
         (("set-tier", "ten_eu1_" + "0" * 26, "growth"), "no such tenant"),
         (("set-return-policy", "ten_eu1_" + "0" * 26, "original"), "no such tenant"),
-        (("set-return-policy", "ten_eu1_" + "0" * 26, "all"), "no return policy"),
+        (("set-return-policy", "ten_eu1_" + "0" * 26, "all"), "not one of the choices"),
         (("show", "ten_eu1_" + "0" * 26), "no such tenant"),
     ],
 )
