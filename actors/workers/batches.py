@@ -52,22 +52,33 @@ class Batches:
 
     async def round(self) -> bool:
         """One step of every batch that is due; whether any went on. Raises StoreUnavailable."""
+        after, count, went_on = "", 0, False
+        while found := await self._page(after):
+            after, count = found[-1][0].batch_id, count + len(found)
+            for one, _ in found:
+                if one.state in (State.VALIDATING, State.SCHEDULED):
+                    went_on |= await self._prepare(one)
+            went_on |= await self._asked([command for _, command in found if command is not None])
+        self._open = count
+        return went_on
+
+    async def _page(self, after: str) -> list[tuple[Batch, Command | None]]:
+        """Batches that are due, each with what its wallet is to be asked."""
         region = self._institution.spec.region
         async with transaction(self._institution.pool) as connection:
-            found = await store.due(connection, region, _PAGE)
+            found = await store.due(connection, region, after, _PAGE)
             processing = [one.batch_id for one in found if one.state is State.PROCESSING]
             busy = await store_status.busy(connection, region, processing, AT_REST)
-        self._open = len(found)
-        went_on = False
-        for one in found:
-            if one.state in (State.VALIDATING, State.SCHEDULED):
-                went_on |= await self._prepare(one)
-        commands = [command for one in found if (command := _command(one, busy)) is not None]
-        return await self._asked(commands) or went_on
+        return [(one, _command(one, busy)) for one in found]
 
     async def _prepare(self, batch: Batch) -> bool:
-        async with transaction(self._institution.pool) as connection:
-            return await self._room.prepare(connection, batch.batch_id)
+        """One that cannot be looked at now holds up no other."""
+        try:
+            async with transaction(self._institution.pool) as connection:
+                return await self._room.prepare(connection, batch.batch_id)
+        except KovraError as error:
+            _log.warning("%s waits: %s", batch.batch_id, error.code)
+            return False
 
     async def _asked(self, commands: Sequence[Command]) -> bool:
         went_on = False

@@ -73,16 +73,16 @@ async def page(connection: Connection, region: str, tenant_id: str, before_id: s
     return [_batch(row) for row in rows]
 
 
-async def due(connection: Connection, region: str, limit: int) -> list[Batch]:
-    """Batches that something can be done for now, oldest first: those under way, and the scheduled whose time has come."""
+async def due(connection: Connection, region: str, after: str, limit: int) -> list[Batch]:
+    """Batches that something can be done for now, by id, after that one: those under way, and the scheduled whose time has come."""
     rows = await connection.fetch(
         f"""
         select {_BATCH} from batches
         where compliance_region = $1 and state not in ('COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'CANCELLED')
-          and (state = any ($2::text[]) or coalesce(scheduled_for, now()) <= now())
-        order by batch_id limit $3
+          and (state = any ($2::text[]) or coalesce(scheduled_for, now()) <= now()) and batch_id > $3
+        order by batch_id limit $4
         """,
-        region, _OPEN, limit,
+        region, _OPEN, after, limit,
     )  # fmt: skip
     return [_batch(row) for row in rows]
 

@@ -1,23 +1,15 @@
-"""Batches through the API of one cell: read in three forms, validated line by line, paid over its real actors, ledger and rail."""
+"""Batches through the API of one cell: validated line by line, paid over its real actors, ledger and rail, reported."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx
 import pytest
 
 from actors.workers.batches import Batches
 from cells.backends.postgres import transaction
-from cells.cell import open_institution
-from cells.fx.ecb import EcbHistory
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
+from tests.integration.batch_api import available, get, lines_of, of, open_worker, run, submit
 from tests.integration.test_api_payment import indonesian_token, refusal
-from tests.unit.cells.rails.test_uploads import BANK, OTHER, SPACE
-from tests.unit.cells.rails.test_uploads import line as xml_line
-
-OURS = "<Cdtr><Nm>Jürgen Weiß</Nm></Cdtr><CdtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></CdtrAcct>"
-BUDI = f"{BANK}<Cdtr><Nm>Budi Santoso</Nm></Cdtr>{OTHER}"
 
 
 @pytest.fixture
@@ -30,49 +22,8 @@ async def cell(cell_database, schemes, tmp_path, monkeypatch) -> AsyncIterator[A
 
 @pytest.fixture
 async def worker(cell: ApiCell) -> AsyncIterator[Batches]:
-    institution = await open_institution(cell.spec, "writer", name="test-batches", connections_max=2)
-    yield Batches(institution, cell.parts.wallets.ask_many, EcbHistory())
-    await institution.close()
-
-
-async def submit(cell: ApiCell, lines: list[Any], key: str = "batch-1", **more: Any) -> httpx.Response:
-    body = {"source_wallet_id": cell.wallets["EUR"].wallet_id, "lines": lines, **more}
-    return await cell.client.post("/v1/batches", json=body, headers={"Idempotency-Key": key})
-
-
-async def send(cell: ApiCell, content: str, kind: str, **parameters: Any) -> httpx.Response:
-    headers = {"Idempotency-Key": "file-1", "Content-Type": kind}
-    return await cell.client.post("/v1/batches", content=content.encode(), headers=headers, params=parameters)
-
-
-def of(recipient: str, payer: str | None, value: str = "10.00", **more: Any) -> dict[str, Any]:
-    line = {"recipient_id": recipient, "source": {"value": value, "currency": "EUR"}, "target_currency": "EUR", **more}
-    return line if payer is None else {**line, "payer_id": payer}
-
-
-async def get(cell: ApiCell, batch_id: str) -> dict[str, Any]:
-    return (await cell.client.get(f"/v1/batches/{batch_id}")).json()
-
-
-async def lines_of(cell: ApiCell, batch_id: str, **parameters: Any) -> list[dict[str, Any]]:
-    answer = await cell.client.get(f"/v1/batches/{batch_id}/lines", params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
-
-
-async def run(cell: ApiCell, worker: Batches, batch_id: str) -> dict[str, Any]:
-    """Drive the worker until the batch rests."""
-
-    async def rests() -> bool:
-        await worker.round()
-        return (await get(cell, batch_id))["status"] in ("COMPLETED", "PARTIALLY_COMPLETED", "FAILED")
-
-    await until(rests)
-    return await get(cell, batch_id)
-
-
-async def available(cell: ApiCell) -> str:
-    return (await cell.client.get(f"/v1/wallets/{cell.wallets['EUR'].wallet_id}")).json()["available"]["value"]
+    async with open_worker(cell) as opened:
+        yield opened
 
 
 async def test_a_batch_of_good_and_bad_lines_is_paid_and_reported(cell: ApiCell, worker: Batches) -> None:
@@ -103,7 +54,18 @@ async def test_a_batch_of_good_and_bad_lines_is_paid_and_reported(cell: ApiCell,
         (6, "invalid-request", ""),
         (7, "invalid-request", ""),
     ]
-    first = (await lines_of(cell, batch["id"], limit=1))[0]
+    good = await lines_of(cell, batch["id"], status="COMPLETED")
+    assert [(one["line"], one["source"]["value"], one["target"]["value"]) for one in good] == [
+        (1, "10.00", good[0]["target"]["value"]),
+        (2, "5.20", "5.00"),
+        (5, "10.00", good[0]["target"]["value"]),
+    ]
+    assert await lines_of(cell, batch["id"], status="REFUNDED") == []
+    statement = (await cell.client.get(f"/v1/wallets/{cell.wallets['EUR'].wallet_id}/statement")).json()["data"]
+    assert [(one["code"], one["amount"]["value"], one["batch_id"]) for one in statement][1:] == [
+        ("batch_funding", "25.20", batch["id"])
+    ]
+    first = good[0]
     transfer = (await cell.client.get(f"/v1/transfers/{first['transfer_id']}")).json()
     assert (transfer["batch_id"], transfer["status"], transfer["metadata"]) == (
         batch["id"],
@@ -143,100 +105,6 @@ async def test_the_report_is_read_in_pages_and_as_csv(cell: ApiCell, worker: Bat
     assert first.startswith("1,INVALID,,")
     assert "amount-too-small,/source/value" in first
     assert second.startswith("2,COMPLETED,tr_eu1_")
-
-
-async def test_csv_is_the_same_batch(cell: ApiCell, worker: Batches) -> None:
-    recipient, payer = await cell.recipient(), await cell.payer()
-    content = (
-        "recipient_id,source_amount,target_amount,target_currency,reference,metadata.order\r\n"
-        f"{recipient},10.00,,EUR,Invoice 1,A-1\r\n"
-        f"{recipient},,5.00,EUR,,\r\n"
-        f"{recipient},1.00,2.00,EUR,,\r\n"
-        f"{recipient},10.00,,EUR,too,many,fields\r\n"
-    )
-    wallet = cell.wallets["EUR"].wallet_id
-    answer = await send(cell, content, "text/csv", source_wallet_id=wallet, payer_id=payer)
-    assert answer.status_code == 201, answer.text
-    assert (await send(cell, content, "text/csv", source_wallet_id=wallet, payer_id=payer)).json()[
-        "id"
-    ] == answer.json()["id"]
-    await refusal(await send(cell, content, "text/csv", source_wallet_id=wallet), 422, "idempotency-key-reused")
-    done = await run(cell, worker, answer.json()["id"])
-    assert {one["status"]: one["lines"] for one in done["progress"]} == {"COMPLETED": 2, "INVALID": 2}
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("a,b\n1,2\n", "names the columns"),
-        ("recipient_id\n", "no line"),
-        ('recipient_id\n"x\n', "not CSV"),
-        ("", "names the columns"),
-    ],
-)
-async def test_a_file_that_is_none_is_refused_whole(cell: ApiCell, content: str, said: str) -> None:
-    answer = await send(cell, content, "text/csv", source_wallet_id=cell.wallets["EUR"].wallet_id)
-    assert said in (await refusal(answer, 422, "batch-file-invalid"))["detail"]
-
-
-def pain(cell: ApiCell, *lines: str, account: str = "") -> str:
-    account = account or cell.wallets["EUR"].account_number
-    return (
-        f'<Document xmlns="{SPACE}"><CstmrCdtTrfInitn><GrpHdr><MsgId>M1</MsgId><CreDtTm>2026-11-20T09:30:00Z</CreDtTm>'
-        f"<NbOfTxs>{len(lines)}</NbOfTxs><InitgPty><Nm>Acme</Nm></InitgPty></GrpHdr>"
-        "<PmtInf><PmtInfId>P1</PmtInfId><PmtMtd>TRF</PmtMtd><ReqdExctnDt><Dt>2020-01-01</Dt></ReqdExctnDt>"
-        f"<Dbtr><Nm>Acme</Nm></Dbtr><DbtrAcct><Id><IBAN>{account}</IBAN></Id></DbtrAcct>"
-        f"<DbtrAgt><FinInstnId/></DbtrAgt>{''.join(lines)}</PmtInf></CstmrCdtTrfInitn></Document>"
-    )
-
-
-async def test_pain_001_registers_creditors_of_this_region_and_names_others_by_token(
-    cell: ApiCell, worker: Batches
-) -> None:
-    payer, token = await cell.payer(), indonesian_token(cell)
-    named = f"<InstrForDbtrAgt>{token}</InstrForDbtrAgt>"
-    content = pain(
-        cell, xml_line("A", creditor=OURS), xml_line("B", creditor=OURS), xml_line("C", "1500000", "IDR", BUDI),
-        xml_line("D", "1500000", "IDR", named), xml_line("E", "1500000", "IDR", BUDI + named),
-    )  # fmt: skip
-    answer = await send(cell, content, "application/xml", payer_id=payer)
-    assert answer.status_code == 201, answer.text
-    batch_id = answer.json()["id"]
-    assert answer.json()["format"] == "pain.001"
-    lines = await lines_of(cell, batch_id)
-    assert [(one["status"], (one["error"] or {}).get("code")) for one in lines] == [
-        ("WAITING", None),
-        ("WAITING", None),
-        ("INVALID", "wrong-region"),
-        ("WAITING", None),
-        ("INVALID", "BE22"),
-    ]
-    assert lines[0]["recipient_id"] == lines[1]["recipient_id"] != ""
-    assert lines[3]["recipient_id"] == token
-    registered = (await cell.client.get("/v1/recipients")).json()["data"]
-    assert [one["details"]["name"] for one in registered] == ["Jürgen Weiß"]
-    await until(lambda: held(cell, worker, batch_id))
-    assert (await lines_of(cell, batch_id, limit=1))[0]["metadata"] == {"end_to_end_id": "A"}
-    async with transaction(cell.parts.writer) as connection:
-        for table in ("batches", "batch_lines", "transfers", "events", "recipients"):
-            said = await connection.fetchval(f"select string_agg(t::text, '') from {table} t") or ""
-            assert "Budi" not in said
-            assert "Weiß" not in said
-
-
-async def held(cell: ApiCell, worker: Batches, batch_id: str) -> bool:
-    await worker.round()
-    statuses = [one["status"] for one in await lines_of(cell, batch_id)]
-    return statuses == ["COMPLETED", "COMPLETED", "INVALID", "FUNDS_HELD", "INVALID"]
-
-
-async def test_pain_001_of_an_account_that_is_no_wallet_of_ours_is_refused(cell: ApiCell) -> None:
-    payer = await cell.payer()
-    content = pain(cell, xml_line("A", creditor=OURS), account="LT643999001123456789")
-    await refusal(await send(cell, content, "application/xml", payer_id=payer), 422, "wallet-missing")
-    await refusal(await send(cell, "<x/>", "application/xml", payer_id=payer), 422, "batch-file-invalid")
-    await refusal(await send(cell, content, "application/xml"), 422, "batch-file-invalid")
-    await refusal(await send(cell, content, "image/png"), 415, "unsupported-media-type")
 
 
 async def test_a_batch_is_made_once_per_key(cell: ApiCell) -> None:

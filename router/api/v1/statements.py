@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import Connection, tenant_transaction
+from cells.batches import store as batch_store
 from cells.kit.command import Command
 from cells.rails import store_collections
 from cells.tenants.tenant import Wallet
@@ -40,6 +41,7 @@ class EntryShown(BaseModel):
     transfer_id: Annotated[str | None, Public]
     collection_id: Annotated[str | None, Public]
     wallet_transfer_id: Annotated[str | None, Public]
+    batch_id: Annotated[str | None, Public] = Field(description="What was set aside for a batch, or what is left of it")
     at: Annotated[datetime, Public]
 
 
@@ -106,10 +108,13 @@ async def _payments(
     paid = await store.read(connection, parts.region, list(transfers))
     came = await store_collections.find(connection, parts.region, list(collections))
     moved = await store_books.read(connection, parts.region, list(books))
+    batches = {f"bat_{cell}_{text}": number for number, text in texts.items()}
+    funded = await batch_store.find(connection, parts.region, list(batches))
     return (
         {transfers[one]: ("transfer_id", one) for one in paid}
         | {collections[one]: ("collection_id", one) for one in came}
         | {books[one]: ("wallet_transfer_id", one) for one in moved}
+        | {batches[one]: ("batch_id", one) for one in funded}
     )
 
 
@@ -123,6 +128,7 @@ def _entry(wallet: Wallet, entry: Mapping[str, Any], payments: Mapping[int, tupl
         "transfer_id": None,
         "collection_id": None,
         "wallet_transfer_id": None,
+        "batch_id": None,
         "at": entry["at"],
     }
     if (named := payments.get(entry["payment_number"])) is not None:
