@@ -67,6 +67,18 @@ async def find_quotes(connection: Connection, region: str, quote_ids: Sequence[s
     return {row["quote_id"]: _quote(row) for row in rows}
 
 
+async def page_quotes(
+    connection: Connection, region: str, tenant_id: str, before_id: str | None, limit: int
+) -> list[Quote]:
+    """A tenant's quotes, newest first, before an id (None: all)."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from quotes q where compliance_region = $1 and tenant_id = $2 and quote_id < $3"
+        " order by quote_id desc limit $4",
+        region, tenant_id, before_id or "qt_zzz", limit,
+    )  # fmt: skip
+    return [_quote(row) for row in rows]
+
+
 async def use_quotes(
     connection: Connection, region: str, uses: Sequence[QuoteUse]
 ) -> dict[str, QuoteExpired | QuoteUsed | UnknownQuote]:

@@ -71,6 +71,11 @@ class Quotes(Noun):
     async def get(self, quote_id: str) -> Quote:
         return Quote.model_validate(await self._transport.get(f"/v1/quotes/{quote_id}"))
 
+    async def list(self, *, region: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Quote]:
+        """Newest first."""
+        found = await self._transport.get("/v1/quotes", region=region, limit=limit, cursor=cursor)
+        return Page[Quote].model_validate(found)
+
 
 class Recipients(Noun):
     async def create(

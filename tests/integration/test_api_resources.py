@@ -143,3 +143,12 @@ async def test_the_wallets_show_their_account_numbers(cell: ApiCell) -> None:
         currency: wallet.account_number for currency, wallet in cell.wallets.items()
     }
     assert all(one["available"]["value"] == "0.00" for one in data)
+
+
+async def test_quotes_are_listed_newest_first_in_pages(cell: ApiCell) -> None:
+    made = [(await cell.quote(value))["id"] for value in ("10.00", "20.00", "30.00")]
+    first = (await cell.client.get("/v1/quotes", params={"limit": 2})).json()
+    rest = (await cell.client.get("/v1/quotes", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    assert [one["id"] for one in first["data"] + rest["data"]] == made[::-1]
+    assert (rest["next_cursor"], (await cell.other.get("/v1/quotes")).json()["data"]) == (None, [])
+    assert (await cell.client.get(f"/v1/quotes/{made[0]}")).json() == rest["data"][0]

@@ -15,7 +15,7 @@ from cells.fx.offers import NoRail, Offer, RailCannotPay, Wish, offer
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall
 from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, UnknownQuote
 from cells.fx.rates import RateMissing
-from cells.fx.store import find_quotes, lock_quotes
+from cells.fx.store import find_quotes, lock_quotes, page_quotes
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.kit.money import InvalidAmount, UnknownCurrency, currency_of
 from cells.tenants.tenant import Tenant
@@ -33,6 +33,8 @@ from router.api.routes import Resource
 from router.api.shapes import (
     NO_OTHER_KEYS,
     CurrencyCode,
+    Cursor,
+    Limit,
     MetadataKey,
     MetadataValue,
     Money,
@@ -40,6 +42,7 @@ from router.api.shapes import (
     checked_id,
     minor_of,
     money,
+    page,
     stamp,
 )
 
@@ -139,6 +142,13 @@ class QuoteShown(BaseModel):
     expires_at: Annotated[datetime, Public]
 
 
+class QuotePage(BaseModel):
+    """Newest first."""
+
+    data: Annotated[list[QuoteShown], Confidential]
+    next_cursor: Annotated[str | None, Public]
+
+
 def shown(quote: Quote, now: datetime) -> dict[str, Any]:
     """A quote as the API writes it."""
     used = quote.transfer_id is not None
@@ -232,6 +242,15 @@ async def get_quote(request: Request, quote_id: str) -> Response:
     return Json(shown(quote, datetime.now(UTC)))
 
 
+async def list_quotes(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Your quotes of this region, newest first."""
+    parts, call = parts_of(request), call_of(request)
+    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
+        found = await page_quotes(connection, parts.region, call.tenant_id, cursor, limit)
+    now = datetime.now(UTC)
+    return Json(page([shown(one, now) for one in found], limit, found[-1].quote_id if found else None))
+
+
 PRICE_ERRORS: tuple[type[KovraError], ...] = (
     UnknownCurrency, InvalidAmount, NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay,
     FeesUnavailable,
@@ -247,4 +266,5 @@ def add_routes(app: FastAPI) -> None:
         "POST", "/v1/quotes", create_quote, summary="Lock a price", model=QuoteShown, status=201, errors=_ERRORS,
         headers=(KEY_OPTIONAL,),
     )  # fmt: skip
+    routes.add("GET", "/v1/quotes", list_quotes, summary="Your quotes", model=QuotePage)
     routes.add("GET", "/v1/quotes/{quote_id}", get_quote, summary="A quote", model=QuoteShown, errors=(UnknownQuote,))
