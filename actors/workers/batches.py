@@ -23,8 +23,10 @@ from cells.transfers.batch_leg import AT_REST
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.batches")
-_EVERY_S = 0.25
+_EVERY_S = 0.5
 _PAGE = 100
+
+_NONE_BUSY = Busy(frozenset(), frozenset())
 
 Ask = Callable[[Sequence[Command]], Awaitable[Sequence[Reply]]]
 _COMMAND = {State.FUNDING: "fund", State.FUNDED: "accept_lines", State.CLOSING: "give_back"}
@@ -68,7 +70,7 @@ class Batches:
         async with transaction(self._institution.pool) as connection:
             found = await store.due(connection, region, after, _PAGE)
             processing = [one.batch_id for one in found if one.state is State.PROCESSING]
-            busy = await store_status.busy(connection, region, processing, AT_REST)
+            busy = await store_status.busy(connection, region, processing, AT_REST) if processing else _NONE_BUSY
         return [(one, _command(one, busy)) for one in found]
 
     async def _prepare(self, batch: Batch) -> bool:

@@ -1,5 +1,6 @@
 """Batches over two cells' real journals and ledgers, moved by hand: funding, lines, what comes back, and what a crash leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -181,6 +182,25 @@ async def one_step(cells: BatchCells, batch_id: str) -> None:
             await cells.tell(one, Event.RAIL_SETTLED, scheme_reference="SCT-1")
         elif one.state is PaymentState.FUNDS_HELD:
             await cells.eu.ask(Command(mint("req", "eu-1"), one.wallet_id, "cancel", one.transfer_id))
+
+
+async def test_two_workers_at_once_do_each_step_once(cells: BatchCells, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_leg, "CHUNK", 2)
+    monkeypatch.setattr(room, "CHUNK", 2)
+    batch_id = await cells.submit([cells.at_home(1_000) for _ in range(7)])
+    first = cells.worker
+    cells.restart()
+    while any(await asyncio.gather(first.round(), cells.worker.round())):
+        pass
+    assert len(await cells.payments(batch_id)) == 7
+    assert await cells.reserve() == (7_000, 7_000)
+    await cells.settle_all(batch_id)
+    while any(await asyncio.gather(first.round(), cells.worker.round())):
+        pass
+    assert (await cells.batch(batch_id)).state is State.COMPLETED
+    assert await cells.balance() == 500_000 - 7_000
+    assert await cells.events() == ["batch.completed"]
+    await in_order(cells)
 
 
 @pytest.mark.parametrize("breaks", ["before", "after"])
