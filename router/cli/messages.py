@@ -22,7 +22,9 @@ from cells.spec import CellSpec, home_path
 from router.cli.console import listing, out, print_json, print_plain
 from router.cli.provisioning import all_cells
 
-Id = Annotated[str, typer.Argument(help="A payment (tr_…), a credit (col_…) or a scheme's reference.")]
+Id = Annotated[
+    str, typer.Argument(help="A payment (tr_…), a credit (col_…), an order (ord_…) or a scheme's reference.")
+]
 Show = Annotated[bool, typer.Option("--show", help="Open the messages. The look is recorded on the audit trail.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Found = list[tuple[str, KeptMessage, bytes | None]]
@@ -51,7 +53,7 @@ def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
 
 async def look(home: Path, about: str, show: bool) -> Found:
     """What each cell of the home folder has; the bodies only if they are to be shown, and on record first."""
-    names = list(dict.fromkeys((about, end_to_end_id(about))))
+    names = list(dict.fromkeys((about, end_to_end_id(about), about.replace("_", ""))))
     found: Found = []
     for spec in all_cells(home):
         found += await _look_in(spec, about, names, show)

@@ -20,6 +20,7 @@ from cells.spec import CellSpec, home_path, load_spec
 from cells.transfers import recalling, store
 from cells.transfers.machine import Leg
 from cells.transfers.orders import Order
+from cells.transfers.recalling import NotRecallable
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.console import listing, out, print_json, print_plain
@@ -92,6 +93,9 @@ async def _ask(transfer_id: str, reason: str) -> RecallRow:
         spec = load_spec(leg.destination_cell, home_path())
     async with writing(spec) as connection:
         made = await recalling.ask(connection, spec.entry, transfer_id, reason)
+        settings = spec.settings.schemes.get(made.rail)
+        if settings is None or settings.wire != "iso20022":
+            raise NotRecallable(f"{spec.name} speaks to {made.rail} in no form that knows recalls.")
         await _on_trail(connection, spec, "recall.ask", transfer_id, made.tenant_id, made.recall_id)
     return made
 
