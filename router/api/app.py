@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from cells.spec import CellSpec
 from residency.errors import KovraError
@@ -140,9 +140,10 @@ def _handle_failures(app: FastAPI, made: Problems) -> None:
 
 
 def _allowed(app: FastAPI, request: Request) -> str:
-    """The methods of every route at that address; the framework tells those of the first."""
-    there = [route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in there for method in getattr(route, "methods", None) or ()}))
+    """The methods of every route of the path that the address is met by; the framework tells those of the first route."""
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    met = next(route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in routes if route.path == met for method in route.methods or ()}))
 
 
 def _of_status(status: int) -> KovraError:

@@ -8,7 +8,7 @@ from tests.api_cell import ApiCell, credit_to, open_api_cell
 from tests.fuzzing.runs import fuzz
 
 pytestmark = pytest.mark.timeout(3_600)
-LONG = ("--max-examples", "20", "--continue-on-failure", "--suppress-health-check", "all")
+LONG = ("--max-examples", "60", "--continue-on-failure", "--suppress-health-check", "all")
 
 
 @pytest.fixture

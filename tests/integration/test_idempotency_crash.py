@@ -113,9 +113,10 @@ class World:
         return str(answer.json()["id"])
 
     async def kill_the_wallet(self) -> None:
-        """The process of the wallet's actor, killed; Ray starts another."""
-        [row] = [one for one in await list_actors(self.runtime) if one.kind == "shared"]
-        os.kill(row.pid, 9)
+        """The processes of the actors that host wallets, killed; Ray starts others."""
+        for one in await list_actors(self.runtime):
+            if one.kind == "shared":
+                os.kill(one.pid, 9)
 
 
 @pytest.fixture

@@ -40,10 +40,20 @@ LastSeen = Annotated[
 ]
 
 
+# Of one message of the stream: OpenAPI 3.1 has no other place for it, and readers of the document take it so.
+_MESSAGE = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer"},
+    },
+}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A stream of messages: `id`, `event` (the type) and `data` (the event as webhooks carry it, on one line)",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _MESSAGE}},
     },
     204: {"description": "The transfer has ended, and you have seen it all"},
 }
