@@ -51,7 +51,7 @@ def test_it_has_ended_when_nothing_moves_and_nothing_waits() -> None:
         (State.FUNDING, None, State.VALIDATING),
         (State.FUNDING, LATER, State.SCHEDULED),
         (State.CLOSING, None, State.PROCESSING),
-        *((state, None, state) for state in (State.FUNDED, State.PROCESSING, *AT_REST)),
+        *((state, None, state) for state in (State.FUNDED, State.PROCESSING, *sorted(AT_REST))),
     ],
 )
 def test_moments_before_the_ledgers_word_are_not_shown(state: State, at: datetime | None, shown: State) -> None:
