@@ -43,6 +43,7 @@ class Batches:
         self._room = institution.batches(rates)
         self._open = 0
         self._lines = 0
+        self._asked_last: frozenset[tuple[str, State]] = frozenset()
 
     def health(self) -> Mapping[str, Any]:
         return {"due": self._open, "lines_taken": self._lines}
@@ -54,14 +55,17 @@ class Batches:
 
     async def round(self) -> bool:
         """One step of every batch that is due; whether any went on. Raises StoreUnavailable."""
-        after, count, went_on = "", 0, False
+        after, count, went_on, asked = "", 0, False, set[tuple[str, State]]()
         while found := await self._page(after):
             after, count = found[-1][0].batch_id, count + len(found)
             for one, _ in found:
                 if one.state in (State.VALIDATING, State.SCHEDULED):
                     went_on |= await self._prepare(one)
-            went_on |= await self._asked([command for _, command in found if command is not None])
-        self._open = count
+            asked |= {(one.batch_id, one.state) for one, command in found if command is not None}
+            went_on |= await self._take([command for _, command in found if command is not None])
+        # What its wallet is asked again in the same state (its ledger is silent, or refuses what it must not) is asked after a pause.
+        went_on |= not asked <= self._asked_last
+        self._open, self._asked_last = count, frozenset(asked)
         return went_on
 
     async def _page(self, after: str) -> list[tuple[Batch, Command | None]]:
@@ -82,15 +86,16 @@ class Batches:
             _log.warning("%s waits: %s", batch.batch_id, error.code)
             return False
 
-    async def _asked(self, commands: Sequence[Command]) -> bool:
-        went_on = False
+    async def _take(self, commands: Sequence[Command]) -> bool:
+        """Ask the wallets; whether any line was taken up."""
+        taken = 0
         for reply in await self._ask(commands) if commands else ():
             if isinstance(reply, KovraError):
                 _log.warning("a wallet did not take up its batch: %s", reply.code)
             else:
-                went_on = True
-                self._lines += reply or 0
-        return went_on
+                taken += reply or 0
+        self._lines += taken
+        return taken > 0
 
 
 def _command(batch: Batch, busy: Busy) -> Command | None:
