@@ -45,10 +45,16 @@ def _asked(label: str, *examples: str) -> FieldInfo:
     return field
 
 
+def _stripped(length: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=length)
+
+
+# The length is counted without the spaces around the text; this is how the document says that something else must be there.
+_NOT_ONLY_SPACE = Field(json_schema_extra={"pattern": r"\S"})
 # ISO 20022 lengths: names Max140Text, address lines Max70Text, places Max35Text, codes Max35Text.
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140), AfterValidator(_named)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=70), AfterValidator(_printable)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35), AfterValidator(_printable)]
+Name = Annotated[str, _stripped(140), AfterValidator(_named), _NOT_ONLY_SPACE]
+Line = Annotated[str, _stripped(70), AfterValidator(_printable), _NOT_ONLY_SPACE]
+Word = Annotated[str, _stripped(35), AfterValidator(_printable), _NOT_ONLY_SPACE]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Lei = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{18}[0-9]{2}$")]

@@ -39,7 +39,10 @@ def _printable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_printable)]
+# The document says the rule by the code points of the category Cc; a lone surrogate (Cs) is no text that JSON can carry.
+Text = Annotated[
+    str, AfterValidator(_printable), Field(json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"})
+]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 # Ids are checked where they are looked up; here only that they are words of at most the length of a recipient's token.
 IdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,160}$")]

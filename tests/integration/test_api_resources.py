@@ -36,7 +36,8 @@ async def test_parties_are_made_read_listed_and_deleted(cell: ApiCell, noun: str
     assert [one["id"] for one in first["data"] + rest["data"]] == [one["id"] for one in made]
     assert rest["next_cursor"] is None
     assert (await cell.client.delete(f"{path}/{made[0]['id']}")).status_code == 204
-    assert (await cell.client.get(f"{path}/{made[0]['id']}")).json()["status"] == "deleted"
+    gone = await cell.client.get(f"{path}/{made[0]['id']}")
+    assert (gone.status_code, gone.json()["code"]) == (404, f"{noun[:-1]}-not-found")
     assert await erased(cell, made[0]["id"].partition(".")[0])
 
 

@@ -64,7 +64,7 @@ async def list_payers(request: Request, limit: Limit = 50, cursor: Cursor = None
 
 
 async def get_payer(request: Request, payer_id: str) -> Response:
-    """A payer of this region."""
+    """A payer of this region. One that you deleted is no longer found."""
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         return Json(shown(await _find(parts, connection, call.tenant_id, payer_id)))
@@ -85,7 +85,7 @@ async def delete_payer(request: Request, payer_id: str) -> Response:
 async def _find(parts: Parts, connection: Connection, tenant_id: str, text: str) -> Payer:
     payer_id = checked_id(text, "pyr", PayerNotFound())
     found = await parts.institution.payers.get(connection, tenant_id, [payer_id])
-    if not found:
+    if not found or found[0].status == "deleted":
         raise PayerNotFound
     return found[0]
 

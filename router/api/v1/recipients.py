@@ -86,7 +86,7 @@ async def list_recipients(request: Request, limit: Limit = 50, cursor: Cursor = 
 
 
 async def get_recipient(request: Request, recipient_id: str) -> Response:
-    """A recipient of this region."""
+    """A recipient of this region. One that you deleted is no longer found."""
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         found = await _find(parts, connection, call.tenant_id, recipient_id)
@@ -129,7 +129,7 @@ async def _find(parts: Parts, connection: Connection, tenant_id: str, text: str)
     """By token, or by the row id in front of it. Raises RecipientNotFound."""
     row_id = checked_id(_row_id(text), "rcp", RecipientNotFound())
     found = await parts.institution.recipients.get(connection, tenant_id, [row_id])
-    if not found or text not in (row_id, found[0].id):
+    if not found or found[0].status == "deleted" or text not in (row_id, found[0].id):
         raise RecipientNotFound
     return found[0]
 
