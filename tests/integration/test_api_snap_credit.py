@@ -89,10 +89,12 @@ async def test_a_notice_is_credited_once_however_often_it_comes(cell: ApiCell) -
     assert await told(cell, notice("9999000011112222", paymentRequestId="PAY-2")) == (404, "4042512")
     assert await available(cell) == "1250000.00"
     async with transaction(cell.parts.writer) as connection:
-        kept = await connection.fetch("select direction, message_type from rail_messages order by position")
+        # The schemes are the session's: an answer that an earlier test's payment waited for may come to this cell.
+        kept = await connection.fetch(
+            "select direction from rail_messages where message_type = 'snap.transfer-va.payment' order by position"
+        )
         states = await connection.fetch("select state from collections order by collection_id")
-    assert [row["direction"] for row in kept][:2] == ["received", "sent"]
-    assert {row["message_type"] for row in kept} == {"snap.transfer-va.payment"}
+    assert [row["direction"] for row in kept] == ["received", "sent"] * 5
     assert [row["state"] for row in states] == ["credited", "refused"]
 
 
