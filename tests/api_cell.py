@@ -1,8 +1,7 @@
 """One cell's API over real databases, with its real actors in this process and the running scheme simulator as its rail."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -206,13 +205,6 @@ async def open_api_cell(
             text, _ = await cell.key(whose)
             speaker.headers["Authorization"] = f"Bearer {text}"
         yield cell
-
-
-async def until(check: Callable[[], Awaitable[bool]], timeout_s: float = 30.0) -> None:
-    """Return when `check` holds."""
-    async with asyncio.timeout(timeout_s):
-        while not await check():  # noqa: ASYNC110 - what is waited for happens in another process, or by the clock
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

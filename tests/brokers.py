@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,10 @@ from infra.local.binaries import script
 from infra.local.child import clean_environment, start
 from infra.local.nats import Nkey, cell_config, remembered_nkey, transit_config
 from tests.servers import free_port
+from tests.waiting import until
 
 HOST = "127.0.0.1"
 TRANSIT = "transit"
-
-
-async def until(check: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 30.0) -> None:
-    """Await a condition. Fails the test when it does not come to hold."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not await check():  # noqa: ASYNC110 - servers tell no event of ours
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"{what}: not in {timeout_s} s") from None
 
 
 async def take(inbox: Inbox, count: int, timeout_s: float = 30.0) -> list[Arrived]:

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 PERIOD_US = 60_000_000
+# Of an interval: what sums of floats may be short of, and how much too early a request is still in time.
+NEARLY = 1e-6
 
 
 class Grant(NamedTuple):
@@ -36,7 +38,7 @@ def grant(arrival_us: float, now_us: float, quota: int, wanted: int) -> tuple[Gr
     """Let through as many of `wanted` as there is room for, and the arrival time from then on."""
     interval = interval_us(quota)
     arrival_us = max(arrival_us, now_us)
-    room = math.floor((now_us + PERIOD_US - arrival_us) / interval + 1e-6)
+    room = math.floor((now_us + PERIOD_US - arrival_us) / interval + NEARLY)
     admitted = max(0, min(wanted, room))
     arrival_us += admitted * interval
     return Grant(admitted, math.ceil(arrival_us - now_us)), arrival_us
@@ -45,7 +47,7 @@ def grant(arrival_us: float, now_us: float, quota: int, wanted: int) -> tuple[Gr
 def allowances(granted: Grant, quota: int, wanted: int) -> list[Allowance]:
     """What each of the `wanted` requests is told, in the order in which they came."""
     interval = interval_us(quota)
-    left = max(0, math.floor((PERIOD_US - granted.debt_us) / interval + 1e-6))
+    left = max(0, math.floor((PERIOD_US - granted.debt_us) / interval + NEARLY))
     reset_s = math.ceil(granted.debt_us / 1_000_000)
     # One is free when the debt has shrunk to what leaves room for it.
     retry_s = max(1, math.ceil((granted.debt_us + interval - PERIOD_US) / 1_000_000))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import uvicorn
 
-from tests.api_cell import ApiCell, until
+from tests.api_cell import ApiCell
 from tests.servers import free_port
+from tests.waiting import until
 
 _HERE = Path(__file__).parent
 

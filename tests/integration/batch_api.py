@@ -9,7 +9,8 @@ import httpx
 from actors.workers.batches import Batches
 from cells.cell import open_institution
 from cells.fx.ecb import EcbHistory
-from tests.api_cell import ApiCell, until
+from tests.api_cell import ApiCell
+from tests.waiting import until
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from cells.backends.nats import Bus, Outgoing
 from residency.links import Corridor
-from tests.brokers import until
+from tests.waiting import until
 
 CELLS = ["eu1", "id1", "uk1"]
 EU_ID, EU_UK = Corridor("eu1", "id1"), Corridor("eu1", "uk1")

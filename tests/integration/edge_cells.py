@@ -18,13 +18,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another task of this loop, or a server, is about to do."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.001)
-
-
 @dataclass
 class Heard:
     """One request as a cell got it."""

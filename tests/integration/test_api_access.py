@@ -15,8 +15,9 @@ from cells.tenants import store_keys
 from cells.tenants.tokens import LIFETIME_S, TYPE
 from residency.ids import mint
 from router.api import auth
-from tests.api_cell import REMEMBERED_S, ApiCell, open_api_cell, until
+from tests.api_cell import REMEMBERED_S, ApiCell, open_api_cell
 from tests.signing import signed
+from tests.waiting import until
 
 QUOTE = {"source": {"value": "100.00", "currency": "EUR"}, "target_currency": "IDR"}
 GRANT = {"grant_type": "client_credentials"}

@@ -13,8 +13,9 @@ from cells.tenants.keys import ADMIN, GRANTABLE
 from cells.tenants.tenant import mint_tenant, platform_tenant
 from residency.directory import load_directory
 from residency.ids import mint
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
 from tests.signing import signed
+from tests.waiting import until
 
 TENANTS = "/v1/admin/tenants"
 

@@ -14,12 +14,13 @@ from fastapi import FastAPI
 
 from actors.workers.batches import Batches
 from cells.backends.postgres import transaction
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
 from tests.integration.batch_api import lines_of, open_worker, run, send
 from tests.integration.test_api_payment import indonesian_token, refusal
 from tests.servers import free_port
 from tests.unit.cells.rails.test_uploads import BANK, OTHER, SPACE
 from tests.unit.cells.rails.test_uploads import line as xml_line
+from tests.waiting import until
 
 OURS = "<Cdtr><Nm>Jürgen Weiß</Nm></Cdtr><CdtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></CdtrAcct>"
 

@@ -9,8 +9,9 @@ import uvicorn
 from cells.backends.postgres import transaction
 from infra.schemes.messages import read_report
 from infra.schemes.signing import PARTICIPANT
-from tests.api_cell import ApiCell, credit_to, open_api_cell, until
+from tests.api_cell import ApiCell, credit_to, open_api_cell
 from tests.schemes import RunningSchemes
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from cells.idempotency import store as idempotency
 from cells.idempotency.store import Claim
 from residency.ids import mint
 from router.api.v1.intents import OPERATION, IntentNew, priced
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import sys
 import httpx
 
 from infra.local.home import Home
-from tests.api_cell import until, write_home
+from tests.api_cell import write_home
 from tests.schemes import RunningSchemes
 from tests.servers import free_port
+from tests.waiting import until
 
 
 async def test_it_starts_without_its_actors_and_stops_when_told(cell_database, schemes, tmp_path) -> None:
@@ -28,13 +29,13 @@ async def test_it_starts_without_its_actors_and_stops_when_told(cell_database, s
                 assert process.returncode is None
                 return await answers(client)
 
-            await until(serves, 60)
+            await until(serves, timeout_s=60)
 
             async def seen() -> bool:
                 parts = (await client.get("/healthz")).json()["parts"]
                 return bool(parts == {"postgres": "up", "actors": "down"})
 
-            await until(seen, 60)
+            await until(seen, timeout_s=60)
             named = await client.get("/v1/wallets/somebody-by-name", headers={"Authorization": "Bearer Somebody"})
             assert named.status_code == 401
             process.send_signal(signal.SIGTERM)

@@ -10,7 +10,8 @@ from http_sf import parse as parse_field
 from infra.local.child import clean_environment, start
 from router.api import auth
 from tests import servers
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
+from tests.waiting import until
 
 
 @pytest.fixture

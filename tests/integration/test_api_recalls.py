@@ -23,10 +23,11 @@ from cells.transfers.transfer import TransferNotFound
 from infra.schemes.messages_returns import Cancellation, recall_message, refusal_of_recall
 from residency.ids import mint
 from router.cli.main import build
-from tests.api_cell import RAIL_SECRETS, RECIPIENT, ApiCell, credit_to, until
+from tests.api_cell import RAIL_SECRETS, RECIPIENT, ApiCell, credit_to
 from tests.integration.test_api_payment import pay, until_final, wish
 from tests.integration.test_api_suspense import cell, host_of
 from tests.schemes import RunningSchemes
+from tests.waiting import until
 
 __all__ = ["cell"]
 RAIL = "sepa_instant"

@@ -9,7 +9,8 @@ import pytest
 from cells.backends.postgres import transaction
 from cells.tenants import store_keys
 from residency.ids import mint
-from tests.api_cell import PAYER, RECIPIENT, REMEMBERED_S, ApiCell, open_api_cell, until
+from tests.api_cell import PAYER, RECIPIENT, REMEMBERED_S, ApiCell, open_api_cell
+from tests.waiting import until
 
 HERE = {"Kovra-Region": "EU"}
 

@@ -10,8 +10,9 @@ from cells.rails.connection import sign
 from cells.rails.rail import end_to_end_id, transaction_id
 from infra.schemes.messages import read_report
 from infra.schemes.messages_returns import return_message
-from tests.api_cell import RAIL_SECRETS, ApiCell, open_api_cell, until
+from tests.api_cell import RAIL_SECRETS, ApiCell, open_api_cell
 from tests.integration.test_api_payment import pay, until_final, wish
+from tests.waiting import until
 
 
 @pytest.fixture

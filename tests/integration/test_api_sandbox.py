@@ -14,8 +14,9 @@ from cells.tenants import store as tenants
 from cells.tenants.tenant import mint_tenant
 from infra.schemes.magic import NAME_SCRIPTS, SCRIPTS
 from residency.ids import mint
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
 from tests.schemes import RunningSchemes
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from cells.rails.rail import Account, Party
 from cells.rails.snap.signatures import private_key, sign_notification, timestamp
 from residency.ids import mint
 from router.api import inbound
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
 from tests.schemes import RunningSchemes
 from tests.snap_keys import BANK_PRIVATE_KEY, BANK_PUBLIC_KEY, PRIVATE_KEY, SNAP_ACCESS
+from tests.waiting import until
 
 RAIL = "bi_fast"
 PATH = f"/rails/{RAIL}/v1.0/transfer-va/payment"

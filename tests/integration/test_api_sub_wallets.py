@@ -16,8 +16,9 @@ from cells.reconciliation.reconcile import reconcile
 from cells.transfers import store_books, store_sub_wallets
 from cells.transfers.book import Book, SubWallet
 from residency.ids import mint
-from tests.api_cell import ApiCell, credit_to, open_api_cell, until
+from tests.api_cell import ApiCell, credit_to, open_api_cell
 from tests.servers import CellDatabase
+from tests.waiting import until
 
 
 @pytest.fixture

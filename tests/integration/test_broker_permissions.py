@@ -14,7 +14,7 @@ from nats.aio.client import Client
 
 from cells.backends.nats import Outgoing
 from residency.links import Corridor
-from tests.brokers import TRANSIT, Network, take, until
+from tests.brokers import TRANSIT, Network, take
 from tests.integration.broker_attacks import (
     CELLS,
     EU_ID,
@@ -29,6 +29,7 @@ from tests.integration.broker_attacks import (
     try_api,
 )
 from tests.servers import scratch_directory
+from tests.waiting import until
 
 ROGUE = "rogue"
 

@@ -6,8 +6,9 @@ import pytest
 
 from cells.backends.nats import Bus, BusUnavailable, Outgoing
 from residency.links import MESSAGE_MAX_BYTES, Corridor
-from tests.brokers import TRANSIT, Network, take, until
+from tests.brokers import TRANSIT, Network, take
 from tests.servers import scratch_directory
+from tests.waiting import until
 
 EU_ID = Corridor("eu1", "id1")
 

@@ -10,7 +10,8 @@ import pytest
 from residency.ids import mint, parse
 from router.api.registry import registry
 from tests import waiting
-from tests.integration.edge_cells import World, open_world, until
+from tests.integration.edge_cells import World, open_world
+from tests.waiting import until
 
 _KEY = {"Authorization": "Bearer kv_sandbox_eu1_" + "0" * 26 + "_" + "s" * 52}
 

@@ -6,6 +6,7 @@ again. The callers know nothing but the key: they ask again until they are answe
 
 import asyncio
 import os
+import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ from tests.servers import free_port
 from tests.waiting import until
 
 CALLERS = 200
+PAUSE_S = (0.05, 0.5)
 FUNDED_MINOR = 5_000_000
 HERE = {"Kovra-Region": "EU"}
 Moment = Callable[[], Awaitable[bool]]
@@ -181,11 +183,11 @@ async def ask_until_answered(world: World, asked: dict[str, Any], key: str) -> h
     while True:
         try:
             answer = await world.client.post("/v1/transfers", json=asked, headers={"Idempotency-Key": key})
+            if answer.status_code < 400 or not answer.json()["retryable"]:
+                return answer
         except httpx.TransportError:
-            await asyncio.sleep(0)
-            continue
-        if answer.status_code < 400 or not answer.json()["retryable"]:
-            return answer
+            pass
+        await asyncio.sleep(random.uniform(*PAUSE_S))
 
 
 async def pay_through_a_crash(world: World, key: str, moment: Moment, *, wallet_too: bool = False) -> str:

@@ -29,7 +29,8 @@ from infra.local.supervisor import Event, State, Supervisor
 from residency.directory import load_directory
 from residency.keys import load_keys
 from tests import servers
-from tests.integration.test_local_supervisor import lives, until
+from tests.integration.test_local_supervisor import lives
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -130,7 +131,7 @@ async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(fo
         everybody = tree(status)
         assert status.supervisor_pid is not None
         os.kill(status.supervisor_pid, signal.SIGKILL)
-        await until(lambda: not [pid for pid in everybody if lives(pid)], "all gone", 15)
+        await until(lambda: not [pid for pid in everybody if lives(pid)], "all gone", timeout_s=15)
         after = await stack.status()
         assert after.phase is Phase.STOPPED
         assert not after.ready

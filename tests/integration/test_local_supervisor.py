@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +19,7 @@ from infra.local.part import Part
 from infra.local.ray import kept
 from infra.local.supervisor import Event, PartFailed, State, Supervisor
 from tests import servers
-
-
-async def until(check: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
-    """Wait until `check` holds, looking often."""
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        await asyncio.sleep(0.02)
+from tests.waiting import until
 
 
 def lives(pid: int) -> bool:

@@ -18,11 +18,12 @@ from cells.backends.postgres import transaction
 from cells.rails import store_routing
 from cells.rails.console import SchemeConsole
 from cells.rails.rail import end_to_end_id
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
 from tests.integration.test_api_payment import pay, until_final, wish
 from tests.integration.test_api_suspense import host_of
 from tests.schemes import RunningSchemes
 from tests.servers import free_port
+from tests.waiting import until
 
 INSTANT, CREDIT_TRANSFER = "sepa_instant", "sepa_credit_transfer"
 FRIDAY_EVENING = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)

@@ -1,7 +1,6 @@
 """Money that arrives: the running simulator delivers to a listening cell gateway until it has an answer."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,6 +12,7 @@ from cells.rails.inbound import build_answer, read_inbound
 from cells.rails.rail import Account, Collection, Party, Settled, utc_now
 from cells.rails.registry import PROFILES, open_rail
 from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
+from tests.waiting import until
 
 PAYER = Party("Müller & Söhne GmbH", Account("iban", "DE89370400440532013000"), country="DE", town="Köln")
 WALLETS = {"iban": "LT643999001123456789", "uk": "04990212345678", "id": "8899903123456789018"}
@@ -68,12 +68,6 @@ async def gateway(rail: str, schemes: RunningSchemes) -> AsyncIterator[Gateway]:
 async def console(rail: str, schemes: RunningSchemes) -> AsyncIterator[SchemeConsole]:
     async with SchemeConsole(schemes.connection(rail)) as opened:
         yield opened
-
-
-async def until(check: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not await check():  # noqa: ASYNC110 - another process holds what is waited for
-            await asyncio.sleep(0.02)
 
 
 async def answered(console: SchemeConsole, reference: str, deliveries: int = 1) -> str:

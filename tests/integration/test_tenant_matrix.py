@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from cells.tenants.tenant import Tenant
-from tests.api_cell import PAYER, RECIPIENT, ApiCell, credit_to, open_api_cell, until
+from tests.api_cell import PAYER, RECIPIENT, ApiCell, credit_to, open_api_cell
 from tests.tenant_matrix import Attempt, attempts, nobodys
+from tests.waiting import until
 
 HERE = {"Kovra-Region": "EU"}
 

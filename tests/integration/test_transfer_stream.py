@@ -15,9 +15,10 @@ from residency.ids import mint
 from router.api import tail
 from router.api.v1 import transfer_stream
 from router.edge.app import Edge
-from tests.api_cell import ApiCell, open_api_cell, until
+from tests.api_cell import ApiCell, open_api_cell
 from tests.integration.edge_cells import serve
 from tests.integration.test_api_payment import cross_border_wish, pay
+from tests.waiting import until
 
 
 @dataclass

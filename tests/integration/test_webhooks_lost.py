@@ -18,7 +18,6 @@ from cells.backends.postgres import tenant_transaction, transaction
 from cells.webhooks import store_endpoints, store_feed, store_log
 from cells.webhooks.schedule import Schedule
 from residency import dead_letters
-from tests.api_cell import until
 from tests.brokers import Network
 from tests.integration.eu_cell import EuCell, open_eu_cell
 from tests.integration.http_listener import open_listener
@@ -34,6 +33,7 @@ from tests.integration.webhook_room import (
     worker,
 )
 from tests.servers import CellDatabase, scratch_directory
+from tests.waiting import until
 
 CELLS = ("eu1", "id1")
 
