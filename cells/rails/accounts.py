@@ -1,8 +1,8 @@
 """Account numbers as partners write them, checked before anything is registered. Pure.
 
 What is checked: an IBAN wholly (ISO 13616: country, length, structure, ISO 7064 check digits, and the bank
-code where the registry knows it, by schwifty); a UK sort code and account number, and an Indonesian bank code
-and account number, by form. Invariant: a failure never repeats the number.
+code where the registry knows it, by schwifty); a UK sort code and account number by form, and by the modulus check where its tables are
+installed; an Indonesian bank code and account number by form. Invariant: a failure never repeats the number.
 """
 
 import re
@@ -18,6 +18,7 @@ from schwifty.exceptions import (
     SchwiftyException,
 )
 
+from cells.rails.modulus import ModulusTables
 from cells.rails.rail import Account
 from residency.errors import KovraError
 
@@ -80,18 +81,22 @@ class NoRailForCurrency(KovraError):
     title = "No rail pays accounts in that currency"
 
 
-def parse_account(currency: str, given: Mapping[str, Any], pointer: str = "") -> Account:
+def parse_account(
+    currency: str, given: Mapping[str, Any], pointer: str = "", modulus: ModulusTables | None = None
+) -> Account:
     """The account in `given`, in the form that `currency` is paid to.
 
     EUR, SEK, DKK: `iban` and, if wanted, `bic`. GBP: `sort_code`, `account_number`. IDR: `bank_code`,
-    `account_number`. Spaces and dashes are ignored. Raises IbanInvalid, AccountInvalid, NoRailForCurrency,
-    with a pointer below `pointer`.
+    `account_number`. Spaces and dashes are ignored. Without `modulus` GBP is checked by form alone. Raises IbanInvalid,
+    AccountInvalid, NoRailForCurrency, with a pointer below `pointer`.
     """
     match _FORM_OF_CURRENCY.get(currency):
         case "iban":
             return _iban(given, pointer)
-        case "uk" | "id" as form:
-            return _digits(form, given, pointer)
+        case "uk":
+            return _uk(given, pointer, modulus)
+        case "id":
+            return _digits("id", given, pointer)
         case None:
             raise _no_rail(currency, pointer)
 
@@ -149,6 +154,17 @@ def _bic_of(iban: IBAN) -> str:
     """The bank's BIC where the registry knows it, else "": the scheme then routes by the IBAN alone."""
     found = iban.bic
     return "" if found is None else str(found)
+
+
+def _uk(given: Mapping[str, Any], pointer: str, modulus: ModulusTables | None) -> Account:
+    account = _digits("uk", given, pointer)
+    if modulus is not None and not modulus.check(account.bank, account.number):
+        raise AccountInvalid(
+            "No account at that sort code can have that number (UK modulus check); look for a mistyped digit in either, "
+            "or ask the account's holder for both.",
+            pointer=f"{pointer}/account_number",
+        )
+    return account
 
 
 def _digits(form: Literal["uk", "id"], given: Mapping[str, Any], pointer: str) -> Account:
