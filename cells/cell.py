@@ -34,6 +34,7 @@ from cells.parties.token import TokenVerifier
 from cells.rails import registry
 from cells.rails.archive import VaultArchive
 from cells.rails.desk import RailDesk
+from cells.rails.modulus import ModulusTables, read_tables
 from cells.rails.router import RailRouter
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
@@ -98,7 +99,7 @@ class Institution:
 
 
 async def open_institution(spec: CellSpec, role: Role, *, name: str, connections_max: int) -> Institution:
-    """Raises KeysInvalid, StoreUnavailable."""
+    """Raises KeysInvalid, ModulusTableInvalid, StoreUnavailable."""
     keys = load_keys(spec.home, spec.name, spec.directory)
     vault = vault_of(spec.region, keys)
     standing = Standing(spec.region, ListChecker(load_lists(), load_rules()), name_reader(vault))
@@ -112,12 +113,23 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
         standing=standing,
         payers=Payers(spec.entry, vault, standing),
         recipients=Recipients(
-            spec.entry, spec.directory, vault, standing, keys.signer(spec.directory, datetime.now(UTC))[1]
+            spec.entry,
+            spec.directory,
+            vault,
+            standing,
+            keys.signer(spec.directory, datetime.now(UTC))[1],
+            # The API alone registers recipients; a broken file must not keep a wallet's actor from starting.
+            _modulus_of(spec) if role == "api" else None,
         ),
         tokens=TokenVerifier(spec.directory),
         router=RailRouter(spec.region, registry.profiles_of(spec)),
         limit_book=LimitBook(spec.region),
     )
+
+
+def _modulus_of(spec: CellSpec) -> ModulusTables | None:
+    found = spec.settings.modulus
+    return None if found is None else read_tables(found.weights_path, found.substitutions_path)
 
 
 def vault_of(region: str, keys: CellKeys) -> Vault:

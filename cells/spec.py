@@ -99,13 +99,20 @@ class SchemeSettings(_Settings):
         return self
 
 
+class ModulusSettings(_Settings):
+    """Pay.UK's two files, by which UK account numbers are checked (cells/rails/modulus.py). The cell's API reads them once, at its start."""
+
+    weights_path: Path
+    substitutions_path: Path
+
+
 class ListenSettings(_Settings):
     host: str
     port: int
 
 
 class PrivateSettings(_Settings):
-    """The whole of cell.json. `schemes` is by rail name."""
+    """The whole of cell.json. `schemes` is by rail name. Without `modulus`, UK account numbers are checked by form alone."""
 
     postgres: PostgresSettings
     redis: str
@@ -113,6 +120,7 @@ class PrivateSettings(_Settings):
     ray: RaySettings
     ledger: LedgerSettings
     schemes: Mapping[str, SchemeSettings]
+    modulus: ModulusSettings | None = None
     api: ListenSettings
     host: ListenSettings
     sandbox: bool

@@ -130,6 +130,7 @@ def write_home(
     sandbox: bool = True,
     ray: RayConnection = NO_RAY,
     rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    modulus: Mapping[str, str] | None = None,
 ) -> CellSpec:
     """The files that a cell's processes read, for a cell on a test database."""
     directory = load_directory()
@@ -148,6 +149,7 @@ def write_home(
             }
             for rail in directory.cell(cell).rails
         },
+        "modulus": modulus,
         "api": {"host": "127.0.0.1", "port": schemes.gateway_port},
         "host": {"host": "127.0.0.1", "port": 1},
         "sandbox": sandbox,
@@ -166,10 +168,11 @@ async def open_api_cell(
     name: str = "eu-1",
     rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     redis_url: str | None = None,
+    modulus: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ApiCell]:
-    """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes.
-    Without a Redis its rates are high."""
-    spec = write_home(Home(root), name, database, schemes, rails=rails)
+    """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes;
+    `modulus`: its tables. Without a Redis its rates are high."""
+    spec = write_home(Home(root), name, database, schemes, rails=rails, modulus=modulus)
     currencies = spec.entry.currencies[:2]
     await found_cell(spec)
     tenant, stranger = (mint_tenant(name, spec.entry, tier="growth") for name in ("Nusantara Pay", "Hanse Remit"))

@@ -2,18 +2,19 @@
 
 from cells.parties.models import BankAccount, RecipientNew
 from cells.rails.accounts import account_fields, parse_account
+from cells.rails.modulus import ModulusTables
 from cells.rails.rail import Account
 
 _COUNTRY = {"uk": "GB", "id": "ID"}
 
 
-def checked_account(request: RecipientNew) -> tuple[Account, BankAccount, str]:
+def checked_account(request: RecipientNew, modulus: ModulusTables | None) -> tuple[Account, BankAccount, str]:
     """The account for the rails, the canonical form for the vault, and the country of the bank (ISO 3166-1
-    alpha-2).
+    alpha-2). `modulus`: by what UK accounts are checked, where it is installed.
 
     Raises IbanInvalid, AccountInvalid, NoRailForCurrency.
     """
-    account = parse_account(request.currency, request.account.model_dump(exclude_none=True), "/account")
+    account = parse_account(request.currency, request.account.model_dump(exclude_none=True), "/account", modulus)
     country = account.number[:2] if account.form == "iban" else _COUNTRY[account.form]
     return account, BankAccount.model_validate(account_fields(account)), country
 

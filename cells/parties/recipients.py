@@ -21,6 +21,7 @@ from cells.parties.status import status_of
 from cells.parties.store import RecipientRow
 from cells.parties.token import UnknownRecipient, sign_tokens
 from cells.rails.accounts import NoRailForCurrency
+from cells.rails.modulus import ModulusTables
 from cells.rails.rail import Party
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
@@ -46,6 +47,7 @@ class Recipients:
         vault: Vault,
         standing: Standing,
         signing_key: Ed25519PrivateKey,
+        modulus: ModulusTables | None = None,
     ) -> None:
         assert vault.region == entry.region, "a cell opens its own region's vault only"
         self._entry = entry
@@ -53,6 +55,7 @@ class Recipients:
         self._vault = vault
         self._standing = standing
         self._signing_key = signing_key
+        self._modulus = modulus
 
     async def create(
         self, connection: Connection, tenant_id: str, requests: Sequence[RecipientNew]
@@ -125,7 +128,7 @@ class Recipients:
 
     def _prepare(self, tenant_id: str, request: RecipientNew) -> tuple[RecipientRow, RecipientDetails]:
         self._refuse_if_elsewhere(request.currency)
-        account, canonical, country = checked_account(request)
+        account, canonical, country = checked_account(request, self._modulus)
         row_id = mint("rcp", self._entry.name)
         [token] = sign_tokens(self._signing_key, tenant_id, [(row_id, request.currency)])
         row = RecipientRow(
