@@ -8,9 +8,11 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from infra.local import brokers, keys, ports, postgres, processes, ray, redis, tigerbeetle
+from infra.local.errors import LocalError
 from infra.local.home import SHARED, Home, ensure_directory, remembered_secret, write_file
 from infra.local.part import Part
 from residency.directory import OVERLAY, CellEntry, Directory, load_directory
@@ -22,6 +24,8 @@ _LOOPBACK = "127.0.0.1"
 _SHORTER = {"answer_time_s": "KOVRA_SANDBOX_ANSWER_S", "finality_time_s": "KOVRA_SANDBOX_FINALITY_S"}
 # A sandbox's rails are open at all hours, as its schemes are, unless this says `own`.
 _HOURS = "KOVRA_SANDBOX_HOURS"
+# Pay.UK's tables for the modulus check, which an operator installs: both, or none and no such check.
+_MODULUS = {"weights_path": "KOVRA_MODULUS_WEIGHTS", "substitutions_path": "KOVRA_MODULUS_SUBSTITUTIONS"}
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class _Servers:
             "ray": {"address": self.ray.address, "token_path": str(self.ray.token)},
             "ledger": {"engine": ledger.engine, "cluster_id": ledger.cluster_id, "addresses": ledger.addresses},
             "schemes": schemes,
+            "modulus": _modulus() if "GBP" in self._cell.currencies else None,
             "api": {"host": _LOOPBACK, "port": numbers["api"]},
             "host": {"host": _LOOPBACK, "port": numbers["host"]},
             "sandbox": True,
@@ -144,3 +149,18 @@ def _times(rail: str) -> dict[str, float]:
         for name, variable in _SHORTER.items()
     }
     return {name: float(text) for name, text in found.items() if text}
+
+
+def _modulus() -> dict[str, str] | None:
+    """The `modulus` setting of a cell that takes UK accounts. What the files say is for the cell to read. Raises LocalError."""
+    found = {name: os.environ.get(variable) for name, variable in _MODULUS.items()}
+    given = {name: Path(text) for name, text in found.items() if text}
+    if not given:
+        return None
+    for name, variable in _MODULUS.items():
+        # The cells have another working directory than who starts them.
+        if name not in given or not given[name].is_absolute() or not given[name].is_file():
+            raise LocalError(
+                f"{variable} must be the absolute path of a file; {' and '.join(_MODULUS.values())} go together"
+            )
+    return {name: str(path) for name, path in given.items()}

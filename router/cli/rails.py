@@ -1,7 +1,7 @@
 """`kovra rails`: how the rails of each cell stand, as their actors tell."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -11,6 +11,8 @@ from router.cli.actors import Cell, Json, ask_hosts
 from router.cli.console import err, listing, out, print_json
 from router.cli.provisioning import all_cells
 
+_CHECKED = "modulus check by {}, as it was when the API started"
+_UNCHECKED = "checked by form alone, no modulus tables are installed (cells/rails/README.md)"
 _NUMBERS = ("depth", "in_doubt", "unacknowledged", "last_batch")
 
 
@@ -19,15 +21,23 @@ def register(app: typer.Typer) -> None:
 
 
 def rails(cell: Cell = None, json: Json = False) -> None:
-    """Every rail: open or closed and until when, its circuit, what waits, what is in doubt, and what wallets have yet to take."""
+    """Every rail: open or closed and until when, its circuit, what waits, what is in doubt, and what wallets have yet to take; and how
+    far UK account numbers are checked."""
     home = home_path()
     answers = asyncio.run(ask_hosts(home, cell))
     declared = {spec.name: spec for spec in all_cells(home)}
     found = [row for name, answer in answers.items() for row in rows_of(declared[name], answer)]
+    tables = modulus_of([declared[name] for name in answers])
     if json:
-        print_json({"rails": found})
+        print_json({"rails": found, "modulus": tables})
     else:
         _table(found)
+        for name, path in tables.items():
+            out.print(
+                f"{name}: UK account numbers: {_CHECKED.format(path) if path else _UNCHECKED}",
+                soft_wrap=True,
+                markup=False,
+            )
     for name, answer in answers.items():
         if "error" in answer:
             err.print(f"[red]{name}[/]: {answer['error']}")
@@ -55,6 +65,12 @@ def rows_of(spec: CellSpec, answer: Mapping[str, Any]) -> Iterator[dict[str, Any
             "breaker": details["breaker"],
             **{name: details[name] for name in _NUMBERS},
         }
+
+
+def modulus_of(specs: Sequence[CellSpec]) -> dict[str, str | None]:
+    """By cell that takes UK accounts, the weight table that its settings name."""
+    found = {one.name: one.settings.modulus for one in specs if "GBP" in one.entry.currencies}
+    return {name: None if one is None else str(one.weights_path) for name, one in found.items()}
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

@@ -5,12 +5,13 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from cells.rails.registry import profiles_of
-from cells.spec import PrivateSettings, load_spec
+from cells.spec import ModulusSettings, PrivateSettings, load_spec
 from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.layout import Layout, lay_out, port_keys
@@ -18,6 +19,7 @@ from infra.local.ports import allocate
 from infra.schemes.config import read_config
 from residency.directory import load_directory
 from tests import servers
+from tests.modulus_tables import installed
 
 
 @pytest.fixture
@@ -87,6 +89,25 @@ async def test_a_sandbox_keeps_its_rails_own_hours_where_it_is_told_to(
     await laid_out(home)
     closes = {one.name: one.hours is not None for one in profiles_of(load_spec("eu-1", home.root))}
     assert closes == {"sepa_instant": False, "sepa_credit_transfer": hours == "own"}
+
+
+async def test_the_tables_of_the_modulus_check_go_to_the_cell_that_takes_uk_accounts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {name: Path(path) for name, path in installed(home.root).items()}
+    monkeypatch.setenv("KOVRA_MODULUS_WEIGHTS", str(paths["weights_path"]))
+    monkeypatch.setenv("KOVRA_MODULUS_SUBSTITUTIONS", str(paths["substitutions_path"]))
+    await laid_out(home)
+    found = {name: load_spec(name, home.root).settings.modulus for name in load_directory().cells}
+    assert found == {"eu-1": None, "uk-1": ModulusSettings(**paths), "id-1": None}
+    for wrong in ("", "VALACDOS.txt", str(home.root / "absent")):
+        monkeypatch.setenv("KOVRA_MODULUS_WEIGHTS", wrong)
+        with pytest.raises(LocalError, match="KOVRA_MODULUS_WEIGHTS must be"):
+            await laid_out(home)
+    monkeypatch.delenv("KOVRA_MODULUS_SUBSTITUTIONS")
+    monkeypatch.delenv("KOVRA_MODULUS_WEIGHTS")
+    await laid_out(home)
+    assert load_spec("uk-1", home.root).settings.modulus is None
 
 
 async def test_secrets_are_for_their_owner_only_and_in_no_command_line(home: Home) -> None:

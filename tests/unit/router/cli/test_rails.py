@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from cells.spec import CellSpec, PrivateSettings
+from cells.spec import CellSpec, ModulusSettings, PrivateSettings
 from residency.directory import load_directory
-from router.cli.rails import rows_of
+from router.cli.rails import modulus_of, rows_of
 
 DETAILS = {
     "rail": "chaps",
@@ -18,9 +18,9 @@ DETAILS = {
 }
 
 
-def spec() -> CellSpec:
+def spec(cell: str = "uk-1", **settings: object) -> CellSpec:
     directory = load_directory()
-    return CellSpec(Path("/nowhere"), directory.cell("uk-1"), directory, PrivateSettings.model_construct())
+    return CellSpec(Path("/nowhere"), directory.cell(cell), directory, PrivateSettings.model_construct(**settings))
 
 
 def test_a_row_for_each_declared_rail() -> None:
@@ -48,3 +48,9 @@ def test_a_row_for_each_declared_rail() -> None:
 
 def test_a_host_that_does_not_answer_leaves_its_rails_absent() -> None:
     assert [row["state"] for row in rows_of(spec(), {"error": "the host does not answer"})] == ["absent", "absent"]
+
+
+def test_it_is_said_by_what_uk_accounts_are_checked() -> None:
+    tables = ModulusSettings(weights_path=Path("/tables/VALACDOS.txt"), substitutions_path=Path("/tables/SCSUBTAB.txt"))
+    assert modulus_of([spec("eu-1"), spec()]) == {"uk-1": None}
+    assert modulus_of([spec("eu-1"), spec(modulus=tables)]) == {"uk-1": "/tables/VALACDOS.txt"}
