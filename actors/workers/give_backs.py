@@ -11,11 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actors.wallets import Wallets
-from actors.workers.worker import sleep_unless
+from actors.workers.rail_rounds import go_round, opened
 from cells.backends.postgres import transaction
 from cells.cell import Institution
-from cells.rails import registry
-from cells.rails.archive import VaultArchive
 from cells.rails.calendar import next_opening
 from cells.transfers import store_orders
 from residency.errors import KovraError
@@ -39,13 +37,7 @@ class GiveBacks:
         return {"answered": self._answered}
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            for rail in self._institution.spec.settings.schemes:
-                try:
-                    await self.round(rail)
-                except KovraError as error:
-                    _log.warning("returns over %s wait: %s", rail, error.code)
-            await sleep_unless(stop, _EVERY_S)
+        await go_round(stop, self._institution, self.round, every_s=_EVERY_S, what="returns")
 
     async def round(self, rail: str) -> None:
         """Send what is due on one rail. Raises RailUnavailable, StoreUnavailable, CalendarUnknown: then it comes again."""
@@ -54,16 +46,11 @@ class GiveBacks:
             orders = await store_orders.due(connection, spec.region, rail, _BATCH)
         if not orders:
             return
-        opened = registry.open_rail(
-            rail, registry.connection_of(spec, rail), VaultArchive(pool, self._institution.vault)
-        )
-        try:
+        async with opened(self._institution, rail) as connector:
             now = datetime.now(UTC)
-            if next_opening(opened.profile, now) > now:
+            if next_opening(connector.profile, now) > now:
                 return
-            outcomes = await opened.give_back([one.as_return() for one in orders])
-        finally:
-            await opened.close()
+            outcomes = await connector.give_back([one.as_return() for one in orders])
         answers = [(one.order_id, outcome) for one, outcome in zip(orders, outcomes, strict=True)]
         async with transaction(pool) as connection:
             final = await store_orders.answered(connection, spec.region, answers)

@@ -4,21 +4,17 @@ From the record, and again until the scheme has taken it: the same recalls under
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-from actors.workers.worker import sleep_unless
+from actors.workers.rail_rounds import go_round, opened
 from cells.backends.postgres import transaction
 from cells.cell import Institution
-from cells.rails import registry, store_recalls
-from cells.rails.archive import VaultArchive
+from cells.rails import store_recalls
 from cells.rails.iso20022.connector import Iso20022Rail
 from cells.rails.later import RecallKept, RecallOut
 from cells.rails.store_recalls import RecallRow
-from residency.errors import KovraError
 
-_log = logging.getLogger("kovra.recalls")
 _EVERY_S = 2.0
 _BATCH = 50
 
@@ -36,13 +32,7 @@ class RecallMessages:
         return {"told": self._told}
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            for rail in self._institution.spec.settings.schemes:
-                try:
-                    await self.round(rail)
-                except KovraError as error:
-                    _log.warning("recalls over %s wait: %s", rail, error.code)
-            await sleep_unless(stop, _EVERY_S)
+        await go_round(stop, self._institution, self.round, every_s=_EVERY_S, what="recalls")
 
     async def round(self, rail: str) -> None:
         """Tell what is due on one rail. Raises RailUnavailable, StoreUnavailable: then it comes again."""
@@ -51,17 +41,13 @@ class RecallMessages:
             due = await store_recalls.due(connection, spec.region, rail, _BATCH)
         if not due:
             return
-        archive = VaultArchive(pool, self._institution.vault)
-        opened = registry.open_rail(rail, registry.connection_of(spec, rail), archive)
-        try:
-            if not isinstance(opened, Iso20022Rail):
+        async with opened(self._institution, rail) as connector:
+            if not isinstance(connector, Iso20022Rail):
                 return
             if asked := [_asked(one) for one in due if one.direction == "sent"]:
-                await opened.recall(asked)
+                await connector.recall(asked)
             if kept := [_kept(one) for one in due if one.direction == "received"]:
-                await opened.keep(kept)
-        finally:
-            await opened.close()
+                await connector.keep(kept)
         async with transaction(pool) as connection:
             await store_recalls.told(connection, spec.region, [one.recall_id for one in due])
         self._told += len(due)

@@ -16,7 +16,7 @@ from cells.transfers import notices, store, watch
 from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Event, Impossible, State, decide
 from cells.transfers.store import Transition
 from cells.transfers.store_postings import Planned, plan_postings
-from cells.transfers.transfer import ExportKind, Told, Transfer
+from cells.transfers.transfer import ExportKind, Move, Told, Transfer
 
 EXPORT_CHANNEL = "kovra_export"
 
@@ -39,16 +39,6 @@ class Owed:
     transfer: Transfer
     effect: Effect
     chain: Chain
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One transition of one transfer, and the effects that come with it."""
-
-    before: Transfer
-    now: Transfer
-    told: Told
-    effects: tuple[Effect, ...]
 
 
 @dataclass(slots=True)

@@ -143,6 +143,16 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """One transition of one transfer, and the effects that come with it."""
+
+    before: Transfer
+    now: Transfer
+    told: Told
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     """Which ledger accounts a transfer touches: the wallet's own (of a batch's line, its reserve), and the numbers of the cells at
     both ends."""

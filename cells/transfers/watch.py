@@ -10,14 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cells.kit import metrics, trace
 from cells.transfers.machine import FINAL, Event, Leg, State
-from cells.transfers.transfer import Transfer
-
-if TYPE_CHECKING:
-    from cells.transfers.step import Move
+from cells.transfers.transfer import Move, Transfer
 
 _log = logging.getLogger("kovra.watch")
 
@@ -90,7 +87,7 @@ def born(legs: Iterable[Transfer], since: Mapping[str, datetime], room: str) -> 
         spans.write(stays)
 
 
-def moved(waves: Sequence[Sequence["Move"]]) -> None:
+def moved(waves: Sequence[Sequence[Move]]) -> None:
     """Steps that were taken in one transaction. What follows at once on another of the same leg stayed no time at all."""
     now, seen, stays = datetime.now(UTC), set[str](), list[trace.Stay]()
     spans = trace.current()
@@ -125,7 +122,7 @@ def answered(legs: Iterable[Transfer]) -> None:
             STAYS.observe((now - (one.updated_at or now)).total_seconds(), cell_of(one), str(one.leg), ANSWER)
 
 
-def _stays(move: "Move", room: str, began: datetime, now: datetime) -> Iterable[trace.Stay]:
+def _stays(move: Move, room: str, began: datetime, now: datetime) -> Iterable[trace.Stay]:
     event, after = move.told.event, move.now
     yield _stay(after, room, began, now, str(event), failed=event in _FAILED)
     if after.state in FINAL and move.before.state not in FINAL:

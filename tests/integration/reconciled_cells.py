@@ -1,6 +1,8 @@
 """Two hand-driven cells (tests/two_cells.py) with ways to make payments of every ending, to tamper, and to reconcile."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
 
 from cells.backends.postgres import transaction
 from cells.fx.fees import Tariff
@@ -20,6 +26,7 @@ from cells.reconciliation.reconcile import examine
 from cells.reconciliation.report import Finding, Report, Status
 from cells.reconciliation.statements import NoTeller, Teller
 from cells.spec import (
+    HOME_VARIABLE,
     CellSpec,
     LedgerSettings,
     ListenSettings,
@@ -168,3 +175,25 @@ async def open_reconciled(cell_database: Callable[[str], CellDatabase]) -> Async
         )  # fmt: skip
         await made.deposit(500_000)
         yield made
+
+
+@asynccontextmanager
+async def at_home(
+    databases: Callable[[str], CellDatabase], home: Path, patch: pytest.MonkeyPatch
+) -> AsyncIterator[Reconciled]:
+    """The same cells, with a home folder in which the command line finds them."""
+    async with open_reconciled(databases) as opened:
+        (home / "directory.json").write_text(json.dumps({"cells": {}}))
+        for one in (opened.eu, opened.id):
+            (home / one.spec.name).mkdir()
+            (home / one.spec.name / "cell.json").write_text(opened.running(one).settings.model_dump_json())
+        patch.setenv(HOME_VARIABLE, str(home))
+        yield opened
+
+
+async def invoke(*arguments: str, of: Sequence[Callable[[typer.Typer], None]]) -> Result:
+    """Run a command, `of` those that are registered; in a thread, since it has an event loop of its own."""
+    app = typer.Typer()
+    for register in of:
+        register(app)
+    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))

@@ -1,41 +1,27 @@
 """`kovra fees` and `kovra limits` as an operator runs them, over cells of a home folder."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-import typer
-from click.testing import Result
-from typer.testing import CliRunner
 
-from cells.spec import HOME_VARIABLE
 from residency.errors import KovraError
 from residency.ids import mint
 from router.cli import fees, limits
-from tests.integration.reconciled_cells import Reconciled, open_reconciled
+from tests.integration.reconciled_cells import Reconciled, at_home, invoke
 
 EU = ("--cell", "eu-1", "--json")
 
 
 @pytest.fixture
 async def cells(cell_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciled]:
-    async with open_reconciled(cell_database) as opened:
-        (tmp_path / "directory.json").write_text(json.dumps({"cells": {}}))
-        for one in (opened.eu, opened.id):
-            (tmp_path / one.spec.name).mkdir()
-            (tmp_path / one.spec.name / "cell.json").write_text(opened.running(one).settings.model_dump_json())
-        monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    async with at_home(cell_database, tmp_path, monkeypatch) as opened:
         yield opened
 
 
-async def run(*arguments: str) -> Result:
-    """In a thread: the commands have an event loop of their own."""
-    app = typer.Typer()
-    fees.register(app)
-    limits.register(app)
-    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+run = partial(invoke, of=[fees.register, limits.register])
 
 
 async def told(*arguments: str) -> dict:

@@ -3,38 +3,26 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-import typer
-from click.testing import Result
-from typer.testing import CliRunner
 
-from cells.spec import HOME_VARIABLE
 from cells.transfers.machine import Event
 from residency.errors import KovraError
 from router.cli import reconcile
-from tests.integration.reconciled_cells import Reconciled, open_reconciled
+from tests.integration.reconciled_cells import Reconciled, at_home, invoke
 
 BOTH = ("--cell", "eu-1", "--cell", "id-1")
 
 
 @pytest.fixture
 async def cells(cell_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciled]:
-    async with open_reconciled(cell_database) as opened:
-        (tmp_path / "directory.json").write_text(json.dumps({"cells": {}}))
-        for one in (opened.eu, opened.id):
-            (tmp_path / one.spec.name).mkdir()
-            (tmp_path / one.spec.name / "cell.json").write_text(opened.running(one).settings.model_dump_json())
-        monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    async with at_home(cell_database, tmp_path, monkeypatch) as opened:
         yield opened
 
 
-async def run(*arguments: str) -> Result:
-    """In a thread: the command has an event loop of its own."""
-    app = typer.Typer()
-    reconcile.register(app)
-    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+run = partial(invoke, of=[reconcile.register])
 
 
 async def test_the_table_names_every_invariant_and_the_exit_status_says_that_they_hold(cells: Reconciled) -> None:

@@ -1,20 +1,16 @@
 """`kovra trace` as an operator runs it: payments of every ending, under way, in region, and one that nobody knows."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
-import typer
-from click.testing import Result
-from typer.testing import CliRunner
 
-from cells.spec import HOME_VARIABLE
 from residency.errors import KovraError
 from router.cli import trace
-from tests.integration.reconciled_cells import Reconciled, open_reconciled
+from tests.integration.reconciled_cells import Reconciled, at_home, invoke
 from tests.integration.test_returns import back
 
 # Whoever pays and whoever is paid in these cells, and their accounts.
@@ -23,20 +19,11 @@ PERSONAL = ("Budi", "Santoso", "Astrid", "Lindqvist", "Weiß", "Storgatan", "123
 
 @pytest.fixture
 async def cells(cell_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciled]:
-    async with open_reconciled(cell_database) as opened:
-        (tmp_path / "directory.json").write_text(json.dumps({"cells": {}}))
-        for one in (opened.eu, opened.id):
-            (tmp_path / one.spec.name).mkdir()
-            (tmp_path / one.spec.name / "cell.json").write_text(opened.running(one).settings.model_dump_json())
-        monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    async with at_home(cell_database, tmp_path, monkeypatch) as opened:
         yield opened
 
 
-async def run(*arguments: str) -> Result:
-    """In a thread: the command has an event loop of its own."""
-    app = typer.Typer()
-    trace.register(app)
-    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+run = partial(invoke, of=[trace.register])
 
 
 async def traced(transfer_id: str) -> dict:
