@@ -52,7 +52,7 @@ class Attestation(BaseModel):
 
 class Instructed(BorderMessage):
     """Pay `amount_minor` (M) of `currency` to the recipient behind the token; `fee_minor` of it is paid by
-    the recipient.
+    the recipient. `deadline`: by when the recipient shall have it; without one, as soon as possible.
     """
 
     kind: ClassVar[str] = "instructed"
@@ -68,6 +68,7 @@ class Instructed(BorderMessage):
     fee_minor: Annotated[int, Field(ge=0, lt=AMOUNT_LIMIT), Confidential] = 0
     source_currency: Currency
     rail: RailName | None = None
+    deadline: Time | None = None
     screening: Annotated[Attestation, Confidential]
     instructed_at: Time
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from cells.backends.postgres import Connection, Record
@@ -18,7 +17,6 @@ class Routed:
     transfer_id: str
     tenant_id: str
     route: Route
-    deadline: datetime | None = None
 
 
 async def keep(connection: Connection, region: str, cause: Cause, routed: Sequence[Routed]) -> None:
@@ -27,12 +25,12 @@ async def keep(connection: Connection, region: str, cause: Cause, routed: Sequen
         return
     await connection.execute(
         """
-        insert into routes (compliance_region, transfer_id, tenant_id, number, cause, rail, deadline, candidates)
+        insert into routes (compliance_region, transfer_id, tenant_id, number, cause, rail, candidates)
         select $1, n.transfer_id, n.tenant_id,
             1 + (select count(*) from routes r where r.compliance_region = $1 and r.transfer_id = n.transfer_id),
-            $2, n.rail, n.deadline, n.candidates
+            $2, n.rail, n.candidates
         from jsonb_to_recordset($3::jsonb)
-            as n (transfer_id text, tenant_id text, rail text, deadline timestamptz, candidates jsonb)
+            as n (transfer_id text, tenant_id text, rail text, candidates jsonb)
         """,
         region,
         cause,
@@ -41,7 +39,6 @@ async def keep(connection: Connection, region: str, cause: Cause, routed: Sequen
                 "transfer_id": one.transfer_id,
                 "tenant_id": one.tenant_id,
                 "rail": one.route.rail,
-                "deadline": one.deadline.isoformat() if one.deadline else None,
                 "candidates": one.route.document(),
             }
             for one in routed
@@ -50,9 +47,9 @@ async def keep(connection: Connection, region: str, cause: Cause, routed: Sequen
 
 
 async def choices(connection: Connection, region: str, transfer_id: str) -> list[Record]:
-    """The choices made for a payment, in order: cause, rail, deadline, candidates, at."""
+    """The choices made for a payment, in order: cause, rail, candidates, at."""
     rows: list[Record] = await connection.fetch(
-        "select cause, rail, deadline, candidates, at from routes where compliance_region = $1 and transfer_id = $2"
+        "select cause, rail, candidates, at from routes where compliance_region = $1 and transfer_id = $2"
         " order by number",
         region,
         transfer_id,
@@ -68,17 +65,6 @@ async def waits(connection: Connection, region: str, transfer_id: str) -> bool:
         transfer_id,
     )
     return found
-
-
-async def deadlines(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, datetime | None]:
-    """The deadline under which each payment was routed, by transfer id; absent where it was not."""
-    rows = await connection.fetch(
-        "select transfer_id, deadline from routes where compliance_region = $1 and transfer_id = any ($2::text[])"
-        " and number = 1",
-        region,
-        transfer_ids,
-    )
-    return {row["transfer_id"]: row["deadline"] for row in rows}
 
 
 async def move(connection: Connection, region: str, rail: str, moves: Sequence[tuple[str, str]]) -> set[str]:

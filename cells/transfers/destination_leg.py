@@ -125,7 +125,8 @@ class Destination:
         for message in messages:
             if message.transfer_id in reasons:
                 continue
-            route = table.route(message.currency, message.amount_minor - message.fee_minor)
+            # The money is on its way, so a deadline that nothing meets any more is no refusal: the soonest carries it then.
+            route = table.route(message.currency, message.amount_minor - message.fee_minor, message.deadline)
             if route.rail is None:
                 reasons[message.transfer_id] = route.reason_code or _NO_RAIL
             else:
@@ -170,5 +171,6 @@ def leg_of(one: Admitted, message: Instructed, wallet_id: str, reason: str | Non
         recipient_fee=message.fee_minor,
         rail=message.rail or "",
         screening="clear" if reason is None else "block",
+        deadline=message.deadline,
         instruction_sha256=one.opened.sha256,
     )

@@ -190,6 +190,7 @@ def instruction_of(transfer: Transfer, verdict: Verdict, at: datetime) -> Instru
         fee_minor=transfer.recipient_fee,
         source_currency=transfer.source_currency,
         rail=transfer.rail,
+        deadline=transfer.deadline,
         screening=Attestation(
             lists=dict(attestation.lists),
             result="clear" if transfer.screening == "clear" else "reviewed",

@@ -24,6 +24,7 @@ from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
 from cells.rails import store_routing
 from cells.rails.router import RailRouter
+from cells.rails.routing import DeadlineCannotBeMet
 from cells.rails.store_routing import Routed
 from cells.tenants.tenant import Wallet
 from cells.transfers import personal, store, watch
@@ -201,6 +202,7 @@ class Origin:
             review_until=None if result == "clear" else datetime.now(UTC) + REVIEW_LIFETIME,
             metadata=asked.metadata,
             batch_id=asked.batch_id,
+            deadline=asked.deadline,
             created_at=datetime.now(UTC),
         )
 
@@ -272,6 +274,8 @@ def _first_fault(
         return QuoteMismatch("The quote is for another wallet.", pointer="/quote_id")
     if wallet.state != "open":
         return WalletNotOpen()
+    if asked.deadline is not None and asked.deadline <= datetime.now(UTC):
+        return DeadlineCannotBeMet("The deadline has passed.", pointer="/deadline")
     if isinstance(token, KovraError):
         return token
     if isinstance(verdict, KovraError):

@@ -91,13 +91,11 @@ class JournalDesk:
         async with transaction(self._pool) as connection:
             table = await self._router.table(connection, now, {self._name: OPEN_CIRCUIT})
             found = await transfers_store.read(connection, self._region, transfer_ids)
-            deadlines = await store_routing.deadlines(connection, self._region, transfer_ids)
             routed: dict[str, Routed] = {}
             for transfer_id, one in found.items():
-                deadline = deadlines.get(transfer_id)
-                route = table.fallback(one.target_currency, one.payout_amount, deadline)
+                route = table.fallback(one.target_currency, one.payout_amount, one.deadline)
                 if route is not None:
-                    routed[transfer_id] = Routed(transfer_id, one.tenant_id, route, deadline)
+                    routed[transfer_id] = Routed(transfer_id, one.tenant_id, route)
             moves = [(transfer_id, one.route.rail or "") for transfer_id, one in routed.items()]
             moved = await store_routing.move(connection, self._region, self._name, moves) if moves else set()
             await store_routing.keep(connection, self._region, "fallback", [routed[one] for one in sorted(moved)])

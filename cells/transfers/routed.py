@@ -50,7 +50,7 @@ def _routed(
         return NoRoute(route.why, pointer="/quote_id", reason_code=route.reason_code)
     if not route.in_time:
         return DeadlineCannotBeMet(pointer="/deadline")
-    choice = Routed(draft.transfer_id, draft.tenant_id, route, wish.deadline)
+    choice = Routed(draft.transfer_id, draft.tenant_id, route)
     return (draft if draft.rail == route.rail else replace(draft, rail=route.rail)), choice
 
 
@@ -72,7 +72,7 @@ async def routing_of(
         "rail": transfer.rail_used,
         "expected_rail": transfer.rail if transfer.leg is Leg.ORIGIN else None,
         "chosen_by": transfer.destination_cell,
-        "deadline": _stamp(choices[0]["deadline"]) if choices else None,
+        "deadline": _stamp(transfer.deadline),
         "waits_for_opening": _stamp(next_opening(profile, now)) if profile is not None and closed else None,
         "choices": [_shown(one) for one in choices],
     }

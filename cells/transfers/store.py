@@ -16,7 +16,7 @@ _AT_REST = [str(state) for state in FINAL]
 _TYPE_OF = {
     **dict.fromkeys(("principal", "margin", "fee", "target_amount", "recipient_fee"), "bigint"),
     **dict.fromkeys(("version", "attempt"), "integer"), **dict.fromkeys(("metadata", "answer"), "jsonb"),
-    "in_doubt": "boolean", "instruction_sha256": "bytea", "review_until": "timestamptz",
+    "in_doubt": "boolean", "instruction_sha256": "bytea", **dict.fromkeys(("review_until", "deadline"), "timestamptz"),
 }  # fmt: skip
 _WRITTEN = [field.name for field in fields(Transfer) if field.name not in ("created_at", "updated_at")]
 _read_written = attrgetter(*_WRITTEN)

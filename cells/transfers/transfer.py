@@ -63,7 +63,10 @@ class TooLateToCancel(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A row of `transfers`. Amounts in minor units: principal, margin and fee of the source currency, the rest of the target."""
+    """A row of `transfers`. Amounts in minor units: principal, margin and fee of the source currency, the rest of the target.
+
+    `deadline`: by when the payee shall have the money; None = as soon as possible.
+    """
 
     transfer_id: str
     tenant_id: str
@@ -95,6 +98,7 @@ class Transfer:
     reason_code: str | None = None
     scheme_reference: str | None = None
     batch_id: str | None = None
+    deadline: datetime | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

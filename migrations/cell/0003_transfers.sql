@@ -36,6 +36,7 @@ create table transfers (
     answer jsonb,
     reason_code text,
     scheme_reference text,
+    deadline timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (compliance_region, transfer_id),

@@ -12,7 +12,6 @@ create table routes (
     number smallint not null check (number > 0),
     cause text not null check (cause in ('accepted', 'admitted', 'fallback')),
     rail text not null,
-    deadline timestamptz,
     candidates jsonb not null,
     at timestamptz not null default clock_timestamp(),
     primary key (compliance_region, transfer_id, number)

@@ -113,6 +113,45 @@ async def test_the_destination_chooses_and_the_origin_learns_which(cells: TwoCel
     assert (await routing(cells.eu, done))["rail"] == "bi_rtgs"
 
 
+async def abroad(cells: TwoCells, within: timedelta | None) -> Any:
+    """The answer to rupiahs from Indonesia for euros that shall arrive within that time."""
+    wallet = await cells.id.wallet(cells.tenant, "IDR")
+    await cells.id.deposit(wallet, 1_000_000_000, "bi_fast")
+    recipient = await cells.eu.recipient(cells.tenant, "EUR", GERMAN, "Jürgen Weiß")
+    payer = await cells.id.payer(cells.tenant)
+    quote = await cells.id.quote(cells.tenant, "IDR", "EUR", 450_000_000, "sepa_instant")
+    command = cells.id.acceptance(wallet, quote, recipient, payer)
+    deadline = None if within is None else datetime.now(UTC) + within
+    [answer] = await cells.id.ask(replace(command, body=replace(command.body, deadline=deadline)))
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("within", "rail"),
+    [
+        (None, "sepa_instant"),
+        (timedelta(days=6), "sepa_credit_transfer"),
+        # Nothing settles as soon as that: the money is on its way, and goes by the soonest.
+        (timedelta(seconds=5), "sepa_instant"),
+    ],
+)
+async def test_a_deadline_crosses_the_border_to_whoever_chooses_the_rail(
+    cells: TwoCells, within: timedelta | None, rail: str
+) -> None:
+    answer = await abroad(cells, within)
+    await cells.eu.admit(await cells.id.export())
+    leg = await cells.eu.transfer(answer.body["id"])
+    assert (leg.rail, leg.state) == (rail, State.PENDING_RAIL)
+    assert (leg.deadline is None) == (within is None)
+    here, there = await routing(cells.id, await cells.id.transfer(leg.transfer_id)), await routing(cells.eu, leg)
+    assert here["deadline"] == there["deadline"]
+
+
+async def test_a_deadline_in_the_past_is_refused_before_anything_crosses(cells: TwoCells) -> None:
+    answer = await abroad(cells, timedelta(0))
+    assert (answer.status, answer.body["code"]) == (422, "deadline-cannot-be-met")
+
+
 async def enqueued(cell: HandCell, transfer: Transfer) -> None:
     async with transaction(cell.institution.pool) as connection:
         new = [NewSubmission(transfer.transfer_id, transfer.tenant_id)]

@@ -78,7 +78,7 @@ class TransferNew(Shape):
     deadline: Annotated[Instant | None, Public] = Field(
         default=None,
         description="By when the payee shall have the money: the cheapest rail that settles by then. Without one, the soonest."
-        " Within the region; across a border the destination chooses the soonest.",
+        " Across a border the region that pays out chooses so as it is instructed; where nothing is in time any more, the soonest.",
     )
 
 
