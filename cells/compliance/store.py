@@ -19,9 +19,9 @@ async def insert(connection: Connection, region: str, items: Sequence[Screened])
     hits: list[Hit | None] = [None if isinstance(one.verdict, Clear) else one.verdict.hit for one in items]
     await connection.execute(
         """
-        INSERT INTO screenings (compliance_region, tenant_id, subject_id, checked_at, result, reason, lists,
+        insert into screenings (compliance_region, tenant_id, subject_id, checked_at, result, reason, lists,
                                 entry_list, entry_reference, score)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+        select $1, * from unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
                                  $7::jsonb[], $8::text[], $9::text[], $10::int[])
         """,
         region,
@@ -41,12 +41,12 @@ async def latest(connection: Connection, region: str, subject_ids: Sequence[str]
     """The last verdict on each subject that was ever screened and is visible to the connection's role."""
     rows = await connection.fetch(
         """
-        SELECT last.* FROM unnest($2::text[]) AS wanted (subject_id)
-        CROSS JOIN LATERAL (
-            SELECT subject_id, checked_at, result, reason, lists FROM screenings s
-            WHERE s.compliance_region = $1 AND s.subject_id = wanted.subject_id
-            ORDER BY checked_at DESC LIMIT 1
-        ) AS last
+        select last.* from unnest($2::text[]) as wanted (subject_id)
+        cross join lateral (
+            select subject_id, checked_at, result, reason, lists from screenings s
+            where s.compliance_region = $1 and s.subject_id = wanted.subject_id
+            order by checked_at desc limit 1
+        ) as last
         """,
         region,
         subject_ids,

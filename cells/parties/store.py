@@ -40,9 +40,9 @@ _PAYER = "payer_id, tenant_id, kind, created_at, deleted_at"
 async def insert_recipients(connection: Connection, region: str, rows: Sequence[RecipientRow]) -> None:
     await connection.execute(
         """
-        INSERT INTO recipients (compliance_region, recipient_id, tenant_id, token, kind, currency, country,
+        insert into recipients (compliance_region, recipient_id, tenant_id, token, kind, currency, country,
                                 bank, created_at)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                                  $8::text[], $9::timestamptz[])
         """,
         region,
@@ -60,8 +60,8 @@ async def insert_recipients(connection: Connection, region: str, rows: Sequence[
 async def select_recipients(connection: Connection, region: str, row_ids: Sequence[str]) -> list[RecipientRow]:
     rows = await connection.fetch(
         f"""
-        SELECT {_RECIPIENT} FROM recipients
-        WHERE compliance_region = $1 AND recipient_id = ANY($2::text[])
+        select {_RECIPIENT} from recipients
+        where compliance_region = $1 and recipient_id = any($2::text[])
         """,
         region,
         row_ids,
@@ -76,9 +76,9 @@ async def page_recipients(
     all)."""
     rows = await connection.fetch(
         f"""
-        SELECT {_RECIPIENT} FROM recipients
-        WHERE compliance_region = $1 AND tenant_id = $2 AND recipient_id > $3 AND deleted_at IS NULL
-        ORDER BY recipient_id LIMIT $4
+        select {_RECIPIENT} from recipients
+        where compliance_region = $1 and tenant_id = $2 and recipient_id > $3 and deleted_at is null
+        order by recipient_id limit $4
         """,
         region,
         tenant_id,
@@ -94,10 +94,10 @@ async def mark_recipients_deleted(
     """The ids of those that this call deleted."""
     rows = await connection.fetch(
         """
-        UPDATE recipients SET deleted_at = now()
-        WHERE compliance_region = $1 AND tenant_id = $2 AND recipient_id = ANY($3::text[])
-          AND deleted_at IS NULL
-        RETURNING recipient_id
+        update recipients set deleted_at = now()
+        where compliance_region = $1 and tenant_id = $2 and recipient_id = any($3::text[])
+          and deleted_at is null
+        returning recipient_id
         """,
         region,
         tenant_id,
@@ -112,10 +112,10 @@ async def record_name_checks(
     """Keep what was said of each recipient's name, as `(row id, result, when)`; the newest stays."""
     await connection.execute(
         """
-        UPDATE recipients SET name_check = told.result, name_checked_at = told.at
-        FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS told (recipient_id, result, at)
-        WHERE compliance_region = $1 AND tenant_id = $2 AND recipients.recipient_id = told.recipient_id
-          AND (name_checked_at IS NULL OR name_checked_at < told.at)
+        update recipients set name_check = told.result, name_checked_at = told.at
+        from unnest($3::text[], $4::text[], $5::timestamptz[]) as told (recipient_id, result, at)
+        where compliance_region = $1 and tenant_id = $2 and recipients.recipient_id = told.recipient_id
+          and (name_checked_at is null or name_checked_at < told.at)
         """,
         region,
         tenant_id,
@@ -128,8 +128,8 @@ async def record_name_checks(
 async def insert_payers(connection: Connection, region: str, rows: Sequence[PayerRow]) -> None:
     await connection.execute(
         """
-        INSERT INTO payers (compliance_region, payer_id, tenant_id, kind, created_at)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        insert into payers (compliance_region, payer_id, tenant_id, kind, created_at)
+        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
         """,
         region,
         [row.payer_id for row in rows],
@@ -141,7 +141,7 @@ async def insert_payers(connection: Connection, region: str, rows: Sequence[Paye
 
 async def select_payers(connection: Connection, region: str, payer_ids: Sequence[str]) -> list[PayerRow]:
     rows = await connection.fetch(
-        f"SELECT {_PAYER} FROM payers WHERE compliance_region = $1 AND payer_id = ANY($2::text[])",
+        f"select {_PAYER} from payers where compliance_region = $1 and payer_id = any($2::text[])",
         region,
         payer_ids,
     )
@@ -152,9 +152,9 @@ async def page_payers(connection: Connection, region: str, tenant_id: str, after
     """Up to `limit` payers of a tenant that are not deleted, oldest first, after the id `after` ("": all)."""
     rows = await connection.fetch(
         f"""
-        SELECT {_PAYER} FROM payers
-        WHERE compliance_region = $1 AND tenant_id = $2 AND payer_id > $3 AND deleted_at IS NULL
-        ORDER BY payer_id LIMIT $4
+        select {_PAYER} from payers
+        where compliance_region = $1 and tenant_id = $2 and payer_id > $3 and deleted_at is null
+        order by payer_id limit $4
         """,
         region,
         tenant_id,
@@ -170,9 +170,9 @@ async def mark_payers_deleted(
     """The ids of those that this call deleted."""
     rows = await connection.fetch(
         """
-        UPDATE payers SET deleted_at = now()
-        WHERE compliance_region = $1 AND tenant_id = $2 AND payer_id = ANY($3::text[]) AND deleted_at IS NULL
-        RETURNING payer_id
+        update payers set deleted_at = now()
+        where compliance_region = $1 and tenant_id = $2 and payer_id = any($3::text[]) and deleted_at is null
+        returning payer_id
         """,
         region,
         tenant_id,

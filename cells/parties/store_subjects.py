@@ -17,8 +17,8 @@ class SealedSubject(NamedTuple):
 async def insert_sealed(connection: Connection, region: str, items: Sequence[SealedSubject]) -> None:
     await connection.execute(
         """
-        INSERT INTO subjects (compliance_region, tenant_id, subject_id, kind, wrapped_key, kek_kid)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[])
+        insert into subjects (compliance_region, tenant_id, subject_id, kind, wrapped_key, kek_kid)
+        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[])
         """,
         region,
         [item.subject.tenant_id for item in items],
@@ -29,8 +29,8 @@ async def insert_sealed(connection: Connection, region: str, items: Sequence[Sea
     )
     await connection.execute(
         """
-        INSERT INTO sealed_records (compliance_region, tenant_id, subject_id, nonce, ciphertext)
-        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[], $5::bytea[])
+        insert into sealed_records (compliance_region, tenant_id, subject_id, nonce, ciphertext)
+        select $1, * from unnest($2::text[], $3::text[], $4::bytea[], $5::bytea[])
         """,
         region,
         [item.subject.tenant_id for item in items],
@@ -45,9 +45,9 @@ async def select_sealed(connection: Connection, region: str, subject_ids: Sequen
     erased."""
     rows = await connection.fetch(
         """
-        SELECT s.tenant_id, s.subject_id, s.kind, s.kek_kid, s.wrapped_key, r.nonce, r.ciphertext
-        FROM subjects s JOIN sealed_records r USING (compliance_region, subject_id)
-        WHERE s.compliance_region = $1 AND s.subject_id = ANY($2::text[]) AND s.erased_at IS NULL
+        select s.tenant_id, s.subject_id, s.kind, s.kek_kid, s.wrapped_key, r.nonce, r.ciphertext
+        from subjects s join sealed_records r using (compliance_region, subject_id)
+        where s.compliance_region = $1 and s.subject_id = any($2::text[]) and s.erased_at is null
         """,
         region,
         subject_ids,
@@ -75,9 +75,9 @@ async def erase(connection: Connection, region: str, subject_ids: Sequence[str])
     """Destroy the keys of these subjects; the ids of those that were not erased before."""
     rows = await connection.fetch(
         """
-        UPDATE subjects SET wrapped_key = NULL, kek_kid = NULL, erased_at = now()
-        WHERE compliance_region = $1 AND subject_id = ANY($2::text[]) AND erased_at IS NULL
-        RETURNING subject_id
+        update subjects set wrapped_key = null, kek_kid = null, erased_at = now()
+        where compliance_region = $1 and subject_id = any($2::text[]) and erased_at is null
+        returning subject_id
         """,
         region,
         subject_ids,
@@ -89,9 +89,9 @@ async def keep_until(connection: Connection, region: str, until: Sequence[tuple[
     """Erase each `(subject id, instant)` no sooner than that: a law obliges the cell to keep the record."""
     await connection.execute(
         """
-        UPDATE subjects s SET erase_after = greatest(s.erase_after, u.erase_after)
-        FROM unnest($2::text[], $3::timestamptz[]) AS u (subject_id, erase_after)
-        WHERE s.compliance_region = $1 AND s.subject_id = u.subject_id
+        update subjects s set erase_after = greatest(s.erase_after, u.erase_after)
+        from unnest($2::text[], $3::timestamptz[]) as u (subject_id, erase_after)
+        where s.compliance_region = $1 and s.subject_id = u.subject_id
         """,
         region,
         [subject_id for subject_id, _ in until],
@@ -103,9 +103,9 @@ async def erase_due(connection: Connection, region: str, limit: int = 1000) -> l
     """Erase the subjects whose retention has ended, `limit` at most; their ids."""
     rows = await connection.fetch(
         """
-        SELECT subject_id FROM subjects
-        WHERE compliance_region = $1 AND erase_after <= now() AND erased_at IS NULL
-        ORDER BY erase_after LIMIT $2 FOR UPDATE SKIP LOCKED
+        select subject_id from subjects
+        where compliance_region = $1 and erase_after <= now() and erased_at is null
+        order by erase_after limit $2 for update skip locked
         """,
         region,
         limit,
@@ -118,9 +118,9 @@ async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) 
     complete)."""
     rows = await connection.fetch(
         """
-        SELECT tenant_id, subject_id, kind, kek_kid, wrapped_key FROM subjects
-        WHERE compliance_region = $1 AND kek_kid <> $2 AND wrapped_key IS NOT NULL
-        LIMIT $3 FOR UPDATE SKIP LOCKED
+        select tenant_id, subject_id, kind, kek_kid, wrapped_key from subjects
+        where compliance_region = $1 and kek_kid <> $2 and wrapped_key is not null
+        limit $3 for update skip locked
         """,
         vault.region,
         vault.current_kid,
@@ -133,9 +133,9 @@ async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) 
     new = vault.rewrap(list(zip(subjects, old, strict=True)))
     await connection.execute(
         """
-        UPDATE subjects s SET wrapped_key = u.wrapped_key, kek_kid = u.kek_kid
-        FROM unnest($2::text[], $3::bytea[], $4::text[]) AS u (subject_id, wrapped_key, kek_kid)
-        WHERE s.compliance_region = $1 AND s.subject_id = u.subject_id
+        update subjects s set wrapped_key = u.wrapped_key, kek_kid = u.kek_kid
+        from unnest($2::text[], $3::bytea[], $4::text[]) as u (subject_id, wrapped_key, kek_kid)
+        where s.compliance_region = $1 and s.subject_id = u.subject_id
         """,
         vault.region,
         [subject.subject_id for subject in subjects],

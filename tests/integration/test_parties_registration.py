@@ -76,7 +76,7 @@ async def test_one_refused_recipient_does_not_stop_the_others(cell_database: Dat
         assert isinstance(answers[3], AccountInvalid)
         assert isinstance(answers[4], NoRailForCurrency)
         async with transaction(room.writer) as connection:
-            assert await connection.fetchval("SELECT count(*) FROM subjects") == 1
+            assert await connection.fetchval("select count(*) from subjects") == 1
 
 
 async def test_the_token_of_a_new_recipient_pays_it_for_its_tenant_only(cell_database: Databases) -> None:
@@ -126,7 +126,7 @@ async def test_screening_decides_the_status_and_never_shows_the_entry(cell_datab
             pairs = [(room.tenant.tenant_id, one) for one in ids]
             verdicts = await room.recipients.standing(connection, pairs)
             assert [type(verdicts[pair]) for pair in pairs] == [Clear, Review, Block]
-            entries = await connection.fetch("SELECT entry_reference FROM screenings WHERE entry_reference IS NOT NULL")
+            entries = await connection.fetch("select entry_reference from screenings where entry_reference is not null")
             assert len(entries) == 2
         async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
             shown = await room.recipients.get(connection, room.tenant.tenant_id, ids)
@@ -149,7 +149,7 @@ async def test_a_deleted_recipient_is_erased_unless_the_law_keeps_it(cell_databa
             assert set(await store_subjects.open_subjects(connection, room.vault, [unused, used])) == {used}
             assert await open_for_payout(connection, room.vault, [unused, used]) == {}
             assert await store_subjects.erase_due(connection, room.region) == []
-            await connection.execute("UPDATE subjects SET erase_after = now() WHERE subject_id = $1", used)
+            await connection.execute("update subjects set erase_after = now() where subject_id = $1", used)
             assert await store_subjects.erase_due(connection, room.region) == [used]
             assert await store_subjects.open_subjects(connection, room.vault, [used]) == {}
         async with tenant_transaction(room.api, tenant_id) as connection:

@@ -81,7 +81,7 @@ async def test_a_changed_list_screens_everyone_again_when_next_used(cell_databas
         }
         assert checker.asked == 4
         async with transaction(room.writer) as connection:
-            assert await connection.fetchval("SELECT count(*) FROM screenings") == 4
+            assert await connection.fetchval("select count(*) from screenings") == 4
 
 
 async def test_a_check_that_is_late_is_a_review_until_it_answers(cell_database: Databases) -> None:

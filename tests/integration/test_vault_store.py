@@ -34,7 +34,7 @@ async def test_no_table_holds_a_name_or_an_account_number(cell_database: Databas
         await registered(room, "Budi Santoso Wibowo")
         async with transaction(room.writer) as connection:
             tables = ("subjects", "sealed_records", "recipients", "screenings")
-            rows = [await connection.fetch(f"SELECT t::text AS row FROM {table} t") for table in tables]
+            rows = [await connection.fetch(f"select t::text as row from {table} t") for table in tables]
         assert all(rows), "each table has its row"
         text = " ".join(row["row"] for table in rows for row in table)
         for personal in ("Budi", "Wibowo", "1234567890", "Melati", b"Budi".hex(), b"1234567890".hex()):
@@ -52,15 +52,15 @@ async def test_erasing_makes_unreadable_and_leaves_the_rows(cell_database: Datab
             assert set(opened) == {kept}
             assert set(await open_for_payout(connection, room.vault, [gone, kept])) == {kept}
             row = await connection.fetchrow(
-                "SELECT wrapped_key, kek_kid, erased_at, ciphertext FROM subjects JOIN sealed_records "
-                "USING (compliance_region, subject_id) WHERE subject_id = $1",
+                "select wrapped_key, kek_kid, erased_at, ciphertext from subjects join sealed_records "
+                "using (compliance_region, subject_id) where subject_id = $1",
                 gone,
             )
             assert row is not None
             assert (row["wrapped_key"], row["kek_kid"]) == (None, None)
             assert row["erased_at"] is not None
             assert row["ciphertext"]
-            assert await connection.fetchval("SELECT count(*) FROM recipients WHERE recipient_id = $1", gone) == 1
+            assert await connection.fetchval("select count(*) from recipients where recipient_id = $1", gone) == 1
 
 
 async def test_a_new_region_key_takes_over_and_the_old_one_can_go(cell_database: Databases) -> None:
@@ -103,7 +103,7 @@ async def test_another_tenant_sees_nothing(cell_database: Databases) -> None:
             assert await store_subjects.open_subjects(connection, room.vault, ids) == {}
             assert await store_subjects.erase(connection, room.region, ids) == []
             for table in ("subjects", "sealed_records", "recipients", "payers"):
-                assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
-            assert await connection.fetchval("SELECT count(subject_id) FROM screenings") == 0
+                assert await connection.fetchval(f"select count(*) from {table}") == 0
+            assert await connection.fetchval("select count(subject_id) from screenings") == 0
         async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
             assert set(await store_subjects.open_subjects(connection, room.vault, ids)) == set(ids)
