@@ -54,16 +54,8 @@ class SchemeConnection:
             profile,
             answer_time_s=self.answer_time_s or profile.answer_time_s,
             finality_time_s=self.finality_time_s or profile.finality_time_s,
-            restore_time_s=_shortest(profile.restore_time_s, self.finality_time_s),
             hours=profile.hours if self.keeps_hours else None,
         )
-
-
-def _shortest(restore_time_s: float | None, finality_time_s: float | None) -> float | None:
-    """What is restored is not restored later than a shortened finality."""
-    if restore_time_s is None or finality_time_s is None:
-        return restore_time_s
-    return min(restore_time_s, finality_time_s)
 
 
 def sign(secret: bytes, body: bytes, at: datetime) -> dict[str, str]:

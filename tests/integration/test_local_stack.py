@@ -235,7 +235,9 @@ async def test_an_ordinary_user_can_run_it(folder: Path) -> None:
     process = as_nobody(home, folder / "out")
     try:
         await until(
-            lambda: "parts are ready" in (folder / "out").read_text() or process.poll() is not None, "ready", 240
+            lambda: "parts are ready" in (folder / "out").read_text() or process.poll() is not None,
+            "ready",
+            timeout_s=240,
         )
         status = await Stack(home / ".kovra").status()
         assert status.ready, (folder / "out").read_text()
