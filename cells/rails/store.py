@@ -77,7 +77,13 @@ async def record(connection: Connection, region: str, answers: Sequence[tuple[st
     """
     final = [(one, outcome) for one, outcome in answers if not isinstance(outcome, InDoubt)]
     doubts = [(one, outcome) for one, outcome in answers if isinstance(outcome, InDoubt)]
-    await _record_final(connection, region, final)
+    if final:
+        await _record_final(connection, region, final)
+    if doubts:
+        await _record_doubts(connection, region, doubts)
+
+
+async def _record_doubts(connection: Connection, region: str, doubts: Sequence[tuple[str, InDoubt]]) -> None:
     await connection.execute(
         """
         update submissions as s

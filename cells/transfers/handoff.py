@@ -8,7 +8,7 @@ one commit: a cancel that came first leaves nothing to export, and one that come
 import logging
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.transfers import personal, return_handoff, store, watch
 from cells.transfers.machine import Event, Leg, State
-from cells.transfers.step import take
+from cells.transfers.step import take, take_loaded
 from cells.transfers.transfer import Told, Transfer
 from residency.keys import CellKeys
 from residency.messages import Attestation, Instructed, Rejected, Settled
@@ -58,14 +58,15 @@ async def export_due(connection: Connection, gate: Gate, aside: Collection[str] 
     if not due and not returns:
         return []
     told = [Told(one.transfer_id, Event.INSTRUCT if one.leg is Leg.ORIGIN else Event.EXPORT) for one in due]
-    step = await take(connection, region, told, room=_ROOM)
+    step = await take_loaded(connection, region, {one.transfer_id: one for one in due}, told, room=_ROOM)
     assert len(step.export) == len(due), "what is due for export can be exported"
     parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     outbound = [*(_outbound(one, parties, verdicts, at) for one in due), *returns]
     exported = await export(connection, gate.spec, gate.keys, gate.spec.directory, outbound, at=at)
     hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
-    await store.keep_instruction_hashes(connection, region, hashes)
+    if hashes:
+        await store.keep_instruction_hashes(connection, region, hashes)
     return exported
 
 
@@ -86,8 +87,13 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
             del answers[transfer_id]
     watch.answered([transfers[transfer_id] for transfer_id in answers])
     await store.keep_answers(connection, region, answers)
-    kept = await store.read(connection, region, list(answers))
-    return [one for one in kept.values() if one.leg is Leg.ORIGIN]
+    # Locked since they were loaded: as the update left them.
+    kept = [_with_answer(transfers[transfer_id], answer) for transfer_id, answer in answers.items()]
+    return [one for one in kept if one.leg is Leg.ORIGIN]
+
+
+def _with_answer(transfer: Transfer, answer: dict[str, Any]) -> Transfer:
+    return replace(transfer, answer=answer) if transfer.answer is None else transfer
 
 
 def answers_of(admitted: Sequence[Admitted]) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, int]]]:
@@ -135,6 +141,8 @@ async def _parties(connection: Connection, gate: Gate, transfers: Sequence[Trans
 
 async def _verdicts(connection: Connection, gate: Gate, transfers: Sequence[Transfer]) -> dict[str, Verdict]:
     """The verdict that each payer was accepted under, by payer id: what the attestation says of the screening."""
+    if not transfers:
+        return {}
     return await latest(connection, gate.spec.region, sorted({one.payer_id or "" for one in transfers}))
 
 

@@ -64,6 +64,19 @@ async def take(
     if not told:
         return Step()
     loaded = await store.load(connection, region, sorted({one.transfer_id for one in told}))
+    return await take_loaded(connection, region, loaded, told, room=room, build=build)
+
+
+async def take_loaded(
+    connection: Connection,
+    region: str,
+    loaded: Mapping[str, Transfer],
+    told: Sequence[Told],
+    *,
+    room: str,
+    build: ChainBuilder | None = None,
+) -> Step:
+    """`take`, of transfers that this transaction has loaded and locked already."""
     step = plan(loaded, told, build)
     for wave in step.waves:
         transitions = [Transition(move.before, move.now, str(move.told.event), room) for move in wave]

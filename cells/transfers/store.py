@@ -123,18 +123,16 @@ async def advance(connection: Connection, region: str, transitions: Sequence[Tra
     return {row["transfer_id"] for row in rows}
 
 
-async def keep_answers(connection: Connection, region: str, answers: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Note what the instructed cell said of each origin leg; the first word stands. The ids that had none before."""
-    rows = await connection.fetch(
+async def keep_answers(connection: Connection, region: str, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Note what the instructed cell said of each origin leg; the first word stands."""
+    await connection.execute(
         """
         update transfers t set answer = n.answer, updated_at = clock_timestamp()
         from unnest($2::text[], $3::jsonb[]) as n (transfer_id, answer)
         where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id and t.answer is null
-        returning t.transfer_id
         """,
         region, list(answers), list(answers.values()),
     )  # fmt: skip
-    return {row["transfer_id"] for row in rows}
 
 
 async def keep_instruction_hashes(connection: Connection, region: str, hashes: Mapping[str, bytes]) -> None:
