@@ -19,6 +19,7 @@ from cells.kit.money import CURRENCIES, currency_of, format_amount, parse_amount
 from cells.spec import CellSpec, home_path
 from cells.tenants.tiers import tier as tier_of
 from cells.tenants.tiers import tiers
+from residency.directory import load_directory
 from residency.errors import KovraError
 from router.cli.choices import one_of
 from router.cli.console import listing, out, print_json
@@ -51,7 +52,7 @@ def explain(
     one_of(tier, tiers(), "tier")
     for code in (currency, target):
         currency_of(code)
-    spec = next(one for one in chosen_cells(home_path(), cell) if cell or currency in one.entry.currencies)
+    spec = _cell_of(currency, cell)
     profile = rail or rails_for(spec.directory, target)[0].name
     corridor = corridor_of(spec.directory.region_of_currency, spec.region, currency, target)
     here = Circumstances(currency, target, corridor, profile, tier, tags_of(tags))
@@ -61,6 +62,12 @@ def explain(
         print_json({"cell": spec.name, **document})
         return
     _show(document)
+
+
+def _cell_of(currency: str, cell: str) -> CellSpec:
+    """The cell that is named, or the first that holds the currency. Raises UnknownChoice."""
+    one_of(currency, load_directory(home_path()).region_of_currency, "wallet currency")
+    return next(one for one in chosen_cells(home_path(), cell) if cell or currency in one.entry.currencies)
 
 
 def explained(tariff: Tariff, source_minor: int) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def _priced(found: Price) -> dict[str, str]:
         "margin": _text(found.margin_minor, source),
         "principal": _text(found.principal_minor, source),
         "rate": found.rate.text,
-        "paid_out_before_the_recipients_fee": _text(found.target_minor, target),
+        "paid_out_before_recipient_fee": _text(found.target_minor, target),
         "recipient_fee": _text(found.recipient_fee_minor, target),
         "arrives": _text(found.payout_minor, target),
     }

@@ -72,6 +72,11 @@ async def test_explain_says_where_a_rule_fails(cells: Reconciled) -> None:
     assert (await told("fees", "explain", "999.00", "EUR", "IDR", *EU))["price"] is not None
 
 
+async def test_explain_refuses_a_currency_that_no_wallet_has(cells: Reconciled) -> None:
+    error = await refused("fees", "explain", "1000.00", "USD", "IDR", *EU)
+    assert (error.code, "use one of" in error.detail) == ("unknown-choice", True)
+
+
 async def test_what_is_wrong_is_refused_and_adds_nothing(cells: Reconciled) -> None:
     before = await told("fees", "list", "--all", *EU)
     for arguments in (
