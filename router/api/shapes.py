@@ -118,7 +118,11 @@ def checked_id(text: str, kind: str, missing: KovraError) -> str:
 
 
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
-Cursor = Annotated[str | None, Field(max_length=160, pattern=r"^[A-Za-z0-9_.-]+$")]
+# The id at which the page before ended. Any other word has a place in the order too, and would skip or repeat part of the list.
+Cursor = Annotated[
+    str | None,
+    Field(pattern=r"^[a-z]{2,3}_[a-z]{2}[0-9]{1,4}_[0-9a-v]{26}$", description="The `next_cursor` of the page before"),
+]
 
 
 def page(rows: list[dict[str, Any]], limit: int, cursor: str | None) -> dict[str, Any]:

@@ -89,7 +89,13 @@ async def test_a_search_that_finds_little_stops_and_goes_on_where_it_stopped(cel
 
 
 async def test_what_is_no_filter_is_refused(cell: ApiCell) -> None:
-    for asked in ({"state": "COMPLETED"}, {"status": "DONE"}, {"created_from": "yesterday"}, {"limit": 0}):
+    for asked in (
+        {"state": "COMPLETED"},
+        {"status": "DONE"},
+        {"created_from": "yesterday"},
+        {"limit": 0},
+        {"cursor": "7"},
+    ):
         answer = await cell.client.get("/v1/transfers", params=asked)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request"), asked
 

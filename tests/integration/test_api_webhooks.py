@@ -129,6 +129,8 @@ async def test_the_feed_goes_on_from_its_cursor(cell: ApiCell) -> None:
     assert idle == {"data": [], "next_cursor": ids[2], "has_more": False}
     since = (await cell.client.get("/v1/events", params={"since": "2026-11-01T00:00:00Z"})).json()
     assert [one["id"] for one in since["data"]] == ids
+    unknown = await cell.client.get("/v1/events", params={"event_type": "transfer.completed"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "invalid-request"), "a filter is never passed over"
 
 
 async def test_another_tenants_endpoints_events_and_deliveries_are_nobodys(cell: ApiCell) -> None:

@@ -20,18 +20,9 @@ from router.api.call import Json, call_of
 from router.api.errors import UnknownEvent
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import IdText, Instant, Limit, checked_id
+from router.api.shapes import IdText, Instant, Limit, Shape, checked_id
 
 EventType = Annotated[str, Field(max_length=64, json_schema_extra={"enum": sorted(EVENT_TYPES)})]
-After = Annotated[
-    IdText | None,
-    Query(description="The `next_cursor` of the page before, or the id of any event: what comes after it"),
-]
-Since = Annotated[
-    Instant | None, Query(description="Instead of a cursor: from that time on, and perhaps a minute before it")
-]
-Types = Annotated[list[EventType], Query(alias="type", max_length=len(EVENT_TYPES), description="Of these types alone")]
-OfTransfer = Annotated[IdText | None, Query(description="What was told of this transfer alone: all of it, on one page")]
 
 
 class EventShown(BaseModel):
@@ -67,17 +58,29 @@ class EventTypeList(BaseModel):
     data: Annotated[list[EventTypeShown], Confidential]
 
 
-async def list_events(
-    request: Request,
-    limit: Limit = 50,
-    cursor: After = None,
-    since: Since = None,
-    types: Types = [],  # noqa: B006 - FastAPI copies defaults
-    transfer_id: OfTransfer = None,
-) -> Response:
+class EventsAsked(Shape):
+    """Which events to read. A filter that is left out lets all through; one that is unknown is refused, not passed over."""
+
+    limit: Annotated[Limit, Public] = 50
+    cursor: Annotated[IdText | None, Public] = Field(
+        default=None, description="The `next_cursor` of the page before, or the id of any event: what comes after it"
+    )
+    since: Annotated[Instant | None, Public] = Field(
+        default=None, description="Instead of a cursor: from that time on, and perhaps a minute before it"
+    )
+    types: Annotated[list[EventType], Public] = Field(
+        default_factory=list, alias="type", max_length=len(EVENT_TYPES), description="Of these types alone"
+    )
+    transfer_id: Annotated[IdText | None, Public] = Field(
+        default=None, description="What was told of this transfer alone: all of it, on one page"
+    )
+
+
+async def list_events(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response:
     """What happened in this region, oldest first, as your webhooks were told. Keep `next_cursor`, ask again with it later, and you
     miss nothing."""
     parts, call = parts_of(request), call_of(request)
+    cursor, since, types, transfer_id = asked.cursor, asked.since, asked.types, asked.transfer_id
     check_event_types(types)
     early = BEGINNING
     if cursor is None and since is not None:
@@ -98,7 +101,7 @@ async def list_events(
             page = Page(fits, told[-1].event_id if told else None, more=False)
         else:
             page = await store_feed.read_feed(
-                connection, parts.region, call.tenant_id, after=after, limit=limit, types=types
+                connection, parts.region, call.tenant_id, after=after, limit=asked.limit, types=types
             )
     rows = [orjson.Fragment(one.body) for one in page.events]
     return Json({"data": rows, "next_cursor": page.last or cursor, "has_more": page.more})
