@@ -124,6 +124,11 @@ def described(
     return found
 
 
+def among_schemas(model: type[BaseModel]) -> None:
+    """Have the document describe a model that no route names: what it is for is said in words."""
+    _direct_bodies[model.__name__] = model
+
+
 def document(app: FastAPI, region: str) -> dict[str, Any]:
     """The whole document of a cell of `region`, made once."""
     if app.openapi_schema:

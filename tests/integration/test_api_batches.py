@@ -119,6 +119,12 @@ async def test_a_batch_is_made_once_per_key(cell: ApiCell) -> None:
     assert [one["id"] for one in (await cell.client.get("/v1/batches")).json()["data"]] == [first.json()["id"]]
 
 
+async def test_the_document_says_what_a_line_is(cell: ApiCell) -> None:
+    schemas = (await cell.anyone.get("/openapi.json")).json()["components"]["schemas"]
+    assert "BatchLineNew" in schemas["BatchNew"]["properties"]["lines"]["description"]
+    assert {"recipient_id", "source", "target_currency"} <= schemas["BatchLineNew"]["properties"].keys()
+
+
 async def test_a_scheduled_batch_can_be_called_off_and_one_under_way_cannot(cell: ApiCell, worker: Batches) -> None:
     recipient, payer = await cell.recipient(), await cell.payer()
     at = (datetime.now(UTC) + timedelta(days=1)).isoformat()

@@ -97,7 +97,9 @@ class BatchNew(Shape):
         default=False, description="One line that cannot be paid as it stands, and none is"
     )
     lines: Annotated[list[Any], Personal] = Field(
-        min_length=1, max_length=LINES_MAX, description="Each of the form BatchLineNew, and checked by itself"
+        min_length=1,
+        max_length=LINES_MAX,
+        description="Each of the form BatchLineNew (among the schemas of this document), and checked by itself",
     )
 
 

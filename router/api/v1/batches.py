@@ -16,12 +16,12 @@ from cells.parties.store_subjects import erase
 from residency.errors import KovraError
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, WalletMissing
-from router.api.openapi import KEY_REQUIRED
+from router.api.openapi import KEY_REQUIRED, among_schemas
 from router.api.parts import parts_of
 from router.api.routes import Resource
 from router.api.shapes import Cursor, Limit, checked_id, page
 from router.api.v1.batch_creation import create_batch, find_batch, whole
-from router.api.v1.batch_reading import BatchFileInvalid, BatchNew
+from router.api.v1.batch_reading import BatchFileInvalid, BatchLineNew, BatchNew
 from router.api.v1.batch_shown import (
     BatchLinePage,
     BatchPage,
@@ -109,6 +109,8 @@ _CREATE_ERRORS: tuple[type[KovraError], ...] = (
 
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "transfers", "Batches")
+    # A line that does not have its form is a line's failure, not the request's: so the body does not demand it.
+    among_schemas(BatchLineNew)
     routes.add(
         "POST", "/v1/batches", create_batch, summary="Pay many recipients", model=BatchShown, status=201, errors=_CREATE_ERRORS,
         body=BatchNew, texts=_TEXTS, headers=(KEY_REQUIRED,),
