@@ -89,7 +89,7 @@ def _shown(choice: Record) -> dict[str, Any]:
                 "verdict": one["verdict"],
                 "why": one["why"],
                 "cost": {"value": format_amount(one["cost_minor"], one["currency"]), "currency": one["currency"]},
-                "settled_by": one["settled_by"],
+                "settled_by": _stamp(datetime.fromisoformat(one["settled_by"])) if one["settled_by"] else None,
             }
             for one in choice["candidates"]
         ],

@@ -96,7 +96,10 @@ class TransferShown(BaseModel):
     margin: Annotated[Money, Confidential]
     target: Annotated[Money, Confidential]
     rail: Annotated[str, Public]
-    in_doubt: Annotated[bool, Public] = Field(description="The rail has not answered; it is being asked again")
+    in_doubt: Annotated[bool, Public] = Field(
+        description="The rail has not answered; it is being asked again. Told within a region: across a border the transfer is"
+        " PENDING_RAIL meanwhile"
+    )
     reason_code: Annotated[str | None, Public] = Field(description="ISO 20022 code, when it was refused")
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]
@@ -170,7 +173,7 @@ def _answered(request: Request, answer: Answer, *, replayed: bool = False) -> Re
 
 
 async def cancel_transfer(request: Request, transfer_id: str) -> Response:
-    """Cancel a transfer that has not been instructed yet. Cancelling one that is cancelled changes nothing."""
+    """Cancel a transfer that has not been instructed yet; one that waits for nothing is, within a moment. Cancelling one that is cancelled changes nothing."""
     parts, call = parts_of(request), call_of(request)
     found = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:

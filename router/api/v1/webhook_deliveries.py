@@ -59,6 +59,9 @@ class DeliveryPage(BaseModel):
     next_cursor: Annotated[str | None, Public]
 
 
+_FROM = "Give the id of an event of yours in this region, or a time by RFC 3339."
+
+
 class Replay(Shape):
     """`from`: an event's id, or a time. That event and all after it are sent again, those that the endpoint listens for."""
 
@@ -124,10 +127,10 @@ async def replay(request: Request, endpoint_id: str, body: Replay) -> Response:
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         await _enabled(connection, parts, call.tenant_id, wanted)
         if isinstance(body.from_, str):
-            first = checked_id(body.from_, "evt", UnknownEvent(pointer="/from"))
+            first = checked_id(body.from_, "evt", UnknownEvent(_FROM, pointer="/from"))
             found = await store_feed.position_of(connection, parts.region, first)
             if found is None:
-                raise UnknownEvent(pointer="/from")
+                raise UnknownEvent(_FROM, pointer="/from")
             after = found.just_before
         await store_log.start_replay(connection, parts.region, wanted, after)
     call.resource_id = wanted
@@ -166,7 +169,7 @@ def _shown(delivery: LoggedDelivery) -> dict[str, Any]:
         "next_attempt_at": stamp(delivery.due_at) if delivery.state == "pending" else None,
         "delivered_at": stamp(delivery.delivered_at) if delivery.delivered_at else None,
         "created_at": stamp(delivery.created_at),
-        "attempts": delivery.attempt_log,
+        "attempts": [one | {"at": stamp(datetime.fromisoformat(one["at"]))} for one in delivery.attempt_log],
     }
 
 
