@@ -107,7 +107,7 @@ def parse(text: str, *kinds: str) -> Identifier:
     match = _PATTERN.fullmatch(text)
     if match is None or match["kind"] not in (kinds or KINDS):
         expected = " or ".join(f"{kind}_…" for kind in kinds) or "an id"
-        raise MalformedId(f"Expected {expected}; ids look like tr_eu1_ followed by 26 characters.")
+        raise MalformedId(f"Expected {expected}; ids look like {(kinds or ('tr',))[0]}_eu1_ followed by 26 characters.")
     return Identifier(match["kind"], expand(match["cell"]), decode(match["uuid"]), text)
 
 

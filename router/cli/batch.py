@@ -29,6 +29,11 @@ Status = Annotated[
 ]
 
 
+class WalletUnnamed(KovraError):
+    code = "wallet-unnamed"
+    title = "A CSV file has no place for the wallet that pays"
+
+
 class FileUnknown(KovraError):
     code = "file-unknown"
     title = "The file's name ends neither in .json nor in .csv nor in .xml"
@@ -51,6 +56,8 @@ def submit(
     kind, content = KINDS.get(file.suffix.lower()), file.read_bytes()
     if kind is None:
         raise FileUnknown
+    if kind == KINDS[".csv"] and wallet is None:
+        raise WalletUnnamed("Name it by --wallet; GET /v1/wallets lists yours.")
     asked = {
         "source_wallet_id": wallet,
         "payer_id": payer,
@@ -104,7 +111,9 @@ def _told(found: Batch, *, json: bool) -> None:
     if json:
         print_json(found.model_dump(mode="json"))
         return
-    out.print(f"{found.id}  [bold]{found.status}[/]  {found.lines} lines, {found.format}")
+    out.print(
+        f"{found.id}  [bold]{found.status}[/]  {found.lines} line{'' if found.lines == 1 else 's'}, {found.format}"
+    )
     told = (("at", found.scheduled_for), ("set aside", found.funding), ("came back", found.remainder))
     for name, value in told:
         if value is not None:

@@ -19,7 +19,7 @@ from cells.rails import store_messages
 from cells.rails.rail import end_to_end_id
 from cells.rails.store_messages import KeptMessage
 from cells.spec import CellSpec, home_path
-from router.cli.console import listing, out, print_json, print_plain
+from router.cli.console import err, listing, out, print_json, print_plain
 from router.cli.provisioning import all_cells
 
 Id = Annotated[
@@ -35,10 +35,13 @@ def register(app: typer.Typer) -> None:
 
 
 def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
-    """The messages about a payment, in the cells of this machine, as they were on the wire. Raises StoreUnavailable."""
+    """The messages about a payment, in the cells of this machine, as they were on the wire."""
     found = asyncio.run(look(home_path(), about, show))
     if as_json:
         print_json([_as_json(*one) for one in found])
+        return
+    if not found:
+        err.print(f"No cell of this machine has a message about {about}.", markup=False, soft_wrap=True)
         return
     table = listing("cell", "at", "rail", "direction", "message", "sha256")
     for cell, one, _ in found:

@@ -29,7 +29,7 @@ def show_panel(status: StackStatus, sandbox: Sandbox) -> None:
     ]:
         out.print(f"\n[bold]{title}[/]")
         print_plain(line)
-    out.print("\n[dim]Ctrl-C stops everything; `kovra status` shows every part.[/]")
+    out.print("\n[dim]Ctrl-C stops everything; `.venv/bin/kovra status` shows every part.[/]")
 
 
 def curl_lines(router_url: str, sandbox: Sandbox) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -25,6 +26,14 @@ from router.client import KovraClient
 _STYLES = {"paid": "green", "not paid": "yellow", "refused": "red", "under way": "cyan", "unknown": "magenta"}
 # Typer folds lines into paragraphs, but for a block that starts with this mark.
 _VERBATIM = "\b\n"
+_COLUMN_WIDTH, _HELP_WIDTH = 26, 78
+
+
+def _column(name: str, about: str) -> str:
+    """A column and what it holds, folded under itself where a narrow terminal would fold it under the names."""
+    return textwrap.fill(f"{name:{_COLUMN_WIDTH}}{about}", _HELP_WIDTH, subsequent_indent=" " * _COLUMN_WIDTH)
+
+
 _HELP = f"""Pay every line of a CSV file, and tell what became of each.
 
 A line that cannot be paid is refused with its number and reason, and stops no other. Running the same file again pays nothing
@@ -35,7 +44,7 @@ Exit status: 0 every line is paid, 1 some are not.
 
 Columns, * needed in every line:
 
-{_VERBATIM}{chr(10).join(f"{name:26} {about}" for name, about in COLUMNS.items())}"""
+{_VERBATIM}{chr(10).join(_column(name, about) for name, about in COLUMNS.items())}"""
 
 File = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The payments, as CSV in UTF-8.")

@@ -23,7 +23,7 @@ from cells.transfers.orders import Order
 from cells.transfers.recalling import NotRecallable
 from residency.ids import parse
 from router.cli.actors import Cell
-from router.cli.console import listing, out, print_json, print_plain
+from router.cli.console import err, listing, out, print_json, print_plain
 from router.cli.provisioning import all_cells, writing
 from router.cli.suspense import carried_out, tell
 
@@ -72,6 +72,9 @@ def recalls(cell: Cell = None, json: Json = False) -> None:
     rows = asyncio.run(_read(cell))
     if json:
         print_json({"recalls": [{"cell": name, **asdict(one)} for name, one in rows]})
+        return
+    if not rows:
+        err.print("There is no recall.")
         return
     table = listing("recall", "cell", "rail", "which", "of", "amount", "why", "state", "answer", "at", right=["amount"])
     for name, one in rows:

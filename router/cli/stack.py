@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(detach: Detach = False, json: Json = False) -> None:
-    """Start every cell, the router and the simulated schemes on this machine."""
+    """Start every cell, the router and the simulated schemes on this machine; with --detach in the background."""
     stack = Stack()
     if not detach:
         asyncio.run(_in_foreground(stack, json=json))
@@ -45,7 +45,7 @@ def up(detach: Detach = False, json: Json = False) -> None:
 
 
 def run(json: Json = False) -> None:
-    """The same as `up`: in the foreground, until Ctrl-C stops every process."""
+    """Start the same in the foreground, until Ctrl-C stops every process."""
     asyncio.run(_in_foreground(Stack(), json=json))
 
 

@@ -49,6 +49,9 @@ def show(cell: Cell = None, json: Json = False) -> None:
     if json:
         print_json({"suspense": [_as_json(*row) for row in rows]})
         return
+    if not rows:
+        err.print("Nothing rests in suspense.")
+        return
     table = listing("credit", "cell", "rail", "amount", "reason", "reference", "since", "order", right=["amount"])
     for name, one, orders in rows:
         amount = f"{format_amount(one.amount, one.currency)} {one.currency}"

@@ -53,6 +53,14 @@ def test_paying_without_a_stack_says_how_to_get_one(tmp_path: Path) -> None:
     assert "kovra run" in found.stderr
 
 
+def test_a_csv_batch_without_its_wallet_is_refused_by_the_options_name(tmp_path: Path) -> None:
+    file = tmp_path / "batch.csv"
+    file.write_text("recipient_id\n")
+    found = _kovra(tmp_path, "batch", "submit", str(file))
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "--wallet" in found.stderr
+
+
 def test_the_help_of_pay_lists_every_column(tmp_path: Path) -> None:
     found = _kovra(tmp_path, "pay", "--help")
     assert found.returncode == 0
