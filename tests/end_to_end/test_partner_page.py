@@ -23,7 +23,7 @@ def script() -> str:
 
 def test_the_payment_takes_five_calls() -> None:
     [calls] = re.findall(r"## The five calls\n(.*?)\n## ", PAGE.read_text(), re.DOTALL)
-    made = re.findall(r"^kovra .*/v1/(\S+?)\"", calls, re.MULTILINE)
+    made = re.findall(r"^call .*/v1/(\S+?)\"", calls, re.MULTILINE)
     assert made == ["sandbox/deposits", "recipients", "payers", "quotes", "transfers"]
 
 
