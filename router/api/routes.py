@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -39,6 +40,7 @@ from router.api.errors import (
 from router.api.metrics import AUDIT
 from router.api.openapi import Header, described, problem_responses, security
 from router.api.parts import parts_of
+from router.api.problems import invalid_fields
 from router.api.throttle import TooManyRequests
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -67,6 +69,7 @@ class PartnerRoute(APIRoute):
         action = f"{method} {self.path}"
         reading = method == "GET"
         takes_json = self.body_field is not None
+        known = _parameters(self.dependant)
 
         async def called(request: Request) -> Response:
             parts, call = parts_of(request), call_of(request)
@@ -75,6 +78,8 @@ class PartnerRoute(APIRoute):
             if not call.allowance.allowed:
                 raise TooManyRequests(retry_after_s=call.allowance.wait_s)
             require(call.caller, self.scope, reading=reading)
+            if request.scope["query_string"]:
+                _refuse_unknown(request, known)
             if takes_json and not _is_json(request):
                 raise MediaTypeUnsupported
             if reading:
@@ -99,6 +104,26 @@ def direct_routes(app: FastAPI) -> dict[tuple[str, str], Direct]:
         if isinstance(route, PartnerRoute) and route.direct
         for method in route.methods or ()
     }
+
+
+def _parameters(dependant: Dependant) -> frozenset[str]:
+    """The names that may stand in the query: an endpoint's own, and those of the model that it has its query read into."""
+    names: set[str] = set()
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+        names |= {one.alias or name for name, one in model.model_fields.items()} if model is not None else {field.alias}
+    return frozenset(names).union(*(_parameters(one) for one in dependant.dependencies))
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """Raises InvalidRequest for a parameter that the route does not know: a filter that is passed over lets everything through."""
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        there = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+        raise invalid_fields(
+            [("query", "extra_forbidden", (name,), f"there is no such parameter; {there}") for name in unknown]
+        )
 
 
 def _is_json(request: Request) -> bool:

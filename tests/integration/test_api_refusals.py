@@ -191,3 +191,20 @@ async def test_a_bug_says_nothing(
     assert answer.headers["Kovra-Request-Id"] in caplog.text
     assert "ZeroDivisionError at test_api_refusals.py" in caplog.text
     assert "division by zero" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/v1/wallets?limit=1", "limit: there is no such parameter; it takes none"),
+        ("/v1/payers?after=x", "after: there is no such parameter; it takes cursor, limit"),
+    ],
+)
+async def test_a_parameter_that_nobody_knows_is_not_passed_over(cell: ApiCell, path: str, detail: str) -> None:
+    answer = await cell.client.get(path)
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (422, "invalid-request", detail)
+
+
+async def test_a_state_that_is_never_shown_cannot_be_asked_for(cell: ApiCell) -> None:
+    answer = await cell.client.get("/v1/transfers", params={"status": "SETTLING"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,7 +22,7 @@ from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
 from cells.rails.routing import DeadlineCannotBeMet, NoRoute
 from cells.transfers import personal, store
 from cells.transfers.acceptance import Acceptance
-from cells.transfers.machine import Leg, State
+from cells.transfers.machine import Leg, State, public
 from cells.transfers.origin_leg import OPERATION, QuoteMismatch, WalletNotOpen
 from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
 from residency.classes import Confidential, Personal, Public
@@ -82,11 +82,25 @@ class TransferNew(Shape):
     )
 
 
+def _shown(state: State) -> State:
+    if public(state) is not state:
+        raise ValueError("no transfer is shown in this state")
+    return state
+
+
+# The states that a partner meets.
+PublicState = Annotated[
+    State,
+    AfterValidator(_shown),
+    WithJsonSchema({"type": "string", "enum": [str(state) for state in State if public(state) is state]}),
+]
+
+
 class TransferShown(BaseModel):
     """A transfer. `source` is all that leaves the wallet; `target` what reaches the recipient's account."""
 
     id: Annotated[str, Public]
-    status: Annotated[State, Public]
+    status: Annotated[PublicState, Public]
     quote_id: Annotated[str | None, Public]
     recipient_id: Annotated[str, Public]
     payer_id: Annotated[str | None, Public]
