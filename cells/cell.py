@@ -12,9 +12,7 @@ from typing import Literal
 from cells.backends.postgres import Pool, open_pool, transaction
 from cells.backends.vault import Vault
 from cells.batches.room import BatchRoom
-from cells.compliance.list_checker import ListChecker
-from cells.compliance.lists import load_lists
-from cells.compliance.rules import load_rules
+from cells.compliance.list_checker import open_list_checker
 from cells.compliance.standing import Standing
 from cells.fx.fee_book import found_rules
 from cells.fx.rates import RateSource
@@ -102,7 +100,7 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
     """Raises KeysInvalid, ModulusTableInvalid, StoreUnavailable."""
     keys = load_keys(spec.home, spec.name, spec.directory)
     vault = vault_of(spec.region, keys)
-    standing = Standing(spec.region, ListChecker(load_lists(), load_rules()), name_reader(vault))
+    standing = Standing(spec.region, open_list_checker(), name_reader(vault))
     dsn = spec.settings.postgres.api if role == "api" else spec.settings.postgres.writer
     pool = await open_pool(dsn, size_max=connections_max, name=name)
     return Institution(

@@ -14,9 +14,7 @@ from typing import Any
 from cells.backends.postgres import Pool, open_pool, tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.cell import Institution, found_accounts
-from cells.compliance.list_checker import ListChecker
-from cells.compliance.lists import load_lists
-from cells.compliance.rules import load_rules
+from cells.compliance.list_checker import open_list_checker
 from cells.compliance.standing import Standing
 from cells.customs.admit import Admission, Admitted, admit
 from cells.customs.receipts import Closed, close_through, make_receipts
@@ -233,7 +231,7 @@ async def open_hand_cell(
     api = await open_pool(database.api, size_max=2, name="test-api")
     ledger = ledger or await PostgresLedger.open(database.ledger, name="test-ledger")
     vault = Vault(spec.region, keys.keks, keys.current_kek()[0])
-    standing = Standing(spec.region, ListChecker(load_lists(), load_rules()), name_reader(vault))
+    standing = Standing(spec.region, open_list_checker(), name_reader(vault))
     signer = keys.signer(spec.directory, datetime.now(UTC))[1]
     institution = Institution(
         spec, keys, vault, pool, standing,

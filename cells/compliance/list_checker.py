@@ -5,6 +5,7 @@ list concerns the corridors to it, and at registration no corridor is known yet.
 """
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -90,8 +91,10 @@ class ListChecker:
         return None
 
 
+@functools.cache
 def open_list_checker() -> ListChecker:
-    """A checker over the lists and rules in this repository. Raises ListsInvalid."""
+    """The checker over the lists and rules in this repository: one for all of a process, since it indexes every name. Raises
+    ListsInvalid."""
     return ListChecker(load_lists(), load_rules())
 
 
