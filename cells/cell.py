@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from cells.backends.postgres import Pool, open_pool, transaction
-from cells.backends.vault import Vault
+from cells.backends.vault import RegionKeys, Vault
 from cells.batches.room import BatchRoom
 from cells.compliance.list_checker import open_list_checker
 from cells.compliance.standing import Standing
@@ -45,7 +45,7 @@ from cells.transfers.rail_desk import JournalDesk
 from cells.transfers.saga import Saga
 from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.directory import CellEntry
-from residency.keys import CellKeys, load_keys
+from residency.keys import CellKeys, load_keys, read_keks
 
 Role = Literal["api", "writer"]
 # Prefunding is one decision per peer and currency, made when the cell is founded; its number keeps the posting id.
@@ -99,7 +99,7 @@ class Institution:
 async def open_institution(spec: CellSpec, role: Role, *, name: str, connections_max: int) -> Institution:
     """Raises KeysInvalid, ModulusTableInvalid, StoreUnavailable."""
     keys = load_keys(spec.home, spec.name, spec.directory)
-    vault = vault_of(spec.region, keys)
+    vault = vault_of(spec)
     standing = Standing(spec.region, open_list_checker(), name_reader(vault))
     dsn = spec.settings.postgres.api if role == "api" else spec.settings.postgres.writer
     pool = await open_pool(dsn, size_max=connections_max, name=name)
@@ -130,10 +130,13 @@ def _modulus_of(spec: CellSpec) -> ModulusTables | None:
     return None if found is None else read_tables(found.weights_path, found.substitutions_path)
 
 
-def vault_of(region: str, keys: CellKeys) -> Vault:
-    """The vault of a region under its cell's keys. Raises KeysInvalid."""
-    kek_kid, _ = keys.current_kek()
-    return Vault(region, keys.keks, kek_kid)
+def vault_of(spec: CellSpec) -> Vault:
+    """The vault of a region under its cell's keys, as they are now and will be while this process runs. Raises KeysInvalid."""
+
+    def read() -> RegionKeys:
+        return read_keks(spec.home, spec.name, datetime.now(UTC))
+
+    return Vault(spec.region, *read(), read=read)
 
 
 async def open_ledger(spec: CellSpec, *, name: str) -> Ledger:

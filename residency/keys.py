@@ -6,15 +6,18 @@ says which is current.
     kek-<kid>.bin       32 bytes           wraps the data keys of the region's vault
 
 A kid is `<cell without dash>-<use>-<yyyymmdd>-<n>`, such as `eu1-signing-20261120-1`; kids sort by age within
-a use. Files must be readable by their owner only. Retire a key by letting a newer one begin; its `not_after`
+a use. Files must be readable by their owner only.
+
+A key-encryption key is announced, then used: it opens from the moment it is in the folder, and wraps only
+KEK_ANNOUNCED later, when every process of the cell has read it. Retire a key by letting a newer one begin; its `not_after`
 must outlast the longest outage that messages signed with it may have to wait out, because an envelope is
 never signed again.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +33,8 @@ from residency.ids import compact
 Use = Literal["signing", "sealing", "kek"]
 KID_PATTERN = r"^[a-z]{2}[0-9]{1,4}-(signing|sealing|kek)-[0-9]{8}-[0-9]{1,4}$"
 KEK_BYTES = 32
+# A mounted secret reaches the last process of a cell within two minutes; the rest is room.
+KEK_ANNOUNCED = timedelta(minutes=5)
 _FILE = re.compile(r"^(?P<use>signing|sealing|kek)-(?P<kid>[a-z0-9-]+)\.(pem|bin)$")
 
 
@@ -60,12 +65,27 @@ class CellKeys:
         except KeyError:
             raise KeysInvalid(f"{self.cell} has no private key {kid}, which the directory says is current.") from None
 
-    def current_kek(self) -> tuple[str, bytes]:
-        """The newest key-encryption key, and its kid. Raises KeysInvalid."""
-        if not self.keks:
-            raise KeysInvalid(f"{self.cell} has no key-encryption key.")
-        kid = max(self.keks, key=_age)
-        return kid, self.keks[kid]
+
+def wrapping_kid(since: Mapping[str, datetime], now: datetime) -> str:
+    """The kid to wrap under at `now`: the newest that has been announced for long enough, by when each came. Where none has (a new cell, a
+    restored folder), the oldest, which is the one that most processes know.
+    """
+    announced = [kid for kid, came in since.items() if came + KEK_ANNOUNCED <= now]
+    return max(announced, key=_age) if announced else min(since, key=_age)
+
+
+def read_keks(home: Path, cell: str, now: datetime) -> tuple[dict[str, bytes], str]:
+    """The key-encryption keys of `cell` as they lie under `home`, and the kid to wrap under at `now` (aware). Raises KeysInvalid."""
+    folder = home / cell / "keys"
+    keks: dict[str, bytes] = {}
+    since: dict[str, datetime] = {}
+    for path, use, kid in _key_files(folder, cell):
+        if use == "kek":
+            keks[kid] = _kek(path, _read_private(path))
+            since[kid] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    if not keks:
+        raise KeysInvalid(f"{folder} must hold a key-encryption key.")
+    return keks, wrapping_kid(since, now)
 
 
 def _age(kid: str) -> tuple[str, int]:
@@ -83,28 +103,32 @@ def load_keys(home: Path, cell: str, directory: Directory | None = None) -> Cell
     signing: dict[str, Ed25519PrivateKey] = {}
     sealing: dict[str, X25519PrivateKey] = {}
     keks: dict[str, bytes] = {}
-    for path in sorted(folder.glob("*-*.*")):
-        match = _FILE.match(path.name)
-        if match is None:
-            continue
-        kid = match["kid"]
-        if re.match(KID_PATTERN, kid) is None or not kid.startswith(f"{compact(cell)}-{match['use']}-"):
-            raise KeysInvalid(f"{path.name} is not named by the kid of a {match['use']} key of {cell}.")
+    for path, use, kid in _key_files(folder, cell):
         data = _read_private(path)
-        if match["use"] == "signing":
+        if use == "signing":
             signing[kid] = _signing_key(path, data)
-        elif match["use"] == "sealing":
+        elif use == "sealing":
             sealing[kid] = _sealing_key(path, data)
         else:
-            if len(data) != KEK_BYTES:
-                raise KeysInvalid(f"{path.name} must hold {KEK_BYTES} bytes.")
-            keks[kid] = data
+            keks[kid] = _kek(path, data)
     if not (signing and sealing and keks):
         raise KeysInvalid(f"{folder} must hold a signing, a sealing and a key-encryption key.")
     keys = CellKeys(cell, signing, sealing, keks)
     if directory is not None:
         _match_directory(keys, directory)
     return keys
+
+
+def _key_files(folder: Path, cell: str) -> Iterator[tuple[Path, str, str]]:
+    """Each file of a key with its use and kid. Raises KeysInvalid for one whose name is not of `cell`."""
+    for path in sorted(folder.glob("*-*.*")):
+        match = _FILE.match(path.name)
+        if match is None:
+            continue
+        use, kid = match["use"], match["kid"]
+        if re.match(KID_PATTERN, kid) is None or not kid.startswith(f"{compact(cell)}-{use}-"):
+            raise KeysInvalid(f"{path.name} is not named by the kid of a {use} key of {cell}.")
+        yield path, use, kid
 
 
 def _read_private(path: Path) -> bytes:
@@ -118,6 +142,12 @@ def _private_key(path: Path, data: bytes) -> PrivateKeyTypes:
         return load_pem_private_key(data, password=None)
     except (ValueError, TypeError):
         raise KeysInvalid(f"{path.name} is not an unencrypted PKCS #8 PEM file.") from None
+
+
+def _kek(path: Path, data: bytes) -> bytes:
+    if len(data) != KEK_BYTES:
+        raise KeysInvalid(f"{path.name} must hold {KEK_BYTES} bytes.")
+    return data
 
 
 def _signing_key(path: Path, data: bytes) -> Ed25519PrivateKey:

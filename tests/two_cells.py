@@ -230,7 +230,7 @@ async def open_hand_cell(
     pool = await open_pool(database.writer, size_max=6, name="test-cell")
     api = await open_pool(database.api, size_max=2, name="test-api")
     ledger = ledger or await PostgresLedger.open(database.ledger, name="test-ledger")
-    vault = Vault(spec.region, keys.keks, keys.current_kek()[0])
+    vault = Vault(spec.region, keys.keks, max(keys.keks))
     standing = Standing(spec.region, open_list_checker(), name_reader(vault))
     signer = keys.signer(spec.directory, datetime.now(UTC))[1]
     institution = Institution(

@@ -1,4 +1,4 @@
-"""The vault's keeper: erases what the law no longer makes us keep, and moves data keys off an old region key."""
+"""The vault's keeper: erases what the law no longer makes us keep, and moves data keys off an old region key, wherever they lie."""
 
 import asyncio
 import logging
@@ -7,12 +7,23 @@ from typing import Any
 
 from actors.workers.worker import sleep_unless
 from cells.backends.postgres import transaction
+from cells.backends.store_wrapped import WrappedTable, rewrap_batch
 from cells.cell import Institution
-from cells.parties.store_subjects import erase_due, rewrap_batch
+from cells.parties import store_subjects
+from cells.rails import store_messages
 from cells.tenants import store_keys
+from cells.webhooks import store_secrets
 
 _log = logging.getLogger("kovra.keeper")
 _EVERY_S = 60.0
+# Every table that holds wrapped keys; tests/architecture/test_wrapped_keys.py walks the schema for others.
+WRAPPED: tuple[WrappedTable, ...] = (
+    store_subjects.WRAPPED,
+    store_messages.WRAPPED,
+    store_keys.WRAPPED,
+    store_secrets.WRAPPED_SECRETS,
+    store_secrets.WRAPPED_SIGNERS,
+)
 
 
 class Keeper:
@@ -22,26 +33,32 @@ class Keeper:
 
     def __init__(self, institution: Institution) -> None:
         self._institution = institution
-        self._erased = self._rewrapped = 0
+        self._erased = self._erased_messages = self._rewrapped = 0
 
     def health(self) -> Mapping[str, Any]:
-        return {"erased": self._erased, "rewrapped": self._rewrapped}
+        return {"erased": self._erased, "erased_messages": self._erased_messages, "rewrapped": self._rewrapped}
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            while await self._round() and not stop.is_set():
+            while await self.work() and not stop.is_set():
                 pass
             await sleep_unless(stop, _EVERY_S)
 
-    async def _round(self) -> bool:
-        """One page of each; whether there may be more."""
+    async def work(self) -> bool:
+        """One page of each, in a transaction of its own; whether there may be more. Raises StoreUnavailable, VaultUnreadable."""
         institution = self._institution
+        region = institution.spec.region
         async with transaction(institution.pool) as connection:
-            erased = await erase_due(connection, institution.spec.region)
-            rewrapped = await rewrap_batch(connection, institution.vault)
-            rewrapped += await store_keys.rewrap_batch(connection, institution.vault)
-        self._erased += len(erased)
+            subjects = len(await store_subjects.erase_due(connection, region))
+        async with transaction(institution.pool) as connection:
+            messages = await store_messages.erase_due(connection, region)
+        rewrapped = 0
+        for held in WRAPPED:
+            async with transaction(institution.pool) as connection:
+                rewrapped += await rewrap_batch(connection, institution.vault, held)
+        self._erased += subjects
+        self._erased_messages += messages
         self._rewrapped += rewrapped
-        if erased:
-            _log.info("erased %d subjects whose retention has ended", len(erased))
-        return bool(erased or rewrapped)
+        if subjects or messages:
+            _log.info("erased %d subjects and %d messages whose retention has ended", subjects, messages)
+        return bool(subjects or messages or rewrapped)

@@ -8,13 +8,16 @@ whole.
 
 The region's keys come as `{kid: 32 bytes}` with the current kid; they rotate every 90 days. An old kid stays
 in the mapping until `rewrap` has moved every subject off it, and then goes: with it goes what backups still
-held under it.
+held under it. A process lives longer than a key: where the vault is told how, it reads the keys again from time
+to time, and at once when it meets a kid that it does not know.
 
 Pure: bytes in, bytes out, batch-first. The tables are cells/parties/store_subjects.py.
 """
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -22,8 +25,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from residency.errors import KovraError
 
+_log = logging.getLogger("kovra.vault")
+
 KEY_BYTES = 32
 NONCE_BYTES = 12
+# How long a vault seals under the keys that it read last.
+_READ_EVERY_S = 30.0
+# The region's keys by kid, and the kid to seal under.
+RegionKeys = tuple[Mapping[str, bytes], str]
 
 
 class VaultUnreadable(KovraError):
@@ -35,8 +44,16 @@ class VaultUnreadable(KovraError):
     title = "A record in the vault cannot be read"
 
 
+class RegionKeyMissing(VaultUnreadable):
+    """The record was sealed under a key that this process does not find; whoever rotates keys has to bring it here."""
+
+    code = "region-key-missing"
+    status = 503
+    title = "A key of the region has not arrived everywhere yet"
+
+
 class SubjectRef(NamedTuple):
-    """Whose data it is. `kind` is `recipient` or `payer`."""
+    """Whose data it is. `kind` says what the subject is to the cell: `recipient`, `payer`, `transfer`, `debtor`, `message`, …"""
 
     tenant_id: str
     subject_id: str
@@ -61,12 +78,41 @@ class Sealed(NamedTuple):
 class Vault:
     """Seals and opens the personal data of one region."""
 
-    def __init__(self, region: str, keys: Mapping[str, bytes], current_kid: str) -> None:
+    def __init__(
+        self, region: str, keys: Mapping[str, bytes], current_kid: str, *, read: Callable[[], RegionKeys] | None = None
+    ) -> None:
+        """`read` answers the keys as they are now, and may raise KovraError (KeysInvalid) or OSError: the vault then goes on with
+        those that it has."""
+        self.region = region
+        self._read = read
+        self._read_at = time.monotonic()
+        self._take(keys, current_kid)
+
+    def _take(self, keys: Mapping[str, bytes], current_kid: str) -> None:
         assert current_kid in keys, "the current key must be one of the keys"
         assert all(len(key) == KEY_BYTES for key in keys.values()), "AES-256 keys are 32 bytes"
-        self.region = region
-        self.current_kid = current_kid
         self._keys = {kid: AESGCM(key) for kid, key in keys.items()}
+        self._current_kid = current_kid
+
+    @property
+    def current_kid(self) -> str:
+        """The kid of the region's key to seal under, at most some seconds old."""
+        if time.monotonic() - self._read_at >= _READ_EVERY_S:
+            self.refresh()
+        return self._current_kid
+
+    def refresh(self) -> None:
+        """Read the region's keys again, where the vault is told how. One that has gone opens nothing from then on."""
+        if self._read is None:
+            return
+        self._read_at = time.monotonic()
+        try:
+            keys, current_kid = self._read()
+        except (KovraError, OSError):
+            # A key that is half in place must not stop a cell whose other keys are whole.
+            _log.exception("the region's keys could not be read again; going on with those read before")
+            return
+        self._take(keys, current_kid)
 
     def seal(self, items: Sequence[tuple[SubjectRef, bytes]]) -> list[Sealed]:
         """Seal each subject's data under a new data key, in order."""
@@ -99,9 +145,11 @@ class Vault:
         return WrappedKey(kid, nonce + self._keys[kid].encrypt(nonce, data_key, self._bound(f"key|{kid}", subject)))
 
     def _unwrap(self, subject: SubjectRef, key: WrappedKey) -> bytes:
+        if key.kid not in self._keys:
+            self.refresh()
         region_key = self._keys.get(key.kid)
         if region_key is None:
-            raise VaultUnreadable(f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it.")
+            raise RegionKeyMissing(f"The region's key {key.kid} is not here; {subject.subject_id} was sealed under it.")
         nonce, wrapped = key.wrapped[:NONCE_BYTES], key.wrapped[NONCE_BYTES:]
         try:
             return region_key.decrypt(nonce, wrapped, self._bound(f"key|{key.kid}", subject))

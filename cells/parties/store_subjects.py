@@ -2,11 +2,21 @@
 commits."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
+from cells.backends.store_wrapped import WrappedTable
 from cells.backends.vault import Sealed, SubjectRef, Vault, WrappedKey
+
+WRAPPED = WrappedTable(
+    table="subjects",
+    identity={"subject_id": "text"},
+    kid="kek_kid",
+    wrapped="wrapped_key",
+    subject_columns=("tenant_id", "subject_id", "kind"),
+    subject=lambda row: SubjectRef(row["tenant_id"], row["subject_id"], row["kind"]),
+)
 
 
 class SealedSubject(NamedTuple):
@@ -14,11 +24,15 @@ class SealedSubject(NamedTuple):
     sealed: Sealed
 
 
-async def insert_sealed(connection: Connection, region: str, items: Sequence[SealedSubject]) -> None:
+async def insert_sealed(
+    connection: Connection, region: str, items: Sequence[SealedSubject], term: timedelta | None = None
+) -> None:
+    """Put new subjects on record. `term`: how long from now they are kept, then they are erased; None while somebody else ends them."""
     await connection.execute(
         """
-        insert into subjects (compliance_region, tenant_id, subject_id, kind, wrapped_key, kek_kid)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[])
+        insert into subjects (compliance_region, tenant_id, subject_id, kind, wrapped_key, kek_kid, erase_after)
+        select $1, new.*, now() + $7::interval
+        from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[]) as new
         """,
         region,
         [item.subject.tenant_id for item in items],
@@ -26,6 +40,7 @@ async def insert_sealed(connection: Connection, region: str, items: Sequence[Sea
         [item.subject.kind for item in items],
         [item.sealed.key.wrapped for item in items],
         [item.sealed.key.kid for item in items],
+        term,
     )
     await connection.execute(
         """
@@ -111,35 +126,3 @@ async def erase_due(connection: Connection, region: str, limit: int = 1000) -> l
         limit,
     )
     return await erase(connection, region, [row["subject_id"] for row in rows])
-
-
-async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) -> int:
-    """Move up to `limit` data keys to the region's current key; how many were moved (0: the rotation is
-    complete)."""
-    rows = await connection.fetch(
-        """
-        select tenant_id, subject_id, kind, kek_kid, wrapped_key from subjects
-        where compliance_region = $1 and kek_kid <> $2 and wrapped_key is not null
-        limit $3 for update skip locked
-        """,
-        vault.region,
-        vault.current_kid,
-        limit,
-    )
-    if not rows:
-        return 0
-    subjects = [SubjectRef(row["tenant_id"], row["subject_id"], row["kind"]) for row in rows]
-    old = [WrappedKey(row["kek_kid"], row["wrapped_key"]) for row in rows]
-    new = vault.rewrap(list(zip(subjects, old, strict=True)))
-    await connection.execute(
-        """
-        update subjects s set wrapped_key = u.wrapped_key, kek_kid = u.kek_kid
-        from unnest($2::text[], $3::bytea[], $4::text[]) as u (subject_id, wrapped_key, kek_kid)
-        where s.compliance_region = $1 and s.subject_id = u.subject_id
-        """,
-        vault.region,
-        [subject.subject_id for subject in subjects],
-        [key.wrapped for key in new],
-        [key.kid for key in new],
-    )
-    return len(rows)

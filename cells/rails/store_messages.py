@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from cells.backends.postgres import Connection
+from cells.backends.store_wrapped import WrappedTable
 from cells.backends.vault import Sealed, SubjectRef, Vault, WrappedKey
 from residency.classes import Confidential, Personal, Public
+from residency.rules import rules_of
 
 _KIND = "message"
 
@@ -42,17 +44,28 @@ def _subject(direction: str, sha256: bytes) -> SubjectRef:
     return SubjectRef(direction, sha256.hex(), _KIND)
 
 
+WRAPPED = WrappedTable(
+    table="rail_messages",
+    identity={"position": "bigint"},
+    kid="kek_kid",
+    wrapped="wrapped_key",
+    subject_columns=("direction", "sha256"),
+    subject=lambda row: _subject(row["direction"], row["sha256"]),
+)
+
+
 async def keep(connection: Connection, vault: Vault, messages: Sequence[WireMessage]) -> None:
-    """Seal and put on record, in one statement."""
+    """Seal and put on record, in one statement; each is erased when the law's term ends, counted from when it was sent or came."""
+    term = rules_of(vault.region).keeping.term
     digests = [hashlib.sha256(one.body).digest() for one in messages]
     subjects = [_subject(one.direction, digest) for one, digest in zip(messages, digests, strict=True)]
     sealed = vault.seal([(subject, one.body) for subject, one in zip(subjects, messages, strict=True)])
     await connection.execute(
         """
         insert into rail_messages (compliance_region, rail, direction, message_type, sha256, business_ids, at,
-                                   wrapped_key, kek_kid, nonce, ciphertext)
+                                   wrapped_key, kek_kid, nonce, ciphertext, erase_after)
         select $1, m.rail, m.direction, m.message_type, m.sha256, string_to_array(m.ids, E'\\n'), m.at,
-               m.wrapped_key, m.kek_kid, m.nonce, m.ciphertext
+               m.wrapped_key, m.kek_kid, m.nonce, m.ciphertext, m.at + $12::interval
         from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[], $8::bytea[],
                     $9::text[], $10::bytea[], $11::bytea[])
             as m (rail, direction, message_type, sha256, ids, at, wrapped_key, kek_kid, nonce, ciphertext)
@@ -68,6 +81,7 @@ async def keep(connection: Connection, vault: Vault, messages: Sequence[WireMess
         [one.key.kid for one in sealed],
         [one.nonce for one in sealed],
         [one.ciphertext for one in sealed],
+        term,
     )
 
 
@@ -104,41 +118,17 @@ def open_messages(vault: Vault, kept: Sequence[KeptMessage]) -> list[bytes | Non
     return [next(opened) if one.sealed is not None else None for one in kept]
 
 
-async def erase(connection: Connection, region: str, business_ids: Sequence[str]) -> int:
-    """Destroy the keys of all messages about these; how many there were. Their digests stay."""
+async def erase_due(connection: Connection, region: str, limit: int = 1000) -> int:
+    """Destroy the keys of the messages whose term has ended, `limit` at most; how many. Their digests stay."""
     rows = await connection.fetch(
         """
-        update rail_messages set wrapped_key = null, kek_kid = null, erased_at = now()
-        where compliance_region = $1 and business_ids && $2::text[] and wrapped_key is not null returning position
+        update rail_messages m set wrapped_key = null, kek_kid = null, erased_at = now()
+        from (select position from rail_messages
+              where compliance_region = $1 and erase_after <= now() and wrapped_key is not null
+              order by erase_after limit $2 for update skip locked) as due
+        where m.compliance_region = $1 and m.position = due.position returning m.position
         """,
         region,
-        business_ids,
-    )
-    return len(rows)
-
-
-async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1000) -> int:
-    """Move up to `limit` keys to the region's current one; how many were moved (0: the rotation is complete)."""
-    rows = await connection.fetch(
-        """
-        select position, direction, sha256, kek_kid, wrapped_key from rail_messages
-        where compliance_region = $1 and kek_kid <> $2 and wrapped_key is not null limit $3 for update skip locked
-        """,
-        vault.region,
-        vault.current_kid,
         limit,
-    )
-    old = [(_subject(row["direction"], row["sha256"]), WrappedKey(row["kek_kid"], row["wrapped_key"])) for row in rows]
-    new = vault.rewrap(old)
-    await connection.execute(
-        """
-        update rail_messages m set wrapped_key = u.wrapped_key, kek_kid = u.kek_kid
-        from unnest($2::bigint[], $3::bytea[], $4::text[]) as u (position, wrapped_key, kek_kid)
-        where m.compliance_region = $1 and m.position = u.position
-        """,
-        vault.region,
-        [row["position"] for row in rows],
-        [key.wrapped for key in new],
-        [key.kid for key in new],
     )
     return len(rows)

@@ -25,7 +25,7 @@ class Issued:
         """The row as one cell stores it: what signs, sealed under that region's key."""
         if self.row.way != "signature":
             return self.row
-        [sealed] = vault.seal([(key_subject(self.row), self.text.encode())])
+        [sealed] = vault.seal([(subject_of_key(self.row.tenant_id, self.row.key_id), self.text.encode())])
         return replace(self.row, sealed=sealed)
 
 
@@ -46,10 +46,10 @@ def follow(tenant: Tenant, old: ApiKey) -> Issued:
 def secret_of(vault: Vault, key: ApiKey) -> bytes:
     """What signs, in the clear. Raises VaultUnreadable."""
     assert key.sealed is not None, "only a key that signs has its secret kept"
-    [secret] = vault.open([(key_subject(key), key.sealed)])
+    [secret] = vault.open([(subject_of_key(key.tenant_id, key.key_id), key.sealed)])
     return secret
 
 
-def key_subject(key: ApiKey) -> SubjectRef:
+def subject_of_key(tenant_id: str, key_id: str) -> SubjectRef:
     """Whose a secret in the vault is."""
-    return SubjectRef(key.tenant_id, key.key_id, _KIND)
+    return SubjectRef(tenant_id, key_id, _KIND)

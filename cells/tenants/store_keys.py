@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
-from cells.backends.vault import Sealed, Vault, WrappedKey
-from cells.tenants.issuing import key_subject
+from cells.backends.store_wrapped import WrappedTable
+from cells.backends.vault import Sealed, WrappedKey
+from cells.tenants.issuing import subject_of_key
 from cells.tenants.store import tenant_of
 from cells.tenants.tenant import ApiKey, Tenant
 
@@ -19,6 +20,14 @@ class KeyHolder(NamedTuple):
     checked_at: datetime
 
 
+WRAPPED = WrappedTable(
+    table="api_keys",
+    identity={"key_id": "text"},
+    kid="secret_kid",
+    wrapped="secret_key",
+    subject_columns=("tenant_id", "key_id"),
+    subject=lambda row: subject_of_key(row["tenant_id"], row["key_id"]),
+)
 _COLUMNS = """key_id, tenant_id, secret_sha256, scopes, label, way, secret_kid, secret_key, secret_nonce, secret_sealed,
               created_at, expires_at, revoked_at, last_used_at"""
 
@@ -104,28 +113,6 @@ async def note_used(connection: Connection, region: str, key_ids: Sequence[str])
         """,
         region, sorted(key_ids),
     )  # fmt: skip
-
-
-async def rewrap_batch(connection: Connection, vault: Vault, limit: int = 1_000) -> int:
-    """Move up to `limit` secrets to the region's current key; how many were moved (0: the rotation is complete)."""
-    rows = await connection.fetch(
-        f"""
-        select {_COLUMNS} from api_keys
-        where compliance_region = $1 and secret_kid <> $2 limit $3 for update skip locked
-        """,
-        vault.region, vault.current_kid, limit,
-    )  # fmt: skip
-    keys = [_key(row) for row in rows]
-    moved = vault.rewrap([(key_subject(key), key.sealed.key) for key in keys if key.sealed is not None])
-    await connection.execute(
-        """
-        update api_keys k set secret_key = u.wrapped, secret_kid = u.kid
-        from unnest($2::text[], $3::bytea[], $4::text[]) as u (key_id, wrapped, kid)
-        where k.compliance_region = $1 and k.key_id = u.key_id
-        """,
-        vault.region, [key.key_id for key in keys], [one.wrapped for one in moved], [one.kid for one in moved],
-    )  # fmt: skip
-    return len(rows)
 
 
 def _key(row: Record) -> ApiKey:

@@ -19,6 +19,7 @@ from cells.rails.console import wallet_account
 from cells.rails.rail import Account, Party
 from cells.transfers.transfer import Transfer
 from residency.directory import Directory
+from residency.rules import rules_of
 from residency.travel_rule import (
     Address,
     BirthPlace,
@@ -52,20 +53,21 @@ def seal_remittance(vault: Vault, tenant_id: str, transfer_id: str, text: str) -
 async def keep_remittances(
     connection: Connection, region: str, items: Sequence[tuple[str, str, SealedRemittance]]
 ) -> None:
-    """Put `(tenant id, transfer id, remittance)` into the vault."""
+    """Put `(tenant id, transfer id, remittance)` into the vault, to be erased when the law's term ends."""
     if items:
         subjects = [SealedSubject(SubjectRef(tenant, one, KIND), text.sealed) for tenant, one, text in items]
-        await store_subjects.insert_sealed(connection, region, subjects)
+        await store_subjects.insert_sealed(connection, region, subjects, rules_of(region).keeping.term)
 
 
 async def keep_parties(connection: Connection, vault: Vault, items: Sequence[tuple[str, str, SealedParties]]) -> None:
-    """At the destination: put what came sealed, as `(tenant id, transfer id, parties)`, into this region's vault."""
+    """At the destination: put what came sealed, as `(tenant id, transfer id, parties)`, into this region's vault, to be
+    erased when its law's term ends."""
     if items:
         refs = [SubjectRef(tenant, one, KIND) for tenant, one, _ in items]
         data = [parties.model_dump_json(exclude_none=True).encode() for _, _, parties in items]
         sealed = vault.seal(list(zip(refs, data, strict=True)))
         records = [SealedSubject(ref, one) for ref, one in zip(refs, sealed, strict=True)]
-        await store_subjects.insert_sealed(connection, vault.region, records)
+        await store_subjects.insert_sealed(connection, vault.region, records, rules_of(vault.region).keeping.term)
 
 
 async def open_parties(connection: Connection, vault: Vault, transfer_ids: Sequence[str]) -> dict[str, SealedParties]:

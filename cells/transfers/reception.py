@@ -27,6 +27,7 @@ from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.classes import Confidential, Personal
 from residency.directory import CellEntry
 from residency.ids import mint
+from residency.rules import rules_of
 
 KIND = "debtor"
 # As written in the API, or as a scheme's character set has it: SEPA's knows no underscore.
@@ -160,7 +161,10 @@ async def _keep_debtors(
     refs = [SubjectRef(row.tenant_id or "", row.collection_id, KIND) for row, _ in first]
     sealed = vault.seal([(ref, _debtor(one)) for ref, (_, one) in zip(refs, first, strict=True)])
     await store_subjects.insert_sealed(
-        connection, vault.region, [SealedSubject(ref, one) for ref, one in zip(refs, sealed, strict=True)]
+        connection,
+        vault.region,
+        [SealedSubject(ref, one) for ref, one in zip(refs, sealed, strict=True)],
+        rules_of(vault.region).keeping.term,
     )
 
 

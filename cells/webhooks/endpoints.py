@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
-from cells.backends.vault import SubjectRef, Vault
+from cells.backends.vault import Vault
 from cells.webhooks import store_endpoints, store_secrets
 from cells.webhooks.catalogue import EVENT_TYPES
 from cells.webhooks.guard import check_url
@@ -65,7 +65,7 @@ async def create_endpoint(
     if len(await store_endpoints.list_endpoints(connection, vault.region, tenant_id)) >= ENDPOINTS_MAX:
         raise TooManyEndpoints(f"There can be {ENDPOINTS_MAX}; delete one that you no longer need.")
     endpoint_id, signers = mint("whe", cell), mint_signers()
-    sealed = vault.seal([(_signer_of(tenant_id, one.kid), one.private_jwk.encode()) for one in signers])
+    sealed = vault.seal([(store_secrets.signer_of(tenant_id, one.kid), one.private_jwk.encode()) for one in signers])
     await store_secrets.insert_signers(connection, vault.region, tenant_id, list(zip(signers, sealed, strict=True)))
     endpoint = await store_endpoints.insert_endpoint(
         connection, vault.region, endpoint_id, tenant_id, url=url, event_types=sorted(set(event_types))
@@ -97,8 +97,10 @@ def check_event_types(event_types: Sequence[str]) -> None:
 def open_keys(vault: Vault, target: Target) -> SigningKeys:
     """What an endpoint's deliveries are signed with. Raises VaultUnreadable."""
     tenant_id = target.tenant_id
-    secrets = [(_secret_of(tenant_id, target.endpoint_id, number), sealed) for number, sealed in target.secrets]
-    signers = [(_signer_of(tenant_id, kid), sealed) for _, kid, sealed in target.signers]
+    secrets = [
+        (store_secrets.secret_of(tenant_id, target.endpoint_id, number), sealed) for number, sealed in target.secrets
+    ]
+    signers = [(store_secrets.signer_of(tenant_id, kid), sealed) for _, kid, sealed in target.signers]
     opened = [one.decode() for one in vault.open([*secrets, *signers])]
     algorithms = [algorithm for algorithm, _, _ in target.signers]
     return load_keys(opened[: len(secrets)], dict(zip(algorithms, opened[len(secrets) :], strict=True)))
@@ -106,14 +108,6 @@ def open_keys(vault: Vault, target: Target) -> SigningKeys:
 
 async def _add_secret(connection: Connection, vault: Vault, tenant_id: str, endpoint_id: str, number: int) -> str:
     secret = mint_secret()
-    [sealed] = vault.seal([(_secret_of(tenant_id, endpoint_id, number), secret.encode())])
+    [sealed] = vault.seal([(store_secrets.secret_of(tenant_id, endpoint_id, number), secret.encode())])
     await store_secrets.insert_secret(connection, vault.region, tenant_id, endpoint_id, number, sealed)
     return secret
-
-
-def _secret_of(tenant_id: str, endpoint_id: str, number: int) -> SubjectRef:
-    return SubjectRef(tenant_id, f"{endpoint_id}#{number}", "webhook-secret")
-
-
-def _signer_of(tenant_id: str, kid: str) -> SubjectRef:
-    return SubjectRef(tenant_id, kid, "webhook-signer")

@@ -5,8 +5,37 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
-from cells.backends.vault import Sealed, WrappedKey
+from cells.backends.store_wrapped import WrappedTable
+from cells.backends.vault import Sealed, SubjectRef, WrappedKey
 from cells.webhooks.signing import Signer
+
+
+def secret_of(tenant_id: str, endpoint_id: str, number: int) -> SubjectRef:
+    """Whose an endpoint's secret in the vault is."""
+    return SubjectRef(tenant_id, f"{endpoint_id}#{number}", "webhook-secret")
+
+
+def signer_of(tenant_id: str, kid: str) -> SubjectRef:
+    """Whose a tenant's signing key in the vault is."""
+    return SubjectRef(tenant_id, kid, "webhook-signer")
+
+
+WRAPPED_SECRETS = WrappedTable(
+    table="webhook_secrets",
+    identity={"endpoint_id": "text", "number": "integer"},
+    kid="secret_kid",
+    wrapped="secret_key",
+    subject_columns=("tenant_id",),
+    subject=lambda row: secret_of(row["tenant_id"], row["endpoint_id"], row["number"]),
+)
+WRAPPED_SIGNERS = WrappedTable(
+    table="webhook_signers",
+    identity={"tenant_id": "text", "algorithm": "text"},
+    kid="secret_kid",
+    wrapped="secret_key",
+    subject_columns=("kid",),
+    subject=lambda row: signer_of(row["tenant_id"], row["kid"]),
+)
 
 
 class Target(NamedTuple):

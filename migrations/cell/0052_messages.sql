@@ -4,7 +4,7 @@
 -- migrate: apply
 
 -- One message. `ciphertext` is its bytes under a data key of its own, which the region's key wraps; erasing sets wrapped_key to null,
--- and leaves the row with its digest. `business_ids`: the payments, returns and credits that it speaks of, as the scheme names them.
+-- and leaves the row with its digest. `erase_after`: when the law's term ends (residency/rules, `keeping`). `business_ids`: the payments, returns and credits that it speaks of, as the scheme names them.
 -- The key names `sha256` and `direction`, so that a record moved to another row does not open.
 create table rail_messages (
     compliance_region text not null,
@@ -19,6 +19,7 @@ create table rail_messages (
     kek_kid text,
     nonce bytea not null check (octet_length(nonce) = 12),
     ciphertext bytea not null,
+    erase_after timestamptz not null,
     erased_at timestamptz,
     primary key (compliance_region, position),
     check ((erased_at is null) = (wrapped_key is not null)),
@@ -26,6 +27,7 @@ create table rail_messages (
 ) partition by list (compliance_region);
 create index rail_messages_business on rail_messages using gin (business_ids);
 create index rail_messages_kek on rail_messages (compliance_region, kek_kid) where wrapped_key is not null;
+create index rail_messages_due on rail_messages (compliance_region, erase_after) where wrapped_key is not null;
 
 call kovra_protect('rail_messages');
 

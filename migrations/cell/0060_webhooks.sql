@@ -116,6 +116,7 @@ grant update (ends_at) on webhook_secrets to kovra_api;
 grant update (state, attempts, due_at, dead_lettered_at) on webhook_deliveries to kovra_api;
 grant select, insert on events to kovra_writer;
 grant select on webhook_endpoints, webhook_secrets, webhook_signers to kovra_writer;
+grant update (secret_kid, secret_key) on webhook_secrets, webhook_signers to kovra_writer;
 grant update (failing_since, disabled_at, disabled_reason, replay_after_xact, replay_after_event, replay_until)
     on webhook_endpoints to kovra_writer;
 grant select, insert, update on webhook_deliveries to kovra_writer;

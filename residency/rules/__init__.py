@@ -5,6 +5,7 @@ refuses to load.
 """
 
 import tomllib
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -72,6 +73,10 @@ class Keeping(_Data):
 
     travel_rule_days: Annotated[int, Field(gt=0)]
     source: str
+
+    @property
+    def term(self) -> timedelta:
+        return timedelta(days=self.travel_rule_days)
 
 
 class JurisdictionRules(_Data):

@@ -17,7 +17,6 @@ from cells.tenants import store, store_keys
 from cells.tenants.issuing import Issued
 from cells.tenants.tenant import ApiKey, NewWallet, Tenant
 from residency.directory import load_directory
-from residency.keys import load_keys
 from router.cli.choices import one_of
 
 
@@ -48,7 +47,7 @@ async def provision(
         # Of two cells in a region that hold a currency, the tenant's wallet is in the first.
         if first_of_region(spec) != spec.name:
             held = []
-        vault = vault_of(spec.region, load_keys(home, spec.name)) if issued else None
+        vault = vault_of(spec) if issued else None
         rows = [*keys, *(one.sealed_by(vault) for one in issued if vault is not None)]
         async with writing(spec) as connection:
             await store.create_tenants(connection, spec.region, [tenant])

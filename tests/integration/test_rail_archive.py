@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.backends.store_wrapped import rewrap_batch
 from cells.backends.vault import Vault, VaultUnreadable
 from cells.rails import store_messages
 from cells.rails.archive import VaultArchive
 from cells.rails.rail import Settled
 from cells.rails.registry import open_rail
 from cells.rails.store_messages import WireMessage
+from residency.rules import rules_of
 from tests.integration.party_room import KEK_NEW, KEK_OLD, open_party_room
 from tests.schemes import RunningSchemes, payout
 from tests.servers import CellDatabase
@@ -20,14 +22,18 @@ from tests.servers import CellDatabase
 Databases = Callable[[str], CellDatabase]
 
 
-def message(number: int, body: bytes = b"<Nm>Budi Santoso</Nm>") -> WireMessage:
-    return WireMessage("bi_fast", "sent", "pacs.008.001.08", (f"tr-{number}", "all"), datetime.now(UTC), body)
+TERM = rules_of("ID").keeping.term
+
+
+def message(number: int, *, age: timedelta = timedelta(0)) -> WireMessage:
+    body = b"<Nm>Budi Santoso</Nm>"
+    return WireMessage("bi_fast", "sent", "pacs.008.001.08", (f"tr-{number}", "all"), datetime.now(UTC) - age, body)
 
 
 async def test_what_is_kept_is_sealed_found_and_erased(cell_database: Databases) -> None:
     async with open_party_room(cell_database("ID"), "id-1") as room:
         archive = VaultArchive(room.writer, room.vault)
-        await asyncio.gather(*(archive.keep([message(number)]) for number in range(20)))
+        await asyncio.gather(*(archive.keep([message(number, age=TERM * (number == 7))]) for number in range(20)))
         async with transaction(room.writer) as connection:
             text = await connection.fetchval("select string_agg(m::text, ' ') from rail_messages m")
             assert "Budi" not in text
@@ -35,7 +41,8 @@ async def test_what_is_kept_is_sealed_found_and_erased(cell_database: Databases)
             found = await store_messages.about(connection, room.region, ["tr-7"])
             assert store_messages.open_messages(room.vault, found) == [b"<Nm>Budi Santoso</Nm>"]
             assert len(await store_messages.about(connection, room.region, ["all"])) == 20
-            assert await store_messages.erase(connection, room.region, ["tr-7"]) == 1
+            assert await store_messages.erase_due(connection, room.region) == 1
+            assert await store_messages.erase_due(connection, room.region) == 0
             [gone] = await store_messages.about(connection, room.region, ["tr-7"])
             assert (gone.sealed, gone.sha256) == (None, found[0].sha256)
             assert store_messages.open_messages(room.vault, [gone]) == [None]
@@ -46,8 +53,8 @@ async def test_keys_move_to_the_regions_new_one(cell_database: Databases) -> Non
         await VaultArchive(room.writer, room.vault).keep([message(1), message(2)])
         newer = Vault(room.region, room.keks, KEK_NEW)
         async with transaction(room.writer) as connection:
-            assert await store_messages.rewrap_batch(connection, newer) == 2
-            assert await store_messages.rewrap_batch(connection, newer) == 0
+            assert await rewrap_batch(connection, newer, store_messages.WRAPPED) == 2
+            assert await rewrap_batch(connection, newer, store_messages.WRAPPED) == 0
             found = await store_messages.about(connection, room.region, ["all"])
         only_new = Vault(room.region, {KEK_NEW: room.keks[KEK_NEW]}, KEK_NEW)
         assert len(store_messages.open_messages(only_new, found)) == 2

@@ -15,7 +15,6 @@ from cells.tenants import store_keys
 from cells.tenants.issuing import secret_of
 from cells.tenants.store_keys import KeyHolder
 from infra.local.home import Home
-from residency.keys import load_keys
 from router.cli.main import build
 from tests.api_cell import write_home
 
@@ -62,8 +61,8 @@ def test_a_partner_and_its_keys_are_the_same_in_every_cell(home: Path) -> None:
     )
     holders = stored(home, signing["key_id"])
     assert set(holders) == set(CELLS)
-    for cell, region in CELLS.items():
-        vault = vault_of(region, load_keys(home, cell))
+    for cell in CELLS:
+        vault = vault_of(load_spec(cell, home))
         assert secret_of(vault, holders[cell].key) == signing["secret"].encode()
     assert len({holder.key.sealed for holder in holders.values()}) == 3, "each cell seals under its own key"
     client = kovra("keys", "create", tenant_id, "--way", "client", "--expires-days", "30")

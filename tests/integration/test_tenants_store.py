@@ -10,6 +10,7 @@ import pytest
 from schwifty import IBAN
 
 from cells.backends.postgres import Connection, tenant_transaction, transaction
+from cells.backends.store_wrapped import rewrap_batch
 from cells.backends.vault import Vault
 from cells.tenants import store, store_keys
 from cells.tenants.issuing import issue, secret_of
@@ -175,8 +176,8 @@ async def test_what_signs_moves_to_the_regions_new_key(cell: EuCell) -> None:
         vault = Vault(REGION, keks, "old")
         await store_keys.add_keys(connection, REGION, [one.sealed_by(vault) for one in issued])
         newer = Vault(REGION, keks, "new")
-        assert await store_keys.rewrap_batch(connection, newer) == 2
-        assert await store_keys.rewrap_batch(connection, newer) == 0
+        assert await rewrap_batch(connection, newer, store_keys.WRAPPED) == 2
+        assert await rewrap_batch(connection, newer, store_keys.WRAPPED) == 0
         found = await store_keys.find_keys(connection, REGION, [one.row.key_id for one in issued[:2]])
     only_new = Vault(REGION, {"new": keks["new"]}, "new")
     assert [secret_of(only_new, found[one.row.key_id].key) for one in issued[:2]] == [

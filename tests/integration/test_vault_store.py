@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cells.backends.postgres import tenant_transaction, transaction
+from cells.backends.store_wrapped import rewrap_batch
 from cells.backends.vault import Vault, VaultUnreadable
 from cells.parties import store_subjects
 from cells.parties.models import Recipient
@@ -68,9 +69,9 @@ async def test_a_new_region_key_takes_over_and_the_old_one_can_go(cell_database:
         ids = await registered(room, "Budi Santoso", "Siti Rahmawati", "Wayan Sudarma")
         rotated = Vault(room.region, room.keks, KEK_NEW)
         async with transaction(room.writer) as connection:
-            assert await store_subjects.rewrap_batch(connection, rotated, limit=2) == 2
-            assert await store_subjects.rewrap_batch(connection, rotated, limit=2) == 1
-            assert await store_subjects.rewrap_batch(connection, rotated, limit=2) == 0
+            assert await rewrap_batch(connection, rotated, store_subjects.WRAPPED, limit=2) == 2
+            assert await rewrap_batch(connection, rotated, store_subjects.WRAPPED, limit=2) == 1
+            assert await rewrap_batch(connection, rotated, store_subjects.WRAPPED, limit=2) == 0
             only_new = Vault(room.region, {KEK_NEW: room.keks[KEK_NEW]}, KEK_NEW)
             parties = await open_for_payout(connection, only_new, ids)
             assert {party.name for party in parties.values()} == {

@@ -1,14 +1,14 @@
 """Reading a cell's private keys: named by kid, private to their owner, matching the directory."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from residency.directory import Directory
-from residency.keys import CellKeys, KeysInvalid, kid_for, load_keys
+from residency.keys import KEK_ANNOUNCED, CellKeys, KeysInvalid, kid_for, load_keys, wrapping_kid
 from tests.border import NOW, make_keys, make_world
 
 
@@ -36,12 +36,18 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert key.sign(b"x") == world.keys["eu-1"].signing[kid].sign(b"x")
 
 
-def test_the_newest_kek_is_current_also_past_nine_of_a_day() -> None:
-    keks = {kid_for("eu-1", "kek", NOW, number): bytes([number]) * 32 for number in (2, 10, 9)}
-    assert replace(make_keys("eu-1"), keks=keks).current_kek() == (
-        kid_for("eu-1", "kek", NOW, 10),
-        bytes([10]) * 32,
-    )
+def test_the_newest_announced_kek_wraps_also_past_nine_of_a_day() -> None:
+    kids = [kid_for("eu-1", "kek", NOW, number) for number in (2, 10, 9)]
+    assert wrapping_kid(dict.fromkeys(kids, NOW - KEK_ANNOUNCED), NOW) == kids[1]
+
+
+def test_a_new_kek_is_announced_before_it_wraps() -> None:
+    old, new = kid_for("eu-1", "kek", NOW, 1), kid_for("eu-1", "kek", NOW, 2)
+    came = {old: NOW - timedelta(days=89), new: NOW}
+    assert wrapping_kid(came, NOW + KEK_ANNOUNCED - timedelta(seconds=1)) == old
+    assert wrapping_kid(came, NOW + KEK_ANNOUNCED) == new
+    assert wrapping_kid({old: NOW, new: NOW}, NOW) == old, "all came at once: the one that most processes know"
+    assert wrapping_kid({new: NOW}, NOW) == new, "a new cell has one, and begins"
 
 
 def test_keys_never_show(tmp_path: Path) -> None:

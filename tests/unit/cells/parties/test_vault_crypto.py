@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from cells.backends.vault import Sealed, SubjectRef, Vault, VaultUnreadable, WrappedKey
+from cells.backends.vault import RegionKeyMissing, RegionKeys, Sealed, SubjectRef, Vault, VaultUnreadable, WrappedKey
+from residency.keys import KeysInvalid
 
 KEYS = {"k1": os.urandom(32), "k2": os.urandom(32)}
 VAULT = Vault("ID", KEYS, "k1")
@@ -72,3 +73,23 @@ def test_a_wrapped_key_cannot_be_relabelled() -> None:
     sealed = seal()
     with pytest.raises(VaultUnreadable):
         same_key_two_names.open([(SUBJECT, sealed._replace(key=WrappedKey("k9", sealed.key.wrapped)))])
+
+
+def test_a_vault_goes_on_with_its_keys_where_they_cannot_be_read_again() -> None:
+    def broken() -> RegionKeys:
+        raise KeysInvalid("kek-k2.bin must hold 32 bytes.")
+
+    vault = Vault("ID", {"k1": KEYS["k1"]}, "k1", read=broken)
+    vault.refresh()
+    assert vault.current_kid == "k1"
+    assert vault.open([(SUBJECT, seal())]) == [b"Budi Santoso"]
+
+
+def test_a_key_that_was_destroyed_opens_nothing_any_more() -> None:
+    folder = dict(KEYS)
+    vault = Vault("ID", folder, "k1", read=lambda: (folder, "k2"))
+    del folder["k1"]
+    vault.refresh()
+    assert vault.current_kid == "k2"
+    with pytest.raises(RegionKeyMissing, match="k1"):
+        vault.open([(SUBJECT, seal())])
