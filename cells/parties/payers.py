@@ -13,6 +13,7 @@ from cells.compliance.standing import Standing
 from cells.parties import store, store_subjects
 from cells.parties.models import Payer, PayerDetails, PayerNew
 from cells.parties.sealing import open_payer_details, seal_details, subject_of
+from cells.parties.spelling import LettersUnwritable, check_letters
 from cells.parties.status import status_of
 from cells.parties.store import PayerRow
 from cells.rails.rail import Account, Party
@@ -36,8 +37,18 @@ class Payers:
         self._vault = vault
         self._standing = standing
 
-    async def create(self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]) -> list[Payer]:
-        """Register each, in order. One who is on a sanctions list is registered too, as `blocked`."""
+    async def create(
+        self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]
+    ) -> list[Payer | LettersUnwritable]:
+        """Register each; in order, the payer or why it was refused. One who is on a sanctions list is registered too, as
+        `blocked`."""
+        refusals = [_refusal(one) for one in requests]
+        made = iter(await self._register(connection, tenant_id, [
+            one for one, refusal in zip(requests, refusals, strict=True) if refusal is None
+        ]))  # fmt: skip
+        return [refusal or next(made) for refusal in refusals]
+
+    async def _register(self, connection: Connection, tenant_id: str, requests: Sequence[PayerNew]) -> list[Payer]:
         if not requests:
             return []
         now = datetime.now(UTC)
@@ -112,6 +123,14 @@ def payer_party(details: PayerDetails, account: Account | None) -> Party:
         return Party(details.name, account)
     street = " ".join(part for part in (home.street, home.building_number) if part)
     return Party(details.name, account, home.country, home.town, street, home.post_code or "")
+
+
+def _refusal(request: PayerNew) -> LettersUnwritable | None:
+    try:
+        check_letters(request.name, request.address)
+    except LettersUnwritable as error:
+        return error
+    return None
 
 
 def _view(row: PayerRow, details: PayerDetails | None, verdict: Verdict | None) -> Payer:

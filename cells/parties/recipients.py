@@ -17,6 +17,7 @@ from cells.parties import store, store_subjects
 from cells.parties.accounts import account_from_vault, checked_account
 from cells.parties.models import NameChecked, Recipient, RecipientDetails, RecipientNew
 from cells.parties.sealing import open_recipient_details, seal_details, subject_of
+from cells.parties.spelling import check_letters
 from cells.parties.status import status_of
 from cells.parties.store import RecipientRow
 from cells.parties.token import UnknownRecipient, sign_tokens
@@ -60,8 +61,8 @@ class Recipients:
     async def create(
         self, connection: Connection, tenant_id: str, requests: Sequence[RecipientNew]
     ) -> list[Recipient | KovraError]:
-        """Register each; in order, the recipient or why it was refused: WrongRegion, or what checked_account
-        raises.
+        """Register each; in order, the recipient or why it was refused: WrongRegion, LettersUnwritable, or what
+        checked_account raises.
 
         One who is on a sanctions list is registered too, as `blocked`: the cell must be able to show that it
         looked.
@@ -128,6 +129,7 @@ class Recipients:
 
     def _prepare(self, tenant_id: str, request: RecipientNew) -> tuple[RecipientRow, RecipientDetails]:
         self._refuse_if_elsewhere(request.currency)
+        check_letters(request.name, request.address)
         account, canonical, country = checked_account(request, self._modulus)
         row_id = mint("rcp", self._entry.name)
         [token] = sign_tokens(self._signing_key, tenant_id, [(row_id, request.currency)])

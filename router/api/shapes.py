@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from cells.kit.money import InvalidAmount, currency_of, format_amount, parse_amount
+from cells.rails.iso20022.text import unwritable_letters
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, parse
@@ -43,6 +44,16 @@ def _printable(text: str) -> str:
 Text = Annotated[
     str, AfterValidator(_printable), Field(json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"})
 ]
+
+
+def _spellable(text: str) -> str:
+    if unwritable_letters(text):
+        raise ValueError("it has letters that no payment scheme here carries; write them in Latin letters")
+    return text
+
+
+# The text for the payee (ISO 20022 unstructured remittance, Max140Text).
+RemittanceText = Annotated[Text, StringConstraints(min_length=1, max_length=140), AfterValidator(_spellable)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 # Ids are checked where they are looked up; here only that they are words of at most the length of a recipient's token.
 IdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,160}$")]

@@ -153,3 +153,15 @@ async def test_quotes_are_listed_newest_first_in_pages(cell: ApiCell) -> None:
     assert [one["id"] for one in first["data"] + rest["data"]] == made[::-1]
     assert (rest["next_cursor"], (await cell.other.get("/v1/quotes")).json()["data"]) == (None, [])
     assert (await cell.client.get(f"/v1/quotes/{made[0]}")).json() == rest["data"][0]
+
+
+@pytest.mark.parametrize(("noun", "body"), [("recipients", RECIPIENT), ("payers", PAYER)])
+async def test_a_party_whose_name_loses_letters_is_told_what_to_do(
+    cell: ApiCell, noun: str, body: dict[str, Any]
+) -> None:
+    refused = await cell.client.post(f"/v1/{noun}", json={**body, "name": "李 3"}, headers=HERE)
+    assert refused.status_code == 422
+    problem = refused.json()
+    assert (problem["code"], problem["pointer"], problem["places"]) == ("letters-unwritable", "/name", [1])
+    assert "Latin letters" in problem["detail"]
+    assert (await cell.client.get(f"/v1/{noun}")).json()["data"] == []

@@ -7,9 +7,10 @@ from cells.backends.postgres import tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.compliance.checker import Block, Clear, Review
 from cells.parties import store_subjects
-from cells.parties.models import BankAccount, Payer, Recipient, RecipientNew
+from cells.parties.models import Address, BankAccount, Payer, Recipient, RecipientNew
 from cells.parties.payers import UnknownPayer, open_payers, payer_party
 from cells.parties.recipients import WrongRegion, open_for_payout
+from cells.parties.spelling import LettersUnwritable
 from cells.parties.token import TokenCheck, TokenVerifier, UnknownRecipient
 from cells.rails.accounts import AccountInvalid, IbanInvalid, NoRailForCurrency
 from cells.rails.rail import Account
@@ -27,7 +28,9 @@ async def create(room: PartyRoom, *requests: RecipientNew) -> list[Recipient | K
 
 async def create_payers(room: PartyRoom, *names: str) -> list[Payer]:
     async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
-        return await room.payers.create(connection, room.tenant.tenant_id, [payer(name) for name in names])
+        answers = await room.payers.create(connection, room.tenant.tenant_id, [payer(name) for name in names])
+    assert not [one for one in answers if isinstance(one, KovraError)]
+    return [one for one in answers if isinstance(one, Payer)]
 
 
 def made(answer: Recipient | KovraError) -> Recipient:
@@ -189,3 +192,25 @@ async def test_a_vault_of_another_region_opens_nothing(cell_database: Databases)
         elsewhere = Vault("EU", room.keks, room.vault.current_kid)
         async with transaction(room.writer) as connection:
             assert await open_for_payout(connection, elsewhere, [recipient]) == {}
+
+
+async def test_a_name_that_no_scheme_can_write_is_refused_and_stops_nobody_else(cell_database: Databases) -> None:
+    async with open_party_room(cell_database("ID"), "id-1") as room:
+        home = Address(street="Jalan Melati", town="東京", country="JP")
+        lost, good, elsewhere = await create(
+            room, indonesian("李 3"), indonesian("Ŧuomas Əliyev"), indonesian().model_copy(update={"address": home})
+        )
+        assert isinstance(lost, LettersUnwritable)
+        assert (lost.pointer, lost.extra["places"]) == ("/name", [1])
+        assert "Latin letters" in lost.detail
+        assert "李" not in lost.detail
+        assert made(good).details is not None
+        assert isinstance(elsewhere, LettersUnwritable)
+        assert elsewhere.pointer == "/address/town"
+        async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
+            first, second = await room.payers.create(
+                connection, room.tenant.tenant_id, [payer("محمد"), payer("Ýrr Þórðardóttir")]
+            )
+            assert isinstance(first, LettersUnwritable)
+            assert isinstance(second, Payer)
+            assert [one.id for one in await room.payers.page(connection, room.tenant.tenant_id)] == [second.id]

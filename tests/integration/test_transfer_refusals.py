@@ -10,7 +10,7 @@ from cells.idempotency.answer import Answer
 from cells.kit.command import Command, StaleEpoch
 from cells.ledger import chart, house
 from cells.ledger.submit import submit_chains
-from cells.parties.models import BankAccount, PayerNew
+from cells.parties.models import BankAccount, Payer, PayerNew
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Effect, Event, State
 from cells.transfers.transfer import Books, TooLateToCancel
@@ -97,6 +97,7 @@ async def test_a_payer_the_travel_rule_cannot_name_is_refused_before_anything_is
         [bare] = await cells.eu.institution.payers.create(
             connection, cells.tenant.tenant_id, [PayerNew(name="Ana Bare")]
         )
+    assert isinstance(bare, Payer)
     answer = await desk.accept(await desk.quote(), payer=bare.id)
     assert code_of(answer) == "travel-rule-incomplete"
     assert answer.body["pointer"] == "/payer_id"

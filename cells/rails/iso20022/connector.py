@@ -119,7 +119,7 @@ class Iso20022Rail:
             written(payout.creditor.name, rules, rules.name_length)
             written(payout.debtor.name, rules, rules.name_length)
         except Unwritable:
-            text = f"A name has no letter that {self.profile.title} can carry; give it in Latin letters."
+            text = f"A name has a letter that {self.profile.title} cannot carry; give it in Latin letters."
             return Refused(_CANNOT_BE_WRITTEN, text, utc_now())
         return self._unfit(payout)
 

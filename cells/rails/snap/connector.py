@@ -73,7 +73,7 @@ class SnapRail:
             self._name(payout.creditor.name)
             self._name(payout.debtor.name)
         except Unwritable:
-            text = f"A name has no letter that {self.profile.title} can carry; give it in Latin letters."
+            text = f"A name has a letter that {self.profile.title} cannot carry; give it in Latin letters."
             return Refused(_CANNOT_BE_WRITTEN, text, utc_now())
         return None
 

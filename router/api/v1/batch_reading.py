@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from cells.batches.batch import LINES_MAX, Fault
 from cells.fx.pricing import Side
@@ -26,13 +26,12 @@ from router.api.shapes import (
     MetadataKey,
     MetadataValue,
     Money,
+    RemittanceText,
     Shape,
-    Text,
     minor_of,
     read,
 )
 
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=140)]
 _METADATA = "metadata."
 CSV_COLUMNS = (
     "recipient_id", "payer_id", "source_amount", "target_amount", "target_currency", "reference", "deadline",
@@ -56,7 +55,7 @@ class BatchLineNew(Shape):
     source: Annotated[Money | None, Confidential] = None
     target_currency: Annotated[CurrencyCode | None, Public] = None
     target: Annotated[Money | None, Confidential] = None
-    reference: Annotated[Annotated[Text, Reference] | None, Personal] = None
+    reference: Annotated[RemittanceText | None, Personal] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
     deadline: Annotated[Instant | None, Public] = None
 

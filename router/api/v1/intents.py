@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -39,7 +39,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
 from router.api.routes import Resource
-from router.api.shapes import IdText, Instant, Text, checked_id, stamp
+from router.api.shapes import IdText, Instant, RemittanceText, checked_id, stamp
 from router.api.v1.quotes import ONE_SIDE, PRICE_ERRORS, QuoteShown, Sides, priced
 from router.api.v1.quotes import shown as quote_shown
 from router.api.v1.transfers import CREATE_ERRORS, TransferNew, TransferShown, accept
@@ -75,7 +75,7 @@ class IntentNew(Sides):
 
     recipient_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText, Public]
-    reference: Annotated[Annotated[Text, StringConstraints(min_length=1, max_length=140)] | None, Personal] = None
+    reference: Annotated[RemittanceText | None, Personal] = None
     deadline: Annotated[Instant | None, Public] = None
 
 

@@ -11,6 +11,7 @@ from cells.backends.postgres import Connection, tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.parties.models import Payer, PayerNew
 from cells.parties.retention import kept_until
+from cells.parties.spelling import LettersUnwritable
 from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
 from residency.errors import KovraError
@@ -47,6 +48,8 @@ async def create_payer(request: Request, body: PayerNew) -> Response:
 
     async def make(connection: Connection) -> Made:
         [found] = await payers.create(connection, call.tenant_id, [body])
+        if isinstance(found, KovraError):
+            raise found
         return Made(found.id, shown(found))
 
     async def again(connection: Connection, payer_id: str) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "recipients", "Payers")
     routes.add(
         "POST", "/v1/payers", create_payer, summary="Register a payer", model=Payer, status=201,
-        errors=(RegionRequired, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight),
+        errors=(RegionRequired, LettersUnwritable, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight),
         headers=(REGION_REQUIRED, KEY_OPTIONAL),
     )  # fmt: skip
     routes.add("GET", "/v1/payers", list_payers, summary="Your payers", model=PayerPage)

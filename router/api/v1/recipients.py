@@ -13,6 +13,7 @@ from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.parties.accounts import account_from_vault
 from cells.parties.models import NameChecked, Recipient, RecipientNew
 from cells.parties.retention import kept_until
+from cells.parties.spelling import LettersUnwritable
 from cells.rails.accounts import AccountInvalid, IbanInvalid, NoRailForCurrency
 from cells.rails.name_check import name_check_for
 from cells.transfers.store_history import last_payments
@@ -144,7 +145,8 @@ def shown(recipient: Recipient) -> dict[str, Any]:
 
 
 _ERRORS: tuple[type[KovraError], ...] = (
-    RegionRequired, IbanInvalid, AccountInvalid, NoRailForCurrency, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight,
+    RegionRequired, LettersUnwritable, IbanInvalid, AccountInvalid, NoRailForCurrency, IdempotencyKeyInvalid, IdempotencyConflict,
+    RequestInFlight,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,8 +44,8 @@ from router.api.shapes import (
     MetadataKey,
     MetadataValue,
     Money,
+    RemittanceText,
     Shape,
-    Text,
     checked_id,
     read,
 )
@@ -71,7 +71,7 @@ class TransferNew(Shape):
     quote_id: Annotated[IdText, Public]
     recipient_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText, Public]
-    reference: Annotated[Annotated[Text, StringConstraints(min_length=1, max_length=140)] | None, Personal] = None
+    reference: Annotated[RemittanceText | None, Personal] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(
         default_factory=dict, max_length=20, json_schema_extra=NO_OTHER_KEYS
     )
