@@ -3,13 +3,15 @@
 The message classes are generated from the ISO schemas (pyiso20022); xsdata reads them, tree.py writes them, and libxml2 validates
 both ways by the schema that the classes came from (schema.py). Read strictly: UTF-8, and declared as nothing else, no document type
 (so no entities), bounded size, comments and processing instructions dropped before anything is read, so that no reader sees half a text.
+Which message it is, the namespace of its root element says, and nothing else in it.
 
 Invariant: no message leaves `write`, and none is answered by `read`, that its ISO schema does not allow.
 """
 
 import re
 from datetime import UTC, datetime
-from typing import TypeVar
+from io import BytesIO
+from typing import NoReturn, TypeVar
 
 from lxml import etree
 from xsdata.exceptions import ConverterError, ParserError
@@ -37,23 +39,17 @@ def read(body: bytes, kind: type[Message], name: str, bytes_max: int = MESSAGE_B
     """The message object in `body`, which must be of the version `name` (pacs.008.001.08).
     Raises MessageInvalid.
     """
-    if message_name(body, bytes_max) != name:
-        raise MessageInvalid(f"Expected {name}.")
+    # Given bytes, xsdata lets lxml mend what is broken, so that half a message passes for a whole one.
+    # We parse.
+    tree = parsed(body, bytes_max)
+    found = named(tree)
+    if found != name:
+        raise MessageInvalid(f"Expected {name}, found {found}.")
     try:
-        # Given bytes, xsdata lets lxml mend what is broken, so that half a message passes for a whole one.
-        # We parse.
-        tree = etree.fromstring(body, _parser())
         if not schema_of(kind).validate(tree):
             raise MessageInvalid(f"The body is not a valid {name}: {_where(schema_of(kind))}.")
         return XmlParser(config=_STRICT, context=_CONTEXT).parse(tree, kind)
-    except (
-        ParserError,
-        ConverterError,
-        etree.XMLSyntaxError,
-        ValueError,
-        TypeError,
-        ArithmeticError,
-    ) as error:
+    except (ParserError, ConverterError, ValueError, TypeError, ArithmeticError) as error:
         # What the parser complains of may quote a value, and values are personal: say only that it failed.
         raise MessageInvalid(f"The body is not a well-formed {name}.") from error
 
@@ -84,24 +80,62 @@ def _parser() -> etree.XMLParser:
 
 
 def message_name(body: bytes, bytes_max: int = MESSAGE_BYTES_MAX) -> str:
-    """Which message `body` says it is, from its namespace: `pacs.002.001.10`. Raises MessageInvalid."""
+    """Which message `body` is, from the namespace of its root: `pacs.002.001.10`. Raises MessageInvalid."""
+    _check_text(body, bytes_max)
+    try:
+        # The root alone: the rest is parsed once it is known what for.
+        _, root = next(
+            etree.iterparse(BytesIO(body), ("start",), resolve_entities=False, no_network=True, encoding="utf-8")
+        )
+    except etree.XMLSyntaxError as error:
+        _not_well_formed(error)
+    return named(root)
+
+
+def parsed(body: bytes, bytes_max: int = MESSAGE_BYTES_MAX) -> etree._Element:
+    """The root element of `body`. Raises MessageInvalid, with line and column, for what is no XML that we take."""
+    _check_text(body, bytes_max)
+    try:
+        return etree.fromstring(body, _parser())
+    except etree.XMLSyntaxError as error:
+        _not_well_formed(error)
+
+
+def _not_well_formed(error: etree.XMLSyntaxError) -> NoReturn:
+    # The parser's own sentence may quote a value.
+    line, column = error.position
+    raise MessageInvalid(f"The body is not well-formed XML: look at line {line}, column {column}.") from None
+
+
+def named(root: etree._Element) -> str:
+    """Which message a root element begins. Raises MessageInvalid."""
+    name = etree.QName(root)
+    if name.localname != "Document" or not (name.namespace or "").startswith(_NAMESPACE):
+        raise MessageInvalid(
+            f"The message does not name its ISO 20022 schema: its root is to be a Document in a namespace {_NAMESPACE}…, and is"
+            f" {name.localname[:40]} in {(name.namespace or 'none')[:80]}."
+        )
+    return str(name.namespace)[len(_NAMESPACE) :][:40]
+
+
+def _check_text(body: bytes, bytes_max: int) -> None:
     if len(body) > bytes_max:
         raise MessageInvalid(f"The message is larger than {bytes_max} bytes.")
-    if b"<!DOCTYPE" in body or b"\x00" in body:
-        raise MessageInvalid("A scheme message is UTF-8 and has no document type.")
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        raise MessageInvalid("A scheme message is UTF-8.") from error
+        line = body.count(b"\n", 0, error.start) + 1
+        raise MessageInvalid(
+            f"The message is to be UTF-8, and is not: byte 0x{body[error.start]:02X} at position {error.start + 1}, line {line}."
+        ) from None
+    if (nul := body.find(0)) >= 0:
+        raise MessageInvalid(f"The message is to be UTF-8 text, and has a NUL byte at position {nul + 1}.")
     declared = _ENCODING.match(body)
     if declared is not None and declared[1].lower() not in (b"utf-8", b"utf8"):
-        raise MessageInvalid("A scheme message is UTF-8, and declares nothing else.")
-    start = body.find(_NAMESPACE.encode())
-    end = start + len(_NAMESPACE)
-    name = body[end : end + 15]
-    if start < 0 or not name.isascii():
-        raise MessageInvalid("The message does not name its ISO 20022 schema.")
-    return name.decode()
+        said = declared[1][:40].decode(errors="replace")
+        raise MessageInvalid(f"The message is to be UTF-8 and to declare nothing else; it declares {said}.")
+    if b"<!DOCTYPE" in body:
+        raise MessageInvalid("The message has a document type (<!DOCTYPE), which none may have.")
 
 
 def xml_time(at: datetime) -> XmlDateTime:

@@ -168,3 +168,39 @@ async def test_what_cannot_be_sent_is_refused_before_it_is(schemes: RunningSchem
     assert isinstance(no_town, Refused)
     assert isinstance(no_fit, Refused)
     assert (no_town.reason_code, no_fit.reason_code) == ("BE04", "CH16")
+
+
+NAMED = b"<!-- made from urn:iso:std:iso:20022:tech:xsd:pacs.008.001.02 -->"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        MESSAGE.replace(b"<Document", NAMED + b"<Document", 1),
+        MESSAGE.replace(b"<Document", b'<Document xmlns:h="urn:iso:std:iso:20022:tech:xsd:head.001.001.02"', 1),
+        MESSAGE.replace(b"<Document", b'<Document xmlns:i="http://www.w3.org/2001/XMLSchema-instance"', 1),
+        b"\xef\xbb\xbf" + MESSAGE.replace(b"\n", b"\r\n").replace(b'"UTF-8"', b"'utf-8'"),
+    ],
+)
+def test_the_root_says_which_message_it_is_and_nothing_before_it_does(body: bytes) -> None:
+    assert message_name(body) == NAME
+    assert read(body, pacs008.Document, NAME) is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (MESSAGE.replace(b"pacs.008.001.08", b"pacs.008.001.10"), "Expected pacs.008.001.08, found pacs.008.001.10."),
+        (MESSAGE.replace(b"<Document xmlns", b"<Doc xmlns").replace(b"</Document", b"</Doc"), "is Doc in urn:iso"),
+        (b"<x/>", "is x in none"),
+        (MESSAGE.replace(b"<Nm>", b"<Nm>\n\xe4", 1), "byte 0xE4 at position"),
+        (b"\xff\xfe<\x00", "byte 0xFF at position 1, line 1"),
+        (MESSAGE.replace(b"UTF-8", b"ISO-8859-15"), "it declares ISO-8859-15"),
+        (MESSAGE.replace(b"</Document>", b"</Documents>"), "look at line "),
+        (MESSAGE.replace(b"<Nm>", b"<Nm>\x00", 1), "NUL byte at position"),
+    ],
+)
+def test_what_was_found_is_said_beside_what_was_expected(body: bytes, said: str) -> None:
+    with pytest.raises(MessageInvalid) as refused:
+        read(body, pacs008.Document, NAME)
+    assert said in refused.value.detail
