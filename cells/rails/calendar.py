@@ -1,8 +1,8 @@
 """When a rail works: its business days, its hours, and the day on which a payment settles. Pure.
 
 Whose holidays they are comes from the `holidays` library, at the version that is locked: TARGET closing days, bank holidays in
-England, and Indonesia's national holidays and joint leave (cuti bersama, which it calls "government"). Times of day are the
-scheme's own, summer time included; everything returned is in UTC.
+England, and Indonesia's national holidays and joint leave (cuti bersama, which it calls "government"). Days and times of day are the
+scheme's own, summer time included; every instant returned is in UTC.
 
 Invariant: no day is guessed. A year beyond what a calendar knows is CalendarUnknown, and no opening.
 """
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from cells.rails.profile import CalendarName, Hours, RailProfile
+from cells.rails.profile import CalendarName, RailProfile
 from residency.errors import KovraError
 
 # The last year that each calendar knows. TARGET's days follow a rule of 2000 "until further notice"; England's follow the law, and
@@ -25,6 +25,8 @@ KNOWN_THROUGH: Final = MappingProxyType({"TARGET": 2030, "GB": 2028, "ID": 2027}
 _SATURDAY = 5
 _LOOK_AHEAD_DAYS = 60
 _A_DAY = timedelta(days=1)
+# What settles further away than this, either way, is a mistake.
+_SETTLEMENT_DATE_WITHIN = timedelta(days=366)
 
 
 class CalendarUnknown(KovraError):
@@ -73,7 +75,7 @@ def is_open(profile: RailProfile, at: datetime) -> bool:
     if hours is None:
         return True
     assert calendar is not None
-    there = at.astimezone(_zone(hours))
+    there = at.astimezone(zone_of(profile))
     return hours.opens <= there.time() < hours.cut_off and is_business_day(calendar, there.date())
 
 
@@ -83,17 +85,19 @@ def next_opening(profile: RailProfile, at: datetime) -> datetime:
     if hours is None or is_open(profile, at):
         return at.astimezone(UTC)
     assert calendar is not None
-    there = at.astimezone(_zone(hours))
+    there = at.astimezone(zone_of(profile))
     first = there.date() if there.time() < hours.opens else there.date() + _A_DAY
-    return _moment(hours, _business_day_from(calendar, first), hours.opens)
+    return _moment(profile, _business_day_from(calendar, first), hours.opens)
 
 
 def settlement_date(profile: RailProfile, at: datetime) -> date:
-    """The day, where the scheme is, on which the payee has a payment that is ready at `at`. Raises CalendarUnknown."""
-    taken = next_opening(profile, at)
-    if profile.hours is None or profile.calendar is None:
-        return taken.date()
-    day = taken.astimezone(_zone(profile.hours)).date()
+    """The day, where the scheme is, on which the payee has a payment that is ready at `at`: what its messages name as
+    IntrBkSttlmDt. A scheme that a sandbox keeps open settles on business days all the same. Raises CalendarUnknown.
+    """
+    day = local_date(profile, next_opening(profile, at))
+    if profile.calendar is None:
+        return day
+    day = _business_day_from(profile.calendar, day)
     for _ in range(profile.settlement_days):
         day = _business_day_from(profile.calendar, day + _A_DAY)
     return day
@@ -104,7 +108,36 @@ def settled_by(profile: RailProfile, at: datetime) -> datetime:
     taken = next_opening(profile, at)
     if profile.hours is None or not profile.settlement_days:
         return taken + timedelta(seconds=profile.answer_time_s)
-    return _moment(profile.hours, settlement_date(profile, at), profile.hours.closes)
+    return _moment(profile, settlement_date(profile, at), profile.hours.closes)
+
+
+def is_settlement_date(profile: RailProfile, day: date, now: datetime) -> bool:
+    """Whether money can be said to settle on that day: within a year of today, and, while it lies ahead, on a business day where the
+    scheme keeps some. What has settled on a day off by the scheme's own word is there.
+    """
+    today = local_date(profile, now)
+    if abs(day - today) > _SETTLEMENT_DATE_WITHIN:
+        return False
+    if day <= today or profile.hours is None or profile.calendar is None:
+        return True
+    try:
+        return is_business_day(profile.calendar, day)
+    except CalendarUnknown:
+        return False
+
+
+def day_starts(profile: RailProfile, day: date) -> datetime:
+    """The instant at which that day begins where the scheme is."""
+    return _moment(profile, day, time())
+
+
+def local_date(profile: RailProfile, at: datetime) -> date:
+    """The day that it is where the scheme is."""
+    return at.astimezone(zone_of(profile)).date()
+
+
+def zone_of(profile: RailProfile) -> ZoneInfo:
+    return ZoneInfo(profile.zone)  # which keeps each zone after its first use
 
 
 def _business_day_from(calendar: CalendarName, first: date) -> date:
@@ -115,9 +148,5 @@ def _business_day_from(calendar: CalendarName, first: date) -> date:
     raise AssertionError(f"{calendar} has no business day in {_LOOK_AHEAD_DAYS} days from {first}")
 
 
-def _moment(hours: Hours, day: date, at: time) -> datetime:
-    return datetime.combine(day, at, _zone(hours)).astimezone(UTC)
-
-
-def _zone(hours: Hours) -> ZoneInfo:
-    return ZoneInfo(hours.zone)  # which keeps each zone after its first use
+def _moment(profile: RailProfile, day: date, at: time) -> datetime:
+    return datetime.combine(day, at, zone_of(profile)).astimezone(UTC)

@@ -5,7 +5,7 @@ use for is refused by name, never passed over in silence.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cells.rails.iso20022 import accounts, payments, recalls, returns, statuses
@@ -58,9 +58,12 @@ def _movements(profile: RailProfile, name: str, body: bytes, _: datetime) -> Inb
     return Inbound(name, movements=accounts.read_notification(profile, body))
 
 
-def read_inbound(rail: str, body: bytes) -> Inbound:
-    """What the scheme's message says. Raises UnknownRail, MessageInvalid. The caller has verified its signature."""
-    profile = profile_of(rail)
+def read_inbound(rail: str, body: bytes, *, keeps_hours: bool = True) -> Inbound:
+    """What the scheme's message says. Raises UnknownRail, MessageInvalid. The caller has verified its signature.
+
+    Without `keeps_hours`, before a simulated scheme that never closes, money may settle on any day.
+    """
+    profile = profile_of(rail) if keeps_hours else replace(profile_of(rail), hours=None)
     readers: dict[str, Callable[[RailProfile, str, bytes, datetime], Inbound]] = {
         profile.payment_message: _credits,
         profile.later.returned: _returns,

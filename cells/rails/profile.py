@@ -40,11 +40,10 @@ class PaymentType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """When a scheme works, on its business days: times of day in `zone` (IANA). A payment handed over from `cut_off` on belongs to
+    """When a scheme works, on its business days: times of day in the scheme's zone. A payment handed over from `cut_off` on belongs to
     the next business day; `closes` is when the day's settlement ends.
     """
 
-    zone: str
     opens: time
     cut_off: time
     closes: time
@@ -83,7 +82,7 @@ class RailProfile:
     `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment
     the scheme has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or
     must be given back meanwhile, and then `restore_time_s` after the payment was asked for (None: it stays held). `reasons`: reason code → text; `open_reasons`: the codes that are no final
-    answer. `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
+    answer. `zone`: where the scheme's days and times of day are counted (IANA). `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
     `wires`: those that a connector of ours speaks to it. `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
     `unmatched`: what becomes of a credit for no wallet of ours: `refuse` it in our answer, or, where the scheme has settled it before it
@@ -97,6 +96,7 @@ class RailProfile:
     floor_minor: int
     ceiling_minor: int | None
     payable_unit_minor: int
+    zone: str
     hours: Hours | None
     calendar: CalendarName | None
     settlement_days: int

@@ -12,7 +12,7 @@ Invariants:
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Literal, Protocol
 from uuid import UUID
 
@@ -123,9 +123,23 @@ Outcome = Settled | Refused | InDoubt
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """When money that comes is settled. `day`: the interbank settlement date, where the scheme is. `available_at`: the beginning of that
+    day, before which nobody may spend it; None where it has begun. `reason_code`: why it cannot be settled so (ISO 20022: DT01), else None.
+    """
+
+    day: Annotated[date | None, Public] = None
+    available_at: Annotated[datetime | None, Public] = None
+    reason_code: Annotated[str | None, Public] = None
+
+
+AT_ONCE = Settlement()
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """Money that arrives: one inbound credit. `scheme_reference` is unique per rail;
-    duplicates carry it again.
+    duplicates carry it again. `settlement`: when it settles, where the message says it.
     """
 
     rail: Annotated[str, Public]
@@ -137,13 +151,14 @@ class Collection:
     creditor_account: Account
     remittance: Annotated[str, Personal] = field(repr=False)
     received_at: Annotated[datetime, Public]
+    settlement: Annotated[Settlement, Public] = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnReceived:
     """Money that a scheme sends back after it settled: one transaction of a pacs.004. `scheme_reference` is its RtrId, unique per
     rail; `end_to_end_id` and `transaction_id` name our payment, as the scheme repeats them. `reason_code`: ISO 20022
-    ExternalReturnReason1Code.
+    ExternalReturnReason1Code. `settlement`: as a Collection's.
     """
 
     rail: Annotated[str, Public]
@@ -154,6 +169,7 @@ class ReturnReceived:
     currency: Annotated[str, Public]
     reason_code: Annotated[str, Public]
     received_at: Annotated[datetime, Public]
+    settlement: Annotated[Settlement, Public] = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

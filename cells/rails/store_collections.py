@@ -6,7 +6,7 @@ became of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from cells.backends.postgres import Connection
@@ -18,6 +18,7 @@ CollectionState = Literal["received", "credited", "suspended", "returned", "refu
 class CollectionRow:
     """One inbound credit on record. `amount` in minor units;
     `tenant_id` and `wallet_id` are None for what was refused, and the house's own for what rests in suspense.
+    `settlement_date`: as the scheme said it; `available_at`: when that day begins, None where it had begun on arrival.
     """
 
     collection_id: str
@@ -33,6 +34,12 @@ class CollectionRow:
     debtor_subject_id: str | None
     message_sha256: bytes
     received_at: datetime
+    settlement_date: date | None = None
+    available_at: datetime | None = None
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether it waits for its booking alone, and not for its day."""
+        return self.state == "received" and (self.available_at is None or self.available_at <= at)
 
 
 _COLUMNS = ", ".join(one.name for one in fields(CollectionRow))
@@ -50,7 +57,7 @@ async def receive(connection: Connection, region: str, rows: Sequence[Collection
         select $1, new.*, case when new.state = 'received' then null else now() end
         from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
             $9::text[], $10::text[],
-            $11::text[], $12::text[], $13::bytea[], $14::timestamptz[]) as new ({_COLUMNS})
+            $11::text[], $12::text[], $13::bytea[], $14::timestamptz[], $15::date[], $16::timestamptz[]) as new ({_COLUMNS})
         on conflict (compliance_region, rail, scheme_reference) do nothing
         """,
         region,
@@ -104,14 +111,14 @@ async def find(connection: Connection, region: str, collection_ids: Sequence[str
 
 
 async def stuck(connection: Connection, region: str, before: datetime, limit: int) -> list[CollectionRow]:
-    """Credits received before that instant and still open, oldest first:
-    what the recovery sweep drives on.
+    """Credits that could have been booked before that instant and are still open, oldest first: what the sweep drives on, and how one
+    that came before its settlement date is booked on it.
     """
     rows = await connection.fetch(
         f"""
         select {_COLUMNS} from collections
-        where compliance_region = $1 and state = 'received' and received_at < $2
-        order by received_at limit $3
+        where compliance_region = $1 and state = 'received' and coalesce(available_at, received_at) < $2
+        order by coalesce(available_at, received_at) limit $3
         """,
         region,
         before,

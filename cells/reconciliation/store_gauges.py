@@ -105,10 +105,10 @@ async def pending_deliveries(connection: Connection, region: str) -> Waiting:
 
 
 async def open_collections(connection: Connection, region: str) -> Waiting:
-    """Money that came in and is not credited yet."""
+    """Money that came in and is not credited yet; its age counts from the settlement date, before which nobody waits for it."""
     row = await connection.fetchrow(
         """
-        select count(*) as count, coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0)::float8 as oldest_s
+        select count(*) as count, coalesce(extract(epoch from greatest(clock_timestamp() - min(coalesce(available_at, received_at)), interval '0')), 0)::float8 as oldest_s
         from collections where compliance_region = $1 and state = 'received'
         """,
         region,

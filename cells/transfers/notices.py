@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.rails.store_collections import CollectionRow
 from cells.transfers import store_returns
 from cells.transfers.deposit import Deposit
 from cells.transfers.machine import Leg, State, public
 from cells.transfers.orders import Order
 from cells.transfers.returned import RETURNED_STATES, Total, returned_shown
-from cells.transfers.transfer import Transfer
+from cells.transfers.transfer import PEER_TENANT_PREFIX, Transfer
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
 from residency.ids import parse
@@ -38,6 +39,13 @@ async def write_credits(connection: Connection, region: str, deposits: Sequence[
     """One `wallet.credited` for each collection that has been booked."""
     if deposits:
         await append_events(connection, region, [_of_deposit(one) for one in deposits])
+
+
+async def write_pending_credits(connection: Connection, region: str, rows: Sequence[CollectionRow]) -> None:
+    """One `wallet.credit_pending` for each credit that has come before its settlement date. The house is told nothing of its own."""
+    told = [_of_pending(one) for one in rows if one.tenant_id and not one.tenant_id.startswith(PEER_TENANT_PREFIX)]
+    if told:
+        await append_events(connection, region, told)
 
 
 async def write_given_back(connection: Connection, region: str, orders: Sequence[Order]) -> None:
@@ -80,6 +88,20 @@ def _of_deposit(deposit: Deposit) -> NewEvent:
         "rail": deposit.rail,
     }
     return _event(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)
+
+
+def _of_pending(credit: CollectionRow) -> NewEvent:
+    assert credit.settlement_date is not None, "only what has a settlement date waits for one"
+    assert credit.available_at is not None, "only what has a settlement date waits for one"
+    data = {
+        "collection_id": credit.collection_id,
+        "wallet_id": credit.wallet_id,
+        "amount": {"value": format_amount(credit.amount, credit.currency), "currency": credit.currency},
+        "rail": credit.rail,
+        "settlement_date": credit.settlement_date.isoformat(),
+        "available_at": credit.available_at.isoformat().replace("+00:00", "Z"),
+    }
+    return _event(credit.tenant_id or "", "wallet.credit_pending", credit.collection_id, data)
 
 
 def _of_order(order: Order) -> NewEvent:

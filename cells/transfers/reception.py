@@ -3,7 +3,8 @@
 Invariants: a scheme reference is on record once, and a duplicate is answered as the first was; a credit that carries a known
 reference but says something else is refused, and changes nothing; who paid lies in the vault, sealed under the
 collection's id; money for nobody is refused, and nothing is kept of who sent it, unless the scheme has settled it before it asks
-us (`unmatched` in its profile): then it is the house's own tenant's, and rests in suspense. A credit is for the wallet whose account
+us (`unmatched` in its profile): then it is the house's own tenant's, and rests in suspense; a settlement date that cannot be is refused
+by every rail, for what it speaks of has not settled; a credit that settles on a later day is on record, and told, and booked on that day. A credit is for the wallet whose account
 number it carries, else for the one wallet that its remittance text names by its id.
 """
 
@@ -19,10 +20,11 @@ from cells.backends.vault import SubjectRef, Vault
 from cells.parties import store_subjects
 from cells.parties.store_subjects import SealedSubject
 from cells.rails import registry, store_collections
-from cells.rails.rail import Collection
+from cells.rails.rail import Collection, utc_now
 from cells.rails.store_collections import CollectionRow
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Wallet
+from cells.transfers import notices
 from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.classes import Confidential, Personal
 from residency.directory import CellEntry
@@ -58,8 +60,9 @@ class Reception(NamedTuple):
 
     @property
     def open(self) -> list[CollectionRow]:
-        """Those that a wallet's actor has yet to book."""
-        return [row for row in self.rows if row.state == "received"]
+        """Those that a wallet's actor has to book now; what settles on a later day is booked then."""
+        now = utc_now()
+        return [row for row in self.rows if row.is_due(now)]
 
 
 async def receive(
@@ -84,6 +87,9 @@ async def receive(
         if row.collection_id == mine.collection_id and row.tenant_id is not None
     ]
     await _keep_debtors(connection, vault, first)
+    await notices.write_pending_credits(
+        connection, entry.region, [row for row, _ in first if row.available_at is not None]
+    )
     return Reception(rows, _refusals(rows, new))
 
 
@@ -113,7 +119,7 @@ def _row(
 ) -> CollectionRow:
     """`house`: where it rests when `wallet` cannot have it; None: it is refused then."""
     reason = _objection(credit, wallet)
-    matched = wallet if reason is None else house
+    matched = None if credit.settlement.reason_code else wallet if reason is None else house
     collection_id = mint("col", entry.name)
     return CollectionRow(
         collection_id=collection_id,
@@ -129,11 +135,15 @@ def _row(
         debtor_subject_id=collection_id if matched else None,
         message_sha256=digest,
         received_at=credit.received_at,
+        settlement_date=credit.settlement.day,
+        available_at=credit.settlement.available_at if matched else None,
     )
 
 
 def _objection(credit: Collection, wallet: Wallet | None) -> str | None:
     """Why the credit cannot be taken. A peer's correspondent wallet is no account that anybody may pay into."""
+    if credit.settlement.reason_code:
+        return credit.settlement.reason_code
     if wallet is None or wallet.tenant_id.startswith(PEER_TENANT_PREFIX) or wallet.currency != credit.currency:
         return _UNKNOWN
     return {"closed": _CLOSED, "frozen": _BLOCKED}.get(wallet.state)

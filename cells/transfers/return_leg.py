@@ -13,6 +13,7 @@ from cells.backends.postgres import Connection
 from cells.kit.command import Command
 from cells.ledger.chain import Chain
 from cells.ledger.submit import ChainResult
+from cells.rails.rail import utc_now
 from cells.transfers import store, store_returns
 from cells.transfers.machine import Leg, State
 from cells.transfers.returned import Return, Total, bookable, chains_of, place_of, told_of
@@ -43,10 +44,11 @@ async def journal(
     """Plan the postings of those that can be booked now; the others wait, and the sweep brings them again."""
     found = await store_returns.load(connection, region, sorted(set(return_ids)))
     legs = await store.read(connection, region, sorted({one.transfer_id for one in found.values()}))
+    now = utc_now()
     owed = [
         ReturnOwed(one, leg, chains_of(one, leg, _wallet_account(leg, account_of), cell_numbers))
         for one in found.values()
-        if one.state == "received" and bookable(leg := legs[one.transfer_id])
+        if one.is_due(now) and bookable(leg := legs[one.transfer_id])
     ]
     planned = [
         Planned(one.one.transfer_id, one.one.tenant_id, EFFECT, place_of(one.one).mark, [*chain])

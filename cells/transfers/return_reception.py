@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cells.backends.postgres import Connection
 from cells.customs.admit import Admitted
 from cells.rails.later import RecallAnswered
-from cells.rails.rail import ReturnReceived, transfer_id_of
+from cells.rails.rail import ReturnReceived, transfer_id_of, utc_now
 from cells.transfers import store, store_returns
 from cells.transfers.machine import Leg
 from cells.transfers.returned import (
@@ -42,8 +42,9 @@ class ReturnReception(NamedTuple):
 
     @property
     def open(self) -> list[Return]:
-        """Those that a wallet's actor has yet to book."""
-        return [one for one in self.rows if one.state == "received"]
+        """Those that a wallet's actor has to book now; what settles on a later day is booked then."""
+        now = utc_now()
+        return [one for one in self.rows if one.is_due(now)]
 
 
 def payment_of(one: ReturnReceived | RecallAnswered) -> str:
@@ -99,7 +100,7 @@ def judge(
             if rows[key].says() != (transfer_id, one.amount_minor, one.currency):
                 refusals[one.scheme_reference] = DUPLICATE
             continue
-        reason = objection(leg, one.rail, one.currency, one.amount_minor, total)
+        reason = one.settlement.reason_code or objection(leg, one.rail, one.currency, one.amount_minor, total)
         if reason is not None or leg is None:
             refusals[one.scheme_reference] = reason or UNKNOWN
             continue
@@ -185,6 +186,7 @@ def _row(cell: str, leg: Transfer, one: ReturnReceived, total: Total, policy: Po
         reason_code=one.reason_code,
         state="received",
         received_at=one.received_at,
+        available_at=one.settlement.available_at,
     )
 
 

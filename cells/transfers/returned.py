@@ -42,7 +42,9 @@ BOOKABLE: Final = frozenset({State.COMPLETED, State.PARTIALLY_RETURNED, State.LO
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A row of `returns`. `amount` and `before` in minor units of `currency`, the payout's; the three `back` of the wallet's."""
+    """A row of `returns`. `amount` and `before` in minor units of `currency`, the payout's; the three `back` of the wallet's.
+    `available_at`: when its settlement date begins, None where it had begun on arrival; it is not booked before.
+    """
 
     return_id: str
     transfer_id: str
@@ -62,6 +64,11 @@ class Return:
     state: ReturnState
     received_at: datetime
     booked_at: datetime | None = None
+    available_at: datetime | None = None
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether it waits for its booking alone, and not for its day."""
+        return self.state == "received" and (self.available_at is None or self.available_at <= at)
 
     @property
     def back(self) -> Back:

@@ -23,7 +23,7 @@ async def insert(connection: Connection, region: str, returns: Sequence[Return])
         insert into returns (compliance_region, {_COLUMNS})
         select $1, new.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::text[],
             $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[],
-            $17::text[], $18::timestamptz[], $19::timestamptz[]) as new ({_COLUMNS})
+            $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[]) as new ({_COLUMNS})
         on conflict (compliance_region, rail, scheme_reference) do nothing
         """,
         region,
@@ -115,13 +115,13 @@ async def raise_attempts(connection: Connection, region: str, tried: Sequence[Re
 
 
 async def standing(connection: Connection, region: str, older_than: timedelta, limit: int) -> list[Return]:
-    """Returns on record that could be booked and are not, oldest first: what the sweep takes up."""
+    """Returns on record that could be booked and are not, oldest first: what the sweep takes up; none before its settlement date."""
     rows = await connection.fetch(
         f"""
         select {_QUALIFIED} from returns r join transfers t using (compliance_region, transfer_id)
-        where r.compliance_region = $1 and r.state = 'received' and r.received_at < now() - $2::interval
+        where r.compliance_region = $1 and r.state = 'received' and coalesce(r.available_at, r.received_at) < now() - $2::interval
           and t.state = any ($3::text[])
-        order by r.received_at limit $4
+        order by coalesce(r.available_at, r.received_at) limit $4
         """,
         region, older_than, _READY, limit,
     )  # fmt: skip

@@ -90,6 +90,10 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
             "The scheme paid after all what had been given back to you; we bear the loss.", "REFUNDED", ends=True, **_PAID
         ),
         "wallet.credited": EventKind("Money has arrived in a wallet.", _CREDIT),
+        "wallet.credit_pending": EventKind(
+            "Money is on its way to a wallet and settles on a later day; until then it cannot be spent.",
+            MappingProxyType({**_CREDIT, "settlement_date": "2026-12-09", "available_at": "2026-12-08T23:00:00Z"}),
+        ),
         "wallet.credit_returned": EventKind(
             "Money that had arrived went back to who sent it, out of the wallet.", MappingProxyType({**_CREDIT, "reason_code": "FRAD"})
         ),

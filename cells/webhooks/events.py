@@ -33,6 +33,8 @@ DATA_FIELDS = MappingProxyType(
         "reason_code": Public,
         "rail": Public,
         "scheme_reference": Confidential,
+        "settlement_date": Public,
+        "available_at": Public,
         "metadata": Confidential,
     }
 )

@@ -186,7 +186,7 @@ class _Schemes:
         return Response(status_code=202, headers=signed_headers(self._secrets[rail], b""))
 
     async def statement(self, rail: str, request: Request, _: bytes) -> Response:
-        day = read_day(request, self._clock)
+        day = read_day(request, self._clock, rail)
         coming, going = self._store.totals(rail, day)
         entries = self._store.entries(rail, day)
         return self._signed(rail, statement(self._cell, SCHEMES[rail].currency, day, coming - going, entries))

@@ -142,7 +142,7 @@ class SchemeBank:
         self._store.book(
             Entry(
                 rail=payment.rail,
-                day=self._clock.today,
+                day=self._clock.today(payment.rail),
                 direction="DBIT",
                 kind="payment",
                 currency=payment.currency,

@@ -25,10 +25,9 @@ class SchemeClock:
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._advanced_s)
 
-    @property
-    def today(self) -> str:
-        """The business day (UTC) that entries are booked on."""
-        return self.now().date().isoformat()
+    def today(self, rail: str) -> str:
+        """The day, where that scheme is, that entries are booked on."""
+        return SCHEMES[rail].day(self.now()).isoformat()
 
     def advance(self, by_s: float, reference: str | None = None) -> datetime:
         """Let that much time go by; returns the new time. `by_s` is not negative. The same reference again changes nothing."""
@@ -55,4 +54,4 @@ class SchemeClock:
 
     def is_open(self, rail: str, rules: SchemeRules) -> bool:
         kept = self.hours(rail)
-        return kept == _OPEN or (kept == _OWN and (rules.hours is None or rules.hours.at(self.now())))
+        return kept == _OPEN or (kept == _OWN and rules.works_at(self.now()))

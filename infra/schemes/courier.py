@@ -123,7 +123,7 @@ class Courier:
             return
         entry = Entry(
             rail=notice.rail,
-            day=self._clock.today,
+            day=self._clock.today(notice.rail),
             direction="CRDT",
             kind="return" if notice.kind == RETURN else "credit",
             currency=notice.currency,

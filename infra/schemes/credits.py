@@ -3,12 +3,14 @@
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated
 
 from lxml import etree
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.schemes.messages import PAYMENT, add, as_bytes, document, header, now_text, written_amount
+from infra.schemes.rules import day_of_currency
 from infra.schemes.store_notices import CREDIT, SNAP_CREDIT, Notice
 from residency.classes import Confidential, Personal, Public
 
@@ -30,7 +32,7 @@ class SimulatedCredit(BaseModel):
     account_number}.
 
     The same `scheme_reference` again changes nothing; `deliveries` above 1 sends the same message that often. `by_snap`: told by the
-    participant's bank, as a payment to a virtual account.
+    participant's bank, as a payment to a virtual account. `settlement_date`: the scheme's today without one.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,6 +48,7 @@ class SimulatedCredit(BaseModel):
     )
     deliveries: Annotated[int, Public] = Field(default=1, ge=1, le=20)
     by_snap: Annotated[bool, Public] = False
+    settlement_date: Annotated[date | None, Public] = None
 
 
 def credit_notice(rail: str, asked: SimulatedCredit) -> Notice:
@@ -95,7 +98,7 @@ def credit_message(asked: SimulatedCredit) -> bytes:
     add(ids, "TxId", asked.scheme_reference)
     amount = add(found, "IntrBkSttlmAmt", written_amount(asked.amount_minor))
     amount.set("Ccy", asked.currency)
-    add(found, "IntrBkSttlmDt", now_text()[:10])
+    add(found, "IntrBkSttlmDt", str(asked.settlement_date or day_of_currency(asked.currency)))
     add(found, "ChrgBr", "SLEV")
     debtor = add(found, "Dbtr")
     add(debtor, "Nm", asked.debtor.name)

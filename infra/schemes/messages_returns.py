@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from infra.schemes.messages import add, as_bytes, document, header, now_text, parse, text, written_amount
+from infra.schemes.rules import day_of_currency
 
 RETURN = "urn:iso:std:iso:20022:tech:xsd:pacs.004.001.09"
 RECALL = "urn:iso:std:iso:20022:tech:xsd:camt.056.001.08"
@@ -87,7 +88,7 @@ def return_message(
     add(found, "OrgnlTxId", tx_id)
     for name, amount_minor in zip(("OrgnlIntrBkSttlmAmt", "RtrdIntrBkSttlmAmt"), amounts_minor, strict=True):
         add(found, name, written_amount(amount_minor)).set("Ccy", currency)
-    add(found, "IntrBkSttlmDt", now_text()[:10])
+    add(found, "IntrBkSttlmDt", day_of_currency(currency))
     add(add(add(found, "RtrRsnInf"), "Rsn"), "Cd", reason)
     return as_bytes(root)
 

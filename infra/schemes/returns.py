@@ -184,7 +184,7 @@ class SchemeReturns:
         if not objection:
             self._store.book(
                 Entry(
-                    rail, self._clock.today, "DBIT", "give_back", asked.currency, amount_minor, asked.return_id,
+                    rail, self._clock.today(rail), "DBIT", "give_back", asked.currency, amount_minor, asked.return_id,
                     asked.end_to_end_id, now_text(),
                 )
             )  # fmt: skip

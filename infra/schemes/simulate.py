@@ -154,7 +154,7 @@ class Simulation:
         return JSONResponse(shown)
 
     async def movements(self, rail: str, request: Request, _: bytes) -> Response:
-        day = read_day(request, self._clock)
+        day = read_day(request, self._clock, rail)
         coming, going = self._store.totals(rail, day)
         entries = [_entry(one) for one in self._store.entries(rail, day)]
         shown = {"rail": rail, "currency": SCHEMES[rail].currency, "day": day, "opening_minor": coming - going}
@@ -216,9 +216,9 @@ def _read(kind: type[_Asked], body: bytes) -> _Asked:
         raise NotThat(where or "the body") from None
 
 
-def read_day(request: Request, clock: SchemeClock) -> str:
+def read_day(request: Request, clock: SchemeClock, rail: str) -> str:
     """The day that `?day=` names, today where it names none. Raises NotThat."""
-    day = request.query_params.get("day", clock.today)
+    day = request.query_params.get("day", clock.today(rail))
     try:
         return date.fromisoformat(day).isoformat()
     except ValueError:

@@ -1,10 +1,12 @@
 """The scheme's account statements, with lxml and by hand: camt.053 of a day with every entry, camt.054 of one credit."""
 
 from collections.abc import Sequence
+from datetime import date, datetime, time
 
 from lxml import etree
 
 from infra.schemes.messages import add, as_bytes, document, header, now_text, written_amount
+from infra.schemes.rules import zone_of_currency
 from infra.schemes.store import Entry
 
 STATEMENT = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
@@ -26,8 +28,9 @@ def statement(account: str, currency: str, day: str, opening_minor: int, entries
     add(found, "Id", f"{account}-{day}"[:35])
     add(found, "CreDtTm", now_text())
     period = add(found, "FrToDt")
-    add(period, "FrDtTm", f"{day}T00:00:00Z")
-    add(period, "ToDtTm", f"{day}T23:59:59Z")
+    zone = zone_of_currency(currency)
+    for name, at in (("FrDtTm", time()), ("ToDtTm", time(23, 59, 59))):
+        add(period, name, datetime.combine(date.fromisoformat(day), at, zone).isoformat())
     _account(found, account, currency)
     moved = sum(one.amount_minor if one.direction == "CRDT" else -one.amount_minor for one in entries)
     for code, minor in (("OPBD", opening_minor), ("CLBD", opening_minor + moved)):

@@ -36,6 +36,8 @@ create index submissions_by_tenant on submissions (compliance_region, tenant_id,
 -- One credit in. A scheme's reference arrives again with every duplicate. Money that nobody can be found for is refused, or, where
 -- the scheme has settled it already, the house's own tenant's (cell:eu-1) until somebody orders what becomes of it (0056). `reason_code`
 -- says why it could not be credited. The debtor and the remittance text are personal: they are in the vault under debtor_subject_id.
+-- settlement_date: the day, where the scheme is, on which it settles; available_at: when that day begins, null where it had begun when the
+-- credit came. A credit stays `received`, and is nobody's to spend, until then.
 -- message_sha256: of the message it came in, kept to show what came without keeping it.
 create table collections (
     compliance_region text not null,
@@ -52,15 +54,19 @@ create table collections (
     debtor_subject_id text,
     message_sha256 bytea not null check (octet_length(message_sha256) = 32),
     received_at timestamptz not null,
+    settlement_date date,
+    available_at timestamptz,
     closed_at timestamptz,
     primary key (compliance_region, collection_id),
     unique (compliance_region, rail, scheme_reference),  -- the scheme's key: no tenant chooses it or sees its errors
     check ((tenant_id is null) = (wallet_id is null)),
     check ((state = 'received') = (closed_at is null)),
+    check (available_at is null or available_at > received_at),
+    check (available_at is null or settlement_date is not null),
     check (state not in ('refused', 'suspended') or reason_code is not null)
 ) partition by list (compliance_region);
 create index collections_by_tenant on collections (compliance_region, tenant_id, collection_id);
-create index collections_received on collections (compliance_region, received_at) where state = 'received';
+create index collections_received on collections (compliance_region, (coalesce(available_at, received_at))) where state = 'received';
 create index collections_suspended on collections (compliance_region, collection_id) where state = 'suspended';
 
 call kovra_protect('submissions');

@@ -33,13 +33,14 @@ create table returns (
     state text not null default 'received' check (state in ('received', 'booked', 'exported')),
     received_at timestamptz not null,
     booked_at timestamptz,
+    available_at timestamptz,
     primary key (compliance_region, return_id),
     unique (compliance_region, transfer_id, number),
     unique (compliance_region, rail, scheme_reference),  -- the scheme's key: no tenant chooses it or sees its errors
     check ((state = 'received') = (booked_at is null)),
     foreign key (compliance_region, transfer_id) references transfers (compliance_region, transfer_id)
 ) partition by list (compliance_region);
-create index returns_received on returns (received_at) where state = 'received';
+create index returns_received on returns ((coalesce(available_at, received_at))) where state = 'received';
 create index returns_booked on returns (return_id) where state = 'booked';
 
 call kovra_protect('returns');

@@ -52,7 +52,7 @@ async def take_inbound(request: Request, rail: str) -> Response:
     body = await request.body()
     verify(settings.secret.encode(), request.headers, body, utc_now())
     # Reading and checking the XML takes milliseconds of plain computing; other requests go on meanwhile.
-    message = await asyncio.to_thread(read_inbound, rail, body)
+    message = await asyncio.to_thread(read_inbound, rail, body, keeps_hours=settings.keeps_hours)
     if message.credits:
         return await _take_credits(parts, rail, message.credits, body)
     if message.returns:

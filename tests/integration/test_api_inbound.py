@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import uvicorn
 
+from actors.workers.sweep import Sweep
 from cells.backends.postgres import transaction
 from infra.schemes.messages import read_report
 from infra.schemes.signing import PARTICIPANT
@@ -32,7 +37,7 @@ async def states(cell: ApiCell) -> list[tuple[str, str | None]]:
     return [(row["state"], row["reason_code"]) for row in rows]
 
 
-def own(cell: ApiCell, amount: int = 500_000, reference: str = "IN-1", **more: str):
+def own(cell: ApiCell, amount: int = 500_000, reference: str = "IN-1", **more: Any):
     return credit_to({"iban": cell.wallets["EUR"].account_number}, amount, scheme_reference=reference, **more)
 
 
@@ -148,3 +153,45 @@ async def test_a_deposit_that_cannot_arrive_is_refused(cell: ApiCell) -> None:
     assert await deposit("GBP", "1.00", "EUR") == (422, "invalid-amount")
     assert await deposit("SEK", "1.00", "SEK") == (422, "no-rail")
     assert await deposit("EUR", "0", "EUR") == (422, "invalid-amount")
+
+
+class ElevenDaysOn(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + timedelta(days=11)
+
+
+async def test_a_credit_that_settles_later_is_told_and_held_until_its_day(
+    cell: ApiCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = datetime.now(ZoneInfo("Europe/Berlin")).date() + timedelta(days=10)
+    for _ in range(2):
+        answer = await cell.inbound("sepa_instant", own(cell, settlement_date=later))
+        assert read_report(answer.content)["IN-1"][0] == "ACCP"
+    wallet = (await cell.client.get(f"/v1/wallets/{cell.wallets['EUR'].wallet_id}")).json()
+    assert (wallet["available"]["value"], wallet["pending_inbound"]["value"]) == ("0.00", "5000.00")
+    assert await states(cell) == [("received", None)]
+    [event] = (await cell.client.get("/v1/events")).json()["data"]
+    assert (event["type"], event["data"]["settlement_date"]) == ("wallet.credit_pending", later.isoformat())
+    assert datetime.fromisoformat(event["data"]["available_at"]).astimezone(ZoneInfo("Europe/Berlin")).date() == later
+
+    sweep = Sweep(replace(cell.parts.institution, pool=cell.parts.writer), cell.parts.wallets)
+    assert await sweep._collections() == 0
+    assert await available(cell) == "0.00"
+    monkeypatch.setattr("actors.workers.sweep.datetime", ElevenDaysOn)
+    assert await sweep._collections() == 1
+    assert await available(cell) == "5000.00"
+    assert await states(cell) == [("credited", None)]
+    told = [one["type"] for one in (await cell.client.get("/v1/events")).json()["data"]]
+    assert sorted(told) == ["wallet.credit_pending", "wallet.credited"]
+
+
+@pytest.mark.parametrize("rail", ["sepa_instant", "sepa_credit_transfer"])
+async def test_a_settlement_date_that_cannot_be_is_refused_and_stops_no_other(cell: ApiCell, rail: str) -> None:
+    far = datetime.now(UTC).date() + timedelta(days=400)
+    for place, day in enumerate((far, far - timedelta(days=800), date(9999, 12, 31))):
+        answer = await cell.inbound(rail, own(cell, reference=f"IN-{place}", settlement_date=day))
+        assert read_report(answer.content)[f"IN-{place}"] == ("RJCT", "DT01")
+    assert await states(cell) == [("refused", "DT01")] * 3
+    assert (await cell.client.get("/v1/events")).json()["data"] == []
+    assert await available(cell) == "0.00"

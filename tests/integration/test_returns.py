@@ -1,17 +1,19 @@
 """Money that comes back after completion, through two cells' real journals, ledgers and border gates."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cells.backends.postgres import transaction
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
-from cells.rails.rail import ReturnReceived, end_to_end_id, transaction_id
+from cells.rails.rail import ReturnReceived, Settlement, end_to_end_id, transaction_id
 from cells.tenants.tenant import Wallet
 from cells.transfers import store_returns
 from cells.transfers.machine import Event, State
+from cells.transfers.return_leg import return_command
 from cells.transfers.transfer import Transfer
 from tests.integration.test_transfer_journey import GERMAN, accepted, cross, position
 from tests.two_cells import HandCell, TwoCells, open_two_cells
@@ -91,6 +93,29 @@ async def test_partial_returns_add_up_and_a_duplicate_is_answered_as_the_first(c
     assert await position(cells.eu, 3, "IDR") == 0 == await position(cells.id, 1, "IDR")
     told = [name for name, _ in await events(cells.eu, transfer.transfer_id)][-3:]
     assert told == ["transfer.partially_returned", "transfer.partially_returned", "transfer.returned"]
+
+
+async def test_a_return_that_settles_later_is_booked_on_its_day(
+    cells: TwoCells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wallet, transfer = await completed(cells)
+    before, day = await available(cells.eu, wallet), datetime.now(UTC) + timedelta(days=3)
+    later = replace(back(transfer, transfer.target_amount), settlement=Settlement(day.date(), day))
+    for _ in range(2):
+        reception = await cells.id.receive_return(later)
+        assert (reception.refusals, reception.open) == ({}, [])
+    [row] = reception.rows
+    # However it is brought, the wallet's actor books nothing before the day.
+    await cells.id.ask(return_command(row, "early"))
+    await cross(cells.id, cells.eu)
+    assert [one.state for one in await cells.id.returns(transfer.transfer_id)] == ["received"]
+    assert await available(cells.eu, wallet) == before
+    monkeypatch.setattr("cells.transfers.return_leg.utc_now", lambda: day)
+    await cells.id.ask(return_command(row, "on its day"))
+    await cross(cells.id, cells.eu)
+    assert await available(cells.eu, wallet) == before + transfer.principal + transfer.margin
+    never = replace(back(transfer, 1, "RTR-2"), settlement=Settlement(reason_code="DT01"))
+    assert (await cells.id.receive_return(never)).refusals == {"RTR-2": "DT01"}
 
 
 async def test_what_cannot_be_returned_is_refused_and_moves_nothing(cells: TwoCells) -> None:

@@ -16,6 +16,7 @@ import aiohttp
 
 from cells.backends.postgres import StoreUnavailable
 from cells.rails.archive import MessageArchive
+from cells.rails.calendar import CalendarUnknown
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
 from cells.rails.iso20022 import payments, recalls, returns, statuses
 from cells.rails.iso20022.parties import address_fault
@@ -150,7 +151,10 @@ class Iso20022Rail:
 
     def _payment(self, payouts: Sequence[Payout]) -> _Message:
         ids = tuple(one.end_to_end_id for one in payouts)
-        body = payments.build(self.profile, self._connection.participant, payouts, utc_now())
+        try:
+            body = payments.build(self.profile, self._connection.participant, payouts, utc_now())
+        except CalendarUnknown as error:
+            raise RailUnavailable(f"{self.profile.title} cannot be dated: {error.detail}") from error
         return _Message("pacs.008", body, ids, self._answer_to(ids, payments.message_id("P", ids)))
 
     def _request(self, end_to_end_ids: Sequence[str]) -> _Message:
@@ -164,9 +168,13 @@ class Iso20022Rail:
     def _return(self, returned: Sequence[ReturnOut]) -> _Message:
         ids = tuple(one.return_id for one in returned)
         message_id = payments.message_id("R", ids)
+        try:
+            body = returns.build_return(self.profile, self._connection.participant, returned, utc_now())
+        except CalendarUnknown as error:
+            raise RailUnavailable(f"{self.profile.title} cannot be dated: {error.detail}") from error
         return _Message(
             "pacs.004",
-            returns.build_return(self.profile, self._connection.participant, returned, utc_now()),
+            body,
             ids,
             lambda body: statuses.read_return_answers(self.profile, body, ids, utc_now(), to_message=message_id),
         )

@@ -8,6 +8,7 @@ import pyiso20022.pacs.pacs_008_001_08 as pacs
 from xsdata.models.datatype import XmlDate
 
 from cells.rails.iso20022.amounts import decimal_of, minor_of
+from cells.rails.iso20022.dates import date_to_settle, settlement_of
 from cells.rails.iso20022.parties import account, agent, party, read_account, read_party
 from cells.rails.iso20022.text import written_or_empty
 from cells.rails.iso20022.xml import read, write, xml_time
@@ -25,7 +26,7 @@ def message_id(kind: str, end_to_end_ids: Sequence[str]) -> str:
 
 def build(profile: RailProfile, participant: str, payouts: Sequence[Payout], now: datetime) -> bytes:
     """One pacs.008 with one transaction per payout.
-    Raises Unwritable when a name survives in no character.
+    Raises Unwritable for a name with a letter that cannot be written, CalendarUnknown.
     """
     own_agent = agent(profile.account_form, participant)
     header = pacs.GroupHeader93(
@@ -35,7 +36,7 @@ def build(profile: RailProfile, participant: str, payouts: Sequence[Payout], now
         sttlm_inf=pacs.SettlementInstruction7(sttlm_mtd=pacs.SettlementMethod1Code.CLRG),
         instg_agt=own_agent,
     )
-    day = XmlDate.from_date(now.date())
+    day = date_to_settle(profile, now)
     transfer = pacs.FitoFicustomerCreditTransferV08(
         grp_hdr=header, cdt_trf_tx_inf=[_transaction(profile, own_agent, one, now, day) for one in payouts]
     )
@@ -95,13 +96,15 @@ def parse(profile: RailProfile, body: bytes, now: datetime) -> list[Collection]:
     found = transfer.cdt_trf_tx_inf
     if not found or transfer.grp_hdr.nb_of_txs != str(len(found)):
         raise MessageInvalid("The message's count of transactions is not the number it holds.")
-    collections = [_collection(profile, one, now) for one in found]
+    collections = [_collection(profile, one, transfer.grp_hdr.intr_bk_sttlm_dt, now) for one in found]
     if len({one.scheme_reference for one in collections}) != len(collections):
         raise MessageInvalid("Two transactions of the message carry one reference.")
     return collections
 
 
-def _collection(profile: RailProfile, found: pacs.CreditTransferTransaction39, now: datetime) -> Collection:
+def _collection(
+    profile: RailProfile, found: pacs.CreditTransferTransaction39, in_header: XmlDate | None, now: datetime
+) -> Collection:
     reference = found.pmt_id.clr_sys_ref or found.pmt_id.tx_id
     creditor_account = read_account(found.cdtr_acct, found.cdtr_agt, profile)
     if not reference or creditor_account is None:
@@ -119,4 +122,5 @@ def _collection(profile: RailProfile, found: pacs.CreditTransferTransaction39, n
         creditor_account=creditor_account,
         remittance=remittance,
         received_at=now,
+        settlement=settlement_of(profile, in_header, found.intr_bk_sttlm_dt, now),
     )

@@ -7,6 +7,7 @@ import pyiso20022.pacs.pacs_004_001_09 as pacs
 from xsdata.models.datatype import XmlDate
 
 from cells.rails.iso20022.amounts import decimal_of, minor_of
+from cells.rails.iso20022.dates import date_to_settle, settlement_of
 from cells.rails.iso20022.parties import agent_in
 from cells.rails.iso20022.payments import message_id
 from cells.rails.iso20022.xml import read, write, xml_time
@@ -22,13 +23,15 @@ def read_returns(profile: RailProfile, body: bytes, now: datetime) -> list[Retur
     found = read(body, pacs.Document, profile.later.returned).pmt_rtr
     if not found.tx_inf or found.grp_hdr.nb_of_txs != str(len(found.tx_inf)):
         raise MessageInvalid("The message's count of transactions is not the number it holds.")
-    returns = [_received(profile, one, now) for one in found.tx_inf]
+    returns = [_received(profile, one, found.grp_hdr.intr_bk_sttlm_dt, now) for one in found.tx_inf]
     if len({one.scheme_reference for one in returns}) != len(returns):
         raise MessageInvalid("Two transactions of the message carry one reference.")
     return returns
 
 
-def _received(profile: RailProfile, found: pacs.PaymentTransaction112, now: datetime) -> ReturnReceived:
+def _received(
+    profile: RailProfile, found: pacs.PaymentTransaction112, in_header: XmlDate | None, now: datetime
+) -> ReturnReceived:
     if not found.rtr_id or not (found.orgnl_end_to_end_id or found.orgnl_tx_id):
         raise MessageInvalid("A return needs an id, and the id of what it returns.")
     amount = found.rtrd_intr_bk_sttlm_amt
@@ -41,6 +44,7 @@ def _received(profile: RailProfile, found: pacs.PaymentTransaction112, now: date
         currency=amount.ccy,
         reason_code=_reason(found.rtr_rsn_inf),
         received_at=now,
+        settlement=settlement_of(profile, in_header, found.intr_bk_sttlm_dt, now),
     )
 
 
@@ -53,7 +57,7 @@ def _reason(given: Sequence[pacs.PaymentReturnReason6]) -> str:
 
 
 def build_return(profile: RailProfile, participant: str, returns: Sequence[ReturnOut], now: datetime) -> bytes:
-    """One pacs.004 with one transaction per return."""
+    """One pacs.004 with one transaction per return. Raises CalendarUnknown."""
     header = pacs.GroupHeader90(
         msg_id=message_id("R", [one.return_id for one in returns]),
         cre_dt_tm=xml_time(now),
@@ -61,7 +65,7 @@ def build_return(profile: RailProfile, participant: str, returns: Sequence[Retur
         sttlm_inf=pacs.SettlementInstruction7(sttlm_mtd=pacs.SettlementMethod1Code.CLRG),
         instg_agt=agent_in(pacs, profile.account_form, participant),
     )
-    day = XmlDate.from_date(now.date())
+    day = date_to_settle(profile, now)
     content = pacs.PaymentReturnV09(grp_hdr=header, tx_inf=[_transaction(one, day) for one in returns])
     return write(pacs.Document(pmt_rtr=content), profile.later.returned)
 

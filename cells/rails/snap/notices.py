@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cells.rails.iso20022.amounts import minor_of
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Account, Collection, MessageInvalid, Party
-from cells.rails.snap.signatures import STANDARD, SignatureForm, is_notification
+from cells.rails.snap.signatures import STANDARD, SignatureForm, instant, is_notification
 from residency.classes import Confidential, Personal, Public
 
 SERVICE = "25"
@@ -80,10 +80,10 @@ def believed(access: NoticeAccess, path: str, headers: Any, body: bytes, now: da
     """Raises NoticeInvalid. `headers` looks names up case-insensitively; `path` from the host on, with its query."""
     at = headers.get("x-timestamp", "")
     try:
-        stated = datetime.fromisoformat(at)
+        stated = instant(at)
     except ValueError:
         raise NoticeInvalid(UNAUTHORIZED) from None
-    recent = stated.tzinfo is not None and abs((now - stated).total_seconds()) <= _WINDOW_S
+    recent = abs((now - stated).total_seconds()) <= _WINDOW_S
     signature = headers.get("x-signature", "")
     if not recent or not is_notification(access.bank_key, "POST", path, body, at, signature, access.form):
         raise NoticeInvalid(UNAUTHORIZED)

@@ -53,6 +53,12 @@ class SignatureForm:
 STANDARD = SignatureForm()
 
 
+def instant(stamp: str) -> datetime:
+    """The aware datetime of a timestamp; one without an offset is Jakarta's. Raises ValueError."""
+    stated = datetime.fromisoformat(stamp)
+    return stated.replace(tzinfo=_JAKARTA) if stated.tzinfo is None else stated
+
+
 def timestamp(at: datetime) -> str:
     """`2026-11-21T11:20:00+07:00`: Jakarta's time."""
     return at.astimezone(_JAKARTA).isoformat(timespec="seconds")

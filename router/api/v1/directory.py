@@ -131,7 +131,7 @@ def _rail(profile: RailProfile) -> dict[str, Any]:
     shown = None
     if hours is not None:
         times = {name: f"{getattr(hours, name):%H:%M}" for name in ("opens", "cut_off", "closes")}
-        shown = {"zone": hours.zone, **times, "calendar": profile.calendar}
+        shown = {"zone": profile.zone, **times, "calendar": profile.calendar}
     return {"name": profile.name, "title": profile.title, "currency": profile.currency, "hours": shown}
 
 

@@ -34,7 +34,8 @@ class NotAMainWallet(KovraError):
 
 
 class WalletShown(BaseModel):
-    """`available` can be spent now; `held` waits on payments under way; `pending_inbound` has come in and is being credited."""
+    """`available` can be spent now; `held` waits on payments under way; `pending_inbound` has come in and is being credited, or
+    is credited on its settlement date."""
 
     id: Annotated[str, Public]
     currency: Annotated[str, Public]

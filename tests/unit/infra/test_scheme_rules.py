@@ -97,15 +97,15 @@ BUSINESS = {
 
 
 def test_its_own_hours_are_those_of_its_zone(rail: str) -> None:
-    hours = SCHEMES[rail].hours
-    assert (hours is None) == (rail not in BUSINESS)
-    if hours is None:
+    rules = SCHEMES[rail]
+    assert (rules.hours is None) == (rail not in BUSINESS)
+    if rules.hours is None:
         return
     opens, closes = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in BUSINESS[rail])
     minute = timedelta(minutes=1)
     for moment, is_open in ((opens - minute, False), (opens, True), (closes - minute, True), (closes, False)):
-        assert hours.at(moment) is is_open
-    assert not hours.at(opens + timedelta(days=1, hours=2)), "a Saturday"
+        assert rules.works_at(moment) is is_open
+    assert not rules.works_at(opens + timedelta(days=1, hours=2)), "a Saturday"
 
 
 def test_own_hours_open_and_close_as_time_goes_by(books: Books) -> None:

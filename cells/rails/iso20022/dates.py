@@ -1,0 +1,54 @@
+"""Dates and times of messages: the scheme's own. Pure.
+
+A date is a day where the scheme is (profile.zone), whatever the day is in UTC; a time without a zone is the scheme's.
+"""
+
+from datetime import UTC, datetime
+
+from xsdata.models.datatype import XmlDate, XmlDateTime
+
+from cells.rails.calendar import day_starts, is_settlement_date, settlement_date, zone_of
+from cells.rails.profile import RailProfile
+from cells.rails.rail import AT_ONCE, MessageInvalid, Settlement
+
+# ISO 20022 ExternalStatusReason1Code: invalid date.
+_INVALID_DATE = "DT01"
+
+
+def date_to_settle(profile: RailProfile, now: datetime) -> XmlDate:
+    """The IntrBkSttlmDt of what is handed over now. Raises CalendarUnknown."""
+    return XmlDate.from_date(settlement_date(profile, now))
+
+
+def settlement_of(
+    profile: RailProfile, in_header: XmlDate | None, of_transaction: XmlDate | None, now: datetime
+) -> Settlement:
+    """When a transaction settles by its IntrBkSttlmDt, which ISO 20022 has in the header or in each transaction; without one, at once.
+    Raises MessageInvalid where both are there and differ.
+    """
+    stated = of_transaction or in_header
+    if stated is None:
+        return AT_ONCE
+    if in_header is not None and _ymd(stated) != _ymd(in_header):
+        raise MessageInvalid("The header and a transaction name different settlement dates.")
+    try:
+        day = stated.to_date()
+    except ValueError:  # XML knows years that no calendar of ours does
+        return Settlement(reason_code=_INVALID_DATE)
+    if not is_settlement_date(profile, day, now):
+        return Settlement(day, reason_code=_INVALID_DATE)
+    begins = day_starts(profile, day)
+    return Settlement(day, begins if begins > now else None)
+
+
+def instant_of(profile: RailProfile, at: XmlDateTime | None, otherwise: datetime) -> datetime:
+    """An aware datetime in UTC; `otherwise` where the message has none."""
+    if at is None:
+        return otherwise
+    plain = at.to_datetime()
+    aware = plain.replace(tzinfo=zone_of(profile)) if plain.tzinfo is None else plain
+    return aware.astimezone(UTC)
+
+
+def _ymd(stated: XmlDate) -> tuple[int, int, int]:
+    return stated.year, stated.month, stated.day
