@@ -112,7 +112,8 @@ class ListenSettings(_Settings):
 
 
 class PrivateSettings(_Settings):
-    """The whole of cell.json. `schemes` is by rail name. Without `modulus`, UK account numbers are checked by form alone."""
+    """The whole of cell.json. `schemes` is by rail name. The API listens for partners (`api`), for the cell's operator (`operator`:
+    administration, health, figures) and for the schemes that call the cell (`inbound`). Without `modulus`, UK account numbers are checked by form alone."""
 
     postgres: PostgresSettings
     redis: str
@@ -122,11 +123,15 @@ class PrivateSettings(_Settings):
     schemes: Mapping[str, SchemeSettings]
     modulus: ModulusSettings | None = None
     api: ListenSettings
+    operator: ListenSettings
+    inbound: ListenSettings
     host: ListenSettings
     sandbox: bool
 
     @model_validator(mode="after")
     def _schemes_are_as_they_say(self) -> Self:
+        if len({self.api.port, self.operator.port, self.inbound.port}) < 3:
+            raise ValueError("api, operator and inbound are three listeners, each with a port of its own")
         short = [
             one for one in self.schemes.values() if one.answer_time_s or one.finality_time_s or not one.keeps_hours
         ]

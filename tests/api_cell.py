@@ -37,7 +37,7 @@ from router.api.parts import Parts, assemble
 from router.api.throttle import Throttle
 from tests.documented import undeclared
 from tests.schemes import RunningSchemes
-from tests.servers import CellDatabase
+from tests.servers import CellDatabase, free_port
 
 RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
 REMEMBERED_S = 0.2
@@ -152,6 +152,8 @@ def write_home(
         },
         "modulus": modulus,
         "api": {"host": "127.0.0.1", "port": schemes.gateway_port},
+        "operator": {"host": "127.0.0.1", "port": free_port()},
+        "inbound": {"host": "127.0.0.1", "port": free_port()},
         "host": {"host": "127.0.0.1", "port": 1},
         "sandbox": sandbox,
     }

@@ -17,8 +17,20 @@ from infra.local.home import SHARED, Home, ensure_directory, remembered_secret, 
 from infra.local.part import Part
 from residency.directory import OVERLAY, CellEntry, Directory, load_directory
 
-_SHARED_PORTS = ("router", "transit", "transit-leaf", "transit-monitor")
-_CELL_PORTS = ("api", "host", "schemes", "postgres", "redis", "nats", "nats-monitor", "ray", "tigerbeetle")
+_SHARED_PORTS = ("router", "router-operator", "transit", "transit-leaf", "transit-monitor")
+_CELL_PORTS = (
+    "api",
+    "operator",
+    "inbound",
+    "host",
+    "schemes",
+    "postgres",
+    "redis",
+    "nats",
+    "nats-monitor",
+    "ray",
+    "tigerbeetle",
+)
 _LOOPBACK = "127.0.0.1"
 # What a sandbox may wait for a scheme that is silent on purpose, in seconds, instead of the scheme's own times.
 _SHORTER = {"answer_time_s": "KOVRA_SANDBOX_ANSWER_S", "finality_time_s": "KOVRA_SANDBOX_FINALITY_S"}
@@ -77,7 +89,7 @@ async def lay_out(home: Home, chosen: ports.Ports, *, servers_only: bool = False
     transit = brokers.BrokerPorts(shared["transit"], shared["transit-monitor"], shared["transit-leaf"])
     parts.append(brokers.transit_part(home, sorted(directory.cells), transit))
     if not servers_only:
-        parts.append(processes.router_part(home, shared["router"]))
+        parts.append(processes.router_part(home, shared["router"], shared["router-operator"]))
     return Layout(
         parts=tuple(parts),
         router_url=f"http://{_LOOPBACK}:{shared['router']}",
@@ -119,8 +131,7 @@ class _Servers:
             "ledger": {"engine": ledger.engine, "cluster_id": ledger.cluster_id, "addresses": ledger.addresses},
             "schemes": schemes,
             "modulus": _modulus() if "GBP" in self._cell.currencies else None,
-            "api": {"host": _LOOPBACK, "port": numbers["api"]},
-            "host": {"host": _LOOPBACK, "port": numbers["host"]},
+            **{name: {"host": _LOOPBACK, "port": numbers[name]} for name in ("api", "operator", "inbound", "host")},
             "sandbox": True,
         }
 
@@ -131,7 +142,7 @@ def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict
     secrets = {rail: remembered_secret(home.keys(cell.name) / f"scheme-{rail}") for rail in cell.rails}
     simulator = {
         "listen": {"host": _LOOPBACK, "port": numbers["schemes"]},
-        "cell": {"api": f"http://{_LOOPBACK}:{numbers['api']}", "host": f"http://{_LOOPBACK}:{numbers['host']}"},
+        "cell": {"api": f"http://{_LOOPBACK}:{numbers['inbound']}", "host": f"http://{_LOOPBACK}:{numbers['host']}"},
         "rails": {rail: {"participant": cell.name, "secret": secret} for rail, secret in secrets.items()},
     }
     write_file(home.cell(cell.name) / "schemes.json", json.dumps(simulator, indent=2), 0o600, durable=False)

@@ -1,6 +1,7 @@
 """Our own processes as parts: a cell's API and host, its scheme simulator, the router.
 
-Each is `python -m <module>` with KOVRA_HOME in its environment, and says by GET /healthz on its port when it serves.
+Each is `python -m <module>` with KOVRA_HOME in its environment, and says by GET /healthz, on its port or its operator's, when it
+serves.
 """
 
 import signal
@@ -21,7 +22,14 @@ SCHEMES_MODULE = "infra.schemes"
 
 
 def _python(
-    home: Home, cell: str, name: str, port: int, *command: str, needs: tuple[str, ...] = (), token: Path | None = None
+    home: Home,
+    cell: str,
+    name: str,
+    port: int,
+    *command: str,
+    health_port: int | None = None,
+    needs: tuple[str, ...] = (),
+    token: Path | None = None,
 ) -> Part:
     environment = clean_environment(**kovra_environment(), PYTHONUNBUFFERED="1", PYTHONPATH=str(REPOSITORY))
     environment["KOVRA_HOME"] = str(home.root)
@@ -33,7 +41,7 @@ def _python(
         # Kept: an API has worker processes, which must not outlive it.
         command=kept(sys.executable, "-m", *command),
         environment=environment,
-        healthy=partial(answers_http, port),
+        healthy=partial(answers_http, health_port or port),
         needs=needs,
         port=port,
         cwd=REPOSITORY,
@@ -46,10 +54,22 @@ def cell_parts(home: Home, cell: str, ports: dict[str, int], servers: tuple[str,
     return [
         _python(home, cell, "schemes", ports["schemes"], SCHEMES_MODULE, "--cell", cell),
         _python(home, cell, "host", ports["host"], HOST_MODULE, "--cell", cell, needs=servers, token=token),
-        _python(home, cell, "api", ports["api"], API_MODULE, "--cell", cell, needs=servers, token=token),
+        _python(
+            home,
+            cell,
+            "api",
+            ports["api"],
+            API_MODULE,
+            "--cell",
+            cell,
+            health_port=ports["operator"],
+            needs=servers,
+            token=token,
+        ),
     ]
 
 
-def router_part(home: Home, port: int) -> Part:
+def router_part(home: Home, port: int, operator_port: int) -> Part:
     """The global router. It needs no cell to be up: it answers for those that are."""
-    return _python(home, SHARED, "router", port, EDGE_MODULE, "--host", "127.0.0.1", "--port", str(port))
+    where = ("--port", str(port), "--operator-port", str(operator_port))
+    return _python(home, SHARED, "router", port, EDGE_MODULE, *where, health_port=operator_port)

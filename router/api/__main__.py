@@ -1,25 +1,25 @@
-"""`python -m router.api --cell eu-1`: one cell's API on the address that its settings name, until SIGTERM or SIGINT."""
+"""`python -m router.api --cell eu-1`: one cell's API on the addresses that its settings name, until SIGTERM or SIGINT."""
 
 import argparse
 import logging
 import os
 
 import structlog
-import uvicorn
-from fastapi import FastAPI
 
 from cells.spec import load_spec
 from router.api.app import create_app
+from router.api.listeners import faces
 from router.api.parts import WORKERS_VARIABLE
+from router.serving import App, Bounds, Listener, serve
 
 _CELL_VARIABLE = "KOVRA_CELL"
-_GRACE_S = 10
 
 
-def application() -> FastAPI:
+def application() -> App:
     """The application of the cell that the environment names: what each worker process builds."""
     _log_plainly()
-    return create_app(load_spec(os.environ[_CELL_VARIABLE]))
+    spec = load_spec(os.environ[_CELL_VARIABLE])
+    return faces(create_app(spec), spec.settings)
 
 
 def _log_plainly() -> None:
@@ -48,21 +48,9 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ[_CELL_VARIABLE] = arguments.cell
     os.environ[WORKERS_VARIABLE] = str(arguments.workers)
-    listen = load_spec(arguments.cell).settings.api
-    uvicorn.run(
-        "router.api.__main__:application",
-        factory=True,
-        host=listen.host,
-        port=listen.port,
-        workers=arguments.workers,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
+    settings = load_spec(arguments.cell).settings
+    listeners = [Listener(one.host, one.port) for one in (settings.api, settings.operator, settings.inbound)]
+    serve("router.api.__main__:application", listeners, Bounds(), workers=arguments.workers)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
 
     app = FastAPI(
         title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None,
-        redoc_url=None,
+        redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     made = Problems()
     app.state.problems = made

@@ -1,34 +1,38 @@
-"""`python -m router.edge --host 127.0.0.1 --port 7400`: the global router, over the directory in KOVRA_HOME."""
+"""`python -m router.edge --port 7400 --operator-port 7401`: the global router, over the directory in KOVRA_HOME."""
 
 import argparse
 import os
 from pathlib import Path
 
-import uvicorn
-
 from residency.directory import load_directory
 from router.edge.app import Edge
+from router.serving import Bounds, Listener, by_port, serve
+
+_CONNECTIONS_PER_ADDRESS_MAX = 1_024
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Carry each request to the cell it belongs to.")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="where partners call (default 127.0.0.1)")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument(
+        "--operator-host", default="127.0.0.1", help="where /healthz and /metrics are (default 127.0.0.1)"
+    )
+    parser.add_argument("--operator-port", type=int, required=True)
+    parser.add_argument(
+        "--connections-per-address", type=int, default=_CONNECTIONS_PER_ADDRESS_MAX,
+        help=f"how many one address may have open (default {_CONNECTIONS_PER_ADDRESS_MAX}); behind a balancer that is one address, all",
+    )  # fmt: skip
     arguments = parser.parse_args()
-    directory = load_directory(Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve())
-    uvicorn.run(
-        Edge(directory),
-        host=arguments.host,
-        port=arguments.port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        # What a proxy in front claims about the caller is passed on in Forwarded, not believed.
-        proxy_headers=False,
-        timeout_graceful_shutdown=10,
+    edge = Edge(load_directory(Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()))
+    partners, operator = (
+        Listener(arguments.host, arguments.port),
+        Listener(arguments.operator_host, arguments.operator_port),
+    )
+    serve(
+        by_port({partners.port: edge, operator.port: edge.operator}, edge),
+        [partners, operator],
+        Bounds(connections_per_address_max=arguments.connections_per_address),
     )
 
 

@@ -1,4 +1,4 @@
-"""The router as an ASGI application: three pages of its own, everything else carried to a cell and back."""
+"""The router as an ASGI application: what partners ask for is carried to a cell and back; its own two pages are for its operator."""
 
 import asyncio
 import json
@@ -14,9 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from residency.directory import Directory
 from residency.errors import KovraError
 from router.edge import messages, problems
+from router.edge.paths import normalised, of_any_cell
 from router.edge.problems import CellAway
 from router.edge.resolve import Asked, KeyMissing, resolve, split_prefix
-from router.edge.upstream import Body, Upstream, opened
+from router.edge.upstream import CONNECTIONS_MAX, Body, Upstream, opened
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -26,8 +27,6 @@ Send = Callable[[Message], Awaitable[None]]
 _log = logging.getLogger("kovra.edge")
 
 _ENDLESS = "text/event-stream"
-# What every cell answers alike, and to anybody: whichever cell is up may say it.
-_ANY_CELL = ("/docs", "/redoc", "/openapi.json", "/problems")
 
 
 class Candidate(NamedTuple):
@@ -49,9 +48,12 @@ class Carried(NamedTuple):
 class Edge:
     """The application. Its pools open with ASGI's lifespan."""
 
-    def __init__(self, directory: Directory, *, silence_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, directory: Directory, *, silence_timeout_s: float = 30.0, connections_max: int = CONNECTIONS_MAX
+    ) -> None:
         self._directory = directory
         self._silence_timeout_s = silence_timeout_s
+        self._connections_max = connections_max
         self._upstreams: dict[str, Upstream] = {}
         self.registry = CollectorRegistry()
         self._answers = Counter(
@@ -59,6 +61,9 @@ class Edge:
         )
         self._seconds = Histogram(
             "kovra_edge_seconds", "Time to the last byte of an answer", ["cell"], registry=self.registry
+        )
+        self._in_use = Gauge(
+            "kovra_edge_connections_in_use", "Requests under way to a cell", ["cell"], registry=self.registry
         )
         self._open = Gauge(
             "kovra_edge_breaker_open", "1 while a cell is taken for away", ["cell"], registry=self.registry
@@ -76,7 +81,9 @@ class Edge:
         async with AsyncExitStack() as stack:
             await receive()
             for cell in self._directory.cells.values():
-                self._upstreams[cell.name] = await stack.enter_async_context(opened(cell, self._silence_timeout_s))
+                self._upstreams[cell.name] = await stack.enter_async_context(
+                    opened(cell, self._silence_timeout_s, self._connections_max)
+                )
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -85,7 +92,6 @@ class Edge:
         began = time.perf_counter()
         found = _found(scope["headers"])
         request_id = messages.request_id(found.get(messages.REQUEST_ID, ""))
-        path = scope["raw_path"].decode("latin-1")
         cell, begun, ends = "none", False, True
 
         async def noticed(message: Message) -> None:
@@ -94,13 +100,11 @@ class Edge:
             await send(message)
 
         try:
-            if page := self._own_page(path):
-                cell, status = "edge", await _say(noticed, 200, *page, request_id=request_id)
-            else:
-                candidates = self._candidates(scope["method"], path, found)
-                cell, status, ends = await self._carry(
-                    candidates, scope, receive, noticed, found=found, request_id=request_id
-                )
+            path = normalised(scope["raw_path"].decode("latin-1"))
+            candidates = self._candidates(scope["method"], path, found)
+            cell, status, ends = await self._carry(
+                candidates, scope, receive, noticed, found=found, request_id=request_id
+            )
         except KovraError as error:
             cell = error.extra.get("cell", cell)
             body = problems.document(error, request_id)
@@ -130,21 +134,25 @@ class Edge:
         try:
             to = resolve(self._directory, asked)
         except KeyMissing:
-            rest = split_prefix(path)[1]
-            if method not in ("GET", "HEAD") or not any(rest == one or rest.startswith(f"{one}/") for one in _ANY_CELL):
+            if method not in ("GET", "HEAD") or not of_any_cell(split_prefix(path)[1]):
                 raise
             return [Candidate(upstream, path, None) for upstream in self._upstreams.values()]
         return [Candidate(self._upstreams[to.cell.name], to.path, to.region)]
 
-    def _own_page(self, path: str) -> tuple[bytes, problems.Headers] | None:
-        if path == "/healthz":
+    async def operator(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI: the router's own two pages, for a listener that partners do not reach."""
+        if scope["path"] == "/healthz":
             cells = {name: "away" if one.breaker.is_open else "in use" for name, one in self._upstreams.items()}
-            return json.dumps({"healthy": True, "cells": cells}).encode(), [(b"content-type", b"application/json")]
-        if path == "/metrics":
+            page, form = json.dumps({"healthy": True, "cells": cells}).encode(), "application/json"
+        elif scope["path"] == "/metrics":
             for name, one in self._upstreams.items():
                 self._open.labels(name).set(one.breaker.is_open)
-            return generate_latest(self.registry), [(b"content-type", CONTENT_TYPE_LATEST.encode())]
-        return None
+                self._in_use.labels(name).set(one.in_use)
+            page, form = generate_latest(self.registry), CONTENT_TYPE_LATEST
+        else:
+            await _say(send, 404, b"", [], request_id=messages.request_id(""))
+            return
+        await _say(send, 200, page, [(b"content-type", form.encode())], request_id=messages.request_id(""))
 
     async def _carry(
         self,
@@ -156,10 +164,13 @@ class Edge:
         found: Mapping[str, str],
         request_id: str,
     ) -> Carried:
-        """Ask the candidates in turn, and pass the first answer back. Raises CellAway, CellSilent, CallerGone."""
+        """Ask the candidates in turn, and pass the first answer back. Raises CellAway, CellSilent, CellBusy, RequestIncomplete."""
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         forwarded = messages.forwarded_element(scope, found.get("host", ""))
         body = Body(receive) if found.get("content-length", "0") != "0" or "transfer-encoding" in found else None
+        if body is not None:
+            # A place in a cell's pool is taken only when there is something to send.
+            await body.begin()
         for number, (upstream, path, region) in enumerate(candidates, start=1):
             headers = messages.onward(scope["headers"], region=region, request_id=request_id, forwarded=forwarded)
             try:

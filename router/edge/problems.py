@@ -18,6 +18,15 @@ class CellAway(KovraError):
     title = "That region does not answer just now"
 
 
+class CellBusy(KovraError):
+    """The router has no place left in its pool for that region. Nothing was sent."""
+
+    code = "region-busy"
+    status = 503
+    retryable = True
+    title = "Too many requests to that region are under way"
+
+
 class CellSilent(KovraError):
     """The request was sent and not answered: what became of it is not known. Its idempotency key makes it safe to send again."""
 

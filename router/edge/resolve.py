@@ -15,6 +15,7 @@ from typing import NoReturn
 from residency.directory import CellEntry, Directory, UnknownCell
 from residency.errors import KovraError
 from residency.ids import KINDS, expand
+from router.edge.paths import check_carried
 
 # Creating one of these sends personal data, which may only go to where it will stay: a default could be a leak.
 REGION_REQUIRED = frozenset({"/v1/recipients", "/v1/payers"})
@@ -22,7 +23,6 @@ REGION_REQUIRED = frozenset({"/v1/recipients", "/v1/payers"})
 # Public keys, and where tokens are given, differ by region, and are asked for without a key.
 _OF_A_REGION = frozenset({"/.well-known/jwks.json", "/.well-known/oauth-authorization-server"})
 _TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
-_ADMIN_PATH = "/v1/admin"
 
 _ID_HEAD = re.compile(r"([a-z]{2,3})_([a-z]{2}[0-9]{1,4})_")
 _KEY_HEAD = re.compile(r"\b(?:kv_[a-z]+|key)_([a-z]{2}[0-9]{1,4})_")
@@ -46,12 +46,6 @@ class RegionsDisagree(KovraError):
     title = "The request names two different regions"
 
 
-class PathInvalid(KovraError):
-    code = "path-invalid"
-    status = 400
-    title = "That is no path of this API"
-
-
 class KeyMissing(KovraError):
     """The same code as a cell's answer to a bad key: without a key there is no cell to ask."""
 
@@ -62,7 +56,7 @@ class KeyMissing(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the router looks at. `path` as it came over the wire (percent-encoded), without the query."""
+    """What the router looks at. `path` normalised (paths.py), without the query."""
 
     method: str
     path: str
@@ -82,12 +76,9 @@ class Resolved:
 
 
 def resolve(directory: Directory, asked: Asked) -> Resolved:
-    """Raises PathInvalid, UnknownCell, RegionRequired, RegionsDisagree, KeyMissing."""
-    if not asked.path.startswith("/"):
-        raise PathInvalid("Paths start with a slash.")
+    """Raises PathUnknown, UnknownCell, RegionRequired, RegionsDisagree, KeyMissing."""
     prefix, path = split_prefix(asked.path)
-    if path == _ADMIN_PATH or path.startswith(f"{_ADMIN_PATH}/"):
-        raise PathInvalid("Administration is asked of each cell, at its own address.")
+    check_carried(path)
     named = _named(directory, prefix, asked.region, asked.host)
     by_id = _cell_in_path(directory, path)
     if by_id is not None:
@@ -95,11 +86,11 @@ def resolve(directory: Directory, asked: Asked) -> Resolved:
     home = _home_cell(asked.authorization or asked.signature_input)
     if named:
         return Resolved(_cell_for(directory, named, home), path, _region(directory, named))
-    personal = asked.method == "POST" and path.rstrip("/") in REGION_REQUIRED
+    personal = asked.method == "POST" and path in REGION_REQUIRED
     if personal or path in _OF_A_REGION or (path == _TOKEN_PATH and home is None):
         regions = sorted(directory.regions)
         raise RegionRequired(
-            f"Name the region in the path (/{regions[0].lower()}{path.rstrip('/')}) or in the Kovra-Region header; "
+            f"Name the region in the path (/{regions[0].lower()}{path}) or in the Kovra-Region header; "
             f"it is one of {', '.join(regions)}.",
             regions=regions,
         )

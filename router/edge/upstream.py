@@ -3,6 +3,7 @@
 Each cell has its own pool, so that a cell that is slow can fill only its own.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,40 +13,48 @@ import aiohttp
 from yarl import URL
 
 from residency.directory import CellEntry
-from residency.errors import KovraError
 from router.edge.breaker import Breaker
-from router.edge.problems import CellAway, CellSilent
+from router.edge.problems import CellAway, CellBusy, CellSilent
+from router.serving import RequestIncomplete
 
 Headers = Sequence[tuple[str, str]]
 Message = MutableMapping[str, Any]
 
 
-class CallerGone(KovraError):
-    """Whoever asked hung up, or fell silent, before the request was whole."""
-
-    code = "request-incomplete"
-    status = 408
-    title = "The request did not arrive whole"
-
-
 class Body:
-    """A request's body as it arrives from the caller, for one reading. `whole` once its last byte has passed."""
+    """A request's body as it arrives from the caller, for one reading. `whole` once its last byte has come."""
 
     def __init__(self, receive: Callable[[], Awaitable[Message]]) -> None:
         self._receive = receive
+        self._first = b""
         self.whole = False
 
+    async def begin(self) -> None:
+        """Wait for its first bytes. Raises RequestIncomplete."""
+        while not self.whole and not self._first:
+            self._first = await self._next()
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while not self.whole:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise CallerGone
-            self.whole = not message.get("more_body", False)
-            if chunk := message.get("body", b""):
+        chunk, self._first = self._first, b""
+        while True:
+            if chunk:
                 yield chunk
+            if self.whole:
+                return
+            chunk = await self._next()
+
+    async def _next(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise RequestIncomplete
+        self.whole = not message.get("more_body", False)
+        chunk: bytes = message.get("body", b"")
+        return chunk
 
 
-_CONNECTIONS_MAX = 512
+CONNECTIONS_MAX = 512
+# How long a request waits for a place in its cell's pool before it is told that there is none.
+_PLACE_TIMEOUT_S = 2.0
 # Less than an API process keeps an idle connection (5 s): one that it is just closing must not be picked for a payment.
 _KEEPALIVE_S = 3.0
 _CONNECT_TIMEOUT_S = 2.0
@@ -53,11 +62,13 @@ _SILENCE_TIMEOUT_S = 30.0
 
 
 class Upstream:
-    """Use `opened`. `silence_timeout_s`: the longest pause in an answer, the one before its first byte included."""
+    """Use `opened`. A full pool is the router's own: it says nothing of the cell, and the breaker does not hear of it."""
 
-    def __init__(self, cell: CellEntry, session: aiohttp.ClientSession, breaker: Breaker) -> None:
+    def __init__(self, cell: CellEntry, session: aiohttp.ClientSession, breaker: Breaker, connections_max: int) -> None:
         self.cell = cell
         self.breaker = breaker
+        self.in_use = 0
+        self._places = asyncio.Semaphore(connections_max)
         self._session = session
         self._base = cell.addresses["api"].rstrip("/")
 
@@ -67,12 +78,42 @@ class Upstream:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The cell's answer, its body not read yet. `target` is the path with its query, as it came over the wire.
 
-        Raises CellAway when nothing was sent, CellSilent when something may have been, CallerGone.
+        Raises CellBusy and CellAway when nothing was sent, CellSilent when something may have been, RequestIncomplete.
         """
-        if wait_s := self.breaker.wait_s(time.monotonic()):
-            raise self._away(wait_s)
+        async with self._place():
+            if wait_s := self.breaker.wait_s(time.monotonic()):
+                raise self._away(wait_s)
+            answer = await self._asked(method, target, headers, body)
+            self.breaker.succeeded()
+            try:
+                yield answer
+            finally:
+                answer.release() if answer.content.at_eof() else answer.close()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place in the pool. Raises CellBusy."""
         try:
-            answer = await self._session.request(
+            async with asyncio.timeout(_PLACE_TIMEOUT_S):
+                await self._places.acquire()
+        except TimeoutError:
+            region = self.cell.region
+            raise CellBusy(
+                f"Too many requests to region {region} are under way here. Nothing was sent; try again.",
+                region=region,
+                cell=self.cell.name,
+                retry_after_s=1,
+            ) from None
+        self.in_use += 1
+        try:
+            yield
+        finally:
+            self.in_use -= 1
+            self._places.release()
+
+    async def _asked(self, method: str, target: str, headers: Headers, body: Body | None) -> aiohttp.ClientResponse:
+        try:
+            return await self._session.request(
                 method, URL(self._base + target, encoded=True), headers=headers, data=body, allow_redirects=False
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -81,7 +122,7 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError) as error:
             if body is not None and not body.whole and not isinstance(error, aiohttp.ServerDisconnectedError):
                 # The caller's doing, which must not count against the cell.
-                raise CallerGone from error
+                raise RequestIncomplete from error
             self.breaker.failed(time.monotonic())
             region = self.cell.region
             raise CellSilent(
@@ -90,11 +131,6 @@ class Upstream:
                 cell=self.cell.name,
                 retry_after_s=self.breaker.open_s,
             ) from error
-        self.breaker.succeeded()
-        try:
-            yield answer
-        finally:
-            answer.release() if answer.content.at_eof() else answer.close()
 
     def _away(self, wait_s: float) -> CellAway:
         region = self.cell.region
@@ -107,10 +143,14 @@ class Upstream:
 
 
 @asynccontextmanager
-async def opened(cell: CellEntry, silence_timeout_s: float = _SILENCE_TIMEOUT_S) -> AsyncIterator[Upstream]:
-    """A pool to one cell, closed at the end of the block."""
+async def opened(
+    cell: CellEntry, silence_timeout_s: float = _SILENCE_TIMEOUT_S, connections_max: int = CONNECTIONS_MAX
+) -> AsyncIterator[Upstream]:
+    """A pool to one cell, closed at the end of the block. `silence_timeout_s`: the longest pause in an answer, the one before its first
+    byte included."""
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, keepalive_timeout=_KEEPALIVE_S),
+        # Upstream counts its places itself: a wait for one would otherwise look like a cell that does not take connections.
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
         timeout=aiohttp.ClientTimeout(
             total=None, connect=_CONNECT_TIMEOUT_S, sock_connect=_CONNECT_TIMEOUT_S, sock_read=silence_timeout_s
         ),
@@ -120,4 +160,4 @@ async def opened(cell: CellEntry, silence_timeout_s: float = _SILENCE_TIMEOUT_S)
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     )
     async with session:
-        yield Upstream(cell, session, Breaker())
+        yield Upstream(cell, session, Breaker(), connections_max)

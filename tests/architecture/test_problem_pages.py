@@ -20,7 +20,9 @@ def of_the_router() -> dict[str, type[KovraError]]:
     for found in pkgutil.walk_packages(router.edge.__path__, "router.edge."):
         if not found.name.endswith("__main__"):
             importlib.import_module(found.name)
-    return {code: kind for code, kind in kinds().items() if kind.__module__.startswith("router.edge.")}
+    return {
+        code: kind for code, kind in kinds().items() if kind.__module__.startswith(("router.edge.", "router.serving"))
+    }
 
 
 def declared() -> set[str]:

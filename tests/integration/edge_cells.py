@@ -12,6 +12,7 @@ import uvicorn
 
 from residency.directory import Directory, load_directory
 from router.edge.app import Edge
+from router.serving import BoundedProtocol, Bounds, Listener, by_port, listen
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -86,10 +87,12 @@ class TinyCell:
 
 
 async def serve(
-    app: Any, listener: socket.socket, *, lifespan: bool = True
+    app: Any, *listeners: socket.socket, lifespan: bool = True, bounds: Bounds | None = None
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    """A uvicorn server in this loop, once it serves. Without `lifespan` the application's parts are open already."""
+    """A uvicorn server in this loop, once it serves, within `bounds` if given. Without `lifespan` the application's parts are open
+    already."""
     started = asyncio.Event()
+    http: Any = "auto" if bounds is None else type("Bounded", (BoundedProtocol,), {"bounds": bounds})
 
     class Started(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -101,10 +104,15 @@ async def serve(
 
     server = Started(
         uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, lifespan="auto" if lifespan else "off"
+            app,
+            http=http,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            lifespan="auto" if lifespan else "off",
         )
     )
-    serving = asyncio.create_task(server.serve([listener]))
+    serving = asyncio.create_task(server.serve(list(listeners)))
     waiting = asyncio.create_task(started.wait())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     assert started.is_set(), "the server did not start"
@@ -113,10 +121,11 @@ async def serve(
 
 @dataclass
 class World:
-    """Three tiny cells and the router; `http` speaks to the router."""
+    """Three tiny cells and the router; `http` speaks to the router as partners do, `operator` as who runs it."""
 
     cells: Mapping[str, TinyCell]
     http: httpx.AsyncClient
+    operator: httpx.AsyncClient
     edge: Edge
     port: int
 
@@ -125,7 +134,9 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(*, silence_timeout_s: float = 5.0) -> AsyncIterator[World]:
+async def open_world(
+    *, silence_timeout_s: float = 5.0, connections_max: int = 512, bounds: Bounds | None = None
+) -> AsyncIterator[World]:
     directory = load_directory()
     cells = {name: TinyCell(name) for name in directory.cells}
     async with AsyncExitStack() as stack:
@@ -136,16 +147,19 @@ async def open_world(*, silence_timeout_s: float = 5.0) -> AsyncIterator[World]:
             name: entry.model_copy(update={"addresses": {"api": f"http://127.0.0.1:{cells[name].port}"}})
             for name, entry in directory.cells.items()
         }
-        edge = Edge(Directory(cells=entries), silence_timeout_s=silence_timeout_s)
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        server, serving = await serve(edge, listener)
+        edge = Edge(Directory(cells=entries), silence_timeout_s=silence_timeout_s, connections_max=connections_max)
+        listener, operators = (listen(Listener("127.0.0.1", 0)) for _ in range(2))
+        port, operator_port = (one.getsockname()[1] for one in (listener, operators))
+        application = by_port({port: edge, operator_port: edge.operator}, edge)
+        server, serving = await serve(application, listener, operators, bounds=bounds)
 
         async def stop() -> None:
             server.should_exit = True
             await serving
 
         stack.push_async_callback(stop)
-        port = listener.getsockname()[1]
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10))
-        yield World(cells, http, edge, port)
+        http, operator = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{one}", timeout=10))
+            for one in (port, operator_port)
+        ]
+        yield World(cells, http, operator, edge, port)

@@ -17,27 +17,36 @@ from tests.waiting import until
 async def test_it_starts_without_its_actors_and_stops_when_told(cell_database, schemes, tmp_path) -> None:
     port = free_port()
     elsewhere = RunningSchemes(schemes.home, schemes.port, port, schemes.process)
-    write_home(Home(tmp_path), "eu-1", cell_database("EU"), elsewhere)
+    spec = write_home(Home(tmp_path), "eu-1", cell_database("EU"), elsewhere)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "router.api", "--cell", "eu-1",
         env=os.environ | {"KOVRA_HOME": str(tmp_path)}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(90):
+        operators = f"http://127.0.0.1:{spec.settings.operator.port}"
+        async with (
+            httpx.AsyncClient(base_url=operators) as operator,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+            asyncio.timeout(90),
+        ):
 
             async def serves() -> bool:
                 assert process.returncode is None
-                return await answers(client)
+                return await answers(operator)
 
             await until(serves, timeout_s=60)
 
             async def seen() -> bool:
-                parts = (await client.get("/healthz")).json()["parts"]
+                parts = (await operator.get("/healthz")).json()["parts"]
                 return bool(parts == {"postgres": "up", "actors": "down"})
 
             await until(seen, timeout_s=60)
             named = await client.get("/v1/wallets/somebody-by-name", headers={"Authorization": "Bearer Somebody"})
             assert named.status_code == 401
+            for where, path in (
+                (client, "/healthz"), (client, "/v1/admin/tenants"), (client, "/rails/sepa_instant/inbound"), (operator, "/v1/wallets"),
+            ):  # fmt: skip
+                assert (await where.get(path)).json()["code"] == "not-found", path
             process.send_signal(signal.SIGTERM)
             _, said = await process.communicate()
         # uvicorn closes everything, and then ends by the very signal that it was told with.

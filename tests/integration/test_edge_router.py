@@ -40,9 +40,9 @@ async def test_a_request_arrives_whole_where_it_belongs(world: World) -> None:
     assert forwarded == f'for=127.0.0.1;host="127.0.0.1:{world.port}";proto=http'
 
 
-async def test_percent_encoding_in_a_path_is_not_touched(world: World) -> None:
-    await world.http.get("/v1/odd%2Fpath%20here", headers=_KEY)
-    assert world.cells["eu-1"].heard[0].target == "/v1/odd%2Fpath%20here"
+async def test_a_path_arrives_in_its_one_spelling_and_the_query_as_it_came(world: World) -> None:
+    await world.http.get("/%65u/v1/%77allets/a%20b%7Ec?x=%2F%77", headers=_KEY)
+    assert world.cells["eu-1"].heard[0].target == "/v1/wallets/a%20b~c?x=%2F%77"
 
 
 async def test_an_id_leads_to_its_cell_and_the_key_home_else(world: World) -> None:
@@ -98,7 +98,7 @@ async def test_a_body_streams_in_before_it_is_whole(world: World) -> None:
         gate.set()
         yield b"second"
 
-    answer = await world.http.post("/v1/upload", content=parts(), headers=_KEY)
+    answer = await world.http.post("/v1/batches", content=parts(), headers=_KEY)
     assert answer.status_code == 200
     assert gate.is_set()
     assert cell.heard[0].body == b"firstsecond"
@@ -107,7 +107,7 @@ async def test_a_body_streams_in_before_it_is_whole(world: World) -> None:
 async def test_an_answer_streams_out_before_it_is_whole(world: World) -> None:
     cell = world.cells["eu-1"]
     await cell.chunks.put(b"one")
-    async with world.http.stream("GET", "/v1/stream", headers=_KEY) as answer:
+    async with world.http.stream("GET", "/v1/events/stream", headers=_KEY) as answer:
         pieces = answer.aiter_raw()
         assert await anext(pieces) == b"one"
         await cell.chunks.put(b"two")
@@ -129,9 +129,9 @@ async def test_a_cell_that_is_down_is_told_and_touches_no_other(world: World) ->
         assert int(away.headers["retry-after"]) >= 1
     assert (await _poke(world, "eu")).text == "eu-1"
     assert (await _poke(world, "id")).text == "id-1"
-    health = (await world.http.get("/healthz")).json()
+    health = (await world.operator.get("/healthz")).json()
     assert health == {"healthy": True, "cells": {"eu-1": "in use", "id-1": "in use", "uk-1": "away"}}
-    assert 'kovra_edge_breaker_open{cell="uk-1"} 1.0' in (await world.http.get("/metrics")).text
+    assert 'kovra_edge_breaker_open{cell="uk-1"} 1.0' in (await world.operator.get("/metrics")).text
 
 
 async def test_a_cell_that_comes_back_is_used_again(world: World) -> None:
@@ -171,7 +171,7 @@ async def test_a_caller_who_hangs_up_does_not_count_against_the_cell(world: Worl
         writer.close()
         await writer.wait_closed()
     assert (await world.http.get("/v1/quotes", headers=_KEY)).text == "eu-1"
-    assert (await world.http.get("/healthz")).json()["cells"]["eu-1"] == "in use"
+    assert (await world.operator.get("/healthz")).json()["cells"]["eu-1"] == "in use"
 
 
 async def test_pages_for_everybody_come_from_whichever_cell_is_up(world: World) -> None:
@@ -191,7 +191,7 @@ async def test_nothing_of_a_request_is_logged(world: World, caplog: pytest.LogCa
         await world.http.post(f"/{region}/v1/recipients", json={"name": "Budi Marker"}, headers=_KEY)
     told = [one for one in caplog.records if not one.name.startswith(("httpx", "httpcore"))]
     assert not any("Marker" in one.getMessage() or "kv_sandbox" in one.getMessage() for one in told)
-    metrics = (await world.http.get("/metrics")).text
+    metrics = (await world.operator.get("/metrics")).text
     assert "Marker" not in metrics
     assert 'kovra_edge_answers_total{cell="uk-1",status="503"} 1.0' in metrics
 

@@ -51,6 +51,7 @@ class Api:
     def __init__(self, spec: CellSpec) -> None:
         self._spec = spec
         self.url = f"http://127.0.0.1:{spec.settings.api.port}"
+        self.operator_url = f"http://127.0.0.1:{spec.settings.operator.port}"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -58,7 +59,7 @@ class Api:
             sys.executable, "-m", "router.api", "--cell", self._spec.name,
             env=os.environ | {"KOVRA_HOME": str(self._spec.home)}, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        async with httpx.AsyncClient(base_url=self.url) as client:
+        async with httpx.AsyncClient(base_url=self.operator_url) as client:
 
             async def serves() -> bool:
                 assert self._process is not None

@@ -63,7 +63,7 @@ async def test_what_is_written_is_what_the_processes_read(home: Home) -> None:
         for rail, settings in spec.settings.schemes.items():
             assert settings.secret == schemes.rails[rail].secret
             assert settings.url.startswith(f"http://{schemes.listen.host}:{schemes.listen.port}/")
-        assert schemes.cell.api == f"http://{spec.settings.api.host}:{spec.settings.api.port}"
+        assert schemes.cell.api == f"http://{spec.settings.inbound.host}:{spec.settings.inbound.port}"
     assert await laid_out(home) is not None
     again = load_spec(name, home.root)
     assert again == spec
