@@ -5,7 +5,7 @@ payer. A transfer must fit under all three.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal
 
 from cells.kit.money import format_amount
@@ -51,7 +51,7 @@ NOTHING: Final = CurrencyLimits(0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What has been sent in one currency and scope, this UTC day and month."""
+    """What has been sent in one currency and scope, this day and month of the jurisdiction."""
 
     day_minor: Annotated[int, Confidential] = 0
     month_minor: Annotated[int, Confidential] = 0
@@ -69,55 +69,60 @@ class Usage:
 
 
 def check(
-    usage: Usage, amount_minor: int, currency: str, limits: CurrencyLimits, scope: Scope = "tenant"
+    usage: Usage, amount_minor: int, currency: str, limits: CurrencyLimits, scope: Scope = "tenant", zone: tzinfo = UTC
 ) -> LimitExceeded | None:
-    """None if a transfer of `amount_minor` fits on top of `usage`; else the first limit it would pass."""
+    """None if a transfer of `amount_minor` fits on top of `usage`; else the first limit it would pass. `zone`: where
+    days and months are counted."""
     # A failure is a value here: a batch goes on with its other transfers.
     if amount_minor > limits.transfer_minor:
-        return _over_amount(scope, "transfer", limits.transfer_minor, limits.transfer_minor, currency)
+        return _over_amount(scope, "transfer", limits.transfer_minor, limits.transfer_minor, currency, zone)
     if usage.day_minor + amount_minor > limits.day_minor:
-        return _over_amount(scope, "day", limits.day_minor, limits.day_minor - usage.day_minor, currency)
+        return _over_amount(scope, "day", limits.day_minor, limits.day_minor - usage.day_minor, currency, zone)
     if usage.month_minor + amount_minor > limits.month_minor:
-        return _over_amount(scope, "month", limits.month_minor, limits.month_minor - usage.month_minor, currency)
+        return _over_amount(scope, "month", limits.month_minor, limits.month_minor - usage.month_minor, currency, zone)
     if usage.day_transfers + 1 > limits.day_transfers:
-        return _over_count(scope, "day", limits.day_transfers, currency)
+        return _over_count(scope, "day", limits.day_transfers, currency, zone)
     if usage.month_transfers + 1 > limits.month_transfers:
-        return _over_count(scope, "month", limits.month_transfers, currency)
+        return _over_count(scope, "month", limits.month_transfers, currency, zone)
     return None
 
 
-def window_end(window: Window, at: datetime) -> datetime | None:
-    """When the window that holds `at` ends, in UTC; None for the single transfer."""
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def window_end(window: Window, at: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """When the window that holds `at` ends, in UTC; None for the single transfer. `zone`: where its days are counted."""
+    # In the zone's own time, so that a day on which the clock changes ends at its midnight too.
+    midnight = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     match window:
         case "transfer":
             return None
         case "day":
-            return midnight + timedelta(days=1)
+            end = midnight + timedelta(days=1)
         case "month":
-            return (midnight.replace(day=1) + timedelta(days=31)).replace(day=1)
+            end = (midnight.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return end.astimezone(UTC)
 
 
-def _over_amount(scope: Scope, window: Window, limit_minor: int, left_minor: int, currency: str) -> LimitExceeded:
+def _over_amount(
+    scope: Scope, window: Window, limit_minor: int, left_minor: int, currency: str, zone: tzinfo
+) -> LimitExceeded:
     limit, left = format_amount(limit_minor, currency), format_amount(max(left_minor, 0), currency)
     return LimitExceeded(
         f"{_WHOSE[scope]} at most {limit} {currency} per {window}; {left} {currency} would still fit.",
         most={"value": limit, "currency": currency},
         left={"value": left, "currency": currency},
-        **_named(scope, window, "amount"),
+        **_named(scope, window, "amount", zone),
     )
 
 
-def _over_count(scope: Scope, window: Window, limit: int, currency: str) -> LimitExceeded:
+def _over_count(scope: Scope, window: Window, limit: int, currency: str, zone: tzinfo) -> LimitExceeded:
     return LimitExceeded(
         f"{_WHOSE[scope]} at most {limit} transfers per {window} in {currency}; none is left.",
         most=limit,
         left=0,
-        **_named(scope, window, "count"),
+        **_named(scope, window, "count", zone),
     )
 
 
-def _named(scope: Scope, window: Window, measure: Measure) -> dict[str, Any]:
+def _named(scope: Scope, window: Window, measure: Measure, zone: tzinfo) -> dict[str, Any]:
     named = {"limit": f"{scope}-{window}-{measure}", "scope": scope, "window": window, "measure": measure}
-    end = window_end(window, datetime.now(UTC))
+    end = window_end(window, datetime.now(UTC), zone)
     return named if end is None else {**named, "resets_at": end.isoformat().replace("+00:00", "Z")}

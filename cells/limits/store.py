@@ -1,5 +1,7 @@
 """Usage as rows: reserved in the commit of the intent, released in the commit of the refund. Batch-first; none commits.
 
+Days and months are the jurisdiction's (`zone` in its rules): a daily limit is counted by the day of the cell that the money leaves.
+
 One row for each tenant, wallet and payer in a currency, with the day and the month that it speaks of: a later day or month begins anew in the
 same row, so that nothing grows with time.
 """
@@ -8,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from cells.backends.postgres import Connection
 from cells.limits.limits import LimitExceeded, Scope, Usage, check
 from cells.limits.rules import SCOPES, Bounds, Sender
+from residency.rules import rules_of
 
 # Whose usage: (tenant id, currency, scope, subject).
 Key = tuple[str, str, Scope, str]
@@ -42,7 +46,8 @@ async def reserve(
 
     The usage rows stay locked until the commit, so wallets and payers of one tenant on different hosts cannot pass a limit together.
     """
-    verdicts = {one.transfer_id: _first(one, bounds, {}) for one in reservations}
+    zone = ZoneInfo(rules_of(region).zone)
+    verdicts = {one.transfer_id: _first(one, bounds, {}, zone) for one in reservations}
     # What passes by itself is counted first and checked against what the rows then say: one statement, unless
     # something does not fit. (What does not pass by itself stays out, so that a batch of giants cannot overflow a sum.)
     passing = [one for one in reservations if verdicts[one.transfer_id] is None]
@@ -52,7 +57,7 @@ async def reserve(
         usages[key] = usages[key].plus(-amount, -transfers)
     over = []
     for one in passing:
-        verdicts[one.transfer_id] = _first(one, bounds, usages)
+        verdicts[one.transfer_id] = _first(one, bounds, usages, zone)
         if verdicts[one.transfer_id]:
             over.append(one)
             continue
@@ -68,17 +73,17 @@ async def release(connection: Connection, region: str, releases: Sequence[Releas
 
 
 async def find_usage(connection: Connection, region: str, tenant_id: str) -> dict[Key, Usage]:
-    """What a tenant, its wallets and its payers have sent this UTC day and month; what has sent nothing may be left out."""
+    """What a tenant, its wallets and its payers have sent this day and month; what has sent nothing may be left out."""
     rows = await connection.fetch(
         """
         select tenant_id, currency, scope, subject,
             day_amount * (kept.day = today.day)::integer, month_amount * (kept.month = today.month)::integer,
             day_transfers * (kept.day = today.day)::integer, month_transfers * (kept.month = today.month)::integer
-        from limit_usage kept, (select (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date)
+        from limit_usage kept, (select (now() at time zone $3::text)::date, date_trunc('month', now() at time zone $3::text)::date)
             as today (day, month)
         where compliance_region = $1 and tenant_id = $2
         """,
-        region, tenant_id,
+        region, tenant_id, rules_of(region).zone,
     )  # fmt: skip
     return {(row[0], row[1], row[2], row[3]): Usage(row[4], row[5], row[6], row[7]) for row in rows}
 
@@ -87,11 +92,11 @@ def _keys(sender: Sender) -> list[Key]:
     return [(sender.tenant_id, sender.currency, scope, sender.subject(scope)) for scope in SCOPES]
 
 
-def _first(one: Reservation, bounds: Bounds, usages: dict[Key, Usage]) -> LimitExceeded | None:
+def _first(one: Reservation, bounds: Bounds, usages: dict[Key, Usage], zone: ZoneInfo) -> LimitExceeded | None:
     """The first limit of its three scopes that a transfer would pass."""
     for scope, key in zip(SCOPES, _keys(one.sender), strict=True):
         limits = bounds.limits(one.sender, scope)
-        verdict = check(usages.get(key, _NONE), one.amount_minor, one.sender.currency, limits, scope)
+        verdict = check(usages.get(key, _NONE), one.amount_minor, one.sender.currency, limits, scope, zone)
         if verdict is not None:
             return verdict
     return None
@@ -122,7 +127,7 @@ async def _add(connection: Connection, region: str, sums: dict[Key, tuple[int, i
             today.day, asked.amount, asked.transfers, today.month, asked.amount, asked.transfers
         from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[])
             with ordinality as asked (tenant_id, currency, scope, subject, amount, transfers, place),
-            (select (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date) as today (day, month)
+            (select (now() at time zone $8::text)::date, date_trunc('month', now() at time zone $8::text)::date) as today (day, month)
         order by asked.place
         on conflict (compliance_region, tenant_id, currency, scope, subject) do update set
             day = greatest(kept.day, excluded.day),
@@ -139,6 +144,7 @@ async def _add(connection: Connection, region: str, sums: dict[Key, tuple[int, i
         """,
         region,
         *_columns(sums),
+        rules_of(region).zone,
     )
     return {(row[0], row[1], row[2], row[3]): Usage(row[4], row[5], row[6], row[7]) for row in rows}
 
@@ -156,7 +162,7 @@ async def _subtract(
     await connection.execute(
         """
         with asked as materialized (
-            select tenant_id, currency, scope, subject, amount, transfers, (coalesce(at, now()) at time zone 'utc')::date as day
+            select tenant_id, currency, scope, subject, amount, transfers, (coalesce(at, now()) at time zone $9::text)::date as day
             from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[])
                 as asked (tenant_id, currency, scope, subject, amount, transfers, at)
         ), held as materialized (
@@ -181,6 +187,7 @@ async def _subtract(
         """,
         region,
         *([row[place] for row in rows] for place in range(7)),
+        rules_of(region).zone,
     )
 
 

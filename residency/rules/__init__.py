@@ -9,8 +9,9 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from residency.errors import KovraError
 
@@ -79,11 +80,18 @@ class Keeping(_Data):
         return timedelta(days=self.travel_rule_days)
 
 
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name} is no time zone of the IANA database")
+    return name
+
+
 class JurisdictionRules(_Data):
-    """One jurisdiction, as its file states it."""
+    """One jurisdiction, as its file states it. `zone` (IANA): where its days and months are counted."""
 
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     name: str
+    zone: Annotated[str, AfterValidator(_known_zone)]
     supervisors: tuple[str, ...]
     data_protection: str
     keeping: Keeping

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -159,6 +160,19 @@ async def test_what_was_counted_a_month_ago_takes_nothing_off(cell: EuCell) -> N
     async with transaction(cell.writer) as connection:
         await store.release(connection, REGION, [Release(us, 500, datetime.now(UTC) - timedelta(days=40))])
     assert await usage(cell) == everywhere(Usage(700, 700, 1, 1))
+
+
+async def test_the_day_is_the_jurisdictions(cell: EuCell) -> None:
+    us, midnight = (
+        sender(cell),
+        datetime.now(ZoneInfo("Europe/Berlin")).replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+    assert await reserve(cell, bounds(*TENANTS), (us, 400), (us, 300)) == [None, None]
+    async with transaction(cell.writer) as connection:
+        await store.release(connection, REGION, [Release(us, 200, midnight - timedelta(microseconds=1))])
+        await store.release(connection, REGION, [Release(us, 300, midnight)])
+        assert await connection.fetchval("select day from limit_usage limit 1") == midnight.date()
+    assert {one.day_minor for one in (await usage(cell)).values()} == {400}
 
 
 async def test_a_straggler_from_before_midnight_adds_nothing_to_the_new_day(cell: EuCell) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -74,6 +75,24 @@ def test_a_refusal_names_the_limit_its_window_and_what_remains() -> None:
 )
 def test_windows_end_at_midnight_utc(window: Window, at: datetime, end: datetime | None) -> None:
     assert window_end(window, at) == end
+
+
+@pytest.mark.parametrize(
+    ("zone", "window", "at", "end"),
+    [
+        ("Asia/Jakarta", "day", "2026-11-28T16:59:59", "2026-11-28T17:00:00"),
+        ("Asia/Jakarta", "day", "2026-11-28T17:00:00", "2026-11-29T17:00:00"),
+        ("Asia/Jakarta", "month", "2026-11-30T16:59:59", "2026-11-30T17:00:00"),
+        ("Asia/Jakarta", "month", "2026-11-30T17:00:00", "2026-12-31T17:00:00"),
+        ("Europe/Berlin", "day", "2026-03-29T00:30:00", "2026-03-29T22:00:00"),  # 23 hours long
+        ("Europe/Berlin", "day", "2026-10-25T00:30:00", "2026-10-25T23:00:00"),  # 25 hours long
+        ("Europe/Berlin", "month", "2026-10-31T22:59:59", "2026-10-31T23:00:00"),
+        ("Europe/London", "month", "2026-03-15T00:00:00", "2026-03-31T23:00:00"),
+    ],
+)
+def test_windows_end_at_midnight_where_the_jurisdiction_is(zone: str, window: Window, at: str, end: str) -> None:
+    moment, expected = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (at, end))
+    assert window_end(window, moment, ZoneInfo(zone)) == expected
 
 
 def test_what_no_rule_limits_is_free_for_a_payer_and_closed_for_a_tenant() -> None:
