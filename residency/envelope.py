@@ -22,12 +22,13 @@ from typing import Annotated
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from residency.classes import Public
 from residency.crossing import BorderMessage, message_type
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
+from residency.instants import Instant
 from residency.jurisdictions import corridor_ends
 from residency.keys import CellKeys
 from residency.rules import ALLOW_LIST_VERSION, RulesInvalid, allow_list
@@ -70,7 +71,7 @@ class Header(BaseModel):
     seal_kid: Annotated[str, Public] = Field(default="", max_length=64)
     allow_list: Annotated[int, Field(ge=0, lt=2**31), Public]
     sealed_fields: Annotated[tuple[str, ...], Public] = ()
-    issued_at: Annotated[AwareDatetime, Public]
+    issued_at: Annotated[Instant, Public]
 
 
 @dataclass(frozen=True, slots=True)

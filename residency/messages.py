@@ -11,12 +11,13 @@ A reply names the instruction by SHA-256 of its envelope, so that it answers tho
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from residency.classes import Confidential, Public
 from residency.crossing import BorderMessage
 from residency.directory import CellEntry
 from residency.ids import parse
+from residency.instants import Instant
 
 _ID = r"_[a-z]{2}[0-9]{1,4}_[0-9a-v]{26}"
 AMOUNT_LIMIT = 2**63
@@ -35,7 +36,7 @@ SchemeReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/._:-]{1
 ListName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{1,31}$"), Public]
 ListVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$"), Public]
 Amount = Annotated[int, Field(gt=0, lt=AMOUNT_LIMIT), Confidential]
-Time = Annotated[AwareDatetime, Public]
+Time = Annotated[Instant, Public]
 
 
 class Attestation(BaseModel):

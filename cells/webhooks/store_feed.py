@@ -7,7 +7,7 @@ transactions stand in the order in which these began, which is theirs but for a 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from residency.ids import compact, encode
 WINDOW_ROWS = 2_000
 # A transaction lasts no longer (command_timeout is 30 s), nor do two clocks of a cell differ by as much.
 _SLACK = timedelta(seconds=60)
+# Before the first event there can be: the time of an id counts from here.
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Position(NamedTuple):
@@ -64,7 +66,7 @@ async def position_of(connection: Connection, region: str, event_id: str) -> Pos
 async def position_before(connection: Connection, region: str, cell: str, at: datetime) -> Position:
     """A place before every event that occurred at `at` or later, though perhaps a minute early. With the writer's role, whose
     neighbour in time may be any tenant's."""
-    bound = event_id_at(cell, at - _SLACK)
+    bound = event_id_at(cell, max(at, _FIRST) - _SLACK)
     row = await connection.fetchrow(
         """
         select recorded_in::text, event_id from events

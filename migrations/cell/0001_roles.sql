@@ -14,6 +14,10 @@ create function current_tenant() returns text
     language sql stable parallel safe
     return nullif(current_setting('kovra.tenant', true), '');
 
+-- A time that whoever reads it can hold: residency/instants.py. Postgres itself goes on to the year 294276, and to infinity.
+create domain instant as timestamptz
+    check (value >= '0001-01-01 00:00:00+00' and value < '10000-01-01 00:00:00+00');
+
 -- The one region this database holds. Written once, by attach_region.
 create table cell_region (
     region text primary key,

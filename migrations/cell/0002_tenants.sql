@@ -16,7 +16,7 @@ create table tenants (
     owner_number bigint not null check (owner_number > 0),
     placement text not null check (placement in ('shared', 'own')),
     agreed_margin_bps integer check (agreed_margin_bps >= 0),
-    created_at timestamptz not null default now(),
+    created_at instant not null default now(),
     primary key (compliance_region, tenant_id),
     unique (compliance_region, owner_number)
 ) partition by list (compliance_region);
@@ -36,10 +36,10 @@ create table api_keys (
     secret_key bytea,
     secret_nonce bytea,
     secret_sealed bytea,
-    created_at timestamptz not null default now(),
-    expires_at timestamptz,
-    revoked_at timestamptz,
-    last_used_at timestamptz,
+    created_at instant not null default now(),
+    expires_at instant,
+    revoked_at instant,
+    last_used_at instant,
     primary key (compliance_region, key_id),
     check ((way = 'signature') = (secret_sealed is not null)),
     -- What administers the cell is never a partner's.
@@ -59,7 +59,7 @@ create table wallets (
     epoch bigint not null default 0,
     host text not null default '',
     state text not null default 'open' check (state in ('open', 'frozen', 'closed')),
-    created_at timestamptz not null default now(),
+    created_at instant not null default now(),
     primary key (compliance_region, wallet_id),
     unique (compliance_region, tenant_id, currency, qualifier),
     -- Minted by the cell, never chosen by a tenant: a duplicate tells nobody anything about another tenant.
@@ -85,7 +85,7 @@ create policy owner_reads on api_keys for select to current_user using (true);
 create function find_api_keys(region text, ids text[]) returns table (
     key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, way text, secret_kid text, secret_key bytea,
     secret_nonce bytea, secret_sealed bytea, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz,
-    last_used_at timestamptz, name text, home_region text, home_cell text, tier text, environment text,
+    last_used_at instant, name text, home_region text, home_cell text, tier text, environment text,
     owner_number bigint, placement text, agreed_margin_bps integer, checked_at timestamptz
 )
     language sql stable security definer set search_path = public, pg_temp as $$

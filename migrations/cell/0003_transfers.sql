@@ -27,7 +27,7 @@ create table transfers (
     recipient_fee bigint not null check (recipient_fee >= 0),
     rail text not null,
     screening text not null check (screening in ('clear', 'review', 'block')),
-    review_until timestamptz,
+    review_until instant,
     metadata jsonb not null default '{}',
     attempt integer not null default 1,
     in_doubt boolean not null default false,
@@ -36,9 +36,9 @@ create table transfers (
     answer jsonb,
     reason_code text,
     scheme_reference text,
-    deadline timestamptz,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    deadline instant,
+    created_at instant not null default now(),
+    updated_at instant not null default now(),
     primary key (compliance_region, transfer_id),
     unique (compliance_region, tenant_id, quote_id)
 ) partition by list (compliance_region);
@@ -68,7 +68,7 @@ create table postings (
     mark bigint not null,
     state text not null default 'planned' check (state in ('planned', 'applied', 'failed')),
     result integer,
-    created_at timestamptz not null default now(),
+    created_at instant not null default now(),
     primary key (compliance_region, posting_id)
 ) partition by list (compliance_region);
 create index postings_by_payment on postings (compliance_region, payment_id, effect, attempt, place);
@@ -82,7 +82,7 @@ create table timeline (
     event text not null,
     state text not null,
     room text not null,
-    at timestamptz not null default clock_timestamp(),
+    at instant not null default clock_timestamp(),
     primary key (compliance_region, transfer_id, version)
 ) partition by list (compliance_region);
 
@@ -95,7 +95,7 @@ create table idempotency_keys (
     request_sha256 bytea not null check (octet_length(request_sha256) = 32),
     resource_id text not null,
     answer jsonb,
-    created_at timestamptz not null default now(),
+    created_at instant not null default now(),
     primary key (compliance_region, tenant_id, operation, key)
 ) partition by list (compliance_region);
 create index idempotency_by_resource on idempotency_keys (compliance_region, resource_id);

@@ -26,7 +26,7 @@ create table customs_log (
     allow_list integer not null,
     crossed_fields text[] not null,
     reason text not null,
-    at timestamptz not null,
+    at instant not null,
     previous_hash bytea not null check (octet_length(previous_hash) = 32),
     entry_hash bytea not null check (octet_length(entry_hash) = 32),
     primary key (compliance_region, position)
@@ -63,9 +63,9 @@ create table customs_outbox (
     message_id text not null,
     envelope bytea,
     roll bytea not null,
-    exported_at timestamptz not null,
-    published_at timestamptz,
-    closed_at timestamptz,
+    exported_at instant not null,
+    published_at instant,
+    closed_at instant,
     primary key (compliance_region, to_cell, sequence),
     check ((envelope is null) = (closed_at is not null))
 ) partition by list (compliance_region);

@@ -12,9 +12,9 @@ create table subjects (
     kind text not null check (kind in ('recipient', 'payer', 'debtor', 'transfer')),
     wrapped_key bytea check (octet_length(wrapped_key) = 60),
     kek_kid text,
-    created_at timestamptz not null default now(),
-    erase_after timestamptz,
-    erased_at timestamptz,
+    created_at instant not null default now(),
+    erase_after instant,
+    erased_at instant,
     -- Ids are minted by the cell, never by a tenant, so a duplicate tells nobody about another tenant.
     primary key (compliance_region, subject_id),
     check ((erased_at is null) = (wrapped_key is not null)),
@@ -45,11 +45,11 @@ create table recipients (
     currency text not null check (currency ~ '^[A-Z]{3}$'),
     country text not null check (country ~ '^[A-Z]{2}$'),
     bank text not null,
-    created_at timestamptz not null default now(),
-    deleted_at timestamptz,
+    created_at instant not null default now(),
+    deleted_at instant,
     -- What the account's bank last said of the recipient's name, and when; never a name.
     name_check text check (name_check in ('match', 'close', 'no_match', 'unavailable')),
-    name_checked_at timestamptz,
+    name_checked_at instant,
     check ((name_check is null) = (name_checked_at is null)),
     primary key (compliance_region, recipient_id),
     foreign key (compliance_region, recipient_id) references subjects (compliance_region, subject_id)
@@ -61,8 +61,8 @@ create table payers (
     payer_id text not null,
     tenant_id text not null,
     kind text not null check (kind in ('person', 'business')),
-    created_at timestamptz not null default now(),
-    deleted_at timestamptz,
+    created_at instant not null default now(),
+    deleted_at instant,
     primary key (compliance_region, payer_id),
     foreign key (compliance_region, payer_id) references subjects (compliance_region, subject_id)
 ) partition by list (compliance_region);

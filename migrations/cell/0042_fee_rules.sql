@@ -13,9 +13,9 @@ create table fee_rules (
     kind text not null check (kind in ('PRE', 'POST')),
     applies text not null,
     amount text not null,
-    effective_from timestamptz not null,
-    effective_to timestamptz check (effective_to > effective_from),
-    created_at timestamptz not null default now(),
+    effective_from instant not null,
+    effective_to instant check (effective_to > effective_from),
+    created_at instant not null default now(),
     primary key (compliance_region, tenant_id, rule, version)
 ) partition by list (compliance_region);
 

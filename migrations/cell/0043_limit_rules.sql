@@ -18,9 +18,9 @@ create table limit_rules (
     version integer not null check (version > 0),
     value bigint not null check (value between 0 and case measure
         when 'count' then 2147483647 else case "window" when 'transfer' then 1000000000000000 else 1000000000000000000 end end),
-    effective_from timestamptz not null,
-    effective_to timestamptz check (effective_to > effective_from),
-    created_at timestamptz not null default now(),
+    effective_from instant not null,
+    effective_to instant check (effective_to > effective_from),
+    created_at instant not null default now(),
     primary key (compliance_region, tenant_id, tier, currency, scope, subject, "window", measure, version),
     check (measure = 'amount' or "window" <> 'transfer')
 ) partition by list (compliance_region);

@@ -13,7 +13,7 @@ create table routes (
     cause text not null check (cause in ('accepted', 'admitted', 'fallback')),
     rail text not null,
     candidates jsonb not null,
-    at timestamptz not null default clock_timestamp(),
+    at instant not null default clock_timestamp(),
     primary key (compliance_region, transfer_id, number)
 ) partition by list (compliance_region);
 
@@ -22,7 +22,7 @@ create table rail_standing (
     compliance_region text not null,
     rail text not null,
     breaker text not null check (breaker in ('closed', 'half_open', 'open')),
-    since timestamptz not null default now(),
+    since instant not null default now(),
     primary key (compliance_region, rail)
 ) partition by list (compliance_region);
 

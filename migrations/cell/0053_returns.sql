@@ -31,9 +31,9 @@ create table returns (
     fee_back bigint not null check (fee_back >= 0),
     reason_code text not null,
     state text not null default 'received' check (state in ('received', 'booked', 'exported')),
-    received_at timestamptz not null,
-    booked_at timestamptz,
-    available_at timestamptz,
+    received_at instant not null,
+    booked_at instant,
+    available_at instant,
     primary key (compliance_region, return_id),
     unique (compliance_region, transfer_id, number),
     unique (compliance_region, rail, scheme_reference),  -- the scheme's key: no tenant chooses it or sees its errors

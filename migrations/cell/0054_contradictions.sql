@@ -14,7 +14,7 @@ create table contradictions (
     said text not null check (said in ('settled', 'refused')),
     scheme_reference text,
     reason_code text,
-    found_at timestamptz not null default now(),
+    found_at instant not null default now(),
     primary key (compliance_region, transfer_id, said),
     foreign key (compliance_region, transfer_id) references transfers (compliance_region, transfer_id)
 ) partition by list (compliance_region);

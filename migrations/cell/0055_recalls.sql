@@ -24,8 +24,8 @@ create table recalls (
     state text not null check (state in ('asking', 'asked', 'granting', 'granted', 'refusing', 'refused')),
     answer_code text,
     order_id text,
-    at timestamptz not null,
-    answered_at timestamptz,
+    at instant not null,
+    answered_at instant,
     primary key (compliance_region, recall_id),
     unique (compliance_region, rail, direction, case_id),  -- the scheme's key: no tenant chooses it or sees its errors
     check ((direction = 'sent') = (transfer_id is not null)),

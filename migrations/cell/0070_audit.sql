@@ -9,7 +9,7 @@ create table audit_log (
     compliance_region text not null,
     cell text not null,
     sequence bigint not null check (sequence > 0),
-    at timestamptz not null,
+    at instant not null,
     actor text not null,
     tenant_id text not null,
     action text not null,
@@ -35,7 +35,7 @@ create table audit_checkpoints (
     cell text not null,
     sequence bigint not null,
     hash bytea not null,
-    at timestamptz not null,
+    at instant not null,
     kid text not null,
     signature bytea not null check (octet_length(signature) = 64),
     primary key (compliance_region, cell, sequence)

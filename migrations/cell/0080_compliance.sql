@@ -9,7 +9,7 @@
 create table screenings (
     compliance_region text not null,
     subject_id text not null,
-    checked_at timestamptz not null,
+    checked_at instant not null,
     tenant_id text not null,
     result text not null check (result in ('clear', 'reviewed', 'review', 'block')),
     reason text not null default '',

@@ -7,7 +7,6 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,10 +16,12 @@ from pydantic import (
 )
 
 from cells.kit.money import InvalidAmount, currency_of, format_amount, parse_amount
+from cells.kit.payment_date import payment_date
 from cells.rails.iso20022.text import unwritable_letters
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, parse
+from residency.instants import Instant as UtcInstant
 from router.api.problems import invalid
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -77,7 +78,9 @@ def _instant(value: Any) -> Any:
     raise ValueError("write the time by RFC 3339, with its zone: 2026-11-21T10:00:00Z")
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Instant = Annotated[UtcInstant, BeforeValidator(_instant)]
+# By when a payment shall be made, or not before when.
+PaymentDate = Annotated[Instant, AfterValidator(payment_date)]
 
 
 class Money(Shape):

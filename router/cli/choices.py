@@ -1,9 +1,10 @@
 """What arguments may be: one of a few words, a moment."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
 from residency.errors import KovraError
+from residency.instants import in_utc
 
 
 class UnknownChoice(KovraError):
@@ -27,7 +28,6 @@ def one_of(value: str, known: Collection[str], what: str) -> None:
 def moment(text: str) -> datetime:
     """A moment by RFC 3339, in UTC where it names no zone. Raises NoMoment."""
     try:
-        at = datetime.fromisoformat(text)
+        return in_utc(datetime.fromisoformat(text))
     except ValueError:
-        raise NoMoment(f"Write {text!r} as 2026-12-01T00:00:00Z.") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        raise NoMoment(f"Write {text!r} as 2026-12-01T00:00:00Z, in the years 1 to 9999.") from None

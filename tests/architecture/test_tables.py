@@ -64,6 +64,12 @@ def unpartitioned(catalogue: Catalogue) -> Iterator[str]:
             yield f"{parent.name}  lacks a required {REGION_COLUMN}"
 
 
+def unbounded_times(catalogue: Catalogue) -> Iterator[str]:
+    for column in catalogue.columns:
+        if column.schema == "public" and column.type.startswith("timestamp") and column.table not in _UNPARTITIONED:
+            yield f"{column.table}.{column.name}  is a {column.type}"
+
+
 def keys_across_regions(catalogue: Catalogue) -> Iterator[str]:
     for key in catalogue.keys:
         if key.table not in _UNPARTITIONED and key.columns[0] != REGION_COLUMN:
@@ -144,6 +150,11 @@ RULES = {
         "a row of another region then has nowhere to go, and Postgres itself refuses it; a DEFAULT partition would take it.",
         "create it `partition by list (compliance_region)` with the column not null; attach_region does the rest.",
     ),
+    unbounded_times: (
+        "Every time in a column is an `instant`.",
+        "Postgres stores a time in the year 10000 that no reader here can hold: one such row, and every list that meets it fails.",
+        "give the column the type instant (migrations/cell/0001_roles.sql).",
+    ),
     keys_across_regions: (
         f"Every primary and unique key begins with {REGION_COLUMN}.",
         "Postgres demands the partition's column in the key, and a key that leads with it never compares rows of two regions.",
@@ -186,6 +197,7 @@ _SLOPPY = {
         "create table extra (id text primary key)",
         "create table transfers_rest partition of transfers default",
     ),
+    unbounded_times: ("alter table wallets add column closed_at timestamptz",),
     keys_across_regions: (
         "create unique index loose on transfers_eu (wallet_id)",
         "create table extra (id text primary key)",

@@ -11,7 +11,7 @@ import pyiso20022.camt.camt_053_001_08 as camt053
 import pyiso20022.camt.camt_054_001_08 as camt054
 
 from cells.rails.iso20022.amounts import minor_of, minor_or_zero_of
-from cells.rails.iso20022.xml import read
+from cells.rails.iso20022.xml import read, written_day
 from cells.rails.later import AccountStatement, Movement
 from cells.rails.profile import RailProfile
 from cells.rails.rail import MessageInvalid
@@ -82,7 +82,7 @@ def _movement(entry: Any, details: Any | None, amount_minor: int) -> Movement:
     booked = entry.bookg_dt
     day = None
     if booked is not None:
-        day = booked.dt.to_date() if booked.dt is not None else booked.dt_tm.to_datetime().date()
+        day = written_day(booked.dt if booked.dt is not None else booked.dt_tm)
     return Movement(
         reference=named or entry.acct_svcr_ref or entry.ntry_ref or "",
         end_to_end_id="" if refs is None else refs.end_to_end_id or "",

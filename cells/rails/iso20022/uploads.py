@@ -17,7 +17,7 @@ from typing import Annotated
 import pyiso20022.pain.pain_001_001_09 as pain
 
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
-from cells.rails.iso20022.xml import plain_time, read
+from cells.rails.iso20022.xml import plain_time, read, written_day
 from cells.rails.rail import Account, MessageInvalid, Party
 from residency.classes import Confidential, Personal, Public
 
@@ -95,7 +95,7 @@ def _execution(given: pain.DateAndDateTime2Choice | None) -> datetime | None:
     if given.dt_tm is not None:
         return plain_time(given.dt_tm, datetime.now(UTC))
     assert given.dt is not None
-    return datetime.combine(given.dt.to_date(), time.min, UTC)
+    return datetime.combine(written_day(given.dt), time.min, UTC)
 
 
 def _check_file(

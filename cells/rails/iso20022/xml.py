@@ -9,7 +9,7 @@ Invariant: no message leaves `write`, and none is answered by `read`, that its I
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from typing import NoReturn, TypeVar
 
@@ -18,15 +18,18 @@ from xsdata.exceptions import ConverterError, ParserError
 from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
-from xsdata.models.datatype import XmlDateTime
+from xsdata.models.datatype import XmlDate, XmlDateTime
 
 from cells.rails.iso20022.schema import schema_of
 from cells.rails.iso20022.tree import tree_of
 from cells.rails.rail import MessageInvalid
+from residency.instants import in_utc
 
 MESSAGE_BYTES_MAX = 2_000_000
 _NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 _CONTEXT = XmlContext()
+_END_OF_DAY = 24
+_OUT_OF_RANGE = "A time of the message lies outside the years 1 to 9999 in UTC."
 _ELEMENT = re.compile(r"Element '(?:\{[^}]*\})?([A-Za-z0-9]{1,40})'")
 _STRICT = ParserConfig(
     fail_on_unknown_properties=True, fail_on_unknown_attributes=True, fail_on_converter_warnings=True
@@ -145,8 +148,24 @@ def xml_time(at: datetime) -> XmlDateTime:
 
 
 def plain_time(at: XmlDateTime | None, otherwise: datetime) -> datetime:
-    """An aware UTC datetime; a time without a zone is taken as UTC."""
+    """An aware UTC datetime; a time without a zone is taken as UTC. Raises MessageInvalid outside the years 1 to 9999."""
     if at is None:
         return otherwise
-    plain = at.to_datetime()
-    return plain.replace(tzinfo=UTC) if plain.tzinfo is None else plain.astimezone(UTC)
+    try:
+        return in_utc(_as_written(at))
+    except (ValueError, OverflowError) as error:
+        raise MessageInvalid(_OUT_OF_RANGE) from error
+
+
+def written_day(at: XmlDateTime | XmlDate) -> date:
+    """The day as the message writes it, in whatever zone. Raises MessageInvalid outside the years 1 to 9999."""
+    try:
+        return at.to_date() if isinstance(at, XmlDate) else _as_written(at).date()
+    except (ValueError, OverflowError) as error:
+        raise MessageInvalid(_OUT_OF_RANGE) from error
+
+
+def _as_written(at: XmlDateTime) -> datetime:
+    """24:00:00 is the first instant of the next day (XML Schema part 2, 3.2.7), and Python reads none."""
+    ends = timedelta(days=1) if at.hour == _END_OF_DAY else timedelta(0)
+    return at.replace(hour=at.hour % _END_OF_DAY).to_datetime() + ends

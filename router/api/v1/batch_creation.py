@@ -24,7 +24,7 @@ from router.api.errors import MediaTypeUnsupported, WalletMissing
 from router.api.idempotency import Made, created, required_key
 from router.api.parts import Parts, parts_of
 from router.api.region import check_path
-from router.api.shapes import IdText, Instant
+from router.api.shapes import IdText, PaymentDate
 from router.api.v1.batch_reading import BatchFileInvalid, BatchNew, ReadLine, Wished, read_csv, read_head, read_lines
 from router.api.v1.batch_shown import (
     shown,
@@ -58,7 +58,7 @@ async def create_batch(
     request: Request,
     source_wallet_id: Annotated[IdText | None, Field(description="CSV only")] = None,
     payer_id: Annotated[IdText | None, Field(description="CSV and pain.001: for lines that name none")] = None,
-    scheduled_for: Annotated[Instant | None, Field(description="CSV and pain.001")] = None,
+    scheduled_for: Annotated[PaymentDate | None, Field(description="CSV and pain.001")] = None,
     all_or_nothing: Annotated[bool, Field(description="CSV and pain.001")] = False,
 ) -> Response:
     """Pay up to ten thousand recipients from one wallet. The whole is set aside at once, or nothing is; then each line is a transfer of its

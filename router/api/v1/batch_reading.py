@@ -22,10 +22,10 @@ from router.api.problems import invalid
 from router.api.shapes import (
     CurrencyCode,
     IdText,
-    Instant,
     MetadataKey,
     MetadataValue,
     Money,
+    PaymentDate,
     RemittanceText,
     Shape,
     minor_of,
@@ -57,7 +57,7 @@ class BatchLineNew(Shape):
     target: Annotated[Money | None, Confidential] = None
     reference: Annotated[RemittanceText | None, Personal] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
-    deadline: Annotated[Instant | None, Public] = None
+    deadline: Annotated[PaymentDate | None, Public] = None
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
@@ -91,7 +91,7 @@ class BatchNew(Shape):
 
     source_wallet_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText | None, Public] = Field(None, description="For the lines that name none")
-    scheduled_for: Annotated[Instant | None, Public] = Field(None, description="Not before; else at once")
+    scheduled_for: Annotated[PaymentDate | None, Public] = Field(None, description="Not before; else at once")
     all_or_nothing: Annotated[bool, Public] = Field(
         default=False, description="One line that cannot be paid as it stands, and none is"
     )

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from cells.backends.postgres import Connection
 from cells.batches.batch import CHUNK, Fault
+from cells.kit.payment_date import payment_date
 from cells.parties.models import Address, BankAccount, RecipientNew
 from cells.parties.recipients import Recipients
 from cells.rails.accounts import account_fields
@@ -31,10 +32,13 @@ def account_of(upload: Upload) -> str | None:
 
 
 def execution_of(upload: Upload) -> datetime | None:
-    """When the file asks to be paid; None for at once. Raises BatchFileInvalid for more than one answer."""
+    """When the file asks to be paid; None for at once. Raises BatchFileInvalid for more than one answer, or one more than a year ahead."""
     if len(upload.execute_on) > 1:
         raise BatchFileInvalid("It asks for several execution dates; send a file for each, or scheduled_for.")
-    return next((at for at in upload.execute_on if at > datetime.now(UTC)), None)
+    try:
+        return next((at for at in map(payment_date, upload.execute_on) if at > datetime.now(UTC)), None)
+    except ValueError as error:
+        raise BatchFileInvalid(f"Its execution date: {error}.") from None
 
 
 async def read_uploaded(

@@ -39,7 +39,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
 from router.api.routes import Resource
-from router.api.shapes import IdText, Instant, RemittanceText, checked_id, stamp
+from router.api.shapes import IdText, PaymentDate, RemittanceText, checked_id, stamp
 from router.api.v1.quotes import ONE_SIDE, PRICE_ERRORS, QuoteShown, Sides, priced
 from router.api.v1.quotes import shown as quote_shown
 from router.api.v1.transfers import CREATE_ERRORS, TransferNew, TransferShown, accept
@@ -76,7 +76,7 @@ class IntentNew(Sides):
     recipient_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText, Public]
     reference: Annotated[RemittanceText | None, Personal] = None
-    deadline: Annotated[Instant | None, Public] = None
+    deadline: Annotated[PaymentDate | None, Public] = None
 
 
 class IntentProblem(BaseModel):

@@ -40,10 +40,10 @@ from router.api.routes import Resource
 from router.api.shapes import (
     NO_OTHER_KEYS,
     IdText,
-    Instant,
     MetadataKey,
     MetadataValue,
     Money,
+    PaymentDate,
     RemittanceText,
     Shape,
     checked_id,
@@ -75,7 +75,7 @@ class TransferNew(Shape):
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(
         default_factory=dict, max_length=20, json_schema_extra=NO_OTHER_KEYS
     )
-    deadline: Annotated[Instant | None, Public] = Field(
+    deadline: Annotated[PaymentDate | None, Public] = Field(
         default=None,
         description="By when the payee shall have the money: the cheapest rail that settles by then. Without one, the soonest."
         " Across a border the region that pays out chooses so as it is instructed; where nothing is in time any more, the soonest.",
