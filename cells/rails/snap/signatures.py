@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 _JAKARTA = ZoneInfo("Asia/Jakarta")
-# A string with what is escaped inside it, or white space between tokens.
-_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
+# A string with what is escaped inside it, or white space between tokens. Possessive, and a string without an end runs to the end of the
+# body: what is not signed yet must not cost more than its length.
+_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))|[ \t\r\n]+', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def timestamp(at: datetime) -> str:
 
 
 def minified(body: bytes) -> bytes:
-    """The body without the white space outside its strings."""
+    """The body without the white space outside its strings, in time linear in its length."""
     return _STRING_OR_SPACE.sub(lambda found: found[1] or b"", body)
 
 

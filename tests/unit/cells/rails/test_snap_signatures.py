@@ -18,6 +18,7 @@ from cells.rails.snap.signatures import (
     sign_transaction,
     timestamp,
 )
+from tests.growth import cost
 from tests.snap_keys import PRIVATE_KEY, PUBLIC_KEY
 
 HEX = SignatureForm("hex")
@@ -162,3 +163,18 @@ def test_time_is_jakartas_and_keys_are_rsa() -> None:
     assert timestamp(datetime(2026, 11, 21, 4, 20, 0, 999, tzinfo=UTC)) == AT
     with pytest.raises(ValueError, match=r".+"):
         private_key(b"no key")
+
+
+@pytest.mark.parametrize(
+    "unit", [b'"', b'" ', b'"\\', b'\\"', b'{"a": "b" }', b" ", b'"a\\" ', b"\\"], ids=lambda unit: unit.decode()
+)
+def test_a_body_that_nobody_signed_costs_no_more_than_its_length(unit: bytes) -> None:
+    """Before the signature is known to hold, four times the body may take some four times as long, and not sixteen."""
+    short, long = (b'{"a": ' + unit * (size // len(unit)) for size in (64 * 1024, 256 * 1024))
+    assert cost(lambda: minified(long)) < 9 * cost(lambda: minified(short))
+
+
+def test_a_string_without_an_end_runs_to_the_end() -> None:
+    assert minified(b'{ "a" : "b c') == b'{"a":"b c'
+    assert minified(b'{ "a" : "b \\') == b'{"a":"b \\'
+    assert minified(b'{ "a \\" b" : 1 }') == b'{"a \\" b":1}'
