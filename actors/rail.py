@@ -242,8 +242,10 @@ class RailActor:
         self._gate.note_circuit()
 
     async def _record(self, batch: Sequence[_Answer]) -> Sequence[_Answer]:
-        await self._desk.record(batch)
-        for transfer_id, outcome in batch:
+        standing = await self._desk.record(batch)
+        for transfer_id, said in batch:
+            # What contradicts the record is kept there, and told to nobody: the answer that stands is.
+            outcome = standing.get(transfer_id, said)
             if isinstance(outcome, InDoubt):
                 first = transfer_id not in self._inquiries
                 self._inquire_later(transfer_id)

@@ -110,10 +110,15 @@ class Desk:
         for one in transfer_ids:
             self.book.rows[one] = Submission(one, "queued")
 
-    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> None:
+    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> Mapping[str, Outcome]:
+        standing: dict[str, Outcome] = {}
         for one, outcome in answers:
-            if outcome.final:
+            kept = self.book.rows[one].outcome
+            if outcome.final and kept is None:
                 self.book.rows[one] = replace(self.book.rows[one], state="answered", outcome=outcome)
+            elif outcome.final and kept is not None and type(kept) is not type(outcome):
+                standing[one] = kept
+        return standing
 
     async def acknowledge(self, transfer_ids: Sequence[str]) -> None:
         self.book.acknowledged += transfer_ids

@@ -40,8 +40,10 @@ class RailDesk(Protocol):
         """Asked → queued, for payments that the scheme cannot have seen."""
         ...
 
-    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> None:
-        """Put the scheme's answers on record. A final answer stays: an in-doubt one after it changes nothing."""
+    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> Mapping[str, Outcome]:
+        """Put the scheme's answers on record. A final answer stays: an in-doubt one after it changes nothing, and one that says the
+        opposite is kept beside it. The answer that stands, of those whose new one contradicts it.
+        """
         ...
 
     async def acknowledge(self, transfer_ids: Sequence[str]) -> None:

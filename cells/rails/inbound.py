@@ -7,55 +7,63 @@ use for is refused by name, never passed over in silence.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
-from cells.rails.iso20022 import accounts, payments, recalls, returns, statuses
+from cells.rails.iso20022 import accounts, payments, recalls, reports, returns, statuses
+from cells.rails.iso20022.reports import StatusReport
 from cells.rails.iso20022.statuses import Answerable
 from cells.rails.iso20022.xml import message_name
-from cells.rails.later import Movement, RecallAnswered, RecallReceived
+from cells.rails.later import AccountReport, RecallAnswered, RecallReceived
 from cells.rails.profile import RailProfile
-from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
+from cells.rails.rail import Collection, MessageInvalid, ReturnReceived, utc_now
 from cells.rails.registry import profile_of
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One message of a scheme: `name` is its schema's (pacs.004.001.09), and one of the others holds what it says.
+    """One message of a scheme: `name` is its schema's (pacs.004.001.09), `kind` what it is, and the field of that name holds what it says.
 
     `credits` and `returns` are answered with a pacs.002. `recalls`: credits that their senders ask back; `recall_answers`: to recalls
-    of ours. `answers`: a late word on payments of ours, by end-to-end id. `movements`: what a notification tells of our account.
+    of ours. `report`: a late word on payments of ours. `account`: what a statement or a notification tells of our account, which may be
+    that nothing is booked yet.
     """
 
     name: str
+    kind: Literal["credits", "returns", "recalls", "recall_answers", "report", "account"]
     credits: Sequence[Collection] = ()
     returns: Sequence[ReturnReceived] = ()
     recalls: Sequence[RecallReceived] = ()
     recall_answers: Sequence[RecallAnswered] = ()
-    answers: Mapping[str, Outcome] = field(default_factory=dict)
-    movements: Sequence[Movement] = ()
+    report: StatusReport = field(default_factory=StatusReport)
+    account: AccountReport = field(default_factory=AccountReport)
 
 
 def _credits(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
-    return Inbound(name, credits=payments.parse(profile, body, now))
+    return Inbound(name, "credits", credits=payments.parse(profile, body, now))
 
 
 def _returns(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
-    return Inbound(name, returns=returns.read_returns(profile, body, now))
+    return Inbound(name, "returns", returns=returns.read_returns(profile, body, now))
 
 
-def _answers(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
-    return Inbound(name, answers=statuses.read_late_answers(profile, body, now))
+def _report(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
+    return Inbound(name, "report", report=reports.read_report(profile, body, now))
 
 
 def _recalls(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
-    return Inbound(name, recalls=recalls.read_recalls(profile, body, now))
+    return Inbound(name, "recalls", recalls=recalls.read_recalls(profile, body, now))
 
 
 def _recall_answers(profile: RailProfile, name: str, body: bytes, now: datetime) -> Inbound:
-    return Inbound(name, recall_answers=recalls.read_answers(profile, body, now))
+    return Inbound(name, "recall_answers", recall_answers=recalls.read_answers(profile, body, now))
 
 
-def _movements(profile: RailProfile, name: str, body: bytes, _: datetime) -> Inbound:
-    return Inbound(name, movements=accounts.read_notification(profile, body))
+def _notification(profile: RailProfile, name: str, body: bytes, _: datetime) -> Inbound:
+    return Inbound(name, "account", account=accounts.read_notification(profile, body))
+
+
+def _statement(profile: RailProfile, name: str, body: bytes, _: datetime) -> Inbound:
+    return Inbound(name, "account", account=accounts.read_statements(profile, body))
 
 
 def read_inbound(rail: str, body: bytes, *, keeps_hours: bool = True) -> Inbound:
@@ -69,8 +77,9 @@ def read_inbound(rail: str, body: bytes, *, keeps_hours: bool = True) -> Inbound
         profile.later.returned: _returns,
         profile.later.recall: _recalls,
         profile.later.recall_answer: _recall_answers,
-        profile.later.notification: _movements,
-        profile.status_message: _answers,
+        profile.later.notification: _notification,
+        profile.later.statement: _statement,
+        profile.status_message: _report,
     }
     name = message_name(body)
     reader = readers.get(name)

@@ -76,7 +76,9 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """A statement whose movements lead from its opening to its closing balance; minor units, below zero when overdrawn."""
+    """A statement whose movements lead from its opening to its closing balance; minor units, below zero when overdrawn. `page`: the number
+    of a page of a statement in several, "" of a whole one.
+    """
 
     rail: Annotated[str, Public]
     statement_id: Annotated[str, Confidential]
@@ -85,6 +87,24 @@ class AccountStatement:
     opening_minor: Annotated[int, Confidential]
     closing_minor: Annotated[int, Confidential]
     movements: Annotated[Sequence[Movement], Confidential]
+    page: Annotated[str, Public] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A statement, or a notification, that cannot be believed: it contradicts itself. `why` quotes no value of it."""
+
+    report_id: Annotated[str, Confidential]
+    why: Annotated[str, Public]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """What one camt.053 or camt.054 says: `statements` of the former, `movements` of either, and what of it was set aside."""
+
+    statements: Annotated[Sequence[AccountStatement], Confidential] = ()
+    movements: Annotated[Sequence[Movement], Confidential] = ()
+    set_aside: Annotated[Sequence[SetAside], Confidential] = ()
 
 
 class RecallingRail(Rail, Protocol):

@@ -9,16 +9,11 @@ from datetime import time
 from types import MappingProxyType
 from typing import Literal
 
+from cells.rails.iso20022.reasons import DUPLICATES
+
 CalendarName = Literal["TARGET", "GB", "ID"]
 Wire = Literal["iso20022", "snap"]
 _OURS = frozenset({"name", "title", "participant_pattern", "sources", "later", "wires"})
-
-
-# Said of the codes that are no final answer, by every rail that uses them.
-OPEN_REASONS_WHY = (
-    "AG09 says nothing of a payment that is on its way. AM05 says that an earlier payment has the id; "
-    "ids are one per transfer, so that one may be paid"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +76,9 @@ class RailProfile:
 
     `answer_time_s`: how long to wait for the answer to a payment. `finality_time_s`: after this, a payment
     the scheme has never heard of can no longer happen. `in_doubt`: whether the payer's money stays held or
-    must be given back meanwhile, and then `restore_time_s` after the payment was asked for (None: it stays held). `reasons`: reason code → text; `open_reasons`: the codes that are no final
-    answer. `zone`: where the scheme's days and times of day are counted (IANA). `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
+    must be given back meanwhile, and then `restore_time_s` after the payment was asked for (None: it stays held). `reasons`: reason code → text, of the
+    reasons that end a payment: a closed list, and a refusal for any other leaves it in doubt. `not_found_code`: says that the scheme does not
+    know the payment. `zone`: where the scheme's days and times of day are counted (IANA). `hours`: None = at all hours of all days. `calendar`: whose holidays are no business days, None = it keeps none.
     `wires`: those that a connector of ours speaks to it. `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
     `unmatched`: what becomes of a credit for no wallet of ours: `refuse` it in our answer, or, where the scheme has settled it before it
@@ -117,7 +113,6 @@ class RailProfile:
     account_form: Literal["iban", "uk", "id"]
     text: TextRules
     reasons: Mapping[str, str]
-    open_reasons: frozenset[str]
     not_found_code: str
     settled_statuses: frozenset[str]
     accepted_status: str
@@ -130,8 +125,8 @@ class RailProfile:
         unsourced = facts - set(self.sources)
         assert not unsourced, f"{self.name}: no source for {sorted(unsourced)}"
         assert (self.in_doubt == "restore") == (self.restore_time_s is not None), "who restores says when"
-        assert self.not_found_code in self.open_reasons
-        assert self.open_reasons <= set(self.reasons)
+        assert DUPLICATES.isdisjoint(self.reasons), "the payment that was there before may be paid"
+        assert self.not_found_code not in self.reasons, "what the scheme does not know may be on its way"
         assert self.hours is None or self.calendar is not None, "a scheme that closes has a calendar"
         object.__setattr__(self, "reasons", MappingProxyType(dict(self.reasons)))
 

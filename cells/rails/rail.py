@@ -10,6 +10,7 @@ Invariants:
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -21,6 +22,8 @@ from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import parse
 
+# `tr`, the cell and its number, and 26 characters of base32 (residency/ids.py).
+_TRANSACTION_ID = re.compile(r"tr([a-z]{2}[0-9]{1,4})([0-9a-v]{26})")
 AccountForm = Literal["iban", "uk", "id"]
 # Whether an account is held under a name, as the account's bank says (name_check.py).
 NameResult = Literal["match", "close", "no_match", "unavailable"]
@@ -112,10 +115,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """Not known yet. `cause` tells a silent scheme from one that says the payment is pending or not found."""
+    """Not known yet. `cause` tells a silent scheme from one that says the payment is pending or not found, that refuses it for a reason which
+    ends no payment of this rail (`unclear`; the reason is `code`, "" where it gives none), or says two things that cannot both be
+    (`contradiction`).
+    """
 
     since: datetime
-    cause: Literal["no_answer", "pending", "not_found", "contradiction"] = "no_answer"
+    cause: Literal["no_answer", "pending", "not_found", "unclear", "contradiction"] = "no_answer"
+    code: str = ""
     final: ClassVar[bool] = False
 
 
@@ -231,6 +238,12 @@ def transfer_id_of(end_to_end_id_text: str) -> str:
 def transaction_id(end_to_end_id_text: str) -> str:
     """The scheme's TxId: the end-to-end id without its dashes."""
     return end_to_end_id_text.replace("-", "")
+
+
+def end_to_end_id_of(transaction_id_text: str) -> str:
+    """The end-to-end id that a TxId of ours was made of; "" for any other text."""
+    found = _TRANSACTION_ID.fullmatch(transaction_id_text)
+    return f"tr-{found[1]}-{found[2]}" if found else ""
 
 
 def uetr(end_to_end_id_text: str) -> str:

@@ -71,16 +71,15 @@ async def mark_queued(connection: Connection, region: str, transfer_ids: Sequenc
     )
 
 
-async def record(connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]]) -> None:
+async def record(connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]]) -> set[str]:
     """Write (transfer id, outcome). Final ones close the asking; an in-doubt one is counted;
-    neither reopens anything.
+    neither reopens anything. The ids that are closed by it.
     """
     final = [(one, outcome) for one, outcome in answers if not isinstance(outcome, InDoubt)]
     doubts = [(one, outcome) for one, outcome in answers if isinstance(outcome, InDoubt)]
-    if final:
-        await _record_final(connection, region, final)
     if doubts:
         await _record_doubts(connection, region, doubts)
+    return await _record_final(connection, region, final) if final else set()
 
 
 async def _record_doubts(connection: Connection, region: str, doubts: Sequence[tuple[str, InDoubt]]) -> None:
@@ -99,10 +98,12 @@ async def _record_doubts(connection: Connection, region: str, doubts: Sequence[t
     )
 
 
-async def _record_final(connection: Connection, region: str, answers: Sequence[tuple[str, Settled | Refused]]) -> None:
+async def _record_final(
+    connection: Connection, region: str, answers: Sequence[tuple[str, Settled | Refused]]
+) -> set[str]:
     settled = [outcome if isinstance(outcome, Settled) else None for _, outcome in answers]
     refused = [outcome if isinstance(outcome, Refused) else None for _, outcome in answers]
-    await connection.execute(
+    rows = await connection.fetch(
         """
         update submissions as s
         set state = 'answered', outcome = case when new.reason_code is null then 'settled' else 'refused' end,
@@ -111,6 +112,7 @@ async def _record_final(connection: Connection, region: str, answers: Sequence[t
         from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
             as new (transfer_id, scheme_reference, reason_code, reason, at)
         where s.compliance_region = $1 and s.transfer_id = any ($2) and s.transfer_id = new.transfer_id and s.state = 'asked'
+        returning s.transfer_id
         """,
         region,
         [one for one, _ in answers],
@@ -119,6 +121,7 @@ async def _record_final(connection: Connection, region: str, answers: Sequence[t
         [one.reason if one else None for one in refused],
         [outcome.at for _, outcome in answers],
     )
+    return {row["transfer_id"] for row in rows}
 
 
 async def acknowledge(connection: Connection, region: str, transfer_ids: Sequence[str]) -> None:
@@ -147,10 +150,11 @@ async def unfinished(connection: Connection, region: str, rail: str, after: str,
         after,
         limit,
     )
-    return [Submission(row["transfer_id"], row["state"], row["asked_at"], _outcome(row)) for row in rows]
+    return [Submission(row["transfer_id"], row["state"], row["asked_at"], outcome_of(row)) for row in rows]
 
 
-def _outcome(row: Record) -> Outcome | None:
+def outcome_of(row: Record) -> Outcome | None:
+    """The final answer on a row of submissions; None while there is none."""
     match row["outcome"]:
         case "settled":
             return Settled(row["scheme_reference"], row["answered_at"])

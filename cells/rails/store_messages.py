@@ -17,7 +17,9 @@ _KIND = "message"
 
 @dataclass(frozen=True, slots=True)
 class WireMessage:
-    """One message as it was sent or came. `business_ids`: what it speaks of, as the scheme names it."""
+    """One message as it was sent or came. `business_ids`: what it speaks of, as the scheme names it; of one of ours
+    its own id too.
+    """
 
     rail: Annotated[str, Public]
     direction: Annotated[Literal["sent", "received"], Public]
@@ -109,6 +111,26 @@ async def about(connection: Connection, region: str, business_ids: Sequence[str]
         )
         for row in rows
     ]
+
+
+async def sent_under(
+    connection: Connection, region: str, rail: str, message_ids: Sequence[str]
+) -> dict[str, list[str]]:
+    """By message id, what else the messages that we sent under it speak of. An id that we never used is absent."""
+    rows = await connection.fetch(
+        """
+        select distinct one, named from rail_messages m, unnest($3::text[]) as one, unnest(m.business_ids) as named
+        where m.compliance_region = $1 and m.rail = $2 and m.direction = 'sent' and m.business_ids && $3::text[]
+          and one = any (m.business_ids) and named <> one order by one, named
+        """,
+        region,
+        rail,
+        message_ids,
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["one"], []).append(row["named"])
+    return found
 
 
 def open_messages(vault: Vault, kept: Sequence[KeptMessage]) -> list[bytes | None]:

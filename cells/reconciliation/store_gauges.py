@@ -124,8 +124,8 @@ async def contradictions(connection: Connection, region: str) -> dict[tuple[str,
         select rail, 'paid_after_refund' as kind, count(*) from transfers
         where compliance_region = $1 and state in ('LOSING', 'LOST') group by 1
         union all
-        select rail, 'refused_after_settled', count(*) from contradictions
-        where compliance_region = $1 and said = 'refused' group by 1
+        select rail, case said when 'refused' then 'refused_after_settled' else 'settled_and_refused' end, count(*)
+        from contradictions where compliance_region = $1 and said in ('refused', 'both') group by 1, said
         """,
         region,
     )

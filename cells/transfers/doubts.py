@@ -5,6 +5,7 @@
                     outcome is unknown; after the finality time also without an inquiry, which may not get through.
     late "settled"  of a payment in doubt: its answer. Of one that was given back: IN_DOUBT_LOSS, an alert, and a notice.
     late "refused"  of a payment in doubt: its answer. Of one that was posted: on record, an alert, and nothing moves.
+    both at once    on record, an alert, and the payment stays in doubt: the rail is asked again.
 
 A word is on record before the scheme is answered; the wallet's actor acts upon it, and the sweep tells it again until it has.
 """
@@ -15,9 +16,11 @@ from datetime import timedelta
 
 from cells.backends.postgres import Connection
 from cells.kit.command import Command
-from cells.rails import store as submissions
+from cells.rails import store_messages
+from cells.rails.iso20022.reports import GroupStatus
 from cells.rails.profile import RailProfile
-from cells.rails.rail import Outcome, Refused, Settled, transfer_id_of
+from cells.rails.rail import Outcome, transfer_id_of
+from cells.transfers import answers as recorded
 from cells.transfers import store, store_doubts
 from cells.transfers.machine import Event
 from cells.transfers.rail_desk import command_of
@@ -59,33 +62,32 @@ async def take_late_answers(
 ) -> list[Command]:
     """Put a scheme's answers that nobody waited for on record; `answers`: by end-to-end id. The words for the wallets.
 
-    What is not final, and what is said of a payment that this rail was never asked for, says nothing.
+    What is said of a payment that this rail was never asked for says nothing; what is in doubt tells no wallet, and is asked again.
     """
-    final = {
-        payment: outcome
-        for reference, outcome in answers.items()
-        if isinstance(outcome, Settled | Refused) and (payment := _payment_of(reference))
-    }
-    asked = await store_doubts.asked(connection, region, rail, sorted(final))
-    for stranger in final.keys() - asked.keys():
+    said = {payment: outcome for reference, outcome in answers.items() if (payment := _payment_of(reference))}
+    asked = await store_doubts.asked(connection, region, rail, sorted(said))
+    for stranger in said.keys() - asked.keys():
         _log.warning("%s answers for %s, which it was not asked for", rail, stranger)
-    first = [(one, final[one]) for one, row in asked.items() if row.outcome is None]
-    opposed = [
-        (one, final[one])
-        for one, row in asked.items()
-        if row.outcome is not None and (row.outcome == "settled") != isinstance(final[one], Settled)
-    ]
-    if first:
-        await submissions.record(connection, region, first)
-    if opposed:
-        tenants = {one: asked[one].tenant_id for one, _ in opposed}
-        new = await store_doubts.contradict(connection, region, rail, opposed, tenants)
-        for one, outcome in opposed:
-            if one in new and isinstance(outcome, Refused):
-                _log.critical("%s was settled by %s, which now says that it was not", one, rail)
+    known = {one: said[one] for one in asked}
+    await recorded.record(connection, region, rail, known, inquired=False)
     # A wallet hears the record's first word first, and acts upon it; then the sweep tells it of the second (`contradicted`).
-    legs = await store.read(connection, region, [one for one, _ in first])
-    return [command_of(legs[one], outcome) for one, outcome in first]
+    first = [one for one, row in asked.items() if row.outcome is None and known[one].final]
+    legs = await store.read(connection, region, first)
+    return [command_of(legs[one], known[one]) for one in first]
+
+
+async def named_by_messages(
+    connection: Connection, region: str, rail: str, groups: Mapping[str, GroupStatus]
+) -> dict[str, Outcome]:
+    """What statuses of whole messages, by message id, say of the payments in those messages: by end-to-end id. A message that we never
+    sent says nothing.
+    """
+    if not groups:
+        return {}
+    sent = await store_messages.sent_under(connection, region, rail, list(groups))
+    for stranger in groups.keys() - sent.keys():
+        _log.warning("%s answers for the message %r, which it was not sent", rail, stranger)
+    return {one: groups[message_id].of(held) for message_id, held in sent.items() for one in held}
 
 
 def _payment_of(reference: str) -> str:

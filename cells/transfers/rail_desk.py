@@ -22,6 +22,7 @@ from cells.rails.store import NewSubmission
 from cells.rails.store_routing import Routed
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
+from cells.transfers import answers as recorded
 from cells.transfers import personal
 from cells.transfers import store as transfers_store
 from cells.transfers.machine import Event, Leg
@@ -57,9 +58,9 @@ class JournalDesk:
         async with transaction(self._pool) as connection:
             await store.mark_queued(connection, self._region, transfer_ids)
 
-    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> None:
+    async def record(self, answers: Sequence[tuple[str, Outcome]]) -> Mapping[str, Outcome]:
         async with transaction(self._pool) as connection:
-            await store.record(connection, self._region, answers)
+            return await recorded.record(connection, self._region, self._name, dict(answers), inquired=True)
 
     async def acknowledge(self, transfer_ids: Sequence[str]) -> None:
         async with transaction(self._pool) as connection:

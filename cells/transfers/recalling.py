@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
-from cells.rails import store_recalls
+from cells.rails import store_messages, store_recalls
+from cells.rails.iso20022.reasons import DUPLICATES
+from cells.rails.iso20022.reports import Aside
 from cells.rails.later import RecallAnswered
 from cells.rails.rail import end_to_end_id, transaction_id
 from cells.rails.store_recalls import RecallRow
@@ -27,6 +29,8 @@ from residency.ids import mint, parse
 _log = logging.getLogger("kovra.recalls")
 # ISO 20022 ExternalReturnReason1Code: following a cancellation request.
 _FOLLOWS_A_RECALL = "FOCR"
+# ISO 20022: no code given.
+_NO_REASON = "NARR"
 _PAID = frozenset({State.COMPLETED, State.PARTIALLY_RETURNED})
 
 
@@ -91,6 +95,30 @@ async def take_answers(connection: Connection, region: str, answers: Sequence[Re
     for payment, one in by_payment:
         if payment not in known:
             _log.warning("%s answers a recall of %r, which waits for none", one.rail, payment)
+
+
+async def take_asides(connection: Connection, region: str, rail: str, asides: Sequence[Aside]) -> None:
+    """A scheme's words on other messages of ours than payments. Our recall that it does not pass on is refused by it; a refused inquiry
+    or return says nothing of a payment, and is sent again.
+    """
+    for one in asides:
+        _log.warning(
+            "%s answers our %s: %s", rail, one.subject, "accepted" if one.code is None else f"refused, {one.code!r}"
+        )
+    refused = [one for one in asides if one.subject == "recall" and one.code is not None and one.code not in DUPLICATES]
+    if not refused:
+        return
+    sent = await store_messages.sent_under(connection, region, rail, [one.message_id for one in refused])
+    now = datetime.now(UTC)
+    await take_answers(
+        connection,
+        region,
+        [
+            RecallAnswered(rail, name, name, "refused", one.code or _NO_REASON, now)
+            for one in refused
+            for name in one.references or sent.get(one.message_id, ())
+        ],
+    )
 
 
 async def _waiting(connection: Connection, entry: CellEntry, recall_id: str) -> RecallRow:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cells.backends.postgres import Connection
 from cells.customs.admit import Admitted
 from cells.rails.later import RecallAnswered
-from cells.rails.rail import ReturnReceived, transfer_id_of, utc_now
+from cells.rails.rail import ReturnReceived, end_to_end_id_of, transfer_id_of, utc_now
 from cells.transfers import store, store_returns
 from cells.transfers.machine import Leg
 from cells.transfers.returned import (
@@ -49,15 +49,12 @@ class ReturnReception(NamedTuple):
 
 def payment_of(one: ReturnReceived | RecallAnswered) -> str:
     """The payment that a scheme's return, or its word on a recall, names, by the end-to-end id that we gave it; "" when it names none of ours."""
-    try:
-        return transfer_id_of(one.end_to_end_id)
-    except MalformedId:
-        pass
-    text = one.transaction_id
-    try:
-        return transfer_id_of(f"{text[:2]}-{text[2:-26]}-{text[-26:]}")
-    except MalformedId:
-        return ""
+    for named in (one.end_to_end_id, end_to_end_id_of(one.transaction_id)):
+        try:
+            return transfer_id_of(named)
+        except MalformedId:
+            continue
+    return ""
 
 
 async def receive_returns(

@@ -1,14 +1,13 @@
 """Payments that a scheme is silent about, and words of a scheme that contradict each other. Multi-row statements; nothing commits here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from cells.backends.postgres import Connection
-from cells.rails.rail import Refused, Settled
-
-_Answer = tuple[str, Settled | Refused]
+from cells.rails.rail import Outcome
+from cells.rails.store import outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,18 @@ class Asked:
 
     transfer_id: str
     tenant_id: str
-    outcome: Literal["settled", "refused"] | None
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What a scheme has said of a payment against its own word on record; `both`: settled and refused at once."""
+
+    transfer_id: str
+    tenant_id: str
+    said: Literal["settled", "refused", "both"]
+    scheme_reference: str | None = None
+    reason_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +62,17 @@ async def asked(connection: Connection, region: str, rail: str, transfer_ids: Se
     """What the rail's record holds of payments that it was asked for, by id; locked."""
     rows = await connection.fetch(
         """
-        select transfer_id, tenant_id, outcome from submissions
+        select transfer_id, tenant_id, outcome, scheme_reference, reason_code, reason, answered_at from submissions
         where compliance_region = $1 and rail = $2 and transfer_id = any ($3::text[]) and state <> 'queued'
         order by transfer_id for update
         """,
         region, rail, transfer_ids,
     )  # fmt: skip
-    return {row["transfer_id"]: Asked(**row) for row in rows}
+    return {row["transfer_id"]: Asked(row["transfer_id"], row["tenant_id"], outcome_of(row)) for row in rows}
 
 
-async def contradict(
-    connection: Connection, region: str, rail: str, answers: Sequence[_Answer], tenants: Mapping[str, str]
-) -> set[str]:
-    """Keep words that contradict the record; the payments of which it is the first. `tenants`: by transfer id."""
+async def contradict(connection: Connection, region: str, rail: str, found: Sequence[Contradiction]) -> set[str]:
+    """Keep words that contradict the record; the payments of which it is the first."""
     rows = await connection.fetch(
         """
         insert into contradictions (compliance_region, transfer_id, tenant_id, rail, said, scheme_reference, reason_code)
@@ -73,10 +81,8 @@ async def contradict(
             as n (transfer_id, tenant_id, said, scheme_reference, reason_code)
         on conflict do nothing returning transfer_id
         """,
-        region, rail, [one for one, _ in answers], [tenants[one] for one, _ in answers],
-        ["settled" if isinstance(outcome, Settled) else "refused" for _, outcome in answers],
-        [outcome.scheme_reference if isinstance(outcome, Settled) else None for _, outcome in answers],
-        [outcome.reason_code if isinstance(outcome, Refused) else None for _, outcome in answers],
+        region, rail, [one.transfer_id for one in found], [one.tenant_id for one in found], [one.said for one in found],
+        [one.scheme_reference for one in found], [one.reason_code for one in found],
     )  # fmt: skip
     return {row["transfer_id"] for row in rows}
 

@@ -162,16 +162,20 @@ class _Schemes:
         message_id, count, orders = read_payment(body)
         if count != str(len(orders)) or not 0 < len(orders) <= SCHEMES[rail].transactions_max:
             return self._signed(rail, group_refusal(message_id, "FF01"))
-        return await self._answer(rail, request, self.bank.pay(rail, orders))
+        return await self._answer(rail, request, self.bank.pay(rail, orders, message_id), message_id)
 
     async def inquire(self, rail: str, request: Request, body: bytes) -> Response:
-        return await self._answer(rail, request, self.bank.inquire(rail, read_request(body)))
+        message_id, asked = read_request(body)
+        statuses = self.bank.inquire(rail, asked)
+        if any(one.level == "inquiry" for one in statuses):
+            return self._signed(rail, group_refusal(message_id, "FF01", "pacs.028.001.03"))
+        return await self._answer(rail, request, statuses)
 
     async def take_back(self, rail: str, _: Request, body: bytes) -> Response:
         message_id, count, returns = read_returns(body)
         if count != str(len(returns)) or not returns:
             return self._signed(rail, group_refusal(message_id, "FF01", "pacs.004"))
-        return self._signed(rail, report(self._returns.take(rail, returns)))
+        return self._signed(rail, report(self._returns.take(rail, returns), message_id, "pacs.004.001.09"))
 
     async def recall(self, rail: str, _: Request, body: bytes) -> Response:
         recalls = read_recalls(body)
@@ -198,10 +202,11 @@ class _Schemes:
         headers = signed_headers(self._secrets[rail], answer)
         return Response(answer, media_type="application/json", headers=headers)
 
-    async def _answer(self, rail: str, request: Request, statuses: list[Status]) -> Response:
+    async def _answer(self, rail: str, request: Request, statuses: list[Status], message_id: str = "") -> Response:
+        """`message_id`: of the payment message that is answered."""
         self.tell()
         if statuses:
-            return self._signed(rail, report(statuses))
+            return self._signed(rail, report(statuses, message_id))
         return await silence(request)
 
     def _signed(self, rail: str, body: bytes) -> Response:

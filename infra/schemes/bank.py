@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from infra.schemes.clock import SchemeClock
 from infra.schemes.magic import ORDINARY, Script, script_for
-from infra.schemes.messages import Order, Status, minor_units, now_text, report
+from infra.schemes.messages import Level, Order, Status, minor_units, now_text, report
 from infra.schemes.rules import SCHEMES, SchemeRules
 from infra.schemes.store import Entry, Fate, Payment, Plan, SchemeStore
 from infra.schemes.store_notices import REPORT, Notice, NoticeStore
@@ -35,8 +35,10 @@ class SchemeBank:
         self._notices = notices
         self._clock = clock
 
-    def pay(self, rail: str, orders: Sequence[Order]) -> list[Status]:
-        """The answers to give now: none for a payment that times out, two for one that is answered twice."""
+    def pay(self, rail: str, orders: Sequence[Order], message_id: str = "") -> list[Status]:
+        """The answers to give now: none for a payment that times out, two for one that is answered twice. `message_id`: of the message
+        that brought them, "" where none has one.
+        """
         answers: list[Status] = []
         afterwards: list[Status] = []
         rules = SCHEMES[rail]
@@ -45,7 +47,11 @@ class SchemeBank:
                 now, later = self._pay_one(rail, rules, order)
                 answers += now
                 afterwards += later
-            self._tell(rail, afterwards)
+            if message_id and len(orders) == 1:
+                script = script_for(orders[0].creditor_name, minor_units(orders[0].amount) or 0, rules)
+                level: Level = "message" if script.whole else "transaction"
+                answers, afterwards = ([replace(one, level=level) for one in some] for some in (answers, afterwards))
+            self._tell(rail, afterwards, message_id)
         return answers
 
     def knows(self, rail: str, end_to_end_id: str) -> bool:
@@ -100,6 +106,8 @@ class SchemeBank:
             self._book(payment)
         self._plan(payment, script, rules)
         truth = _truth(rules, payment)
+        if script.contradicts:
+            return [truth, _rejected(order.end_to_end_id, order.tx_id, "AC04")], []
         if script.pending_inquiries or script.settles_after_days:
             return [replace(truth, code=payment.pending_code, reason="", at="")] * script.answers, []
         if rules.settles_later and payment.paid and script.answers:
@@ -111,6 +119,8 @@ class SchemeBank:
         if known is None or known.end_to_end_id != end_to_end_id:
             return _rejected(end_to_end_id, tx_id, _NEVER_RECEIVED)
         self._store.count_inquiry(rail, tx_id)
+        if known.deaf and known.inquiries == 0:
+            return Status(end_to_end_id, tx_id, _REJECTED, "FF01", level="inquiry")
         truth = _truth(SCHEMES[rail], known)
         if known.inquiries < known.pending_inquiries:
             if known.late and known.inquiries == 0:
@@ -153,7 +163,7 @@ class SchemeBank:
             )
         )
 
-    def _tell(self, rail: str, statuses: Sequence[Status]) -> None:
+    def _tell(self, rail: str, statuses: Sequence[Status], message_id: str = "") -> None:
         """Send a pacs.002 that nobody asked for."""
         if not statuses:
             return
@@ -168,7 +178,7 @@ class SchemeBank:
                 currency=SCHEMES[rail].currency,
                 amount_minor=0,
                 why=first.reason,
-                body=report(statuses),
+                body=report(statuses, message_id),
             )
         )
 
@@ -207,6 +217,7 @@ def _payment(rail: str, rules: SchemeRules, order: Order, amount_minor: int, scr
         pending_code=_ACCEPTED if accepted else _PENDING,
         late=int(script.late),
         recall=script.recall,
+        deaf=int(script.deaf),
         fate=script.fate,
         # What a paid one's script says belongs to its return or its recall.
         reason=script.reason,

@@ -23,7 +23,8 @@ class Script:
     `answers`: how often the payment itself is answered. `pending_inquiries`: how many inquiries hear "pending" before the truth (the
     payment's own answer is "pending" too, then, if there is one). `late`: the truth is also pushed, after the first inquiry.
     `settles_after_days`: accepted now, settled then. `returns_after_days`: the payee's bank gives it back then, half of it where
-    `returns_half`. `recall`: what a request to have it back hears.
+    `returns_half`. `recall`: what a request to have it back hears. `whole`: a payment that came alone is answered by the status of its
+    message, and not named. `contradicts`: its answer says that it is refused, too. `deaf`: the first inquiry is refused itself.
     """
 
     phrase: str
@@ -38,6 +39,9 @@ class Script:
     returns_after_days: int = 0
     returns_half: bool = False
     recall: RecallAnswer = "granted"
+    whole: bool = False
+    contradicts: bool = False
+    deaf: bool = False
 
 
 NameResult = Literal["match", "close", "no_match", "unavailable"]
@@ -74,6 +78,12 @@ SCRIPTS = (
     Script("SANDBOX RECALL REFUSED", 9091150, "paid; a recall is refused, CUST or the code that follows", "settled", "CUST",
            recall="refused"),
     Script("SANDBOX RECALL SILENCE", 9091151, "paid; a recall is never answered", "settled", recall="silence"),
+    Script("SANDBOX MESSAGE STATUS", 9091160, "paid; the answer states it of the whole message, and once more by a message of its own",
+           "settled", answers=2, whole=True),
+    Script("SANDBOX INQUIRY REFUSED", 9091161, "no answer; the first inquiry is itself refused, and the second finds it paid", "settled",
+           answers=0, deaf=True),
+    Script("SANDBOX CONTRADICTION", 9091162, "paid; the answer says so, and that it is refused, AC04; an inquiry finds it paid", "settled",
+           contradicts=True),
 )  # fmt: skip
 
 NAME_SCRIPTS = (

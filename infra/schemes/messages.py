@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 from lxml import etree
 
@@ -33,15 +34,20 @@ class Order:
     texts: tuple[str, ...]
 
 
+# Of what a status is: one transaction, the message that brought it, or the inquiry after it.
+Level = Literal["transaction", "message", "inquiry"]
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One transaction's line in a pacs.002."""
+    """One transaction's line in a pacs.002, or that of its message."""
 
     end_to_end_id: str
     tx_id: str
     code: str
     reason: str = ""
     at: str = ""
+    level: Level = "transaction"
 
 
 def read_payment(body: bytes) -> tuple[str, str, list[Order]]:
@@ -82,10 +88,11 @@ def written_amount(amount_minor: int) -> str:
     return f"{amount_minor // 100}.{amount_minor % 100:02d}"
 
 
-def read_request(body: bytes) -> list[tuple[str, str]]:
-    """(end-to-end id, transaction id) of each payment a pacs.028 asks after. Raises Unreadable."""
+def read_request(body: bytes) -> tuple[str, list[tuple[str, str]]]:
+    """(message id, (end-to-end id, transaction id) of each payment that a pacs.028 asks after). Raises Unreadable."""
     root = parse(body, REQUEST)
-    return [(text(one, "OrgnlEndToEndId"), text(one, "OrgnlTxId")) for one in root.iterfind(".//{*}TxInf")]
+    message_id = text(root, "GrpHdr/MsgId", anywhere=True)
+    return message_id, [(text(one, "OrgnlEndToEndId"), text(one, "OrgnlTxId")) for one in root.iterfind(".//{*}TxInf")]
 
 
 def read_report(body: bytes) -> dict[str, tuple[str, str]]:
@@ -97,11 +104,17 @@ def read_report(body: bytes) -> dict[str, tuple[str, str]]:
     }
 
 
-def report(statuses: Sequence[Status]) -> bytes:
-    """A pacs.002 with one line per status, in order."""
+def report(statuses: Sequence[Status], message_id: str = "", message_name: str = "pacs.008.001.08") -> bytes:
+    """A pacs.002 with one line per status, in order; one of the whole message stands at its head. `message_id` and `message_name`: what it
+    answers, "" for a report that names no message.
+    """
     root, content = document(REPORT, "FIToFIPmtStsRpt")
     header(content)
+    if message_id:
+        _original(content, message_id, message_name, next((one for one in statuses if one.level == "message"), None))
     for one in statuses:
+        if one.level == "message":
+            continue
         line = add(content, "TxInfAndSts")
         add(line, "OrgnlEndToEndId", one.end_to_end_id)
         add(line, "OrgnlTxId", one.tx_id)
@@ -119,12 +132,19 @@ def group_refusal(message_id: str, reason: str, message_name: str = "pacs.008") 
     """A pacs.002 that refuses a whole message."""
     root, content = document(REPORT, "FIToFIPmtStsRpt")
     header(content)
-    group = add(content, "OrgnlGrpInfAndSts")
-    add(group, "OrgnlMsgId", message_id or "NOTPROVIDED")
-    add(group, "OrgnlMsgNmId", message_name)
-    add(group, "GrpSts", "RJCT")
-    add(add(add(group, "StsRsnInf"), "Rsn"), "Cd", reason)
+    _original(content, message_id or "NOTPROVIDED", message_name, Status("", "", "RJCT", reason))
     return as_bytes(root)
+
+
+def _original(content: etree._Element, message_id: str, message_name: str, status: Status | None) -> None:
+    """Which message is answered, and its status where it has one."""
+    group = add(content, "OrgnlGrpInfAndSts")
+    add(group, "OrgnlMsgId", message_id)
+    add(group, "OrgnlMsgNmId", message_name)
+    if status is not None:
+        add(group, "GrpSts", status.code)
+        if status.reason:
+            add(add(add(group, "StsRsnInf"), "Rsn"), "Cd", status.reason)
 
 
 def now_text() -> str:

@@ -218,6 +218,8 @@ def _tx_id(reference: str) -> str:
 
 def _case(said: Status) -> str:
     """HTTP status and case of what the books say."""
+    if said.level == "inquiry":
+        return "20200"
     if said.code in _PAID:
         return "20000"
     return _CASES.get(said.reason, _DO_NOT_HONOUR) if said.code == "RJCT" else "20200"

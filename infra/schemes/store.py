@@ -27,6 +27,7 @@ create table if not exists payments (
     pending_code text not null,
     late integer not null,
     recall text not null,
+    deaf integer not null,
     fate text not null,
     reason text not null,
     at text not null,
@@ -70,7 +71,8 @@ _Row = TypeVar("_Row")
 class Payment:
     """One payment as the scheme remembers it. `fate` open: nobody knows yet, and inquiries hear `pending_code`.
 
-    `late`: the truth is pushed once an inquiry has heard "pending". `recall`: what a recall of it will hear.
+    `late`: the truth is pushed once an inquiry has heard "pending". `recall`: what a recall of it will hear. `deaf`: the first
+    inquiry is refused itself.
     """
 
     rail: str
@@ -86,6 +88,7 @@ class Payment:
     pending_code: str
     late: int
     recall: str
+    deaf: int
     fate: Fate
     reason: str
     at: str

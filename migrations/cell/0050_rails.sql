@@ -20,7 +20,7 @@ create table submissions (
     queued_at instant not null default now(),
     asked_at instant,
     in_doubt_since instant,
-    in_doubt_cause text check (in_doubt_cause in ('no_answer', 'pending', 'not_found', 'contradiction')),
+    in_doubt_cause text check (in_doubt_cause in ('no_answer', 'pending', 'not_found', 'unclear', 'contradiction')),
     inquiries integer not null default 0,
     answered_at instant,
     acknowledged_at instant,

@@ -5,13 +5,13 @@
 
 -- The rail's record keeps the first final word on a payment. A later one that says the opposite is kept here before the scheme is
 -- answered. "settled" after the money was given back is booked as a loss (the payment's own life shows it); "refused" after it
--- was posted moves nothing until a person has looked.
+-- was posted moves nothing until a person has looked. "both": one report said the two at once.
 create table contradictions (
     compliance_region text not null,
     transfer_id text not null,
     tenant_id text not null,
     rail text not null,
-    said text not null check (said in ('settled', 'refused')),
+    said text not null check (said in ('settled', 'refused', 'both')),
     scheme_reference text,
     reason_code text,
     found_at instant not null default now(),

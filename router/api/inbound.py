@@ -6,7 +6,7 @@ wallet is told after it: if it does not hear, the sweep tells it again.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -19,13 +19,14 @@ from cells.kit.command import Command
 from cells.rails import store_messages, store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
+from cells.rails.iso20022.reports import StatusReport
 from cells.rails.iso20022.xml import message_name
-from cells.rails.later import Movement, RecallAnswered, RecallReceived
-from cells.rails.rail import Collection, MessageInvalid, Outcome, ReturnReceived, utc_now
+from cells.rails.later import AccountReport, RecallAnswered, RecallReceived
+from cells.rails.rail import Collection, MessageInvalid, ReturnReceived, utc_now
 from cells.rails.registry import UnknownRail
 from cells.rails.store_messages import WireMessage
 from cells.transfers import recalling
-from cells.transfers.doubts import take_late_answers
+from cells.transfers.doubts import named_by_messages, take_late_answers
 from cells.transfers.reception import receive
 from cells.transfers.return_leg import return_command
 from cells.transfers.return_reception import receive_returns
@@ -53,19 +54,19 @@ async def take_inbound(request: Request, rail: str) -> Response:
     verify(settings.secret.encode(), request.headers, body, utc_now())
     # Reading and checking the XML takes milliseconds of plain computing; other requests go on meanwhile.
     message = await asyncio.to_thread(read_inbound, rail, body, keeps_hours=settings.keeps_hours)
-    if message.credits:
-        return await _take_credits(parts, rail, message.credits, body)
-    if message.returns:
-        return await _take_returns(parts, rail, message.returns, body)
-    if message.recalls:
-        return await _take_recalls(parts, rail, message.recalls, body)
-    if message.recall_answers:
-        return await _take_recall_answers(parts, rail, message.recall_answers, body)
-    if message.answers:
-        return await _take_answers(parts, rail, message.answers, body)
-    if message.movements:
-        return await _take_movements(parts, rail, message.movements, body)
-    raise MessageInvalid(f"This cell has no use for {message.name}.")
+    match message.kind:
+        case "credits":
+            return await _take_credits(parts, rail, message.credits, body)
+        case "returns":
+            return await _take_returns(parts, rail, message.returns, body)
+        case "recalls":
+            return await _take_recalls(parts, rail, message.recalls, body)
+        case "recall_answers":
+            return await _take_recall_answers(parts, rail, message.recall_answers, body)
+        case "report":
+            return await _take_report(parts, rail, message.report, body)
+        case "account":
+            return await _take_account(parts, rail, message.account, body)
 
 
 async def _take_credits(parts: Parts, rail: str, came: Sequence[Collection], body: bytes) -> Response:
@@ -108,19 +109,26 @@ async def _take_recall_answers(parts: Parts, rail: str, answers: Sequence[Recall
     return Response(status_code=204)
 
 
-async def _take_answers(parts: Parts, rail: str, answers: Mapping[str, Outcome], body: bytes) -> Response:
-    """A late word on payments of ours: on record, and nothing to answer."""
+async def _take_report(parts: Parts, rail: str, report: StatusReport, body: bytes) -> Response:
+    """A late word on payments of ours, or on another message of ours: on record, and nothing to answer."""
+    region = parts.spec.region
     async with transaction(parts.writer) as connection:
-        commands = await take_late_answers(connection, parts.spec.region, rail, answers)
-        await _keep(connection, parts, rail, list(answers), body)
+        grouped = await named_by_messages(connection, region, rail, report.groups)
+        answers = grouped | dict(report.answers)
+        commands = await take_late_answers(connection, region, rail, answers)
+        await recalling.take_asides(connection, region, rail, report.asides)
+        named = [name for one in report.asides for name in (one.message_id, *one.references) if name]
+        await _keep(connection, parts, rail, [*answers, *report.groups, *named], body)
     tell_later(parts.wallets, commands)
     return Response(status_code=204)
 
 
-async def _take_movements(parts: Parts, rail: str, movements: Sequence[Movement], body: bytes) -> Response:
-    """A notice of what moved on our account: kept. The money itself came, or comes, with messages of its own."""
+async def _take_account(parts: Parts, rail: str, report: AccountReport, body: bytes) -> Response:
+    """What is booked on our account: kept. The money itself came, or comes, with messages of its own."""
+    for one in report.set_aside:
+        _log.error("%s: %r of %s is set aside: %s", rail, one.report_id, message_name(body), one.why)
     async with transaction(parts.writer) as connection:
-        ids = [name for one in movements for name in (one.reference, one.end_to_end_id) if name]
+        ids = [name for one in report.movements for name in (one.reference, one.end_to_end_id) if name]
         await _keep(connection, parts, rail, ids, body)
     return Response(status_code=204)
 

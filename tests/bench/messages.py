@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cells.rails.inbound import build_answer, read_inbound
-from cells.rails.iso20022 import payments, statuses
+from cells.rails.iso20022 import payments, reports
 from cells.rails.rail import utc_now
 from cells.rails.registry import profile_of
 from infra.schemes.messages import Status, report
@@ -35,7 +35,7 @@ def _sent(count: int) -> Callable[[], None]:
 
     def once() -> None:
         payments.build(profile, profile.participant(1), payouts, now)
-        assert len(statuses.read_answers(profile, answer, ids, now, to_message=payments.message_id("P", ids))) == count
+        assert len(reports.answers_to(reports.read_report(profile, answer, now), ids, {})) == count
 
     return once
 

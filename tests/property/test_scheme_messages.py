@@ -61,10 +61,10 @@ KINDS = {
     "pacs.002": Kind(report([Status("tr-1", "tr1", "ACSC"), Status("tr-2", "tr2", "RJCT", "AC04")]), _inbound(lambda _: ()), ""),
     "camt.056": Kind(recall_message("RC1", "E2E", "IN1", 5, "GBP", "FRAD"), _inbound(lambda _: ()), ""),
     "camt.029": Kind(refusal_of_recall("CX1", [Cancellation("C1", "tr-1", "tr1", "DUPL")], "ARDT"), _inbound(lambda _: ()), ""),
-    "camt.054": Kind(notification("uk-1", "NT1", ENTRY), _inbound(lambda came: came.movements), "Ntry/Amt"),
+    "camt.054": Kind(notification("uk-1", "NT1", ENTRY), _inbound(lambda came: came.account.movements), "Ntry/Amt"),
     "camt.053": Kind(
         statement("uk-1", "GBP", "2026-11-20", 0, [ENTRY]),
-        lambda body: [(m.amount_minor, m.currency) for one in read_statements(PROFILE, body) for m in one.movements],
+        lambda body: [(m.amount_minor, m.currency) for m in read_statements(PROFILE, body).movements],
         "Ntry/Amt",
     ),
     "pain.001": Kind(

@@ -4,7 +4,7 @@ The direct participant's form is ISO 20022; an indirect participant speaks SNAP 
 """
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+from cells.rails.profile import PaymentType, RailProfile, TextRules
 
 _REGULATION = "Bank Indonesia, PADG 23/25/PADG/2021 on BI-FAST"
 _LAUNCH = "Bank Indonesia at the launch (October 2021), kept for the services added in December 2024"
@@ -39,29 +39,9 @@ PROFILE = RailProfile(
     account_form="id",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
     reasons=pick(
-        "AB05",
-        "AB08",
-        "AC01",
-        "AC03",
-        "AC04",
-        "AC06",
-        "AG01",
-        "AG09",
-        "AM02",
-        "AM03",
-        "AM05",
-        "AM06",
-        "AM12",
-        "BE01",
-        "CH16",
-        "CNOR",
-        "FF01",
-        "MS03",
-        "RC01",
-        "RR04",
-        "TM01",
+        "AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01",
+        "CH16", "CNOR", "DT01", "FF01", "MS02", "MS03", "RC01", "RR04", "TM01",
     ),
-    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACSC", "ACCC"}),
     accepted_status="ACCP",
@@ -90,10 +70,9 @@ PROFILE = RailProfile(
         "payment_type": _UNCONFIRMED,
         "account_form": f"{_REGULATION}: account number (the proxy address is another service)",
         "text": _UNCONFIRMED,
-        "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's",
-        "open_reasons": OPEN_REASONS_WHY,
+        "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's; a closed list: any other code is in doubt",
         "not_found_code": _UNCONFIRMED,
         "settled_statuses": _UNCONFIRMED,
         "accepted_status": _UNCONFIRMED,
     },
-)
+)  # fmt: skip

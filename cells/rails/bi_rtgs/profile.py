@@ -3,7 +3,7 @@
 from datetime import time
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, Hours, PaymentType, RailProfile, TextRules
+from cells.rails.profile import Hours, PaymentType, RailProfile, TextRules
 
 _SYSTEM = "Bank Indonesia, Sistem BI-RTGS (bi.go.id, Sistem Pembayaran Nilai Besar)"
 _FLOOR = "Bank Indonesia, since 1 July 2016: customers' transfers above IDR 100,000,000 (500,000,000 before)"
@@ -37,10 +37,9 @@ PROFILE = RailProfile(
     account_form="id",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
     reasons=pick(
-        "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12", "BE01", "CH16",
-        "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01",
+        "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01", "CH16", "CNOR",
+        "DT01", "FF01", "MS02", "MS03", "RC01", "RR04", "TM01",
     ),
-    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACSC", "ACCC"}),
     accepted_status="ACSC",
@@ -69,8 +68,7 @@ PROFILE = RailProfile(
         "payment_type": _UNCONFIRMED,
         "account_form": f"{_SYSTEM}: account number at a bank",
         "text": _UNCONFIRMED,
-        "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's",
-        "open_reasons": OPEN_REASONS_WHY,
+        "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's; a closed list: any other code is in doubt",
         "not_found_code": _UNCONFIRMED,
         "settled_statuses": _UNCONFIRMED,
         "accepted_status": _UNCONFIRMED,

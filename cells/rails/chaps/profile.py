@@ -3,7 +3,7 @@
 from datetime import time
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, Hours, PaymentType, RailProfile, TextRules
+from cells.rails.profile import Hours, PaymentType, RailProfile, TextRules
 
 _TIMETABLE = "Bank of England, Summary of RTGS daily timetable (since 20 June 2016)"
 _MANUAL = "Bank of England, CHAPS Reference Manual; CHAPS ISO 20022 technical guidance"
@@ -37,10 +37,9 @@ PROFILE = RailProfile(
     account_form="uk",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
     reasons=pick(
-        "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12", "BE01", "CH16",
-        "CNOR", "FF01", "MS03", "RC01", "RR04", "TM01",
+        "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01", "CH16", "CNOR",
+        "DT01", "FF01", "MS02", "MS03", "RC01", "RR01", "RR02", "RR03", "RR04", "TM01",
     ),
-    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACSC", "ACCC"}),
     accepted_status="ACSC",
@@ -69,8 +68,7 @@ PROFILE = RailProfile(
         "payment_type": _BANK,
         "account_form": f"{_MANUAL}: sort code and account number",
         "text": f"{_MANUAL}: HVPS+ usage; 140 characters of name and of remittance (exact set not confirmed)",
-        "reasons": "ISO 20022 external code sets",
-        "open_reasons": OPEN_REASONS_WHY,
+        "reasons": "ISO 20022 external code sets, those of a rejected customer payment; a closed list: any other code is in doubt",
         "not_found_code": _BANK,
         "settled_statuses": _BANK,
         "accepted_status": _BANK,

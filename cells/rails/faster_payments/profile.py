@@ -6,7 +6,7 @@ the scheme's.
 """
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+from cells.rails.profile import PaymentType, RailProfile, TextRules
 
 _LIMIT = 'Pay.UK, "£1 million Faster Payments now possible" (2022)'
 _PRINCIPLES = "Pay.UK, Faster Payments Service Principles 7.1"
@@ -40,29 +40,9 @@ PROFILE = RailProfile(
     account_form="uk",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=40, remittance_length=140),
     reasons=pick(
-        "AB05",
-        "AB08",
-        "AC01",
-        "AC03",
-        "AC04",
-        "AC06",
-        "AG01",
-        "AG09",
-        "AM02",
-        "AM03",
-        "AM05",
-        "AM06",
-        "AM12",
-        "BE01",
-        "CH16",
-        "CNOR",
-        "FF01",
-        "MS03",
-        "RC01",
-        "RR04",
-        "TM01",
+        "AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01",
+        "CH16", "CNOR", "DT01", "FF01", "MS02", "MS03", "RC01", "RR04", "TM01",
     ),
-    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACSC", "ACCC"}),
     accepted_status="ACCP",
@@ -91,10 +71,9 @@ PROFILE = RailProfile(
         "payment_type": _GATEWAY,
         "account_form": f"{_PRINCIPLES}: sort code and account number",
         "text": f"{_GATEWAY}; lengths as the core's fields hold them (not confirmed)",
-        "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own",
-        "open_reasons": OPEN_REASONS_WHY,
+        "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own; a closed list: any other code is in doubt",
         "not_found_code": _GATEWAY,
         "settled_statuses": _GATEWAY,
         "accepted_status": _GATEWAY,
     },
-)
+)  # fmt: skip

@@ -8,7 +8,8 @@ What each ending of a request means, and the only place where it is decided:
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -18,7 +19,7 @@ from cells.backends.postgres import StoreUnavailable
 from cells.rails.archive import MessageArchive
 from cells.rails.calendar import CalendarUnknown
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
-from cells.rails.iso20022 import payments, recalls, returns, statuses
+from cells.rails.iso20022 import payments, recalls, reports, returns, statuses
 from cells.rails.iso20022.parties import address_fault
 from cells.rails.iso20022.text import Unwritable, written
 from cells.rails.iso20022.xml import MESSAGE_BYTES_MAX, MessageUnwritable, message_name
@@ -27,6 +28,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Payout, RailUnavailable, Refused, ReturnOut, utc_now
 from cells.rails.store_messages import WireMessage
 
+_log = logging.getLogger("kovra.rails")
 CONNECTIONS_MAX = 16
 CONNECT_TIME_S = 3.0
 # Shorter than a gateway keeps an idle connection: a payment must not be written into one that is being
@@ -43,9 +45,10 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """One request: where it goes, what it speaks of, and how its answer is read into an outcome for each of that."""
+    """One request: where it goes, its own id, what it speaks of, and how its answer is read into an outcome for each of that."""
 
     path: str
+    message_id: str
     body: bytes
     references: tuple[str, ...]
     read: Callable[[bytes], dict[str, Outcome]]
@@ -99,7 +102,8 @@ class Iso20022Rail:
     async def recall(self, asked: Sequence[RecallOut]) -> None:
         """See RecallingRail.recall."""
         body = recalls.build_recall(self.profile, self._connection.participant, asked, utc_now())
-        await self._tell("camt.056", body, [one.end_to_end_id for one in asked])
+        case_id = payments.message_id("C", [one.recall_id for one in asked])
+        await self._tell("camt.056", body, [*(one.end_to_end_id for one in asked), case_id])
 
     async def keep(self, kept: Sequence[RecallKept]) -> None:
         """See RecallingRail.keep."""
@@ -151,19 +155,30 @@ class Iso20022Rail:
 
     def _payment(self, payouts: Sequence[Payout]) -> _Message:
         ids = tuple(one.end_to_end_id for one in payouts)
+        message_id = payments.message_id("P", ids)
         try:
             body = payments.build(self.profile, self._connection.participant, payouts, utc_now())
         except CalendarUnknown as error:
             raise RailUnavailable(f"{self.profile.title} cannot be dated: {error.detail}") from error
-        return _Message("pacs.008", body, ids, self._answer_to(ids, payments.message_id("P", ids)))
+        return _Message("pacs.008", message_id, body, ids, self._answer_to(ids, {message_id: ids}))
 
     def _request(self, end_to_end_ids: Sequence[str]) -> _Message:
         ids = tuple(end_to_end_ids)
+        # A status of a whole message answers an inquiry, too, where that message held the one payment.
+        alone = {payments.message_id("P", [one]): (one,) for one in ids}
         body = statuses.build_request(self.profile, ids, utc_now())
-        return _Message("pacs.028", body, ids, self._answer_to(ids, payments.message_id("S", ids)))
+        return _Message("pacs.028", payments.message_id("S", ids), body, ids, self._answer_to(ids, alone))
 
-    def _answer_to(self, ids: Sequence[str], message_id: str) -> Callable[[bytes], dict[str, Outcome]]:
-        return lambda body: statuses.read_answers(self.profile, body, ids, utc_now(), to_message=message_id)
+    def _answer_to(
+        self, ids: Sequence[str], messages: Mapping[str, Sequence[str]]
+    ) -> Callable[[bytes], dict[str, Outcome]]:
+        def read(body: bytes) -> dict[str, Outcome]:
+            report = reports.read_report(self.profile, body, utc_now())
+            for one in report.asides:
+                _log.warning("%s answers our %s: refused under %r", self.profile.name, one.subject, one.code)
+            return reports.answers_to(report, ids, messages)
+
+        return read
 
     def _return(self, returned: Sequence[ReturnOut]) -> _Message:
         ids = tuple(one.return_id for one in returned)
@@ -174,9 +189,10 @@ class Iso20022Rail:
             raise RailUnavailable(f"{self.profile.title} cannot be dated: {error.detail}") from error
         return _Message(
             "pacs.004",
+            message_id,
             body,
             ids,
-            lambda body: statuses.read_return_answers(self.profile, body, ids, utc_now(), to_message=message_id),
+            lambda body: reports.read_return_answers(self.profile, body, ids, utc_now(), message_id),
         )
 
     async def _exchange(self, messages: Sequence[_Message]) -> dict[str, Outcome]:
@@ -194,7 +210,7 @@ class Iso20022Rail:
     async def _ask(self, message: _Message) -> dict[str, Outcome] | None:
         """The outcomes the scheme states, by reference (empty when unknown); None when it took nothing."""
         try:
-            await self._keep("sent", message.body, message.references)
+            await self._keep("sent", message.body, [*message.references, message.message_id])
         except StoreUnavailable:
             return None
         try:
@@ -207,7 +223,7 @@ class Iso20022Rail:
             return {}
 
     async def _keep(self, direction: Literal["sent", "received"], body: bytes, ids: Sequence[str]) -> None:
-        """Raises StoreUnavailable."""
+        """`ids`: what it speaks of; of one of ours its own id too, by which a report names it. Raises StoreUnavailable."""
         if self._archive is not None:
             name = message_name(body)
             await self._archive.keep([WireMessage(self.profile.name, direction, name, tuple(ids), utc_now(), body)])

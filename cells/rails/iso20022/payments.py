@@ -11,6 +11,7 @@ from cells.rails.iso20022.amounts import decimal_of, minor_of
 from cells.rails.iso20022.dates import date_to_settle, settlement_of
 from cells.rails.iso20022.parties import account, agent, party, read_account, read_party
 from cells.rails.iso20022.text import written_or_empty
+from cells.rails.iso20022.totals import held, unique
 from cells.rails.iso20022.xml import read, write, xml_time
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Collection, MessageInvalid, Payout, transaction_id, uetr
@@ -94,11 +95,16 @@ def parse(profile: RailProfile, body: bytes, now: datetime) -> list[Collection]:
     document = read(body, pacs.Document, profile.payment_message)
     transfer = document.fito_ficstmr_cdt_trf
     found = transfer.cdt_trf_tx_inf
-    if not found or transfer.grp_hdr.nb_of_txs != str(len(found)):
-        raise MessageInvalid("The message's count of transactions is not the number it holds.")
-    collections = [_collection(profile, one, transfer.grp_hdr.intr_bk_sttlm_dt, now) for one in found]
-    if len({one.scheme_reference for one in collections}) != len(collections):
-        raise MessageInvalid("Two transactions of the message carry one reference.")
+    if not found:
+        raise MessageInvalid("The message holds no transaction.")
+    header = transfer.grp_hdr
+    total = header.ttl_intr_bk_sttlm_amt
+    amounts = [one.intr_bk_sttlm_amt.value for one in found]
+    held(amounts, header.nb_of_txs, header.ctrl_sum, None if total is None else total.value)
+    if total is not None and total.ccy != profile.currency:
+        raise MessageInvalid(f"{profile.title} moves {profile.currency} only.")
+    collections = [_collection(profile, one, header.intr_bk_sttlm_dt, now) for one in found]
+    unique([one.scheme_reference for one in collections], "reference")
     return collections
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 import pyiso20022.camt.camt_029_001_09 as camt029
@@ -10,6 +11,7 @@ import pyiso20022.camt.camt_056_001_08 as camt056
 from cells.rails.iso20022.amounts import decimal_of
 from cells.rails.iso20022.parties import agent_in
 from cells.rails.iso20022.payments import message_id
+from cells.rails.iso20022.totals import held, unique
 from cells.rails.iso20022.xml import read, write, xml_time
 from cells.rails.later import RecallAnswered, RecallKept, RecallOut, RecallReceived
 from cells.rails.profile import RailProfile
@@ -61,7 +63,14 @@ def read_recalls(profile: RailProfile, body: bytes, now: datetime) -> list[Recal
     asked = [one for underlying in found.undrlyg for one in underlying.tx_inf]
     if not asked:
         raise MessageInvalid("The recall names no payment.")
-    return [_received(profile, found.assgnmt.id, one, now) for one in asked]
+    amounts = [one.orgnl_intr_bk_sttlm_amt.value for one in asked if one.orgnl_intr_bk_sttlm_amt is not None]
+    stated = found.ctrl_data
+    if stated is not None:
+        every = amounts if len(amounts) == len(asked) else [Decimal()] * len(asked)
+        held(every, stated.nb_of_txs, stated.ctrl_sum if every is amounts else None)
+    recalls = [_received(profile, found.assgnmt.id, one, now) for one in asked]
+    unique([f"{one.recall_id} {one.scheme_reference} {one.end_to_end_id}" for one in recalls], "recall")
+    return recalls
 
 
 def _received(
@@ -125,6 +134,8 @@ def read_answers(profile: RailProfile, body: bytes, now: datetime) -> list[Recal
     ]
     if not answers:
         raise MessageInvalid("The answer decides on no payment.")
+    decided = {(one.end_to_end_id or one.transaction_id, one.decision) for one in answers}
+    unique([payment for payment, _ in decided], "payment, with two decisions on its recall")
     return answers
 
 

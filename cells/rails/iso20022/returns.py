@@ -10,6 +10,7 @@ from cells.rails.iso20022.amounts import decimal_of, minor_of
 from cells.rails.iso20022.dates import date_to_settle, settlement_of
 from cells.rails.iso20022.parties import agent_in
 from cells.rails.iso20022.payments import message_id
+from cells.rails.iso20022.totals import held, unique
 from cells.rails.iso20022.xml import read, write, xml_time
 from cells.rails.profile import RailProfile
 from cells.rails.rail import MessageInvalid, ReturnOut, ReturnReceived
@@ -21,11 +22,18 @@ _NO_REASON = "MS03"
 def read_returns(profile: RailProfile, body: bytes, now: datetime) -> list[ReturnReceived]:
     """The returns in the scheme's pacs.004. Raises MessageInvalid: one that cannot be booked exactly refuses the whole."""
     found = read(body, pacs.Document, profile.later.returned).pmt_rtr
-    if not found.tx_inf or found.grp_hdr.nb_of_txs != str(len(found.tx_inf)):
-        raise MessageInvalid("The message's count of transactions is not the number it holds.")
-    returns = [_received(profile, one, found.grp_hdr.intr_bk_sttlm_dt, now) for one in found.tx_inf]
-    if len({one.scheme_reference for one in returns}) != len(returns):
-        raise MessageInvalid("Two transactions of the message carry one reference.")
+    header = found.grp_hdr
+    if header.grp_rtr and not found.tx_inf:
+        raise MessageInvalid("The return of a whole message (GrpRtr) names none of its payments; return each of them.")
+    if not found.tx_inf:
+        raise MessageInvalid("The message holds no transaction.")
+    total = header.ttl_rtrd_intr_bk_sttlm_amt
+    amounts = [one.rtrd_intr_bk_sttlm_amt.value for one in found.tx_inf]
+    held(amounts, header.nb_of_txs, header.ctrl_sum, None if total is None else total.value)
+    if total is not None and total.ccy != profile.currency:
+        raise MessageInvalid(f"{profile.title} moves {profile.currency} only.")
+    returns = [_received(profile, one, header.intr_bk_sttlm_dt, now) for one in found.tx_inf]
+    unique([one.scheme_reference for one in returns], "reference")
     return returns
 
 

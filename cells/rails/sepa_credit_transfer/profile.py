@@ -3,7 +3,7 @@
 from datetime import time
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, Hours, PaymentType, RailProfile, TextRules
+from cells.rails.profile import Hours, PaymentType, RailProfile, TextRules
 
 _RULEBOOK = "EPC 2025 SEPA Credit Transfer rulebook 1.0, in force 5 October 2025 to 21 November 2027"
 _GUIDELINES = "EPC SCT inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
@@ -37,10 +37,9 @@ PROFILE = RailProfile(
     account_form="iban",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
     reasons=pick(
-        "AC01", "AC03", "AC04", "AC06", "AG01", "AG09", "AM02", "AM03", "AM05", "AM06", "AM12", "BE04", "CH16",
-        "CNOR", "FF01", "MD07", "MS03", "RC01", "RR04",
+        "AC01", "AC03", "AC04", "AC06", "AG01", "AG02", "AM02", "AM03", "AM06", "AM12", "BE04", "CH16", "CNOR",
+        "DNOR", "DT01", "ED05", "FF01", "MD07", "MS02", "MS03", "RC01", "RR01", "RR02", "RR03", "RR04", "TM01",
     ),
-    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACSC", "ACCC"}),
     accepted_status="ACCP",
@@ -69,8 +68,7 @@ PROFILE = RailProfile(
         "payment_type": f"{_GUIDELINES}: service level SEPA",
         "account_form": f"{_RULEBOOK}: IBAN only",
         "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
-        "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions",
-        "open_reasons": OPEN_REASONS_WHY,
+        "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions, its rejects (Numeral, SEPA reason codes); a closed list: any other code is in doubt",
         "not_found_code": _MECHANISM,
         "settled_statuses": _MECHANISM,
         "accepted_status": _MECHANISM,

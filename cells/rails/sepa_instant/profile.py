@@ -1,7 +1,7 @@
 """SEPA Instant Credit Transfer: euro, all hours, ten seconds."""
 
 from cells.rails.iso20022.reasons import pick
-from cells.rails.profile import OPEN_REASONS_WHY, PaymentType, RailProfile, TextRules
+from cells.rails.profile import PaymentType, RailProfile, TextRules
 
 _RULEBOOK = "EPC 2025 SCT Inst rulebook 1.0, in force 5 October 2025 to 21 November 2027"
 _GUIDELINES = "EPC SCT Inst inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
@@ -36,31 +36,10 @@ PROFILE = RailProfile(
     account_form="iban",
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
     reasons=pick(
-        "AB05",
-        "AB06",
-        "AB08",
-        "AC01",
-        "AC03",
-        "AC04",
-        "AC06",
-        "AG01",
-        "AG09",
-        "AM02",
-        "AM03",
-        "AM05",
-        "AM06",
-        "AM12",
-        "BE04",
-        "CH16",
-        "CNOR",
-        "FF01",
-        "MD07",
-        "MS03",
-        "RC01",
-        "RR04",
-        "TM01",
+        "AB05", "AB06", "AB07", "AB08", "AB09", "AB10", "AC01", "AC03", "AC04", "AC06", "AG01", "AG02", "AG10",
+        "AG11", "AM02", "AM03", "AM04", "AM06", "AM12", "AM23", "BE04", "CH16", "CNOR", "DNOR", "DT01", "ED05",
+        "FF01", "MD07", "MS02", "MS03", "RC01", "RR01", "RR02", "RR03", "RR04", "TM01",
     ),
-    open_reasons=frozenset({"AG09", "AM05"}),
     not_found_code="AG09",
     settled_statuses=frozenset({"ACCP", "ACSC", "ACCC"}),
     accepted_status="ACCP",
@@ -89,10 +68,9 @@ PROFILE = RailProfile(
         "payment_type": f"{_GUIDELINES}: service level SEPA, local instrument INST",
         "account_form": f"{_RULEBOOK}: IBAN only",
         "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
-        "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions",
-        "open_reasons": OPEN_REASONS_WHY,
+        "reasons": "ISO 20022 external code sets; those by which the scheme or its mechanisms reject, as EBA Clearing lists them (Nuapay, SEPA reason codes); a closed list: any other code is in doubt",
         "not_found_code": "Oracle Banking Payments, SEPA instant guide: AG09 answers an unmatched pacs.028",
         "settled_statuses": f"{_GUIDELINES}: ACCP confirms; clearing mechanisms also say ACSC, ACCC",
         "accepted_status": f"{_GUIDELINES}: ACCP",
     },
-)
+)  # fmt: skip

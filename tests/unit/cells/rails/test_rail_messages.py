@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from cells.rails.inbound import build_answer, read_inbound
-from cells.rails.iso20022 import payments, statuses
-from cells.rails.rail import InDoubt, MessageInvalid, Refused, Settled, end_to_end_id
+from cells.rails.iso20022 import payments
+from cells.rails.rail import MessageInvalid
 from cells.rails.registry import PROFILES
-from residency.ids import mint
 from tests.schemes import payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -70,6 +69,9 @@ def test_the_same_payment_makes_the_same_ids() -> None:
         (b'Ccy="EUR"', b""),
         (b'Ccy="EUR"', b'Ccy="EUR" Xtra="1"'),
         (b"<NbOfTxs>1", b"<NbOfTxs>2"),
+        (b"<NbOfTxs>1</NbOfTxs>", b'<NbOfTxs>1</NbOfTxs><TtlIntrBkSttlmAmt Ccy="EUR">1000.00</TtlIntrBkSttlmAmt>'),
+        (b"<NbOfTxs>1</NbOfTxs>", b'<NbOfTxs>1</NbOfTxs><TtlIntrBkSttlmAmt Ccy="USD">1250.00</TtlIntrBkSttlmAmt>'),
+        (b"<NbOfTxs>1</NbOfTxs>", b"<NbOfTxs>1</NbOfTxs><CtrlSum>1250.01</CtrlSum>"),
         (b"pacs.008.001.08", b"pacs.008.001.09"),
         (b"<Dbtr>", b"<Unknown/><Dbtr>"),
         (b"<EndToEndId>", b"<EndToEndId><x/>"),
@@ -84,6 +86,11 @@ def test_a_spoilt_message_is_refused(old: bytes, new: bytes) -> None:
     with pytest.raises(MessageInvalid) as caught:
         read_inbound("sepa_instant", MESSAGE.replace(old, new))
     assert "Jurgen" not in str(caught.value)
+
+
+def test_a_header_that_says_what_the_message_holds_is_taken() -> None:
+    header = b'<NbOfTxs>0001</NbOfTxs><CtrlSum>1250</CtrlSum><TtlIntrBkSttlmAmt Ccy="EUR">1250.0</TtlIntrBkSttlmAmt>'
+    assert len(read_inbound("sepa_instant", MESSAGE.replace(b"<NbOfTxs>1</NbOfTxs>", header)).credits) == 1
 
 
 def test_no_creditor_account_no_credit() -> None:
@@ -112,69 +119,6 @@ def test_mutations_never_crash_nor_change_the_currency(data: st.DataObject) -> N
     except MessageInvalid:
         return
     assert all(one.currency == "EUR" and one.amount_minor > 0 for one in found)
-
-
-def _report(*lines: tuple[str, str, str]) -> bytes:
-    """A pacs.002 of (end-to-end id, status, reason) lines, as another hand would write it."""
-    space = "urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"
-    body = "".join(
-        f"<TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>{status}</TxSts>"
-        + (f"<StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn></StsRsnInf>" if reason else "")
-        + "</TxInfAndSts>"
-        for reference, status, reason in lines
-    )
-    header = "<GrpHdr><MsgId>1</MsgId><CreDtTm>2026-11-20T09:30:00Z</CreDtTm></GrpHdr>"
-    return f'<Document xmlns="{space}"><FIToFIPmtStsRpt>{header}{body}</FIToFIPmtStsRpt></Document>'.encode()
-
-
-@EVERY_RAIL
-@pytest.mark.parametrize(
-    ("status", "reason", "kind", "cause"),
-    [
-        ("ACSC", "", Settled, None),
-        ("ACCC", "", Settled, None),
-        ("RJCT", "AC01", Refused, None),
-        ("RJCT", "ZZ99", Refused, None),
-        ("RJCT", "", Refused, None),
-        ("RJCT", "AG09", InDoubt, "not_found"),
-        ("RJCT", "AM05", InDoubt, "pending"),
-        ("PDNG", "", InDoubt, "pending"),
-        ("ACSP", "", InDoubt, "pending"),
-        ("RCVD", "", InDoubt, "pending"),
-        ("WHAT", "", InDoubt, "pending"),
-    ],
-)
-def test_what_each_status_means(rail: str, status: str, reason: str, kind: type, cause: str | None) -> None:
-    reference = end_to_end_id(mint("tr", "eu-1"))
-    answers = statuses.read_answers(PROFILES[rail], _report((reference, status, reason)), [reference], NOW)
-    assert isinstance(answers[reference], kind)
-    assert getattr(answers[reference], "cause", None) == cause
-
-
-def test_two_final_answers_that_differ_are_a_contradiction() -> None:
-    lines = [
-        ("a", "ACSC", ""),
-        ("a", "RJCT", "AC01"),
-        ("b", "PDNG", ""),
-        ("b", "ACSC", ""),
-        ("c", "ACSC", ""),
-    ]
-    answers = statuses.read_answers(SEPA, _report(*lines), ["a", "b"], NOW)
-    assert answers["a"] == InDoubt(NOW, "contradiction")
-    assert isinstance(answers["b"], Settled)
-    assert "c" not in answers
-
-
-def test_a_refused_message_answers_for_its_own_payments_only() -> None:
-    group = (
-        b"<OrgnlGrpInfAndSts><OrgnlMsgId>M1</OrgnlMsgId><OrgnlMsgNmId>pacs.008</OrgnlMsgNmId>"
-        b"<GrpSts>RJCT</GrpSts><StsRsnInf><Rsn><Cd>FF01</Cd></Rsn></StsRsnInf></OrgnlGrpInfAndSts>"
-    )
-    body = _report().replace(b"</GrpHdr>", b"</GrpHdr>" + group)
-    ours = statuses.read_answers(SEPA, body, ["a"], NOW, to_message="M1")
-    assert isinstance(ours["a"], Refused)
-    assert ours["a"].reason_code == "FF01"
-    assert statuses.read_answers(SEPA, body, ["a"], NOW, to_message="M2") == {}
 
 
 def test_our_answer_accepts_and_refuses_by_reference() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cells.rails.inbound import build_answer, read_inbound
-from cells.rails.iso20022 import returns, statuses
+from cells.rails.iso20022 import reports, returns
 from cells.rails.iso20022.xml import message_name
 from cells.rails.rail import InDoubt, MessageInvalid, Refused, ReturnOut, Settled
 from cells.rails.registry import PROFILES
@@ -75,7 +75,7 @@ def test_the_answers_to_what_we_gave_back() -> None:
         ]
     )
     asked = [f"ret-{number}" for number in range(1, 6)]
-    found = statuses.read_return_answers(profile, body, asked, NOW, to_message="M")
+    found = reports.read_return_answers(profile, body, asked, NOW, "M")
     assert isinstance(found["ret-1"], Settled)
     assert [getattr(found[one], "reason_code", "") for one in ("ret-2", "ret-3")] == ["AM02", "AG09"]
     assert isinstance(found["ret-4"], InDoubt)
@@ -85,9 +85,9 @@ def test_the_answers_to_what_we_gave_back() -> None:
 def test_a_late_answer_is_read_by_payment() -> None:
     late = report([Status("tr-1", "tr1", "ACCP"), Status("tr-2", "tr2", "RJCT", "AC04"), Status("tr-3", "tr3", "ACTC")])
     came = read_inbound("sepa_instant", late)
-    assert isinstance(came.answers["tr-1"], Settled)
-    assert isinstance(came.answers["tr-2"], Refused)
-    assert isinstance(came.answers["tr-3"], InDoubt)
+    assert isinstance(came.report.answers["tr-1"], Settled)
+    assert isinstance(came.report.answers["tr-2"], Refused)
+    assert isinstance(came.report.answers["tr-3"], InDoubt)
 
 
 def test_a_message_for_somebody_else_is_refused_by_name() -> None:
