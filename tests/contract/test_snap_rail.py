@@ -214,6 +214,41 @@ async def test_a_status_that_is_not_final(status: str, cause: str) -> None:
         assert outcome.cause == cause
 
 
+@pytest.mark.parametrize(
+    ("more", "cause"),
+    [
+        ({"previousResponseCode": "4091801"}, "pending"),
+        ({"previousResponseCode": "4041818"}, "pending"),
+        ({"previousResponseCode": "4031805", "transactionStatusDesc": "Duplicate reference"}, "pending"),
+        ({"previousResponseCode": "2001800"}, "contradiction"),
+        ({"previousResponseCode": "4031899"}, "unclear"),
+        ({"previousResponseCode": "what"}, "unclear"),
+        ({"previousResponseCode": "4031818"}, None),
+        ({"previousResponseCode": "2021800"}, None),
+        ({"previousResponseCode": None}, None),
+        ({}, None),
+    ],
+)
+async def test_a_failed_status_ends_a_payment_only_for_a_reason_on_the_list(
+    more: dict[str, Any], cause: str | None
+) -> None:
+    def said(inquiry: dict[str, Any]) -> tuple[int, Any]:
+        known = {"originalPartnerReferenceNo": inquiry["originalPartnerReferenceNo"], "latestTransactionStatus": "06"}
+        return 200, {"responseCode": "2003600", **known, **more}
+
+    async with bank(status=said) as (rail, _):
+        [outcome] = await rail.inquire([payout(rail.profile).end_to_end_id])
+        assert getattr(outcome, "cause", None) == cause
+
+
+async def test_a_refusal_that_says_duplicate_or_names_another_payment_is_none() -> None:
+    for more in ({"responseMessage": "Do Not Honor: duplicate transaction"}, {"partnerReferenceNo": "tr-id1-another"}):
+        said = {"responseCode": "4031805", **more}
+        async with bank(transfer=lambda _, said=said: (403, said)) as (rail, _):
+            [outcome] = await rail.submit([payout(rail.profile)])
+            assert isinstance(outcome, InDoubt)
+
+
 async def test_a_status_of_another_payment_is_no_answer() -> None:
     other = {"originalPartnerReferenceNo": "tr-id1-another", "latestTransactionStatus": "00"}
     async with bank(status=lambda _: (200, {"responseCode": "2003600", **other})) as (rail, _):

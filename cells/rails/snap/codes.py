@@ -7,6 +7,7 @@ payment in doubt.
 - "Duplicate" (409) and "inconsistent" (404 case 18) say that the bank has a payment of that reference: its status is to be asked. The
   standard has case 18 count as success for interbank transfers; we ask all the same, because it does not say so of our payment.
 - 400 case 00 and all of 5xx are "general" errors, which may come after the payment went out: unknown.
+- A refusal that says in words that the payment was there before is a duplicate, whatever its code.
 - 401 and 429 refuse the request before it is looked at: nothing was taken.
 
 Source: ASPI, SNAP, "Daftar Response Code", https://apidevportal.aspi-indonesia.or.id/docs/standar-teknis-keamanan; which ISO code says the same as a case is ours.
@@ -98,10 +99,18 @@ def status_meaning(status: str) -> Literal["settled", "pending", "refused", "not
     return _STATUSES.get(status, "unknown")
 
 
-def refusal_reason(code: str) -> str:
-    """The ISO reason code of a refused transfer, from the response code that it had; MS03 when none says why."""
-    meaning = _meaning(int(code[:3]), code, TRANSFER) if _CODE.fullmatch(code) else ""
-    return meaning[1:] if meaning.startswith(":") else NO_REASON
+def refusal_meaning(code: str) -> str:
+    """What a refused transfer's own response code (`previousResponseCode`) makes of the refusal: ":" and the ISO reason code, or a Meaning
+    or "contradiction" that leaves it in doubt.
+
+    The status ends the payment where the code says why, where there is none, or where it only says that the bank did not know yet (202, 5xx).
+    A transfer that was answered as paid cannot be refused as well; a duplicate's refusal is not the first one's; an unlisted code says
+    nothing that we know.
+    """
+    if not code or (_CODE.fullmatch(code) and code[3:5] == TRANSFER and (code[:3] == "202" or code[0] == "5")):
+        return ":" + NO_REASON
+    meaning = _meaning(int(code[:3]), code, TRANSFER) if _CODE.fullmatch(code) else "unknown"
+    return "contradiction" if meaning == "settled" else meaning
 
 
 def _meaning(http_status: int, code: str, service: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from cells.rails.connection import SchemeConnection
 from cells.rails.iso20022.amounts import decimal_of
+from cells.rails.iso20022.reasons import says_duplicate
 from cells.rails.iso20022.text import Unwritable, written, written_or_empty
 from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, Outcome, Payout, RailUnavailable, Refused, ReturnOut, Settled, utc_now
@@ -110,7 +111,7 @@ class SnapRail:
         match meaning:
             case "not_taken":
                 raise NotTaken
-            case "settled" | "pending" if not _speaks_of(answer, "partnerReferenceNo", fields):
+            case _ if not _speaks_of(answer, "partnerReferenceNo", fields):
                 return InDoubt(now)
             case "settled":
                 return Settled(_reference(answer, "referenceNo", payout.end_to_end_id), now)
@@ -119,7 +120,7 @@ class SnapRail:
             case "not_found" | "unknown":
                 return InDoubt(now)
             case _:
-                return self._refused(meaning.removeprefix(":"), now)
+                return self._refused(meaning, answer, now)
 
     async def _status(self, end_to_end_id: str) -> Outcome:
         fields = {
@@ -146,14 +147,24 @@ class SnapRail:
             case "settled":
                 return Settled(_reference(answer, "originalReferenceNo", end_to_end_id), now)
             case "refused":
-                return self._refused(codes.refusal_reason(str(answer.fields.get("previousResponseCode"))), now)
+                return self._refused(codes.refusal_meaning(_text(answer, "previousResponseCode")), answer, now)
             case "unknown":
                 return InDoubt(now)
             case cause:
                 return InDoubt(now, cause)
 
-    def _refused(self, code: str, now: datetime) -> Refused:
-        return Refused(code, self.profile.reasons.get(code, "The scheme refused the payment."), now)
+    def _refused(self, meaning: str, answer: Answer, now: datetime) -> Outcome:
+        """`meaning`: of the refusal's code. Final only for a reason on the profile's list, and not where the answer's words say duplicate."""
+        words = (_text(answer, "responseMessage"), _text(answer, "transactionStatusDesc"))
+        code = meaning.removeprefix(":")
+        match meaning:
+            case "contradiction" | "not_found":
+                return InDoubt(now, meaning)
+            case _ if meaning == "pending" or says_duplicate((), words):
+                return InDoubt(now, "pending")
+            case _ if code not in self.profile.reasons:
+                return InDoubt(now, "unclear", _text(answer, "previousResponseCode") or answer.code)
+        return Refused(code, self.profile.reasons[code], now)
 
     def _order(self, payout: Payout) -> dict[str, Any]:
         account, rules = payout.creditor.account, self.profile.text
@@ -192,6 +203,12 @@ def _speaks_of(answer: Answer, name: str, order: Mapping[str, Any]) -> bool:
     return bool(
         repeated == order["partnerReferenceNo"] and answer.fields.get("amount", order["amount"]) == order["amount"]
     )
+
+
+def _text(answer: Answer, name: str) -> str:
+    """A field that is text; "" of any other, and of one that is not there."""
+    found = answer.fields.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _reference(answer: Answer, name: str, otherwise: str) -> str:

@@ -3,7 +3,6 @@
 import pytest
 
 from cells.rails.bi_fast.profile import PROFILE
-from cells.rails.iso20022.reasons import ISO_REASONS
 from cells.rails.snap import codes
 from cells.rails.snap.connector import amount, external_id
 
@@ -48,13 +47,12 @@ def test_one_code_settles_and_no_other() -> None:
 )
 def test_a_refusal_has_its_iso_reason(code: str, reason: str) -> None:
     assert codes.transfer_meaning(int(code[:3]), code) == ":" + reason
-    assert codes.refusal_reason(code) == reason
+    assert codes.refusal_meaning(code) == ":" + reason
 
 
 def test_every_refusal_is_a_known_reason_and_final() -> None:
     reasons = {meaning[1:] for meaning in meanings().values() if meaning.startswith(":")}
-    assert reasons <= set(ISO_REASONS)
-    assert not reasons & PROFILE.open_reasons
+    assert reasons <= set(PROFILE.reasons)
 
 
 @pytest.mark.parametrize("code", ["4091800", "4091801", "4041818", "2021800"])
@@ -86,7 +84,30 @@ def test_the_latest_status() -> None:
     said = [codes.status_meaning(f"{number:02d}") for number in range(9)]
     assert said[:4] == ["settled", "pending", "pending", "pending"]
     assert said[4:] == ["contradiction", "refused", "refused", "not_found", "unknown"]
-    assert codes.refusal_reason("") == codes.refusal_reason("None") == codes.refusal_reason("2001800") == "MS03"
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("", ":MS03"),
+        ("2021800", ":MS03"),
+        ("5041800", ":MS03"),
+        ("5001801", ":MS03"),
+        ("4031818", ":AC04"),
+        ("2001800", "contradiction"),
+        ("4091800", "pending"),
+        ("4091801", "pending"),
+        ("4041818", "pending"),
+        ("4041801", "not_found"),
+        ("4031804", "unknown"),
+        ("4031899", "unknown"),
+        ("4032018", "unknown"),
+        ("None", "unknown"),
+        ("40318", "unknown"),
+    ],
+)
+def test_a_refused_status_ends_a_payment_only_where_its_code_lets_it(code: str, meaning: str) -> None:
+    assert codes.refusal_meaning(code) == meaning
 
 
 def test_what_an_inquiry_is_answered() -> None:
