@@ -93,6 +93,12 @@ def test_a_header_that_says_what_the_message_holds_is_taken() -> None:
     assert len(read_inbound("sepa_instant", MESSAGE.replace(b"<NbOfTxs>1</NbOfTxs>", header)).credits) == 1
 
 
+@pytest.mark.parametrize("body", [b"<rn:>x</rn:>", b"<a:b:c/>", b"<Document/>", b"<:Document/>"])
+def test_a_root_with_a_name_of_no_form_is_refused(body: bytes) -> None:
+    with pytest.raises(MessageInvalid):
+        read_inbound("sepa_instant", body)
+
+
 def test_no_creditor_account_no_credit() -> None:
     start, end = MESSAGE.index(b"<CdtrAcct>"), MESSAGE.index(b"</CdtrAcct>") + len(b"</CdtrAcct>")
     with pytest.raises(MessageInvalid):
