@@ -3,11 +3,12 @@
 A date is a day where the scheme is (profile.zone), whatever the day is in UTC; a time without a zone is the scheme's.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from xsdata.models.datatype import XmlDate, XmlDateTime
 
 from cells.rails.calendar import day_starts, is_settlement_date, settlement_date, zone_of
+from cells.rails.iso20022.xml import plain_time
 from cells.rails.profile import RailProfile
 from cells.rails.rail import AT_ONCE, MessageInvalid, Settlement
 
@@ -42,12 +43,8 @@ def settlement_of(
 
 
 def instant_of(profile: RailProfile, at: XmlDateTime | None, otherwise: datetime) -> datetime:
-    """An aware datetime in UTC; `otherwise` where the message has none."""
-    if at is None:
-        return otherwise
-    plain = at.to_datetime()
-    aware = plain.replace(tzinfo=zone_of(profile)) if plain.tzinfo is None else plain
-    return aware.astimezone(UTC)
+    """An aware datetime in UTC; `otherwise` where the message has none. Raises MessageInvalid outside the years 1 to 9999."""
+    return plain_time(at, otherwise, zone_of(profile))
 
 
 def _ymd(stated: XmlDate) -> tuple[int, int, int]:

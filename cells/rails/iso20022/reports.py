@@ -22,8 +22,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import pyiso20022.pacs.pacs_002_001_10 as pacs002
 
+from cells.rails.iso20022.dates import instant_of
 from cells.rails.iso20022.reasons import says_duplicate
-from cells.rails.iso20022.xml import plain_time, read
+from cells.rails.iso20022.xml import read
 from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Refused, Settled, end_to_end_id_of, transaction_id
 
@@ -205,7 +206,7 @@ def _count(stated: str | None) -> int | None:
 
 def _word_on(profile: RailProfile, line: _Line, group: _Group | None, now: datetime) -> _Word:
     """What a transaction's line says: its own status, or its message's."""
-    at = plain_time(line.accptnc_dt_tm, now)
+    at = instant_of(profile, line.accptnc_dt_tm, now)
     reference = line.clr_sys_ref or line.acct_svcr_ref or line.orgnl_tx_id or ""
     if line.tx_sts or group is None:
         return _word(profile, line.tx_sts or "", line.sts_rsn_inf, now, at, reference)

@@ -9,7 +9,7 @@ Invariant: no message leaves `write`, and none is answered by `read`, that its I
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from io import BytesIO
 from typing import NoReturn, TypeVar
 
@@ -148,12 +148,13 @@ def xml_time(at: datetime) -> XmlDateTime:
     return XmlDateTime.from_datetime(utc.replace(microsecond=utc.microsecond // 1000 * 1000))
 
 
-def plain_time(at: XmlDateTime | None, otherwise: datetime) -> datetime:
-    """An aware UTC datetime; a time without a zone is taken as UTC. Raises MessageInvalid outside the years 1 to 9999."""
+def plain_time(at: XmlDateTime | None, otherwise: datetime, zone: tzinfo = UTC) -> datetime:
+    """An aware UTC datetime; a time without a zone is taken as `zone`'s. Raises MessageInvalid outside the years 1 to 9999."""
     if at is None:
         return otherwise
     try:
-        return in_utc(_as_written(at))
+        plain = _as_written(at)
+        return in_utc(plain if plain.tzinfo is not None else plain.replace(tzinfo=zone))
     except (ValueError, OverflowError) as error:
         raise MessageInvalid(_OUT_OF_RANGE) from error
 

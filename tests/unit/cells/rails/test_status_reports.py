@@ -260,6 +260,8 @@ def test_midnight_at_the_end_of_a_day_is_the_next_days() -> None:
     body = pacs002(line("a", "ACSC").replace("</TxSts>", "</TxSts><AccptncDtTm>2026-11-30T24:00:00Z</AccptncDtTm>"))
     settled = reports.read_report(SEPA, body, NOW).answers["a"]
     assert settled == Settled("", datetime(2026, 12, 1, tzinfo=UTC))
+    there = reports.read_report(PROFILES["bi_fast"], body.replace(b"24:00:00Z", b"24:00:00"), NOW).answers["a"]
+    assert there == Settled("", datetime(2026, 11, 30, 17, tzinfo=UTC)), "a time without a zone is the scheme's"
     with pytest.raises(MessageInvalid, match="years"):
         reports.read_report(SEPA, body.replace(b"2026-11-30T24:00:00Z", b"9999-12-31T23:59:59-14:00"), NOW)
 
