@@ -58,14 +58,14 @@ def test_a_day_that_there_is_not_makes_the_notice_invalid(text: str) -> None:
 
 
 def test_the_end_of_a_day_is_the_beginning_of_the_next() -> None:
-    outcome = read_inbound("sepa_instant", status(END_OF_DAY)).answers[REFERENCE]
+    outcome = read_inbound("sepa_instant", status(END_OF_DAY)).report.answers[REFERENCE]
     assert isinstance(outcome, Settled)
     assert outcome.at == datetime(2026, 11, 30, tzinfo=UTC)
     assert read_upload(upload(f"<DtTm>{END_OF_DAY}</DtTm>")).execute_on == [datetime(2026, 11, 30, tzinfo=UTC)]
-    [movement] = read_inbound("sepa_instant", notice(f"<DtTm>{END_OF_DAY}</DtTm>")).movements
+    [movement] = read_inbound("sepa_instant", notice(f"<DtTm>{END_OF_DAY}</DtTm>")).account.movements
     assert movement.day == date(2026, 11, 30)
 
 
 def test_a_notice_keeps_the_day_that_the_bank_writes() -> None:
-    [movement] = read_inbound("sepa_instant", notice("<DtTm>9999-12-31T23:59:59-01:00</DtTm>")).movements
+    [movement] = read_inbound("sepa_instant", notice("<DtTm>9999-12-31T23:59:59-01:00</DtTm>")).account.movements
     assert movement.day == date(9999, 12, 31)
