@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from residency import i_json
 from residency.classes import Public
 from residency.crossing import BorderMessage, message_type
 from residency.directory import CellEntry, Directory
@@ -181,8 +182,9 @@ def open_envelope(
     if kind is None:
         raise EnvelopeRefused("unknown-kind", header)
     try:
+        i_json.loads(message_json)
         message = kind.model_validate_json(message_json)
-    except ValidationError:
+    except (i_json.NotIJson, ValidationError):
         raise EnvelopeRefused("schema", header) from None
     if message.route_fault(origin, destination) is not None:
         raise EnvelopeRefused("misaddressed", header)
@@ -238,8 +240,9 @@ def _unframe(data: bytes) -> tuple[Header, bytes, bytes, bytes]:
     if position + _SIGNATURE_BYTES != len(data):
         raise EnvelopeRefused("frame")
     try:
+        i_json.loads(parts[0])
         header = Header.model_validate_json(parts[0])
-    except ValidationError:
+    except (i_json.NotIJson, ValidationError):
         raise EnvelopeRefused("header") from None
     return header, parts[1], data[: ends[1]], parts[2]
 

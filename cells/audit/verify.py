@@ -51,7 +51,7 @@ def verify(lines: Iterable[str], public_keys: Mapping[str, Mapping[str, str]]) -
     head: Head | None = None
     for number, line in enumerate(lines, 1):
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_members)
             if head is None:
                 head = _start(record, report)
             elif record["record"] == "entry":
@@ -73,6 +73,14 @@ def verify(lines: Iterable[str], public_keys: Mapping[str, Mapping[str, str]]) -
 
 class _DoesNotHold(Exception):
     pass
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises _DoesNotHold: of a member that is there twice, one would be checked and the other perhaps read."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _DoesNotHold("has a member twice")
+    return found
 
 
 def _start(record: Mapping[str, Any], report: Report) -> Head:

@@ -66,7 +66,10 @@ def sign(secret: bytes, body: bytes, at: datetime) -> dict[str, str]:
 
 def verify(secret: bytes, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
     """Raises SchemeSignatureInvalid. `headers` is looked up case-insensitively."""
-    given = {name.lower(): value for name, value in headers.items()}
+    pairs = [(name.lower(), value) for name, value in headers.items()]
+    given = dict(pairs)
+    if any(sum(name == one.lower() for name, _ in pairs) > 1 for one in (TIMESTAMP_HEADER, SIGNATURE_HEADER)):
+        raise SchemeSignatureInvalid("A header of the signature is there twice.")
     timestamp = given.get(TIMESTAMP_HEADER.lower(), "")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise SchemeSignatureInvalid()

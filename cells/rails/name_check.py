@@ -18,6 +18,7 @@ from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeS
 from cells.rails.rail import Account, NameResult, utc_now
 from cells.rails.registry import connection_to
 from cells.spec import CellSpec
+from residency import i_json
 from residency.classes import Confidential, Personal
 
 # The rails whose scheme can be asked about accounts in a currency, first choice first. CHAPS payments are covered by the same
@@ -74,8 +75,8 @@ class HttpNameCheck:
                     return UNAVAILABLE
                 told = await answer.content.read(_ANSWER_BYTES_MAX)
                 verify(secret, answer.headers, told, utc_now())
-            found = _Answered.model_validate_json(told)
-        except (aiohttp.ClientError, TimeoutError, OSError, SchemeSignatureInvalid, ValidationError):
+            found = _Answered.model_validate(i_json.loads(told))
+        except (aiohttp.ClientError, TimeoutError, OSError, SchemeSignatureInvalid, i_json.NotIJson, ValidationError):
             return UNAVAILABLE
         return NameAnswer(found.result, found.registered_name if found.result == "close" else None)
 

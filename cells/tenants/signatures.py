@@ -123,8 +123,8 @@ def check_body(head: SignedHead, content_digest: str | None, body: bytes) -> Non
         if body:
             raise SignatureInvalid("The request has a body, and its signature does not cover content-digest.")
         return
-    match = _SHA_256.search(content_digest or "")
-    if match is None or not hmac.compare_digest(_bytes(match[1]), hashlib.sha256(body).digest()):
+    digests = _SHA_256.findall(content_digest or "")
+    if len(digests) != 1 or not hmac.compare_digest(_bytes(digests[0]), hashlib.sha256(body).digest()):
         raise SignatureInvalid("Content-Digest is not the SHA-256 of the body that came.")
 
 

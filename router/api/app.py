@@ -20,7 +20,7 @@ from router.api.front import Front
 from router.api.pages import add_pages
 from router.api.parts import Parts, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
-from router.api.routes import Direct, direct_routes
+from router.api.routes import Direct, OpenRoute, direct_routes
 from router.api.v1 import (
     admin,
     admin_keys,
@@ -101,6 +101,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
         title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None,
         redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
+    app.router.route_class = OpenRoute
     made = Problems()
     app.state.problems = made
     direct: dict[tuple[str, str], Direct] = {}

@@ -2,7 +2,7 @@
 
 - an API key, `Authorization: Bearer kv_…`;
 - an access token, `Authorization: Bearer <JWT>`, from POST /v1/oauth/token of this cell;
-- a signature over the request (RFC 9421), `Signature-Input` and `Signature`, where there is no Authorization.
+- a signature over the request (RFC 9421), `Signature-Input` and `Signature`; beside an Authorization it is refused.
 
 A revoked key is refused by every process once its memory of it has run out: REMEMBERED_S after the revocation at the latest, and so
 are its tokens and signatures. Only what is good is remembered, keys and tokens under a digest. Who fails too often is not looked
@@ -13,11 +13,12 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from cells.backends.postgres import Pool, transaction
@@ -84,6 +85,10 @@ class KeyRing:
         authorization = request.headers.get("authorization")
         if authorization is None:
             return await self._signed(request)
+        if "signature-input" in request.headers:
+            raise SignatureInvalid(
+                "The request has an Authorization, too, and its signature would not be looked at. Send one of them."
+            )
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise InvalidKey("Send your API key or access token as Authorization: Bearer ….")
         text = authorization[len(_SCHEME) :].strip()
@@ -130,12 +135,12 @@ class KeyRing:
             known = await self._looked_up(request, name, self._by_signer(head.key_id))
         assert known.secret, "only keys that sign are remembered under such a name"
         path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
-        if not signs(known.secret, text_to_sign(head, request.method, path, query, headers.get), head.signature):
+        if not signs(known.secret, text_to_sign(head, request.method, path, query, _lines_of(headers)), head.signature):
             self._count_failure(request)
             raise SignatureInvalid("What was signed is not what came, or not with this key's secret.")
         if "idempotency-key" in headers and "idempotency-key" not in head.covered:
             raise SignatureInvalid("The request has an Idempotency-Key, and its signature does not cover it.")
-        check_body(head, headers.get("content-digest"), await request.body())
+        check_body(head, _lines_of(headers)("content-digest"), await request.body())
         if not await self._throttle.first(f"{head.key_id}:{head.nonce}", head.forgotten_at):
             raise NonceReplayed
         return known.caller
@@ -205,10 +210,20 @@ class KeyRing:
         self._failures.take(_source(request), FAILURES_PER_MINUTE, time.monotonic() * 1e6)
 
 
+def _lines_of(headers: Headers) -> Callable[[str], str | None]:
+    """Looks up a header with all its lines, joined as RFC 9421 section 2.1 has them signed."""
+
+    def joined(name: str) -> str | None:
+        lines = headers.getlist(name)
+        return ", ".join(line.strip() for line in lines) if lines else None
+
+    return joined
+
+
 def _source(request: Request) -> str:
     """Whence it comes: the peer, and for whom it says to speak (the global router adds that at the end; RFC 7239)."""
     peer = request.client.host if request.client else ""
-    return f"{peer} {request.headers.get('forwarded', '').rpartition(',')[2].strip()}"
+    return f"{peer} {(_lines_of(request.headers)('forwarded') or '').rpartition(',')[2].strip()}"
 
 
 def require(caller: Caller, scope: str, *, reading: bool) -> None:

@@ -24,13 +24,13 @@ class BodyTooLarge(KovraError):
 class MediaTypeUnsupported(KovraError):
     code = "unsupported-media-type"
     status = 415
-    title = "Send the body as application/json"
+    title = "The body is in a form that this address does not take"
 
 
 class BodyNotJson(KovraError):
     code = "body-not-json"
     status = 400
-    title = "The request body is not JSON"
+    title = "The request body is not JSON that every reader takes alike"
 
 
 class InvalidRequest(KovraError):
@@ -39,6 +39,14 @@ class InvalidRequest(KovraError):
     code = "invalid-request"
     status = 422
     title = "The request does not have the form that this address takes"
+
+
+class ParameterRepeated(KovraError):
+    """`extra["errors"]` names each of them."""
+
+    code = "parameter-repeated"
+    status = 400
+    title = "A parameter that may be there once is there twice"
 
 
 class ScopeMissing(KovraError):

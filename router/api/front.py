@@ -1,4 +1,4 @@
-"""What every request meets first: an id, the region guard, the size limit, the clock; and what every answer carries.
+"""What every request meets first: an id, single headers, the region guard, the size limit, the clock; and what every answer carries.
 
 It stands around the whole application, so that whatever goes wrong inside leaves as a problem document with an id, and the
 log says which error and where, never what it said.
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.hosted import place_of
+from cells.kit.headers import HeaderRepeated, single_headers
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
 from residency.ids import MalformedId, mint, parse
@@ -55,7 +56,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name: value for name, value in scope["headers"] if name in _READ}
+        headers, repeated = _read(scope)
         call = Call(self._request_id(headers.get(b"kovra-request-id")))
         scope[CALL] = call
         stamp = (REQUEST_ID.encode(), call.request_id.encode())
@@ -70,6 +71,8 @@ class Front:
 
         IN_FLIGHT.inc()
         try:
+            if repeated is not None:
+                raise repeated
             await self._guarded(scope, receive, stamped, call, headers)
         except KovraError as error:
             await self._problems.of_error(error, call.request_id)(scope, receive, stamped)
@@ -116,7 +119,12 @@ class Front:
         return mint("req", self._entry.name)
 
 
-_READ = frozenset({b"kovra-request-id", b"kovra-region", b"content-length"})
+def _read(scope: Scope) -> tuple[dict[bytes, bytes], HeaderRepeated | None]:
+    """The headers that may be there once, and what is wrong where one is not: it is answered under an id like anything else."""
+    try:
+        return single_headers(scope["headers"]), None
+    except HeaderRepeated as error:
+        return {}, error
 
 
 def _rate(call: Call) -> list[tuple[bytes, bytes]]:

@@ -16,6 +16,7 @@ from actors.wallets import Wallets
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import Connection, StoreUnavailable, transaction
 from cells.kit.command import Command
+from cells.kit.headers import HeaderRepeated
 from cells.rails import store_messages, store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
@@ -167,7 +168,15 @@ def add_routes(app: FastAPI) -> None:
     extra = described(None, _HEADERS)
     extra["requestBody"] = {"required": True, "content": {_XML: {"schema": {"type": "string"}}}}
     failures = problem_responses(
-        (SchemeSignatureInvalid, UnknownRail, MessageInvalid, BodyTooLarge, InvalidRequest, StoreUnavailable)
+        (
+            SchemeSignatureInvalid,
+            UnknownRail,
+            MessageInvalid,
+            BodyTooLarge,
+            InvalidRequest,
+            HeaderRepeated,
+            StoreUnavailable,
+        )
     )
     answered = {"description": "pacs.002", "content": {_XML: {"schema": {"type": "string"}}}}
     app.add_api_route(

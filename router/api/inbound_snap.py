@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import StoreUnavailable, transaction
+from cells.kit.headers import HeaderRepeated
 from cells.rails import registry, store_messages
 from cells.rails.rail import utc_now
 from cells.rails.snap import notices
@@ -79,5 +80,5 @@ def add_routes(app: FastAPI) -> None:
     }
     app.add_api_route(
         PATH, take_payment, methods=["POST"], tags=["Rails"], summary="Money that a bank tells of by SNAP",
-        responses={**answers, **problem_responses((BodyTooLarge, InvalidRequest, StoreUnavailable))}, openapi_extra=extra, response_class=Response,
+        responses={**answers, **problem_responses((BodyTooLarge, InvalidRequest, HeaderRepeated, StoreUnavailable))}, openapi_extra=extra, response_class=Response,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from cells.kit.headers import HeaderRepeated
 from router.api.call import Json
 from router.api.errors import InvalidRequest, UnknownProblem
 from router.api.openapi import problem_responses
@@ -89,9 +90,9 @@ def add_pages(app: FastAPI) -> None:
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route(
         "/problems", problem_index, response_model=ProblemKinds, tags=["Problems"], summary="Every kind of problem",
-        responses=_HTML_TOO,
+        responses=_HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated)),
     )  # fmt: skip
     app.add_api_route(
         "/problems/{code}", problem_page, response_model=ProblemKind, tags=["Problems"], summary="One kind of problem",
-        responses=_HTML_TOO | problem_responses((UnknownProblem, InvalidRequest)),
+        responses=_HTML_TOO | problem_responses((UnknownProblem, InvalidRequest, HeaderRepeated)),
     )  # fmt: skip

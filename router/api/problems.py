@@ -16,7 +16,7 @@ from starlette.responses import Response
 from cells.idempotency.answer import Answer
 from residency.classes import Public
 from residency.errors import KovraError
-from router.api.errors import BodyNotJson, InvalidRequest
+from router.api.errors import InvalidRequest
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = "1"
@@ -130,8 +130,6 @@ def invalid(error: ValidationError) -> KovraError:
 
 def invalid_fields(found: list[tuple[str, str, tuple[int | str, ...], str]]) -> KovraError:
     """`(where, pydantic's type, place, message)` of each field at fault as one failure. No message repeats what was sent."""
-    if any(kind == "json_invalid" for _, kind, _, _ in found):
-        return BodyNotJson()
     faults: list[dict[str, str]] = []
     for where, _, place, message in found:
         said = message.removeprefix("Value error, ")

@@ -5,10 +5,11 @@ changed is on record, whatever the answer said.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
@@ -20,10 +21,12 @@ from starlette.responses import JSONResponse, Response
 
 from cells.audit.entry import Entry
 from cells.backends.postgres import StoreUnavailable
+from cells.kit.headers import HeaderRepeated
 from cells.parties.recipients import WrongRegion
 from cells.tenants.keys import InvalidKey
 from cells.tenants.signatures import NonceReplayed, SignatureExpired, SignatureInvalid
 from cells.tenants.tokens import InvalidToken, TokenExpired
+from residency import i_json
 from residency.directory import UnknownCell
 from residency.errors import KovraError
 from router.api.auth import require
@@ -34,9 +37,11 @@ from router.api.errors import (
     InvalidRequest,
     LiveOnly,
     MediaTypeUnsupported,
+    ParameterRepeated,
     ScopeMissing,
     TooManyFailures,
 )
+from router.api.media import is_json, media_type
 from router.api.metrics import AUDIT
 from router.api.openapi import Header, described, problem_responses, security
 from router.api.parts import parts_of
@@ -51,9 +56,39 @@ Direct = tuple[APIRoute, Handler]
 _ALWAYS = (
     InvalidKey, InvalidToken, TokenExpired, SignatureInvalid, SignatureExpired, NonceReplayed, TooManyFailures, TooManyRequests,
     LiveOnly,
-    ScopeMissing, WrongRegion, UnknownCell, StoreUnavailable, KovraError,
+    ScopeMissing, WrongRegion, UnknownCell, HeaderRepeated, ParameterRepeated, StoreUnavailable, KovraError,
 )  # fmt: skip
 _WITH_BODY = (BodyNotJson, BodyTooLarge, MediaTypeUnsupported, InvalidRequest)
+
+
+class IJsonRequest(Request):
+    """A request whose body the framework, too, gets as I-JSON. Read it before the framework does, which has words of its own for what it
+    cannot read."""
+
+    async def json(self) -> Any:
+        """Raises BodyNotJson."""
+        if not hasattr(self, "_json"):
+            try:
+                self._json = i_json.loads(await self.body())
+            except i_json.NotIJson as error:
+                raise BodyNotJson(str(error)) from None
+        return self._json
+
+
+class OpenRoute(APIRoute):
+    """A route that knows no caller. What it does not know in the query it refuses all the same, but on pages that no document describes:
+    probes and assets are asked for with what others add."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+        known = _parameters(self.dependant)
+
+        async def checked(request: Request) -> Response:
+            if request.scope["query_string"] and self.include_in_schema:
+                _check_query(request, known)
+            return await handle(request)
+
+        return checked
 
 
 class PartnerRoute(APIRoute):
@@ -64,14 +99,16 @@ class PartnerRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         # `direct`: the endpoint reads the request itself, and FastAPI's solving of parameters is spared.
-        handle: Handler = self.endpoint if self.direct else super().get_route_handler()
+        handle = self._read(self.endpoint if self.direct else super().get_route_handler())
         (method,) = self.methods or {"GET"}
         action = f"{method} {self.path}"
         reading = method == "GET"
-        takes_json = self.body_field is not None
         known = _parameters(self.dependant)
+        takes_json = self.direct or self.body_field is not None
 
         async def called(request: Request) -> Response:
+            if self.body_field is not None:
+                request = IJsonRequest(request.scope, request.receive)
             parts, call = parts_of(request), call_of(request)
             call.caller = await parts.keys.caller(request)
             call.allowance = await parts.throttle.admit(call.caller.tenant)
@@ -79,9 +116,9 @@ class PartnerRoute(APIRoute):
                 raise TooManyRequests(retry_after_s=call.allowance.wait_s)
             require(call.caller, self.scope, reading=reading)
             if request.scope["query_string"]:
-                _refuse_unknown(request, known)
-            if takes_json and not _is_json(request):
-                raise MediaTypeUnsupported
+                _check_query(request, known)
+            if takes_json and not is_json(media_type(request)):
+                raise MediaTypeUnsupported("Send it as application/json.")
             if reading:
                 return await handle(request)
             try:
@@ -95,6 +132,26 @@ class PartnerRoute(APIRoute):
 
         return called
 
+    def _read(self, handle: Handler) -> Handler:
+        """`handle`, given the body as this route takes one: read as I-JSON, refused where it takes none, or left to the endpoint."""
+        if self.body_field is not None:
+
+            async def with_json(request: Request) -> Response:
+                if await request.body():
+                    # The framework asks for it in its turn, and is given what was read here.
+                    await request.json()
+                return await handle(request)
+
+            return with_json
+        if "requestBody" in (self.openapi_extra or {}):
+            return handle
+
+        async def without_body(request: Request) -> Response:
+            await _refuse_body(request)
+            return await handle(request)
+
+        return without_body
+
 
 def direct_routes(app: FastAPI) -> dict[tuple[str, str], Direct]:
     """By method and path, those whose endpoints read the request themselves."""
@@ -106,29 +163,50 @@ def direct_routes(app: FastAPI) -> dict[tuple[str, str], Direct]:
     }
 
 
-def _parameters(dependant: Dependant) -> frozenset[str]:
-    """The names that may stand in the query: an endpoint's own, and those of the model that it has its query read into."""
-    names: set[str] = set()
+def _parameters(dependant: Dependant) -> dict[str, bool]:
+    """What may stand in the query, and whether more than once: an endpoint's own parameters, and those of the model that it has its query
+    read into."""
+    found: dict[str, bool] = {}
     for field in dependant.query_params:
         kind = field.field_info.annotation
-        model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-        names |= {one.alias or name for name, one in model.model_fields.items()} if model is not None else {field.alias}
-    return frozenset(names).union(*(_parameters(one) for one in dependant.dependencies))
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found |= {one.alias or name: _is_list(one.annotation) for name, one in kind.model_fields.items()}
+        else:
+            found[field.alias] = _is_list(kind)
+    for one in dependant.dependencies:
+        found |= _parameters(one)
+    return found
 
 
-def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
-    """Raises InvalidRequest for a parameter that the route does not know: a filter that is passed over lets everything through."""
-    unknown = [name for name in request.query_params if name not in known]
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list
+
+
+def _check_query(request: Request, known: Mapping[str, bool]) -> None:
+    """Raises InvalidRequest for a parameter that the route does not know: a filter that is passed over lets everything through;
+    ParameterRepeated for one that is there twice, and may be once."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    unknown = [name for name in counts if name not in known]
     if unknown:
         there = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
         raise invalid_fields(
             [("query", "extra_forbidden", (name,), f"there is no such parameter; {there}") for name in unknown]
         )
+    repeated = [name for name, count in counts.items() if count > 1 and not known[name]]
+    if repeated:
+        said = "it is there more than once; send it once"
+        raise ParameterRepeated(
+            f"{repeated[0]}: {said}", errors=[{"detail": said, "parameter": name} for name in repeated]
+        )
 
 
-def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+async def _refuse_body(request: Request) -> None:
+    """Raises InvalidRequest where a body says something to a route that reads none. Clients that always send JSON send an empty object."""
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    if (await request.body()).strip() not in (b"", b"{}"):
+        raise InvalidRequest("This address takes no body: what it says would be passed over.", pointer="")
 
 
 async def audited(request: Request, call: Call, action: str, status: int) -> None:

@@ -18,10 +18,12 @@ from pydantic import (
 from cells.kit.money import InvalidAmount, currency_of, format_amount, parse_amount
 from cells.kit.payment_date import payment_date
 from cells.rails.iso20022.text import unwritable_letters
+from residency import i_json
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, parse
 from residency.instants import Instant as UtcInstant
+from router.api.errors import BodyNotJson
 from router.api.problems import invalid
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -116,9 +118,11 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read(model: type[Model], body: bytes) -> Model:
-    """A body, parsed and checked in one pass. Raises BodyNotJson, InvalidRequest."""
+    """A body, parsed and checked. Raises BodyNotJson, InvalidRequest."""
     try:
-        return model.model_validate_json(body)
+        return model.model_validate(i_json.loads(body))
+    except i_json.NotIJson as error:
+        raise BodyNotJson(str(error)) from None
     except ValidationError as error:
         raise invalid(error) from None
 

@@ -90,7 +90,7 @@ class Edge:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        found = _found(scope["headers"])
+        found, repeated = messages.looked_at(scope["headers"])
         request_id = messages.request_id(found.get(messages.REQUEST_ID, ""))
         cell, begun, ends = "none", False, True
 
@@ -100,6 +100,8 @@ class Edge:
             await send(message)
 
         try:
+            if repeated is not None:
+                raise repeated
             path = normalised(scope["raw_path"].decode("latin-1"))
             candidates = self._candidates(scope["method"], path, found)
             cell, status, ends = await self._carry(
@@ -212,13 +214,3 @@ async def _say(send: Send, status: int, body: bytes, headers: problems.Headers, 
     await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body, "more_body": False})
     return status
-
-
-_LOOKED_AT = frozenset({
-    b"host", b"authorization", b"signature-input", b"content-length", b"transfer-encoding", b"kovra-region", b"kovra-request-id",
-})  # fmt: skip
-
-
-def _found(raw: messages.Raw) -> dict[str, str]:
-    """The few headers that the router itself looks at, by lower-case name."""
-    return {name.decode(): value.decode("latin-1") for name, value in raw if name in _LOOKED_AT}

@@ -6,6 +6,7 @@ Sources: RFC 9110 section 7.6.1 (hop-by-hop fields), RFC 7239 (Forwarded).
 import re
 from collections.abc import Iterable, Mapping
 
+from cells.kit.headers import HeaderRepeated, single_headers
 from residency.ids import mint
 
 REQUEST_ID = "kovra-request-id"
@@ -30,6 +31,15 @@ _OURS_TO_SAY = frozenset({"date", "server"})
 _REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Raw = Iterable[tuple[bytes, bytes]]
+
+
+def looked_at(raw: Raw) -> tuple[dict[str, str], HeaderRepeated | None]:
+    """The headers that may be there once, by lower-case name; and what is wrong where one is not. The cell refuses them as well, but two
+    regions, hosts or keys would have to be told apart here."""
+    try:
+        return {name.decode(): value.decode("latin-1") for name, value in single_headers(raw).items()}, None
+    except HeaderRepeated as error:
+        return {}, error
 
 
 def request_id(given: str) -> str:

@@ -75,7 +75,8 @@ async def test_bodies_that_are_none(cell: ApiCell) -> None:
         for _ in range(80):
             yield b" " * 1024
 
-    answer = await cell.client.post("/v1/transfers", content=endless(), headers={"Idempotency-Key": "k"})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    answer = await cell.client.post("/v1/transfers", content=endless(), headers=headers)
     assert_refused(answer, 413, "body-too-large")
 
 

@@ -38,8 +38,8 @@ async def test_an_endpoint_is_read_changed_disabled_enabled_and_deleted(cell: Ap
     assert (changed["url"], changed["event_types"]) == (f"{URL}/2", [])
     off = (await cell.client.patch(path, json={"status": "disabled"})).json()
     assert (off["status"], off["disabled_reason"], off["url"]) == ("disabled", "owner", f"{URL}/2")
-    for what in ("test", "replay"):
-        refused = await cell.client.post(f"{path}/{what}", json={"from": "2026-01-01T00:00:00Z"})
+    for what, body in (("test", {}), ("replay", {"from": "2026-01-01T00:00:00Z"})):
+        refused = await cell.client.post(f"{path}/{what}", json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "webhook-endpoint-disabled")
     on = (await cell.client.patch(path, json={"status": "enabled"})).json()
     assert (on["status"], on["disabled_reason"]) == ("enabled", None)

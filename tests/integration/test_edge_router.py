@@ -228,3 +228,57 @@ async def test_every_answer_of_the_router_s_own_is_a_problem_with_a_page(world: 
         assert problem["type"] == f"/problems/{problem['code']}"
         assert problem["code"] in registry()
         assert problem["request_id"] == answer.headers["kovra-request-id"]
+
+
+async def test_what_the_router_goes_by_is_said_once(world: World) -> None:
+    """Two regions, keys or hosts would each lead somewhere; none is chosen, and no cell hears of it."""
+    for name in (
+        "Kovra-Region",
+        "Authorization",
+        "Kovra-Request-Id",
+        "Idempotency-Key",
+        "Signature-Input",
+        "Content-Type",
+    ):
+        for second in ("EU", "ID"):
+            headers = (
+                [*_KEY.items(), (name, "EU"), (name, second)] if name not in _KEY else [*_KEY.items(), (name, second)]
+            )
+            answer = await world.http.post("/v1/transfers", json={}, headers=headers)
+            problem = answer.json()
+            assert (answer.status_code, problem["code"]) == (400, "header-repeated"), name
+            assert problem["request_id"] == answer.headers["kovra-request-id"]
+    assert world.heard() == {}
+
+
+@pytest.mark.parametrize(
+    "twice", ["Host: id.api.example", "Content-Length: 2", "Content-Length: 3", "Transfer-Encoding: chunked"]
+)
+async def test_what_frames_a_request_is_said_once(world: World, twice: str) -> None:
+    """By the server before the router, or by the router."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    head = [
+        "POST /v1/transfers HTTP/1.1",
+        "Host: api.example",
+        f"Authorization: {_KEY['Authorization']}",
+        "Content-Length: 2",
+    ]
+    writer.write("\r\n".join([*head, twice, "Connection: close", "", "{}"]).encode())
+    said = (await reader.read()).decode()
+    writer.close()
+    assert said.startswith("HTTP/1.1 400 "), said
+    assert world.heard() == {}
+
+
+async def test_a_list_on_two_lines_passes(world: World) -> None:
+    headers = [
+        *_KEY.items(),
+        ("Accept", "text/csv"),
+        ("Accept", "application/json"),
+        ("Forwarded", "for=a"),
+        ("Forwarded", "for=b"),
+    ]
+    assert (await world.http.get("/v1/quotes", headers=headers)).status_code == 200
+    heard = world.cells["eu-1"].heard[0]
+    assert [value for name, value in heard.headers if name == "accept"] == ["text/csv", "application/json"]
+    assert (heard.header("forwarded") or "").startswith("for=a, for=b, for=127.0.0.1;")

@@ -2,7 +2,7 @@
 
 What each ending of a request means, as for ISO 20022 (cells/rails/iso20022/connector.py):
 - no connection, no token, or a refusal before the request was looked at (401, 429): the bank took nothing. NotTaken.
-- an answer that is no JSON object, or none at all: unknown.
+- an answer that is no JSON object, one with a member twice, or none at all: unknown.
 
 SNAP's answers carry no signature: that they are the bank's rests on TLS, so the address of a real bank is https (cells/spec.py).
 """
@@ -22,6 +22,7 @@ from cells.rails.rail import utc_now
 from cells.rails.snap import codes
 from cells.rails.snap.access import SnapAccess
 from cells.rails.snap.signatures import sign_token_request, sign_transaction, timestamp
+from residency import i_json
 
 CONNECTIONS_MAX = 16
 CONNECT_TIME_S = 3.0
@@ -169,8 +170,8 @@ def _read(http_status: int, body: bytes) -> Answer:
     if len(body) > _ANSWER_BYTES_MAX:
         raise Unknown
     try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        fields = i_json.loads(body)
+    except i_json.NotIJson as error:
         raise Unknown from error
     if not isinstance(fields, dict):
         raise Unknown

@@ -19,6 +19,7 @@ from cells.rails.iso20022.amounts import minor_of
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Account, Collection, MessageInvalid, Party
 from cells.rails.snap.signatures import STANDARD, SignatureForm, instant, is_notification
+from residency import i_json
 from residency.classes import Confidential, Personal, Public
 
 SERVICE = "25"
@@ -94,9 +95,9 @@ def believed(access: NoticeAccess, path: str, headers: Any, body: bytes, now: da
 def read_payment(profile: RailProfile, body: bytes) -> tuple[VirtualAccountPayment, Collection]:
     """The notice, and the credit that it tells of. Raises NoticeInvalid."""
     try:
-        found = VirtualAccountPayment.model_validate_json(body)
+        found = VirtualAccountPayment.model_validate(i_json.loads(body))
         amount = minor_of(Decimal(found.paid.value), found.paid.currency, profile)
-    except (ValidationError, MessageInvalid):
+    except (i_json.NotIJson, ValidationError, MessageInvalid):
         raise NoticeInvalid(BAD_REQUEST) from None
     return found, Collection(
         rail=profile.name,

@@ -12,16 +12,19 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cells.kit.headers import HeaderRepeated
 from cells.tenants.keys import GRANTABLE, InvalidKey
 from cells.tenants.tokens import LIFETIME_S
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from router.api.call import Caller, Json, call_of
-from router.api.errors import BodyTooLarge, TooManyFailures
+from router.api.errors import BodyTooLarge, InvalidRequest, MediaTypeUnsupported, TooManyFailures
+from router.api.media import media_type
 from router.api.openapi import problem_responses
 from router.api.parts import issuer_of, parts_of
 from router.api.problems import Problem, Problems
@@ -140,7 +143,14 @@ async def _created(request: Request) -> Response:
 
 async def _read(request: Request) -> _Asked:
     """Raises TokenRefused."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+    if request.scope["query_string"]:
+        # RFC 6749 section 2.3.1: credentials are never in the address, which logs keep.
+        raise TokenRefused("Send the parameters in the form, and none in the address.")
+    try:
+        form_sent = media_type(request) == _FORM
+    except MediaTypeUnsupported as error:
+        raise TokenRefused(error.detail) from None
+    if not form_sent:
         raise TokenRefused(f"Send the parameters as {_FORM}.")
     try:
         pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
@@ -174,7 +184,10 @@ def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, 
     if scheme.lower() != "basic" or not colon:
         raise ClientInvalid("Send the client's id and secret by HTTP Basic.")
     # RFC 6749 section 2.3.1: each is form-encoded before they are joined.
-    return unquote_plus(client_id), unquote_plus(secret)
+    client_id = unquote_plus(client_id)
+    if form.get("client_id", client_id) != client_id:
+        raise TokenRefused("The form names another client_id than HTTP Basic does.")
+    return client_id, unquote_plus(secret)
 
 
 async def describe(request: Request) -> Response:
@@ -211,16 +224,17 @@ def add_routes(app: FastAPI) -> None:
         name: {"type": "string", "maxLength": 2_000} for name in ("scope", "client_id", "client_secret")
     }
     form = {"type": "object", "required": ["grant_type"], "properties": fields}
-    failures = {
-        status: {**told, "model": TokenFailure, "content": {"application/json": {"examples": _examples(status)}}}
-        for status, told in problem_responses(_REFUSALS).items()
-    }
-    app.add_api_route(
+    failures = problem_responses((BodyTooLarge, HeaderRepeated, TooManyRequests, TooManyFailures, KovraError))
+    for status, told in problem_responses(_REFUSALS).items():
+        others = failures.get(status, {}).get("content", {})
+        content = {**others, "application/json": {"examples": _examples(status)}}
+        failures[status] = {**told, "model": TokenFailure, "content": content}
+    # By the framework's own class: what is wrong with the query is answered as RFC 6749 has it.
+    app.router.add_api_route(
         TOKEN_PATH, create_token, methods=["POST"], response_model=TokenShown, tags=["Access"], summary="A token for a client",
-        responses=failures | problem_responses((BodyTooLarge, TooManyRequests, TooManyFailures, KovraError)),
-        openapi_extra={"requestBody": {"required": True, "content": {_FORM: {"schema": form}}}},
+        responses=failures, openapi_extra={"requestBody": {"required": True, "content": {_FORM: {"schema": form}}}}, route_class_override=APIRoute,
     )  # fmt: skip
     app.add_api_route(
         "/.well-known/oauth-authorization-server", describe, response_model=ServerShown, tags=["Access"],
-        summary="How tokens are given", responses=problem_responses((KovraError,)),
+        summary="How tokens are given", responses=problem_responses((InvalidRequest, HeaderRepeated, KovraError)),
     )  # fmt: skip

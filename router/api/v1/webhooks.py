@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cells.backends.postgres import Connection, Record, tenant_transaction, transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
+from cells.kit.headers import HeaderRepeated
 from cells.tenants.tokens import published
 from cells.webhooks import store_endpoints, store_secrets
 from cells.webhooks.catalogue import EVENT_TYPES
@@ -27,7 +28,7 @@ from cells.webhooks.store_endpoints import Endpoint
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from router.api.call import Json, call_of
-from router.api.errors import IdempotencyKeyInvalid, InvalidRequest, UnknownEndpoint
+from router.api.errors import IdempotencyKeyInvalid, InvalidRequest, ParameterRepeated, UnknownEndpoint
 from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL, problem_responses
 from router.api.parts import Parts, parts_of
@@ -257,5 +258,5 @@ def add_routes(app: FastAPI) -> None:
     routes.add("GET", f"{one}/keys", keys, summary="Public keys", model=EndpointKeys, errors=missing)
     app.add_api_route(
         "/.well-known/jwks.json", public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks and tokens",
-        responses=problem_responses((InvalidRequest,)),
+        responses=problem_responses((InvalidRequest, ParameterRepeated, HeaderRepeated)),
     )  # fmt: skip
