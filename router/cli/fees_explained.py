@@ -53,7 +53,10 @@ def explain(
     for code in (currency, target):
         currency_of(code)
     spec = _cell_of(currency, cell)
-    profile = rail or rails_for(spec.directory, target)[0].name
+    paying = [one.name for one in rails_for(spec.directory, target)]
+    if rail:
+        one_of(rail, paying, f"rail that pays out {target}")
+    profile = rail or paying[0]
     corridor = corridor_of(spec.directory.region_of_currency, spec.region, currency, target)
     here = Circumstances(currency, target, corridor, profile, tier, tags_of(tags))
     tariff = asyncio.run(_tariff(spec, tenant, here))

@@ -85,7 +85,10 @@ def put(
     rule = rule_of(scope, window, measure, currency, value, (tier, tenant, subject), (since, until))
     if subject:
         # A wallet and a payer are known where they live, and nowhere else.
-        cell = parse(subject, {"wallet": "wal", "payer": "pyr"}.get(scope, "ten")).cell
+        home = parse(subject, {"wallet": "wal", "payer": "pyr"}.get(scope, "ten")).cell
+        if cell not in ("", home):
+            raise LimitRefused(f"{subject} lives in {home}, and --cell names {cell}.")
+        cell = home
     done = asyncio.run(_set(chosen_cells(home_path(), cell), rule))
     if json:
         print_json({"limits": [{"cell": name, **shown(one)} for name, one in done.items()]})

@@ -174,6 +174,8 @@ def statement(
 ) -> None:
     """The account at a scheme: its balance, and every movement of a day."""
     place, wanted = places(cell, rail)[0], day.date() if day else None
+    if xml and json:
+        raise typer.BadParameter("--xml and --json are two forms; name one.")
     if xml:
         print_plain(ask(place, lambda console: console.day_statement(wanted)).decode())
         return

@@ -72,6 +72,11 @@ async def test_explain_says_where_a_rule_fails(cells: Reconciled) -> None:
     assert (await told("fees", "explain", "999.00", "EUR", "IDR", *EU))["price"] is not None
 
 
+async def test_explain_refuses_a_rail_that_does_not_pay_out_that_currency(cells: Reconciled) -> None:
+    for rail in ("chaps", "nowhere"):
+        assert (await refused("fees", "explain", "1000.00", "EUR", "IDR", "--rail", rail, *EU)).detail
+
+
 async def test_explain_refuses_a_currency_that_no_wallet_has(cells: Reconciled) -> None:
     error = await refused("fees", "explain", "1000.00", "USD", "IDR", *EU)
     assert (error.code, "use one of" in error.detail) == ("unknown-choice", True)
@@ -137,6 +142,7 @@ async def test_what_is_no_limit_is_refused(cells: Reconciled) -> None:
         ("everyone", "day", "amount", "EUR", "1.00"),
         ("tenant", "day", "amount", "EUR", "1.00", "--of", mint("wal", "eu-1")),
         ("tenant", "day", "amount", "EUR", "1.00", "--tier", "golden"),
+        ("wallet", "day", "amount", "EUR", "1.00", "--of", mint("wal", "uk-1")),
         ("tenant", "day", "amount", "EUR", "1.00", "--tenant", "ten_eu1_nobody"),
     ):
         assert (await refused("limits", "set", *arguments, *EU)).detail

@@ -140,6 +140,7 @@ async def test_the_statement_has_the_days_movements(rail: Rail, spec: CellSpec) 
     assert asked.end_to_end_id in {one["end_to_end_id"] for one in found["entries"]}
     assert asked.end_to_end_id in (await run("statement", RAIL)).stdout
     assert asked.end_to_end_id in (await run("statement", RAIL, "--xml")).stdout
+    assert "name one" in (await run("statement", RAIL, "--xml", "--json", status=2)).output
     assert json.loads((await run("statement", RAIL, "--day", "2020-01-01", "--json")).stdout)["entries"] == []
 
 

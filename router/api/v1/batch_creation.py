@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field
 from starlette.requests import Request
@@ -18,10 +18,12 @@ from cells.rails.rail import MessageInvalid
 from cells.tenants.store import find_wallets_by_account
 from cells.tenants.tenant import Wallet
 from cells.transfers import personal
+from residency.errors import KovraError
 from residency.ids import mint
 from router.api.call import call_of
 from router.api.errors import MediaTypeUnsupported, WalletMissing
 from router.api.idempotency import Made, created, required_key
+from router.api.media import media_type
 from router.api.parts import Parts, parts_of
 from router.api.region import check_path
 from router.api.shapes import IdText, PaymentDate
@@ -33,6 +35,15 @@ from router.api.v1.batch_upload import account_of, execution_of, read_uploaded
 from router.api.v1.wallets import main_wallet_of
 
 OPERATION = "batches.create"
+Option = TypeVar("Option", str, datetime, bool)
+
+
+class OptionContradicted(KovraError):
+    """`extra["parameter"]` names it. Nothing was taken."""
+
+    code = "option-contradicted"
+    status = 422
+    title = "A parameter and the body of the batch say different things"
 
 
 class _Taken(NamedTuple):
@@ -46,31 +57,42 @@ class _Taken(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The parameters: what CSV and pain.001 have no place for."""
+    """The parameters. Each holds for every form; None: not given."""
 
     wallet_id: str | None
     payer_id: str | None
     scheduled_for: datetime | None
-    all_or_nothing: bool
+    all_or_nothing: bool | None
 
 
 async def create_batch(
     request: Request,
-    source_wallet_id: Annotated[IdText | None, Field(description="CSV only")] = None,
-    payer_id: Annotated[IdText | None, Field(description="CSV and pain.001: for lines that name none")] = None,
-    scheduled_for: Annotated[PaymentDate | None, Field(description="CSV and pain.001")] = None,
-    all_or_nothing: Annotated[bool, Field(description="CSV and pain.001")] = False,
+    source_wallet_id: Annotated[
+        IdText | None, Field(description="CSV needs it. JSON and pain.001 may name no other")
+    ] = None,
+    payer_id: Annotated[
+        IdText | None, Field(description="For lines that name none; pain.001 needs it. A JSON body may name no other")
+    ] = None,
+    scheduled_for: Annotated[
+        PaymentDate | None,
+        Field(description="Not before; of pain.001 in place of its execution date. A JSON body may name no other"),
+    ] = None,
+    all_or_nothing: Annotated[
+        bool | None,
+        Field(
+            description="One line that cannot be paid, and none is; false by default. A JSON body may say nothing else"
+        ),
+    ] = None,
 ) -> Response:
     """Pay up to ten thousand recipients from one wallet. The whole is set aside at once, or nothing is; then each line is a transfer of its
     own, and what they do not spend comes back when the last has ended."""
     required_key(request)
     parts, call = parts_of(request), call_of(request)
     asked = _Asked(source_wallet_id, payer_id, scheduled_for, all_or_nothing)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
+    kind, body = media_type(request), await request.body()
     match kind:
         case "application/json":
-            taken = await _json(request, body)
+            taken = await _json(request, body, asked)
         case "text/csv":
             taken = await _csv(request, body, asked)
         case "application/xml" | "text/xml":
@@ -99,11 +121,30 @@ async def create_batch(
     return await created(request, OPERATION, make, again)
 
 
-async def _json(request: Request, body: bytes) -> _Taken:
+async def _json(request: Request, body: bytes, parameters: _Asked) -> _Taken:
     head: BatchNew = await asyncio.to_thread(read_head, body)
-    wallet = await _wallet(request, head.source_wallet_id)
-    lines = await asyncio.to_thread(read_lines, head.lines, wallet.currency, head.payer_id)
-    return _Taken("json", wallet, head.scheduled_for, head.all_or_nothing, lines)
+    asked = _merged(head, parameters)
+    if asked.wallet_id is None:
+        raise BatchFileInvalid("Say in source_wallet_id, or by the parameter of that name, which wallet pays.")
+    wallet = await _wallet(request, asked.wallet_id)
+    lines = await asyncio.to_thread(read_lines, head.lines, wallet.currency, asked.payer_id)
+    return _Taken("json", wallet, asked.scheduled_for, asked.all_or_nothing or False, lines)
+
+
+def _merged(head: BatchNew, parameters: _Asked) -> _Asked:
+    """What the body and the parameters ask for together. Raises OptionContradicted."""
+    return _Asked(
+        _one_of("source_wallet_id", head.source_wallet_id, parameters.wallet_id),
+        _one_of("payer_id", head.payer_id, parameters.payer_id),
+        _one_of("scheduled_for", head.scheduled_for, parameters.scheduled_for),
+        _one_of("all_or_nothing", head.all_or_nothing, parameters.all_or_nothing),
+    )
+
+
+def _one_of(name: str, in_body: Option | None, in_query: Option | None) -> Option | None:
+    if in_body is not None and in_query is not None and in_body != in_query:
+        raise OptionContradicted(f"{name}: the body says something else; say it once.", parameter=name)
+    return in_query if in_body is None else in_body
 
 
 async def _csv(request: Request, body: bytes, asked: _Asked) -> _Taken:
@@ -111,7 +152,7 @@ async def _csv(request: Request, body: bytes, asked: _Asked) -> _Taken:
         raise BatchFileInvalid("Say by the parameter source_wallet_id which wallet pays.")
     wallet = await _wallet(request, asked.wallet_id)
     lines = await asyncio.to_thread(read_csv, body, wallet.currency, asked.payer_id)
-    return _Taken("csv", wallet, asked.scheduled_for, asked.all_or_nothing, lines)
+    return _Taken("csv", wallet, asked.scheduled_for, asked.all_or_nothing or False, lines)
 
 
 async def _uploaded(body: bytes) -> Upload:
@@ -127,7 +168,11 @@ async def _pain(parts: Parts, tenant_id: str, upload: Upload, asked: _Asked) -> 
     if asked.payer_id is None:
         raise BatchFileInvalid("Say by the parameter payer_id on whose behalf you pay.")
     wallet = await _debtor(parts, tenant_id, account_of(upload))
-    return _Taken("pain.001", wallet, asked.scheduled_for or execution_of(upload), asked.all_or_nothing, ())
+    if asked.wallet_id not in (None, wallet.wallet_id):
+        named = "source_wallet_id: the debtor's account in the file is the number of another wallet."
+        raise OptionContradicted(named, parameter="source_wallet_id")
+    scheduled_for = asked.scheduled_for or execution_of(upload)
+    return _Taken("pain.001", wallet, scheduled_for, asked.all_or_nothing or False, ())
 
 
 async def _wallet(request: Request, wallet_id: str) -> Wallet:

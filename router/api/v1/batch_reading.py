@@ -89,11 +89,13 @@ class BatchNew(Shape):
         }
     )
 
-    source_wallet_id: Annotated[IdText, Public]
+    source_wallet_id: Annotated[IdText | None, Public] = Field(
+        None, description="Which wallet pays; or say it, and the three below, by the parameter of the same name"
+    )
     payer_id: Annotated[IdText | None, Public] = Field(None, description="For the lines that name none")
     scheduled_for: Annotated[PaymentDate | None, Public] = Field(None, description="Not before; else at once")
-    all_or_nothing: Annotated[bool, Public] = Field(
-        default=False, description="One line that cannot be paid as it stands, and none is"
+    all_or_nothing: Annotated[bool | None, Public] = Field(
+        None, description="One line that cannot be paid as it stands, and none is; false by default"
     )
     lines: Annotated[list[Any], Personal] = Field(
         min_length=1,

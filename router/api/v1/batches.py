@@ -20,7 +20,7 @@ from router.api.openapi import KEY_REQUIRED, among_schemas
 from router.api.parts import parts_of
 from router.api.routes import Resource
 from router.api.shapes import Cursor, Limit, checked_id, page
-from router.api.v1.batch_creation import create_batch, find_batch, whole
+from router.api.v1.batch_creation import OptionContradicted, create_batch, find_batch, whole
 from router.api.v1.batch_reading import BatchFileInvalid, BatchLineNew, BatchNew
 from router.api.v1.batch_shown import (
     BatchLinePage,
@@ -103,7 +103,7 @@ async def cancel_batch(request: Request, batch_id: str) -> Response:
 
 _CREATE_ERRORS: tuple[type[KovraError], ...] = (
     IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownWallet, WalletMissing, NotAMainWallet,
-    BatchFileInvalid,
+    BatchFileInvalid, OptionContradicted,
 )  # fmt: skip
 
 

@@ -85,7 +85,10 @@ def test_a_file_that_is_none_is_refused_whole(content: bytes) -> None:
         read_csv(content, "EUR", "pyr_1")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{", b'{"source_wallet_id": "wal_1", "lines": []}', b'{"lines": [1]}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{", b'{"source_wallet_id": "wal_1", "lines": []}', b'{"lines": {}}', b'{"lines": [1], "lines": [2]}'],
+)
 def test_a_head_that_is_none_is_refused_whole(body: bytes) -> None:
     with pytest.raises(KovraError):
         read_head(body)
