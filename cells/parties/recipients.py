@@ -191,10 +191,11 @@ async def open_for_payout(connection: Connection, vault: Vault, row_ids: Sequenc
     rows = await store.select_recipients(connection, vault.region, row_ids)
     payable = {row.recipient_id: row for row in rows if row.deleted_at is None}
     details = await open_recipient_details(connection, vault, list(payable))
-    return {row_id: _party(one, payable[row_id].country) for row_id, one in details.items()}
+    return {row_id: creditor_party(one, payable[row_id].country) for row_id, one in details.items()}
 
 
-def _party(details: RecipientDetails, bank_country: str) -> Party:
+def creditor_party(details: RecipientDetails, bank_country: str) -> Party:
+    """The rails' creditor; `bank_country` stands where there is no address."""
     account = account_from_vault(details.account)
     if details.address is None:
         return Party(details.name, account, bank_country)

@@ -13,7 +13,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.rail import Rail
 from cells.rails.sepa_credit_transfer.profile import PROFILE as SEPA_CREDIT_TRANSFER
 from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
-from cells.rails.snap.access import SnapAccess
+from cells.rails.snap.access import SnapAccess, fitted
 from cells.rails.snap.connector import SnapRail
 from cells.rails.snap.notices import NoticeAccess
 from cells.rails.snap.signatures import SignatureForm, private_key, public_key
@@ -101,10 +101,15 @@ def notices_of(spec: CellSpec, name: str) -> NoticeAccess | None:
 
 def profiles_of(spec: CellSpec) -> list[RailProfile]:
     """The rails that a cell declares, in its order, as they are there. Raises UnknownRail."""
-    return [
-        _timed(spec, name).shortened(profile_of(name)) if name in spec.settings.schemes else profile_of(name)
-        for name in spec.entry.rails
-    ]
+    return [_there(spec, name) for name in spec.entry.rails]
+
+
+def _there(spec: CellSpec, name: str) -> RailProfile:
+    settings = spec.settings.schemes.get(name)
+    if settings is None:
+        return profile_of(name)
+    timed = _timed(spec, name).shortened(profile_of(name))
+    return timed if settings.snap is None else fitted(timed)
 
 
 def open_rail(name: str, connection: SchemeConnection, archive: MessageArchive | None = None) -> Rail:

@@ -251,3 +251,17 @@ async def test_every_change_is_on_the_audit_trail(cell: ApiCell) -> None:
         "POST /v1/transfers",
     ]
     assert (rows[-1]["resource_id"], rows[-1]["outcome"]) == (made["id"], "202")
+
+
+async def test_a_reference_is_shown_as_the_scheme_is_given_it(cell: ApiCell) -> None:
+    await cell.fund()
+    given = "щ" * 60
+    made = (await pay(cell, await wish(cell, reference=given))).json()
+    found = (await cell.client.get(f"/v1/transfers/{made['id']}")).json()
+    assert found["reference"] == {"given": given, "sent": ("sht" * 60)[:140], "cut": 40}
+    none = (await pay(cell, await wish(cell), key="pay-2")).json()
+    assert (await cell.client.get(f"/v1/transfers/{none['id']}")).json()["reference"] is None
+    lost = await refusal(
+        await pay(cell, await wish(cell, reference="発票 4711"), key="pay-3"), 422, "invalid-request", "/reference"
+    )
+    assert "Latin letters" in lost["detail"]

@@ -165,3 +165,25 @@ async def test_a_party_whose_name_loses_letters_is_told_what_to_do(
     assert (problem["code"], problem["pointer"], problem["places"]) == ("letters-unwritable", "/name", [1])
     assert "Latin letters" in problem["detail"]
     assert (await cell.client.get(f"/v1/{noun}")).json()["data"] == []
+
+
+async def test_a_party_is_told_what_each_scheme_is_given_of_it(cell: ApiCell) -> None:
+    name, street = "Straße " * 12 + "Ŧ", "Großßßßße " * 7
+    body = {**RECIPIENT, "name": name, "address": {"street": street, "town": "Göteborg", "country": "SE"}}
+    made = (await cell.client.post("/v1/recipients", json=body, headers=HERE)).json()
+    assert [one["rail"] for one in made["sent_as"]] == ["sepa_instant", "sepa_credit_transfer"]
+    for one in made["sent_as"]:
+        whole = ("Strasse " * 12 + "T").strip()
+        assert one["name"] == whole[:70].strip()
+        assert one["cut"] == {
+            "name": len(whole) - len(one["name"]),
+            "street": len(street.strip().replace("ß", "ss")) - 70,
+        }
+    assert (await cell.client.get(f"/v1/recipients/{made['id']}")).json() == made
+    assert (await cell.client.get("/v1/recipients")).json()["data"] == [made]
+
+    payer = (await cell.client.post("/v1/payers", json={**PAYER, "name": "Þ" * 60}, headers=HERE)).json()
+    cut = {one["rail"]: one["cut"].get("name", 0) for one in payer["sent_as"]}
+    assert cut == {
+        "sepa_instant": 50, "sepa_credit_transfer": 50, "faster_payments": 80, "chaps": 0, "bi_fast": 0, "bi_rtgs": 0
+    }  # fmt: skip

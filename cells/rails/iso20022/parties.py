@@ -4,8 +4,8 @@ An IBAN names its bank by BIC, a UK account by sort code (clearing system GBDSC)
 bank's code.
 """
 
-from types import ModuleType
-from typing import Any
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
 
 import pyiso20022.pacs.pacs_008_001_08 as pacs
 
@@ -17,9 +17,8 @@ from cells.rails.rail import Account, MessageInvalid, Party
 _UK_SORT_CODES = "GBDSC"
 # What ISO and EPC guidelines write where an agent has no identifier that can be given.
 _NOT_PROVIDED = "NOTPROVIDED"
-_TOWN_LENGTH = 35
-_STREET_LENGTH = 70
-_POSTCODE_LENGTH = 16
+# ISO 20022 PostalAddress24, by the fields of a Party.
+ADDRESS_LENGTHS: Final = MappingProxyType({"street": 70, "postcode": 16, "town": 35})
 
 
 def agent(form: str, code: str) -> pacs.BranchAndFinancialInstitutionIdentification6:
@@ -64,7 +63,7 @@ def address_fault(of: Party, profile: RailProfile) -> str | None:
         return None
     if not of.country:
         return "An address needs its country."
-    if not written_or_empty(of.town, profile.text, _TOWN_LENGTH):
+    if not written_or_empty(of.town, profile.text, ADDRESS_LENGTHS["town"]):
         return "An address needs its town, in letters that the scheme can carry."
     return None
 
@@ -72,12 +71,12 @@ def address_fault(of: Party, profile: RailProfile) -> str | None:
 def party(of: Party, profile: RailProfile) -> pacs.PartyIdentification135:
     """Raises Unwritable when the name cannot be written in the scheme's characters."""
     rules = profile.text
-    town = written_or_empty(of.town, rules, _TOWN_LENGTH)
+    town = written_or_empty(of.town, rules, ADDRESS_LENGTHS["town"])
     address = None
     if town and of.country:
         address = pacs.PostalAddress24(
-            strt_nm=written_or_empty(of.street, rules, _STREET_LENGTH) or None,
-            pst_cd=written_or_empty(of.postcode, rules, _POSTCODE_LENGTH) or None,
+            strt_nm=written_or_empty(of.street, rules, ADDRESS_LENGTHS["street"]) or None,
+            pst_cd=written_or_empty(of.postcode, rules, ADDRESS_LENGTHS["postcode"]) or None,
             twn_nm=town,
             ctry=of.country,
         )

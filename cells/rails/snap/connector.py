@@ -20,15 +20,13 @@ from cells.rails.iso20022.text import Unwritable, written, written_or_empty
 from cells.rails.profile import RailProfile
 from cells.rails.rail import InDoubt, Outcome, Payout, RailUnavailable, Refused, ReturnOut, Settled, utc_now
 from cells.rails.snap import codes
-from cells.rails.snap.access import SnapAccess
+from cells.rails.snap.access import SnapAccess, fitted
 from cells.rails.snap.door import Answer, NotTaken, SnapDoor, Unknown
 from cells.rails.snap.signatures import timestamp
 
 _TRANSFER_PATH = "/v1.0/transfer-interbank"
 _STATUS_PATH = "/v1.0/transfer/status"
 # ASPI: beneficiaryAccountName is String(100), X-EXTERNAL-ID a numeric String(36); remark as banks have it (Midtrans: 50).
-_NAME_LENGTH = 100
-_REMARK_LENGTH = 50
 _EXTERNAL_ID_DIGITS = 32
 _CANNOT_BE_WRITTEN = "CH16"
 _NO_RETURNS = "AG01"
@@ -39,7 +37,7 @@ class SnapRail:
     """A Rail over SNAP. Safe for concurrent use on one event loop; opens its client at the first request."""
 
     def __init__(self, profile: RailProfile, connection: SchemeConnection, access: SnapAccess) -> None:
-        self.profile = profile
+        self.profile = fitted(profile)
         self._access = access
         self._door = SnapDoor(connection, access, profile.answer_time_s)
 
@@ -79,7 +77,7 @@ class SnapRail:
         return None
 
     def _name(self, name: str) -> str:
-        return written(name, self.profile.text, min(_NAME_LENGTH, self.profile.text.name_length))
+        return written(name, self.profile.text, self.profile.text.name_length)
 
     async def _exchange(
         self, references: Sequence[str], items: Sequence[_Item], ask: Callable[[_Item], Awaitable[Outcome]]
@@ -178,7 +176,7 @@ class SnapRail:
             "sourceAccountNo": self._access.source_account,
             "transactionDate": timestamp(utc_now()),
             "originatorInfos": [{"originatorCustomerName": self._name(payout.debtor.name)}],
-            "remark": written_or_empty(payout.remittance, rules, _REMARK_LENGTH),
+            "remark": written_or_empty(payout.remittance, rules, rules.remittance_length),
         }
 
 

@@ -3,15 +3,17 @@
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import Connection, tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.parties.models import Payer, PayerNew
+from cells.parties.payers import payer_party
 from cells.parties.retention import kept_until
 from cells.parties.spelling import LettersUnwritable
+from cells.rails.registry import PROFILES
 from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
 from residency.errors import KovraError
@@ -23,6 +25,7 @@ from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
 from router.api.shapes import Cursor, Limit, checked_id, page
 from router.api.v1.recipients import need_region
+from router.api.v1.sent_as import SentAs, sent_as
 
 OPERATION = "payers.create"
 
@@ -33,10 +36,19 @@ class PayerNotFound(KovraError):
     title = "There is no such payer"
 
 
+class PayerShown(Payer):
+    """A registered payer, as you see it in its own region."""
+
+    sent_as: Annotated[list[SentAs], Personal] = Field(
+        default=[],
+        description="What a scheme is given, for every rail there is: the recipient's region decides which it is",
+    )
+
+
 class PayerPage(BaseModel):
     """Oldest first."""
 
-    data: Annotated[list[Payer], Personal]
+    data: Annotated[list[PayerShown], Personal]
     next_cursor: Annotated[str | None, Public]
 
 
@@ -95,17 +107,20 @@ async def _find(parts: Parts, connection: Connection, tenant_id: str, text: str)
 
 def shown(payer: Payer) -> dict[str, Any]:
     """A payer as the API writes it."""
-    return payer.model_dump(mode="json", exclude_none=True)
+    found = payer.model_dump(mode="json", exclude_none=True)
+    if payer.details is not None:
+        found["sent_as"] = sent_as(payer_party(payer.details, None), list(PROFILES.values()))
+    return found
 
 
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "recipients", "Payers")
     routes.add(
-        "POST", "/v1/payers", create_payer, summary="Register a payer", model=Payer, status=201,
+        "POST", "/v1/payers", create_payer, summary="Register a payer", model=PayerShown, status=201,
         errors=(RegionRequired, LettersUnwritable, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight),
         headers=(REGION_REQUIRED, KEY_OPTIONAL),
     )  # fmt: skip
     routes.add("GET", "/v1/payers", list_payers, summary="Your payers", model=PayerPage)
     one, missing = "/v1/payers/{payer_id}", (PayerNotFound,)
-    routes.add("GET", one, get_payer, summary="A payer", model=Payer, errors=missing)
+    routes.add("GET", one, get_payer, summary="A payer", model=PayerShown, errors=missing)
     routes.add("DELETE", one, delete_payer, summary="Delete a payer", model=None, status=204, errors=missing)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from cells.backends.postgres import Connection, tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.parties.accounts import account_from_vault
 from cells.parties.models import NameChecked, Recipient, RecipientNew
+from cells.parties.recipients import creditor_party
 from cells.parties.retention import kept_until
 from cells.parties.spelling import LettersUnwritable
 from cells.rails.accounts import AccountInvalid, IbanInvalid, NoRailForCurrency
@@ -27,6 +28,7 @@ from router.api.parts import Parts, parts_of
 from router.api.region import HEADER
 from router.api.routes import Resource
 from router.api.shapes import Cursor, Limit, checked_id, page
+from router.api.v1.sent_as import SentAs, sent_as
 
 OPERATION = "recipients.create"
 
@@ -37,10 +39,19 @@ class RecipientNotFound(KovraError):
     title = "There is no such recipient"
 
 
+class RecipientShown(Recipient):
+    """A registered recipient, as you see it in its own region. `id` is the signed token that pays it."""
+
+    sent_as: Annotated[list[SentAs], Personal] = Field(
+        default=[],
+        description="What the scheme is given, for each rail of this region that pays the account's currency",
+    )
+
+
 class RecipientPage(BaseModel):
     """Oldest first."""
 
-    data: Annotated[list[Recipient], Personal]
+    data: Annotated[list[RecipientShown], Personal]
     next_cursor: Annotated[str | None, Public]
 
 
@@ -70,10 +81,10 @@ async def create_recipient(request: Request, body: RecipientNew) -> Response:
         [found] = await recipients.create(connection, call.tenant_id, [body])
         if isinstance(found, KovraError):
             raise found
-        return Made(_row_id(found.id), shown(found))
+        return Made(_row_id(found.id), shown(found, parts))
 
     async def again(connection: Connection, row_id: str) -> dict[str, Any]:
-        return shown((await recipients.get(connection, call.tenant_id, [row_id]))[0])
+        return shown((await recipients.get(connection, call.tenant_id, [row_id]))[0], parts)
 
     return await created(request, OPERATION, make, again)
 
@@ -83,7 +94,7 @@ async def list_recipients(request: Request, limit: Limit = 50, cursor: Cursor = 
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         found = await parts.institution.recipients.page(connection, call.tenant_id, cursor or "", limit)
-    return Json(page([shown(one) for one in found], limit, _row_id(found[-1].id) if found else None))
+    return Json(page([shown(one, parts) for one in found], limit, _row_id(found[-1].id) if found else None))
 
 
 async def get_recipient(request: Request, recipient_id: str) -> Response:
@@ -91,7 +102,7 @@ async def get_recipient(request: Request, recipient_id: str) -> Response:
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         found = await _find(parts, connection, call.tenant_id, recipient_id)
-    return Json(shown(found))
+    return Json(shown(found, parts))
 
 
 async def check_recipient_name(request: Request, recipient_id: str) -> Response:
@@ -139,9 +150,13 @@ def _row_id(token: str) -> str:
     return token.partition(".")[0]
 
 
-def shown(recipient: Recipient) -> dict[str, Any]:
+def shown(recipient: Recipient, parts: Parts) -> dict[str, Any]:
     """A recipient as the API writes it."""
-    return recipient.model_dump(mode="json", exclude_none=True)
+    found = recipient.model_dump(mode="json", exclude_none=True)
+    if recipient.details is not None:
+        rails = [one for one in parts.institution.router.profiles if one.currency == recipient.currency]
+        found["sent_as"] = sent_as(creditor_party(recipient.details, recipient.country), rails)
+    return found
 
 
 _ERRORS: tuple[type[KovraError], ...] = (
@@ -153,12 +168,12 @@ _ERRORS: tuple[type[KovraError], ...] = (
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "recipients", "Recipients")
     routes.add(
-        "POST", "/v1/recipients", create_recipient, summary="Register a recipient", model=Recipient, status=201,
+        "POST", "/v1/recipients", create_recipient, summary="Register a recipient", model=RecipientShown, status=201,
         errors=_ERRORS, headers=(REGION_REQUIRED, KEY_OPTIONAL),
     )  # fmt: skip
     routes.add("GET", "/v1/recipients", list_recipients, summary="Your recipients", model=RecipientPage)
     one, missing = "/v1/recipients/{recipient_id}", (RecipientNotFound,)
-    routes.add("GET", one, get_recipient, summary="A recipient", model=Recipient, errors=missing)
+    routes.add("GET", one, get_recipient, summary="A recipient", model=RecipientShown, errors=missing)
     routes.add(
         "POST", f"{one}/name-check", check_recipient_name, summary="Check a recipient's name", model=NameCheckShown,
         errors=missing,

@@ -10,14 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import Record, tenant_transaction
+from cells.rails.iso20022.sent import remittance_sent
+from cells.rails.profile import RailProfile
+from cells.rails.registry import PROFILES
 from cells.rails.routing import Verdict
 from cells.rails.store_routing import Cause
 from cells.transfers import store, store_list
-from cells.transfers.machine import State, public
+from cells.transfers.machine import Leg, State, public
+from cells.transfers.personal import open_remittances
 from cells.transfers.routed import routing_of
 from cells.transfers.store_list import Wanted
 from cells.transfers.transfer import TransferNotFound, resource
-from residency.classes import Confidential, Public
+from residency.classes import Confidential, Personal, Public
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
@@ -76,7 +80,18 @@ class RoutingShown(BaseModel):
     choices: Annotated[list[ChoiceShown], Confidential]
 
 
+class ReferenceShown(BaseModel):
+    """Your `reference`, and what of it the rail is given: in the scheme's letters, as far as they fit."""
+
+    given: Annotated[str, Personal]
+    sent: Annotated[str, Personal]
+    cut: Annotated[int, Public] = Field(description="How many characters at its end are left out")
+
+
 class TransferWithTimeline(TransferShown):
+    reference: Annotated[ReferenceShown | None, Personal] = Field(
+        description="Null without one, or once it is erased. Across a border by the profile of the rail that is expected there"
+    )
     returned: Annotated[ReturnedShown | None, Confidential] = Field(description="Set once money has come back")
     routing: Annotated[RoutingShown, Confidential]
     timeline: Annotated[list[TimelineShown], Public]
@@ -152,7 +167,25 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
         profiles = {one.name: one for one in parts.institution.router.profiles}
         returned = await returned_of(connection, parts.region, transfer)
         routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
-    return Json({**resource(transfer), "returned": returned, "routing": routing, "timeline": _timeline(lines)})
+        ours = [] if transfer.leg is Leg.DESTINATION else [found]
+        texts = await open_remittances(connection, parts.institution.vault, ours)
+    reference = _reference(texts.get(found), profiles.get(transfer.rail_used) or PROFILES.get(transfer.rail_used))
+    return Json(
+        {
+            **resource(transfer),
+            "reference": reference,
+            "returned": returned,
+            "routing": routing,
+            "timeline": _timeline(lines),
+        }
+    )
+
+
+def _reference(given: str | None, profile: RailProfile | None) -> dict[str, Any] | None:
+    if given is None or profile is None:
+        return None
+    sent = remittance_sent(given, profile)
+    return {"given": given, "sent": sent.text, "cut": sent.cut}
 
 
 async def get_timeline(request: Request, transfer_id: str) -> Response:

@@ -5,9 +5,12 @@ import unicodedata
 
 import pytest
 
+from cells.rails.iso20022.sent import party_sent, remittance_sent
 from cells.rails.iso20022.text import Unwritable, Written, convert, unwritable_letters, written, written_or_empty
 from cells.rails.profile import RailProfile
+from cells.rails.rail import Party
 from cells.rails.registry import PROFILES
+from cells.rails.snap.access import fitted
 
 SEPA = PROFILES["sepa_instant"].text
 
@@ -127,3 +130,10 @@ def test_what_is_cut_is_counted() -> None:
     assert convert("x" * 70, SEPA, 70) == Written("x" * 70, 0, 0)
     assert convert("x" * 71, SEPA, 70) == Written("x" * 70, 1, 0)
     assert convert("щ" * 70, SEPA, 140).cut == 70
+
+
+def test_snap_tells_of_its_own_lengths() -> None:
+    profile = fitted(PROFILES["bi_fast"])
+    assert party_sent(Party("x" * 140), profile) == ("x" * 100, {"name": 40})
+    assert remittance_sent("x" * 140, profile) == ("x" * 50, 90)
+    assert remittance_sent("x" * 140, PROFILES["bi_fast"]).cut == 0
