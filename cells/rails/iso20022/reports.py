@@ -192,8 +192,9 @@ def _payment(line: _Line) -> str:
         "" if given in (None, _NOT_PROVIDED) else str(given) for given in (line.orgnl_end_to_end_id, line.orgnl_tx_id)
     )
     if not end_to_end_id:
-        return end_to_end_id_of(tx_id)
-    return end_to_end_id if tx_id in ("", transaction_id(end_to_end_id)) else ""
+        return end_to_end_id_of(transaction_id(tx_id))
+    # Either of our ids in either place still names the one payment.
+    return end_to_end_id if not tx_id or transaction_id(tx_id) == transaction_id(end_to_end_id) else ""
 
 
 def _names(line: _Line) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ def test_outside_a_sandbox_the_address_is_https() -> None:
         "ray": {"address": "x", "token_path": "/x"},
         "ledger": {"engine": "postgres"},
         "api": {"host": "x", "port": 1},
+        "operator": {"host": "x", "port": 2},
+        "inbound": {"host": "x", "port": 3},
         "host": {"host": "x", "port": 1},
     }
     PrivateSettings.model_validate(base | {"schemes": clear, "sandbox": True})

@@ -228,6 +228,8 @@ def test_a_payment_is_named_by_either_id_and_never_by_two_that_differ() -> None:
         line("NOTPROVIDED", "ACSC", tx_id=tx_id),
         line(reference, "ACSC", tx_id=tx_id),
         line(reference, "ACSC", tx_id="NOTPROVIDED"),
+        line(reference, "ACSC", tx_id=reference),
+        line("", "ACSC", tx_id=reference),
     ):
         assert isinstance(answers("chaps", pacs002(body), reference)[reference], Settled)
     # A return of ours, of a credit that came of a payment of ours: the transaction is the return.
