@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def actors(cell: Cell = None, json: Json = False) -> None:
-    """The actors of every cell: where each is, its state, what waits in its mailbox, and how large its batches are."""
+    """Show where each actor is, its state and its mailbox. Batch sizes are beside them."""
     answers = asyncio.run(ask_hosts(home_path(), cell))
     if json:
         print_json({"cells": answers})

@@ -40,9 +40,7 @@ class FileUnknown(KovraError):
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(
-        help="Pay a whole file as one batch: set aside at once, paid line by line.", no_args_is_help=True
-    )
+    group = typer.Typer(help="Pay a whole file as one batch: submit, show, lines.", no_args_is_help=True)
     for command in (submit, show, lines):
         group.command()(command)
     app.add_typer(group, name="batch")

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(keep: Keep = False) -> None:
-    """Show one payment across the border, and prove it: a stack of its own, from nothing to nothing."""
+    """Show one payment across the border, and prove it. On a stack of its own, which is gone afterwards."""
     console = console_for_people()
     began = time.perf_counter()
     story = Story(on_claim=lambda claim: say_claim(console, claim), on_scene=lambda title: say_heading(console, title))

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
-    """The messages about a payment, in the cells of this machine, as they were on the wire."""
+    """Show the messages about a payment as they were on the wire. In the cells of this machine."""
     found = asyncio.run(look(home_path(), about, show))
     if as_json:
         print_json([_as_json(*one) for one in found])

@@ -8,8 +8,8 @@ from router.cli.console import out, print_plain
 from router.cli.sandbox import Sandbox
 
 
-def show_panel(status: StackStatus, sandbox: Sandbox) -> None:
-    """For people; `curl` lines stand below the panel, unwrapped, so that they can be pasted."""
+def show_panel(status: StackStatus, sandbox: Sandbox, *, detached: bool) -> None:
+    """For people; `curl` lines stand below the panel, unwrapped, so that they can be pasted. `detached`: it runs in the background."""
     table = Table.grid(padding=(0, 2))
     table.add_row("router", status.router_url)
     table.add_row("API docs", f"{status.router_url}/docs")
@@ -29,7 +29,8 @@ def show_panel(status: StackStatus, sandbox: Sandbox) -> None:
     ]:
         out.print(f"\n[bold]{title}[/]")
         print_plain(line)
-    out.print("\n[dim]Ctrl-C stops everything; `.venv/bin/kovra status` shows every part.[/]")
+    stops = "`.venv/bin/kovra down`" if detached else "Ctrl-C"
+    out.print(f"\n[dim]{stops} stops everything; `.venv/bin/kovra status` shows every part.[/]")
 
 
 def curl_lines(router_url: str, sandbox: Sandbox) -> list[tuple[str, str]]:

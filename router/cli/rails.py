@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rails(cell: Cell = None, json: Json = False) -> None:
-    """How every rail stands: open, its circuit, what waits, what is in doubt; and how far UK account numbers are checked."""
+    """Show how every rail stands: open, its circuit, what waits. Also what is in doubt, and how far UK account numbers are checked."""
     home = home_path()
     answers = asyncio.run(ask_hosts(home, cell))
     declared = {spec.name: spec for spec in all_cells(home)}

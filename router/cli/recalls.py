@@ -33,7 +33,7 @@ _LISTED_MAX = 1_000
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Ask a payment back; decide on a credit that is asked back.", no_args_is_help=True)
+    group = typer.Typer(help="Ask a payment back, or answer a recall: ask, accept, refuse.", no_args_is_help=True)
     group.command("ask")(ask)
     group.command("accept")(accept)
     group.command("refuse")(refuse)
@@ -68,7 +68,7 @@ def refuse(
 
 
 def recalls(cell: Cell = None, json: Json = False) -> None:
-    """Every recall, newest first: which way, of what, how it stands, and the answer."""
+    """List every recall, newest first. With its direction, its payment, how it stands, and the answer."""
     rows = asyncio.run(_read(cell))
     if json:
         print_json({"recalls": [{"cell": name, **asdict(one)} for name, one in rows]})

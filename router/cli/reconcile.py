@@ -40,7 +40,7 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     wait: Annotated[float, typer.Option(help="Wait up to this many seconds for what moves to come to rest.")] = 0.0,
 ) -> None:
-    """Check L1 to L10 over the running cells; exit status 1 when one of them is violated."""
+    """Check the ledger's invariants over the running cells. Exit status 1 when one of L1 to L10 is violated."""
     names = cell or list(load_directory(home_path()).cells)
     report = asyncio.run(settled([load_spec(name) for name in names], wait))
     if as_json:

@@ -41,7 +41,7 @@ class NotALength(KovraError):
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(
-        help="The simulated schemes: make things happen there, and ask what was paid.", no_args_is_help=True
+        help="The simulated schemes: make things happen there, see what was paid.", no_args_is_help=True
     )
     for name, command in (
         ("table", show_table), ("deposit", deposit), ("state", state), ("payments", payments), ("settle", settle), ("reject", reject),

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(detach: Detach = False, json: Json = False) -> None:
-    """Start every cell, the router and the simulated schemes on this machine; with --detach in the background."""
+    """Start the same, and return when it is ready with --detach. Without it, the same as `kovra run`."""
     stack = Stack()
     if not detach:
         asyncio.run(_in_foreground(stack, json=json))
@@ -39,13 +39,13 @@ def up(detach: Detach = False, json: Json = False) -> None:
     async def start() -> None:
         with Starting(stack.home) as starting:
             status = await stack.up_detached(starting)
-        await _show(stack, status, json=json)
+        await _show(stack, status, json=json, detached=True)
 
     asyncio.run(start())
 
 
 def run(json: Json = False) -> None:
-    """Start the same in the foreground, until Ctrl-C stops every process."""
+    """Start every cell, the router and the simulated schemes, until Ctrl-C stops them. The data stays."""
     asyncio.run(_in_foreground(Stack(), json=json))
 
 
@@ -72,12 +72,12 @@ async def _show_or_say(stack: Stack, status: StackStatus, *, json: bool) -> None
         err.print(f"The stack runs, but its sandbox tenant is not ready: {error.detail}")
 
 
-async def _show(stack: Stack, status: StackStatus, *, json: bool) -> None:
+async def _show(stack: Stack, status: StackStatus, *, json: bool, detached: bool = False) -> None:
     sandbox = await ensure_sandbox(stack.home.root)
     if json:
         print_json({**status.as_json(), "sandbox": sandbox.as_json()})
     else:
-        show_panel(status, sandbox)
+        show_panel(status, sandbox, detached=detached)
 
 
 def down() -> None:
@@ -91,7 +91,7 @@ def down() -> None:
 
 
 def status(json: Json = False) -> None:
-    """Every part of every cell with its health. Exit status: 0 all ready, 1 something is not, 3 nothing runs."""
+    """Show every part of every cell with its health. Exit status: 0 all ready, 1 something is not, 3 nothing runs."""
     found = asyncio.run(Stack().status())
     if json:
         print_json(found.as_json())

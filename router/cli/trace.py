@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(transfer_id: Id, as_json: Json = False) -> None:
-    """One payment's journey: each step with its room and time, postings, crossings, the rail, webhooks.
+    """Show one payment's journey through every room and cell. With times, postings, crossings, the rail and webhooks.
 
     Raises MalformedId, UnknownCell, TransferNotFound.
     """
