@@ -64,7 +64,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and whole(command.name), rest
+        return name, command and whole(command.name or ""), rest
 
 
 def whole(name: str) -> Any:
