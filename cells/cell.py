@@ -102,6 +102,7 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
     vault = vault_of(spec)
     standing = Standing(spec.region, open_list_checker(), name_reader(vault))
     dsn = spec.settings.postgres.api if role == "api" else spec.settings.postgres.writer
+    rails = registry.profiles_of(spec)
     pool = await open_pool(dsn, size_max=connections_max, name=name)
     return Institution(
         spec=spec,
@@ -118,9 +119,10 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
             keys.signer(spec.directory, datetime.now(UTC))[1],
             # The API alone registers recipients; a broken file must not keep a wallet's actor from starting.
             _modulus_of(spec) if role == "api" else None,
+            rails,
         ),
         tokens=TokenVerifier(spec.directory),
-        router=RailRouter(spec.region, registry.profiles_of(spec)),
+        router=RailRouter(spec.region, rails),
         limit_book=LimitBook(spec.region),
     )
 

@@ -233,12 +233,13 @@ async def open_hand_cell(
     vault = Vault(spec.region, keys.keks, max(keys.keks))
     standing = Standing(spec.region, open_list_checker(), name_reader(vault))
     signer = keys.signer(spec.directory, datetime.now(UTC))[1]
+    rails = [profile_of(name) for name in spec.entry.rails]
     institution = Institution(
         spec, keys, vault, pool, standing,
         Payers(spec.entry, vault, standing),
-        Recipients(spec.entry, spec.directory, vault, standing, signer),
+        Recipients(spec.entry, spec.directory, vault, standing, signer, None, rails),
         TokenVerifier(spec.directory),
-        RailRouter(spec.region, [profile_of(name) for name in spec.entry.rails]),
+        RailRouter(spec.region, rails),
         LimitBook(spec.region),
     )  # fmt: skip
     await found_accounts(spec, pool, ledger)

@@ -1,22 +1,25 @@
 """Between the account as a partner writes it and the account as the rails use it."""
 
+from collections.abc import Sequence
+
 from cells.parties.models import BankAccount, RecipientNew
-from cells.rails.accounts import account_fields, parse_account
+from cells.rails.accounts import account_fields, check_reach, parse_account
 from cells.rails.modulus import ModulusTables
+from cells.rails.profile import RailProfile
 from cells.rails.rail import Account
 
-_COUNTRY = {"uk": "GB", "id": "ID"}
 
+def checked_account(
+    request: RecipientNew, modulus: ModulusTables | None, rails: Sequence[RailProfile]
+) -> tuple[Account, BankAccount]:
+    """The account for the rails, and the canonical form for the vault. `modulus`: by what UK accounts are checked, where it is
+    installed; `rails`: those of the cell.
 
-def checked_account(request: RecipientNew, modulus: ModulusTables | None) -> tuple[Account, BankAccount, str]:
-    """The account for the rails, the canonical form for the vault, and the country of the bank (ISO 3166-1
-    alpha-2). `modulus`: by what UK accounts are checked, where it is installed.
-
-    Raises IbanInvalid, AccountInvalid, NoRailForCurrency.
+    Raises IbanInvalid, AccountInvalid, AccountUnreachable, NoRailForCurrency.
     """
     account = parse_account(request.currency, request.account.model_dump(exclude_none=True), "/account", modulus)
-    country = account.number[:2] if account.form == "iban" else _COUNTRY[account.form]
-    return account, BankAccount.model_validate(account_fields(account)), country
+    check_reach(account, request.currency, rails, "/account")
+    return account, BankAccount.model_validate(account_fields(account))
 
 
 def account_from_vault(kept: BankAccount) -> Account:

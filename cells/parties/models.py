@@ -58,7 +58,7 @@ Word = Annotated[str, _stripped(35), AfterValidator(_printable), _NOT_ONLY_SPACE
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Lei = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{18}[0-9]{2}$")]
-Digits = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)]
+Digits = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
 BirthDate = Annotated[date, AfterValidator(_past)]
 
 
@@ -79,12 +79,12 @@ class Address(_Data):
 
 
 class BankAccount(_Data):
-    """An account as its own country writes it: `iban` (EUR, SEK, DKK), `sort_code` with `account_number`
-    (GBP), or `bank_code` with `account_number` (IDR). Which of them, and the check digits, are the currency's
-    affair."""
+    """An account as its own country writes it: `iban` (EUR, SEK, DKK), `sort_code` with `account_number` or
+    a GB `iban` (GBP), or `bank_code` with `account_number` (IDR). Spaces and dashes do not count. It is kept,
+    and shown, in one form, however it was written."""
 
     iban: Annotated[Digits | None, Personal] = None
-    bic: Annotated[Annotated[str, StringConstraints(max_length=11)] | None, Confidential] = None
+    bic: Annotated[Annotated[str, StringConstraints(max_length=64)] | None, Confidential] = None
     sort_code: Annotated[Digits | None, Confidential] = None
     bank_code: Annotated[Digits | None, Confidential] = None
     account_number: Annotated[Digits | None, Personal] = None

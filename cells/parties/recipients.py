@@ -23,6 +23,7 @@ from cells.parties.store import RecipientRow
 from cells.parties.token import UnknownRecipient, sign_tokens
 from cells.rails.accounts import NoRailForCurrency
 from cells.rails.modulus import ModulusTables
+from cells.rails.profile import RailProfile
 from cells.rails.rail import Party
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
@@ -49,6 +50,7 @@ class Recipients:
         standing: Standing,
         signing_key: Ed25519PrivateKey,
         modulus: ModulusTables | None = None,
+        rails: Sequence[RailProfile] = (),
     ) -> None:
         assert vault.region == entry.region, "a cell opens its own region's vault only"
         self._entry = entry
@@ -57,6 +59,7 @@ class Recipients:
         self._standing = standing
         self._signing_key = signing_key
         self._modulus = modulus
+        self._rails = rails
 
     async def create(
         self, connection: Connection, tenant_id: str, requests: Sequence[RecipientNew]
@@ -127,10 +130,14 @@ class Recipients:
             for pair in recipients
         }
 
+    async def countries(self, connection: Connection, row_ids: Sequence[str]) -> dict[str, str]:
+        """Where the bank accounts are (ISO 3166-1 alpha-2), by row id."""
+        return await store.countries(connection, self._entry.region, row_ids)
+
     def _prepare(self, tenant_id: str, request: RecipientNew) -> tuple[RecipientRow, RecipientDetails]:
         self._refuse_if_elsewhere(request.currency)
         check_letters(request.name, request.address)
-        account, canonical, country = checked_account(request, self._modulus)
+        account, canonical = checked_account(request, self._modulus, self._rails)
         row_id = mint("rcp", self._entry.name)
         [token] = sign_tokens(self._signing_key, tenant_id, [(row_id, request.currency)])
         row = RecipientRow(
@@ -139,7 +146,7 @@ class Recipients:
             token,
             request.kind,
             request.currency,
-            country,
+            account.country,
             account.bank,
             datetime.now(UTC),
             None,

@@ -57,6 +57,15 @@ async def insert_recipients(connection: Connection, region: str, rows: Sequence[
     )
 
 
+async def countries(connection: Connection, region: str, row_ids: Sequence[str]) -> dict[str, str]:
+    """Where the accounts of recipients are, by recipient id."""
+    rows = await connection.fetch(
+        "select recipient_id, country from recipients where compliance_region = $1 and recipient_id = any ($2::text[])",
+        region, row_ids,
+    )  # fmt: skip
+    return {row["recipient_id"]: row["country"] for row in rows}
+
+
 async def select_recipients(connection: Connection, region: str, row_ids: Sequence[str]) -> list[RecipientRow]:
     rows = await connection.fetch(
         f"""

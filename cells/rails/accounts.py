@@ -1,16 +1,18 @@
 """Account numbers as partners write them, checked before anything is registered. Pure.
 
 What is checked: an IBAN wholly (ISO 13616: country, length, structure, ISO 7064 check digits, and the bank
-code where the registry knows it, by schwifty); a UK sort code and account number by form, and by the modulus check where its tables are
-installed; an Indonesian bank code and account number by form. Invariant: a failure never repeats the number.
+code where the registry knows it, by schwifty); a BIC beside it: that it is a bank's, of the IBAN's country, and as far as schwifty's
+registry or the IBAN itself tells, of the IBAN's bank; a UK sort code and account number by form, and by the modulus check where its tables
+are installed; an Indonesian bank code and account number by form; that a scheme reaches the account's country. Invariants: one account has
+one form, however it is written (account_spelling.py); a failure never repeats the number.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from schwifty import BIC, IBAN
+from schwifty import IBAN
 from schwifty.exceptions import (
     InvalidChecksumDigits,
     InvalidCountryCode,
@@ -18,12 +20,20 @@ from schwifty.exceptions import (
     SchwiftyException,
 )
 
+from cells.rails.account_spelling import bare, uk_of_iban
+from cells.rails.bic import AccountInvalid, check_bic
 from cells.rails.modulus import ModulusTables
-from cells.rails.rail import Account
+from cells.rails.profile import RailProfile
+from cells.rails.rail import Account, AccountForm
 from residency.errors import KovraError
 
-Form = Literal["iban", "uk", "id"]
-_FORM_OF_CURRENCY: Final[Mapping[str, Form]] = {"EUR": "iban", "SEK": "iban", "DKK": "iban", "GBP": "uk", "IDR": "id"}
+_FORM_OF_CURRENCY: Final[Mapping[str, AccountForm]] = {
+    "EUR": "iban",
+    "SEK": "iban",
+    "DKK": "iban",
+    "GBP": "uk",
+    "IDR": "id",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class AccountField:
 
 # What parse_account checks, and what a form for an account asks for: one table, so that they cannot differ. Bank Indonesia's bank
 # code (sandi bank) has three digits; account numbers of Indonesian banks run from 8 to 18.
-FORMS: Final[Mapping[Form, tuple[AccountField, ...]]] = {
+FORMS: Final[Mapping[AccountForm, tuple[AccountField, ...]]] = {
     "iban": (
         AccountField("iban", "IBAN", r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", "ISO 13616, check digits and all"),
         AccountField("bic", "BIC", r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", "ISO 9362: 8 or 11 characters", False),
@@ -53,6 +63,9 @@ FORMS: Final[Mapping[Form, tuple[AccountField, ...]]] = {
         AccountField("account_number", "Account number", r"[0-9]{8,18}", "8 to 18 digits"),
     ),
 }  # fmt: skip
+_TEXT_MAX = 64
+_UK_FIELDS: Final = ("sort_code", "account_number")
+_SORT_CODE, _JOINED = 6, 14  # digits of a UK sort code, and of one with the account number behind it
 # Accounts that are nobody's, as their issuers print them in examples.
 _EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
     "EUR": {"iban": "DE89370400440532013000"},
@@ -69,10 +82,10 @@ class IbanInvalid(KovraError):
     title = "The IBAN is not valid"
 
 
-class AccountInvalid(KovraError):
-    code = "account-invalid"
+class AccountUnreachable(KovraError):
+    code = "account-unreachable"
     status = 422
-    title = "The account number is not valid"
+    title = "No scheme that pays the currency reaches that account"
 
 
 class NoRailForCurrency(KovraError):
@@ -86,9 +99,9 @@ def parse_account(
 ) -> Account:
     """The account in `given`, in the form that `currency` is paid to.
 
-    EUR, SEK, DKK: `iban` and, if wanted, `bic`. GBP: `sort_code`, `account_number`. IDR: `bank_code`,
-    `account_number`. Spaces and dashes are ignored. Without `modulus` GBP is checked by form alone. Raises IbanInvalid,
-    AccountInvalid, NoRailForCurrency, with a pointer below `pointer`.
+    EUR, SEK, DKK: `iban` and, if wanted, `bic`. GBP: `sort_code` and `account_number`, in one of the two fields joined, or a GB `iban`
+    in place of both. IDR: `bank_code`, `account_number`. Spaces and dashes of any kind are ignored. Without `modulus` GBP is checked by
+    form alone. Raises IbanInvalid, AccountInvalid, NoRailForCurrency, with a pointer below `pointer`.
     """
     match _FORM_OF_CURRENCY.get(currency):
         case "iban":
@@ -99,6 +112,31 @@ def parse_account(
             return _digits("id", given, pointer)
         case None:
             raise _no_rail(currency, pointer)
+
+
+def check_reach(account: Account, currency: str, rails: Iterable[RailProfile], pointer: str = "") -> None:
+    """Whether one of `rails` that move `currency` reaches the account. Of a currency that none moves nothing is known. Raises
+    AccountUnreachable, which names the country."""
+    paying = [one for one in rails if one.currency == currency]
+    if not paying or any(account.country in one.countries for one in paying):
+        return
+    known = IBAN(account.number, allow_invalid=True).country if account.form == "iban" else None
+    where = account.country if known is None else f"{known.name} ({account.country})"
+    schemes = " or ".join(one.title for one in paying)
+    at = f"{pointer}/iban" if account.form == "iban" else pointer
+    raise AccountUnreachable(f"Accounts in {where} cannot be paid in {currency} by {schemes}.", pointer=at or None)
+
+
+def received_account(form: AccountForm, number: str, bank: str) -> Account:
+    """An account that a scheme's message names, in the form that parse_account gives it; never refused, since money has moved. `form`: of
+    the rail's accounts. A GB IBAN beside another bank's sort code stays the IBAN: such a pair is nobody's account."""
+    plain, code = bare(number), bare(bank)
+    uk = uk_of_iban(plain) if form == "uk" else None
+    if form == "uk" and plain.isdigit() and len(plain) == _JOINED:
+        uk = plain[:_SORT_CODE], plain[_SORT_CODE:]
+    if uk is not None and (not code.isdigit() or code == uk[0]):
+        return Account("uk", uk[1], uk[0])
+    return Account("iban" if IBAN(plain, allow_invalid=True).is_valid else form, plain, code)
 
 
 def form_of(currency: str, pointer: str = "") -> tuple[tuple[AccountField, ...], Mapping[str, str]]:
@@ -138,16 +176,8 @@ def _iban(given: Mapping[str, Any], pointer: str) -> Account:
         raise IbanInvalid("It starts with no country that has IBANs.", pointer=at) from None
     except (SchwiftyException, ValueError):
         raise IbanInvalid("It does not have the structure of an IBAN of its country.", pointer=at) from None
-    return Account("iban", str(iban), _bic(given, pointer) or _bic_of(iban))
-
-
-def _bic(given: Mapping[str, Any], pointer: str) -> str:
-    if given.get("bic") is None:
-        return ""
-    try:
-        return str(BIC(_text(given, "bic", pointer)))
-    except (SchwiftyException, ValueError):
-        raise AccountInvalid("That is not a BIC (ISO 9362): 8 or 11 characters.", pointer=f"{pointer}/bic") from None
+    bic = "" if given.get("bic") is None else check_bic(_text(given, "bic", pointer), iban, f"{pointer}/bic")
+    return Account("iban", str(iban), bic or _bic_of(iban))
 
 
 def _bic_of(iban: IBAN) -> str:
@@ -157,7 +187,7 @@ def _bic_of(iban: IBAN) -> str:
 
 
 def _uk(given: Mapping[str, Any], pointer: str, modulus: ModulusTables | None) -> Account:
-    account = _digits("uk", given, pointer)
+    account = _digits("uk", _unjoined(given), pointer) if given.get("iban") is None else _uk_iban(given, pointer)
     if modulus is not None and not modulus.check(account.bank, account.number):
         raise AccountInvalid(
             "No account at that sort code can have that number (UK modulus check); look for a mistyped digit in either, "
@@ -165,6 +195,36 @@ def _uk(given: Mapping[str, Any], pointer: str, modulus: ModulusTables | None) -
             pointer=f"{pointer}/account_number",
         )
     return account
+
+
+def _unjoined(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sort code and number in their own fields, where one field has both, joined or as an IBAN."""
+    written = [given.get(name) or "" for name in _UK_FIELDS]
+    if not all(isinstance(one, str) for one in written):
+        return given
+    sort_code, number = (bare(one) for one in written)
+    whole = number or sort_code
+    pair = uk_of_iban(whole)
+    if pair is None and whole.isdigit() and len(whole) == _JOINED:
+        pair = whole[:_SORT_CODE], whole[_SORT_CODE:]
+    if pair is None or sort_code not in ("", whole, pair[0]):
+        return given
+    return {**given, **dict(zip(_UK_FIELDS, pair, strict=True))}
+
+
+def _uk_iban(given: Mapping[str, Any], pointer: str) -> Account:
+    """The account of a GB IBAN; sort code and number may be repeated beside it."""
+    _only(given, {"iban", "bic", *_UK_FIELDS}, pointer)
+    iban = _iban({name: one for name, one in given.items() if name in ("iban", "bic")}, pointer)
+    uk = uk_of_iban(iban.number)
+    if uk is None:
+        raise IbanInvalid(
+            "Pounds are paid to accounts in the United Kingdom: the IBAN starts with GB.", pointer=f"{pointer}/iban"
+        )
+    for name, own in zip(_UK_FIELDS, uk, strict=True):
+        if given.get(name) is not None and _text(given, name, pointer) != own:
+            raise AccountInvalid("The IBAN is of another account.", pointer=f"{pointer}/{name}")
+    return Account("uk", uk[1], uk[0])
 
 
 def _digits(form: Literal["uk", "id"], given: Mapping[str, Any], pointer: str) -> Account:
@@ -184,7 +244,9 @@ def _only(given: Mapping[str, Any], known: set[str], pointer: str) -> None:
 
 def _text(given: Mapping[str, Any], name: str, pointer: str) -> str:
     value = given.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 64 or not value.isascii():
+    plain = bare(value) if isinstance(value, str) and len(value) <= _TEXT_MAX else ""
+    if not plain or not plain.isascii():
         failure = IbanInvalid if name == "iban" else AccountInvalid
-        raise failure(f"Give the {name.replace('_', ' ')} as text.", pointer=f"{pointer}/{name}")
-    return re.sub(r"[\s-]", "", value).upper()
+        said = {"iban": "IBAN", "bic": "BIC"}.get(name, name.replace("_", " "))
+        raise failure(f"Give the {said} in Latin letters and digits.", pointer=f"{pointer}/{name}")
+    return plain

@@ -82,7 +82,8 @@ class RailProfile:
     `wires`: those that a connector of ours speaks to it. `settlement_days`: business days from the day that takes the payment to the day on which the payee has it. `cost_minor`: what one
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
     `unmatched`: what becomes of a credit for no wallet of ours: `refuse` it in our answer, or, where the scheme has settled it before it
-    asks, `suspend` it until it is assigned or returned.
+    asks, `suspend` it until it is assigned or returned. `countries`: where the accounts are that it reaches (ISO 3166-1 alpha-2, of IBANs
+    their country code).
     """
 
     name: str
@@ -111,6 +112,7 @@ class RailProfile:
     carries_uetr: bool
     payment_type: PaymentType
     account_form: Literal["iban", "uk", "id"]
+    countries: frozenset[str]
     text: TextRules
     reasons: Mapping[str, str]
     not_found_code: str
@@ -134,10 +136,13 @@ class RailProfile:
         """The name by which the scheme knows a cell."""
         return self.participant_pattern.format(number=cell_number)
 
-    def objection(self, amount_minor: int, currency: str) -> tuple[str, str] | None:
-        """Why this rail cannot carry the amount, as (ISO reason code, text); None when it can."""
+    def objection(self, amount_minor: int, currency: str, country: str = "") -> tuple[str, str] | None:
+        """Why this rail cannot carry the amount to an account in `country` ("" where that is not known), as (ISO reason code, text);
+        None when it can."""
         if currency != self.currency:
             return "AM03", f"{self.title} moves {self.currency} only."
+        if country and country not in self.countries:
+            return "CNOR", f"{self.title} reaches no account in {country}."
         if amount_minor % self.payable_unit_minor:
             return "AM12", f"{self.title} moves whole payable units of {self.payable_unit_minor} minor units."
         if amount_minor < self.floor_minor:

@@ -63,6 +63,11 @@ class Account:
         """
         return self.bank + self.number if self.form == "uk" else self.number
 
+    @property
+    def country(self) -> str:
+        """Where the account is held: ISO 3166-1 alpha-2, of an IBAN its country code."""
+        return {"iban": self.number[:2], "uk": "GB", "id": "ID"}[self.form]
+
 
 @dataclass(frozen=True, slots=True)
 class Party:

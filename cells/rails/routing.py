@@ -103,20 +103,20 @@ class Table:
     def of(cls, profiles: Sequence[RailProfile], at: datetime, breakers: Mapping[str, str]) -> "Table":
         return cls([_Row(one, _settled_by(one, at), breakers.get(one.name) != OPEN_CIRCUIT) for one in profiles])
 
-    def route(self, currency: str, amount_minor: int, deadline: datetime | None = None) -> Route:
-        """Choose for one payment that is ready now."""
+    def route(self, currency: str, amount_minor: int, deadline: datetime | None = None, country: str = "") -> Route:
+        """Choose for one payment that is ready now. `country`: where the payee's account is, "" where that is not known."""
         rows = [row for row in self.rows if row.profile.currency == currency]
-        objections = tuple(row.profile.objection(amount_minor, currency) for row in rows)
+        objections = tuple(row.profile.objection(amount_minor, currency, country) for row in rows)
         key = (currency, objections, deadline)
         if key not in self._memory:
             self._memory[key] = _choose(rows, objections, deadline)
         return self._memory[key]
 
-    def fallback(self, currency: str, amount_minor: int, deadline: datetime | None) -> Route | None:
+    def fallback(self, currency: str, amount_minor: int, deadline: datetime | None, country: str = "") -> Route | None:
         """Another way for a payment whose rail's circuit is open (as this table knows), or None where waiting is better: the choice
         that would be made now, where that is a healthy rail, and one that meets the deadline.
         """
-        route = self.route(currency, amount_minor, deadline)
+        route = self.route(currency, amount_minor, deadline, country)
         row = next((one for one in self.rows if one.profile.name == route.rail), None)
         return route if row is not None and row.healthy and route.in_time else None
 

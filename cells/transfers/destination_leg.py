@@ -13,7 +13,7 @@ from cells.backends.vault import Vault
 from cells.compliance.checker import Clear, Verdict
 from cells.customs.admit import SEALED_UNREADABLE, Admitted
 from cells.parties.recipients import Recipients
-from cells.parties.token import TokenCheck, TokenVerifier
+from cells.parties.token import TokenCheck, TokenVerifier, split_token
 from cells.rails import store_routing
 from cells.rails.router import RailRouter
 from cells.rails.store_routing import Routed
@@ -121,12 +121,14 @@ class Destination:
         """The rail of each instruction that can be carried out, by transfer id: this cell knows its rails, the origin only expected
         one. What nothing carries joins `reasons`."""
         table = await self.router.table(connection, datetime.now(UTC))
+        payable = [one for one in messages if one.transfer_id not in reasons]
+        rows = {one.recipient_id: split_token(one.recipient_id).row_id for one in payable}
+        countries = await self.recipients.countries(connection, list(rows.values())) if rows else {}
         routed: dict[str, Routed] = {}
-        for message in messages:
-            if message.transfer_id in reasons:
-                continue
+        for message in payable:
+            country = countries[rows[message.recipient_id]]
             # The money is on its way, so a deadline that nothing meets any more is no refusal: the soonest carries it then.
-            route = table.route(message.currency, message.amount_minor - message.fee_minor, message.deadline)
+            route = table.route(message.currency, message.amount_minor - message.fee_minor, message.deadline, country)
             if route.rail is None:
                 reasons[message.transfer_id] = route.reason_code or _NO_RAIL
             else:

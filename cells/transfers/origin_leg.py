@@ -134,7 +134,9 @@ class Origin:
             self._draft(one, wallet, quotes.get(one.quote_id), token, standing[(one.tenant_id, one.payer_id)], payees)
             for (one, wallet), token in zip(asked, tokens, strict=True)
         ]
-        results = await route_in_region(connection, self.router, [one for one, _ in asked], results, routed)
+        results = await route_in_region(
+            connection, self.router, self.recipients, [one for one, _ in asked], results, routed
+        )
         wallets = [wallet for _, wallet in asked]
         results = _refuse(results, await self._lacking(connection, results, wallets))
         results = _refuse(results, await self._reserve(connection, results, wallets))

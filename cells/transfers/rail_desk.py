@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.backends.vault import Vault
 from cells.kit.command import Command
+from cells.parties import store as parties
 from cells.parties.payers import open_payers, payer_party
 from cells.parties.recipients import open_for_payout
 from cells.parties.token import split_token
@@ -92,9 +93,12 @@ class JournalDesk:
         async with transaction(self._pool) as connection:
             table = await self._router.table(connection, now, {self._name: OPEN_CIRCUIT})
             found = await transfers_store.read(connection, self._region, transfer_ids)
+            rows = {one.recipient_id: split_token(one.recipient_id).row_id for one in found.values()}
+            countries = await parties.countries(connection, self._region, list(rows.values()))
             routed: dict[str, Routed] = {}
             for transfer_id, one in found.items():
-                route = table.fallback(one.target_currency, one.payout_amount, one.deadline)
+                country = countries.get(rows[one.recipient_id], "")
+                route = table.fallback(one.target_currency, one.payout_amount, one.deadline, country)
                 if route is not None:
                     routed[transfer_id] = Routed(transfer_id, one.tenant_id, route)
             moves = [(transfer_id, one.route.rail or "") for transfer_id, one in routed.items()]

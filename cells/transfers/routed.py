@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from cells.backends.postgres import Connection, Record
 from cells.kit.money import format_amount
+from cells.parties.recipients import Recipients
+from cells.parties.token import split_token
 from cells.rails import store_routing
 from cells.rails.calendar import is_open, next_opening
 from cells.rails.profile import RailProfile
@@ -24,28 +26,38 @@ _WAITING = (State.CREATED, State.IN_REVIEW, State.FUNDS_HELD, State.PENDING_RAIL
 async def route_in_region(
     connection: Connection,
     router: RailRouter,
+    recipients: Recipients,
     asked: Sequence[Acceptance],
     results: Sequence[Transfer | KovraError],
     routed: dict[str, Routed],
 ) -> list[Transfer | KovraError]:
     """Choose the rail of payments within the region; `routed` takes the choices, by transfer id. Across a border the destination
     chooses, and the quote's rail is what is expected there."""
-    if not any(isinstance(one, Transfer) and one.leg is Leg.IN_REGION for one in results):
+    if not any(map(_here, results)):
         return list(results)
     table = await router.table(connection, datetime.now(UTC))
-    found = [_routed(table, wish, one) for wish, one in zip(asked, results, strict=True)]
+    rows = {
+        wish.recipient_id: split_token(wish.recipient_id).row_id
+        for wish, one in zip(asked, results, strict=True)
+        if _here(one)
+    }
+    countries = await recipients.countries(connection, list(rows.values()))
+    found = [
+        _routed(table, wish, one, countries[rows[wish.recipient_id]]) if _here(one) else one
+        for wish, one in zip(asked, results, strict=True)
+    ]
     for one in found:
         if isinstance(one, tuple):
             routed[one[0].transfer_id] = one[1]
     return [one[0] if isinstance(one, tuple) else one for one in found]
 
 
-def _routed(
-    table: Table, wish: Acceptance, draft: Transfer | KovraError
-) -> Transfer | KovraError | tuple[Transfer, Routed]:
-    if isinstance(draft, KovraError) or draft.leg is not Leg.IN_REGION:
-        return draft
-    route = table.route(draft.target_currency, draft.payout_amount, wish.deadline)
+def _here(draft: Transfer | KovraError) -> TypeGuard[Transfer]:
+    return isinstance(draft, Transfer) and draft.leg is Leg.IN_REGION
+
+
+def _routed(table: Table, wish: Acceptance, draft: Transfer, country: str) -> KovraError | tuple[Transfer, Routed]:
+    route = table.route(draft.target_currency, draft.payout_amount, wish.deadline, country)
     if route.rail is None:
         return NoRoute(route.why, pointer="/quote_id", reason_code=route.reason_code)
     if not route.in_time:

@@ -113,6 +113,33 @@ async def test_the_destination_chooses_and_the_origin_learns_which(cells: TwoCel
     assert (await routing(cells.eu, done))["rail"] == "bi_rtgs"
 
 
+async def unreached(cells: TwoCells, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is registered from now on was registered before it was known which countries the schemes reach."""
+    monkeypatch.setattr(cells.eu.institution.recipients, "_rails", ())
+    monkeypatch.setitem(globals(), "GERMAN", BankAccount(iban="TR330006100519786457841326"))
+
+
+async def test_an_account_that_no_scheme_reaches_is_not_paid_within_the_region(
+    cells: TwoCells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await unreached(cells, monkeypatch)
+    answer = await in_region(cells, None)
+    assert (answer.status, answer.body["code"], answer.body["extra"]["reason_code"]) == (422, "no-route", "CNOR")
+    wallet = await cells.eu.wallet(cells.tenant, "EUR")
+    assert await cells.eu.balance(wallet) == {"available_minor": 500_000, "held_minor": 0}
+
+
+async def test_an_account_that_no_scheme_reaches_is_refused_where_it_is_paid_out(
+    cells: TwoCells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await unreached(cells, monkeypatch)
+    answer = await abroad(cells, None)
+    assert answer.status == 202, answer
+    await cells.eu.admit(await cells.id.export())
+    leg = await cells.eu.transfer(answer.body["id"])
+    assert (leg.state, leg.reason_code) == (State.DESTINATION_REJECTED, "CNOR")
+
+
 async def abroad(cells: TwoCells, within: timedelta | None) -> Any:
     """The answer to rupiahs from Indonesia for euros that shall arrive within that time."""
     wallet = await cells.id.wallet(cells.tenant, "IDR")

@@ -37,6 +37,7 @@ PROFILE = RailProfile(
     carries_uetr=False,
     payment_type=PaymentType(service_level=None, local_instrument=None),
     account_form="id",
+    countries=frozenset({"ID"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
     reasons=pick(
         "AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01",
@@ -69,6 +70,7 @@ PROFILE = RailProfile(
         "carries_uetr": _UNCONFIRMED,
         "payment_type": _UNCONFIRMED,
         "account_form": f"{_REGULATION}: account number (the proxy address is another service)",
+        "countries": "ours: Indonesian bank codes name banks of Indonesia alone",
         "text": _UNCONFIRMED,
         "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's; a closed list: any other code is in doubt",
         "not_found_code": _UNCONFIRMED,

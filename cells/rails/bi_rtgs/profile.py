@@ -35,6 +35,7 @@ PROFILE = RailProfile(
     carries_uetr=False,
     payment_type=PaymentType(service_level=None, local_instrument=None),
     account_form="id",
+    countries=frozenset({"ID"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
     reasons=pick(
         "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01", "CH16", "CNOR",
@@ -67,6 +68,7 @@ PROFILE = RailProfile(
         "carries_uetr": _UNCONFIRMED,
         "payment_type": _UNCONFIRMED,
         "account_form": f"{_SYSTEM}: account number at a bank",
+        "countries": "ours: Indonesian bank codes name banks of Indonesia alone",
         "text": _UNCONFIRMED,
         "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's; a closed list: any other code is in doubt",
         "not_found_code": _UNCONFIRMED,

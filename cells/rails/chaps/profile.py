@@ -35,6 +35,7 @@ PROFILE = RailProfile(
     carries_uetr=True,
     payment_type=PaymentType(service_level=None, local_instrument=None),
     account_form="uk",
+    countries=frozenset({"GB"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
     reasons=pick(
         "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01", "CH16", "CNOR",
@@ -67,6 +68,7 @@ PROFILE = RailProfile(
         "carries_uetr": f"{_MANUAL}: every payment carries one",
         "payment_type": _BANK,
         "account_form": f"{_MANUAL}: sort code and account number",
+        "countries": f"{_MANUAL}: accounts with a UK sort code",
         "text": f"{_MANUAL}: HVPS+ usage; 140 characters of name and of remittance (exact set not confirmed)",
         "reasons": "ISO 20022 external code sets, those of a rejected customer payment; a closed list: any other code is in doubt",
         "not_found_code": _BANK,

@@ -38,6 +38,7 @@ PROFILE = RailProfile(
     carries_uetr=True,
     payment_type=PaymentType(service_level=None, local_instrument=None),
     account_form="uk",
+    countries=frozenset({"GB"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=40, remittance_length=140),
     reasons=pick(
         "AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01",
@@ -70,6 +71,7 @@ PROFILE = RailProfile(
         "carries_uetr": _GATEWAY,
         "payment_type": _GATEWAY,
         "account_form": f"{_PRINCIPLES}: sort code and account number",
+        "countries": f"{_PRINCIPLES}: accounts with a UK sort code",
         "text": f"{_GATEWAY}; lengths as the core's fields hold them (not confirmed)",
         "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own; a closed list: any other code is in doubt",
         "not_found_code": _GATEWAY,

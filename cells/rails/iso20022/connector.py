@@ -116,7 +116,8 @@ class Iso20022Rail:
             self._client = None
 
     def _refusal(self, payout: Payout) -> Outcome | None:
-        objection = self.profile.objection(payout.amount_minor, payout.currency)
+        assert payout.creditor.account is not None, "a payout names the account it pays"
+        objection = self.profile.objection(payout.amount_minor, payout.currency, payout.creditor.account.country)
         if objection is not None:
             return Refused(*objection, utc_now())
         rules = self.profile.text

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pyiso20022.pacs.pacs_008_001_08 as pacs
 
+from cells.rails.accounts import received_account
 from cells.rails.iso20022.text import written, written_or_empty
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Account, MessageInvalid, Party
@@ -91,12 +92,10 @@ def read_account(
     """The account with the bank its agent names. Raises MessageInvalid for an account without a number."""
     if found is None:
         return None
-    bank = _code(of_agent.fin_instn_id)
-    if found.id.iban is not None:
-        return Account("iban", found.id.iban, bank)
-    if found.id.othr is None:
+    if found.id.iban is None and found.id.othr is None:
         raise MessageInvalid("An account in the message has no number.")
-    return Account("id" if profile.account_form == "id" else "uk", found.id.othr.id, bank)
+    number = found.id.iban or found.id.othr.id
+    return received_account(profile.account_form, number, _code(of_agent.fin_instn_id))
 
 
 def _code(institution: pacs.FinancialInstitutionIdentification18) -> str:

@@ -4,6 +4,7 @@ from datetime import time
 
 from cells.rails.iso20022.reasons import pick
 from cells.rails.profile import Hours, PaymentType, RailProfile, TextRules
+from cells.rails.sepa import IBAN_COUNTRIES, SCOPE_SOURCE
 
 _RULEBOOK = "EPC 2025 SEPA Credit Transfer rulebook 1.0, in force 5 October 2025 to 21 November 2027"
 _GUIDELINES = "EPC SCT inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
@@ -35,6 +36,7 @@ PROFILE = RailProfile(
     carries_uetr=False,
     payment_type=PaymentType(service_level="SEPA", local_instrument=None),
     account_form="iban",
+    countries=IBAN_COUNTRIES,
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
     reasons=pick(
         "AC01", "AC03", "AC04", "AC06", "AG01", "AG02", "AM02", "AM03", "AM06", "AM12", "BE04", "CH16", "CNOR",
@@ -67,6 +69,7 @@ PROFILE = RailProfile(
         "carries_uetr": f"{_GUIDELINES}: not part of the SEPA subset",
         "payment_type": f"{_GUIDELINES}: service level SEPA",
         "account_form": f"{_RULEBOOK}: IBAN only",
+        "countries": SCOPE_SOURCE,
         "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
         "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions, its rejects (Numeral, SEPA reason codes); a closed list: any other code is in doubt",
         "not_found_code": _MECHANISM,

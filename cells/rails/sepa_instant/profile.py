@@ -2,6 +2,7 @@
 
 from cells.rails.iso20022.reasons import pick
 from cells.rails.profile import PaymentType, RailProfile, TextRules
+from cells.rails.sepa import IBAN_COUNTRIES, SCOPE_SOURCE
 
 _RULEBOOK = "EPC 2025 SCT Inst rulebook 1.0, in force 5 October 2025 to 21 November 2027"
 _GUIDELINES = "EPC SCT Inst inter-PSP implementation guidelines, based on the 2019 ISO 20022 message versions"
@@ -34,6 +35,7 @@ PROFILE = RailProfile(
     carries_uetr=False,
     payment_type=PaymentType(service_level="SEPA", local_instrument="INST"),
     account_form="iban",
+    countries=IBAN_COUNTRIES,
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
     reasons=pick(
         "AB05", "AB06", "AB07", "AB08", "AB09", "AB10", "AC01", "AC03", "AC04", "AC06", "AG01", "AG02", "AG10",
@@ -67,6 +69,7 @@ PROFILE = RailProfile(
         "carries_uetr": f"{_GUIDELINES}: not part of the SEPA subset",
         "payment_type": f"{_GUIDELINES}: service level SEPA, local instrument INST",
         "account_form": f"{_RULEBOOK}: IBAN only",
+        "countries": SCOPE_SOURCE,
         "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
         "reasons": "ISO 20022 external code sets; those by which the scheme or its mechanisms reject, as EBA Clearing lists them (Nuapay, SEPA reason codes); a closed list: any other code is in doubt",
         "not_found_code": "Oracle Banking Payments, SEPA instant guide: AG09 answers an unmatched pacs.028",

@@ -65,7 +65,8 @@ class SnapRail:
         await self._door.close()
 
     def _refusal(self, payout: Payout) -> Outcome | None:
-        objection = self.profile.objection(payout.amount_minor, payout.currency)
+        assert payout.creditor.account is not None, "a payout names the account it pays"
+        objection = self.profile.objection(payout.amount_minor, payout.currency, payout.creditor.account.country)
         if objection is not None:
             return Refused(*objection, utc_now())
         try:

@@ -15,9 +15,10 @@ from typing import Annotated, Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cells.rails.accounts import received_account
 from cells.rails.iso20022.amounts import minor_of
 from cells.rails.profile import RailProfile
-from cells.rails.rail import Account, Collection, MessageInvalid, Party
+from cells.rails.rail import Collection, MessageInvalid, Party
 from cells.rails.snap.signatures import STANDARD, SignatureForm, instant, is_notification
 from residency import i_json
 from residency.classes import Confidential, Personal, Public
@@ -106,7 +107,7 @@ def read_payment(profile: RailProfile, body: bytes) -> tuple[VirtualAccountPayme
         amount_minor=amount,
         currency=found.paid.currency,
         debtor=Party(found.name),
-        creditor_account=Account("id", found.account.strip()),
+        creditor_account=received_account("id", found.account, ""),
         remittance="",
         received_at=datetime.now(UTC),
     )

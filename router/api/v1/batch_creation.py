@@ -13,6 +13,7 @@ from actors.wallet import UnknownWallet
 from cells.backends.postgres import Connection, tenant_transaction
 from cells.batches import store, store_status
 from cells.batches.batch import Batch, Fault, Format, Line, LineState, State, UnknownBatch
+from cells.rails.account_spelling import account_key
 from cells.rails.iso20022.uploads import Upload, read_upload
 from cells.rails.rail import MessageInvalid
 from cells.tenants.store import find_wallets_by_account
@@ -187,8 +188,9 @@ async def _debtor(parts: Parts, tenant_id: str, account_number: str | None) -> W
     if account_number is None:
         raise BatchFileInvalid("None of its payments can be read.")
     async with tenant_transaction(parts.pool, tenant_id) as connection:
-        found = await find_wallets_by_account(connection, parts.region, [account_number])
-    wallet = found.get(account_number)
+        number = account_key(account_number)
+        found = await find_wallets_by_account(connection, parts.region, [number])
+    wallet = found.get(number)
     if wallet is None or wallet.tenant_id != tenant_id:
         raise WalletMissing("The debtor's account is the number of none of your wallets here.")
     return wallet

@@ -16,6 +16,7 @@ from cells.batches.batch import CHUNK, Fault
 from cells.kit.payment_date import payment_date
 from cells.parties.models import Address, BankAccount, RecipientNew
 from cells.parties.recipients import Recipients
+from cells.rails.account_spelling import account_key
 from cells.rails.accounts import account_fields
 from cells.rails.iso20022.uploads import PayoutLine, Upload
 from cells.rails.rail import Party
@@ -49,7 +50,7 @@ async def read_uploaded(
     new: dict[str, RecipientNew] = {}
     keys: dict[int, str] = {}
     for line in upload.lines:
-        if line.debtor_account != account_number:
+        if account_key(line.debtor_account) != account_number:
             found[line.line] = Fault("AC02", "The debtor's account is not the one that the first line names.")
         elif line.creditor is not None:
             described = _described(line, line.creditor)

@@ -28,6 +28,9 @@ class RailShown(BaseModel):
     title: Annotated[str, Public]
     cell: Annotated[str, Public]
     currency: Annotated[str, Public]
+    countries: Annotated[list[str], Public] = Field(
+        description="Where the accounts are that it reaches: ISO 3166-1 alpha-2, of IBANs their country code"
+    )
     floor: Annotated[Money, Public]
     ceiling: Annotated[Money | None, Public]
     open: Annotated[bool, Public]
@@ -68,6 +71,7 @@ def _shown(profile: RailProfile, cell: str, breaker: str, now: datetime) -> dict
         "title": profile.title,
         "cell": cell,
         "currency": profile.currency,
+        "countries": sorted(profile.countries),
         "floor": _money(profile.floor_minor, profile.currency),
         "ceiling": None if profile.ceiling_minor is None else _money(profile.ceiling_minor, profile.currency),
         "open": opening is not None and opening <= now,

@@ -15,7 +15,8 @@ from cells.parties.models import NameChecked, Recipient, RecipientNew
 from cells.parties.recipients import creditor_party
 from cells.parties.retention import kept_until
 from cells.parties.spelling import LettersUnwritable
-from cells.rails.accounts import AccountInvalid, IbanInvalid, NoRailForCurrency
+from cells.rails.accounts import AccountUnreachable, IbanInvalid, NoRailForCurrency
+from cells.rails.bic import AccountInvalid
 from cells.rails.name_check import name_check_for
 from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
@@ -160,8 +161,8 @@ def shown(recipient: Recipient, parts: Parts) -> dict[str, Any]:
 
 
 _ERRORS: tuple[type[KovraError], ...] = (
-    RegionRequired, LettersUnwritable, IbanInvalid, AccountInvalid, NoRailForCurrency, IdempotencyKeyInvalid, IdempotencyConflict,
-    RequestInFlight,
+    RegionRequired, LettersUnwritable, IbanInvalid, AccountInvalid, AccountUnreachable, NoRailForCurrency, IdempotencyKeyInvalid,
+    IdempotencyConflict, RequestInFlight,
 )  # fmt: skip
 
 

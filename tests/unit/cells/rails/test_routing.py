@@ -125,3 +125,11 @@ def test_acceptance_waits_for_an_open_circuit_by_the_rule_of_the_fallback() -> N
 def test_a_payment_with_a_deadline_falls_back_to_what_meets_it() -> None:
     assert falls_back("EUR", "sepa_instant", within=timedelta(hours=36)) == "sepa_credit_transfer"
     assert falls_back("EUR", "sepa_instant", within=timedelta(hours=3)) is None
+
+
+def test_a_rail_that_does_not_reach_the_country_carries_nothing_there() -> None:
+    table = Table.of(list(PROFILES.values()), datetime(2026, 11, 25, 12, tzinfo=UTC), {})
+    assert table.route("EUR", 5_00, country="RS").rail == table.route("EUR", 5_00).rail
+    route = table.route("EUR", 5_00, country="TR")
+    assert (route.rail, route.reason_code) == (None, "CNOR")
+    assert "TR" in route.why
