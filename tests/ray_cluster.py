@@ -36,7 +36,7 @@ class RunningRay:
 @contextmanager
 def running_ray(directory: Path) -> Iterator[RunningRay]:
     """`directory` is short, because sockets live below it."""
-    head = RayHead(directory / "ray", directory / "token", free_port(), cpus=1, home=directory)
+    head = RayHead(directory / "ray", directory / "token", free_port(), free_port(), cpus=1, home=directory)
     running = RunningRay(head, _started(head))
     try:
         yield running

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from datetime import UTC, datetime
 
 from infra.local.errors import LocalError
 from infra.local.record import StackStatus
@@ -13,11 +14,14 @@ from infra.local.supervisor import Event
 def _say(event: Event) -> None:
     seconds = f" in {event.seconds:.1f} s" if event.seconds else ""
     detail = f": {event.detail}" if event.detail else ""
-    print(f"{event.part} {event.state}{seconds}{detail}", flush=True)
+    print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {event.part} {event.state}{seconds}{detail}", flush=True)
 
 
 def _ready(status: StackStatus) -> None:
-    print(f"all {len(status.parts)} parts are ready; the router is {status.router_url}", flush=True)
+    print(
+        f"{datetime.now(UTC).isoformat(timespec='seconds')} all {len(status.parts)} parts are ready; the router is {status.router_url}",
+        flush=True,
+    )
 
 
 def main() -> int:

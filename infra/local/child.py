@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.errors import LocalError
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -97,9 +99,9 @@ async def run(
     environment: Mapping[str, str],
     user: User | None = None,
     stdin: bytes = b"",
-    timeout_s: float = 60.0,
+    timeout_s: float = 600.0,
 ) -> tuple[int, str]:
-    """Run `command` to its end and return (exit status, its output). Raises TimeoutError, having killed it."""
+    """Run `command` to its end and return (exit status, its output). Raises LocalError, having killed it, where it takes too long."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
@@ -117,9 +119,11 @@ async def run(
         # Not wait_for: in Python 3.11 it can swallow a cancellation that comes as the answer does.
         async with asyncio.timeout(timeout_s):
             output, _ = await process.communicate(stdin)
-    except (TimeoutError, asyncio.CancelledError):
+    except (TimeoutError, asyncio.CancelledError) as error:
         process.kill()
         await process.wait()
+        if isinstance(error, TimeoutError):
+            raise LocalError(f"{Path(command[0]).name} did not end within {timeout_s:.0f} s") from None
         raise
     assert process.returncode is not None
     return process.returncode, output.decode(errors="replace")

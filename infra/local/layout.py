@@ -29,6 +29,7 @@ _CELL_PORTS = (
     "nats",
     "nats-monitor",
     "ray",
+    "ray-client",
     "tigerbeetle",
 )
 _LOOPBACK = "127.0.0.1"
@@ -105,7 +106,7 @@ class _Servers:
         self._home, self._cell, self._numbers, self._ledger = home, cell, numbers, ledger
         self.postgres = postgres.server_for(home, cell.name, numbers["postgres"])
         self.redis = redis.server_for(home, cell.name, numbers["redis"])
-        self.ray = ray.head_for(home, cell.name, numbers["ray"], os.cpu_count() or 2)
+        self.ray = ray.head_for(home, cell.name, numbers["ray"], numbers["ray-client"], os.cpu_count() or 2)
 
     def parts(self, peers: list[str], transit_leaf_port: int) -> list[Part]:
         name, numbers = self._cell.name, self._numbers

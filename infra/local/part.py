@@ -35,7 +35,8 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     stop_timeout_s: float = 10.0
-    start_timeout_s: float = 180.0
+    # How long it may show no sign of life while it starts (patience.py).
+    start_silence_s: float = 120.0
     note: str = ""
 
     @property

@@ -42,11 +42,14 @@ def kept(*command: str, grace_s: float = 8.0) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RayHead:
-    """`directory` is short (sockets live below it) and ours alone; `cpus` is what the cell declares to Ray."""
+    """`directory` is short (sockets live below it) and ours alone; `cpus` is what the cell declares to Ray. Ray opens a port for its
+    remote client whether anybody uses it or not, by default the same for all heads of a machine: `client_port` is this head's own.
+    """
 
     directory: Path
     token: Path
     port: int
+    client_port: int
     cpus: int
     home: Path
 
@@ -62,6 +65,7 @@ class RayHead:
             "--block",
             "--node-ip-address=127.0.0.1",
             f"--port={self.port}",
+            f"--ray-client-server-port={self.client_port}",
             # Workers listen where the kernel has room; Ray's own range is one for all clusters of a machine, and
             # refuses a head port inside it.
             "--min-worker-port=0",
@@ -86,6 +90,10 @@ class RayHead:
             # Ray nices its workers by 15: behind every other process of the laptop.
             RAY_worker_niceness="0",
             RAY_enable_metrics_collection="0",
+            # Under load, slow is not dead: Ray's own control store would declare its only node dead after half a minute, and end it.
+            RAY_health_check_timeout_ms="60000",
+            RAY_health_check_failure_threshold="10",
+            RAY_gcs_rpc_server_reconnect_timeout_s="300",
             # A wallet's actor is started when it is needed; idle processes cost 80 MB each.
             RAY_prestart_worker_first_driver="0",
             RAY_enable_worker_prestart="0",
@@ -103,11 +111,12 @@ class RayHead:
         return await accepts_tcp(self.port) and await accepts_unix(raylet)
 
 
-def head_for(home: Home, cell: str, port: int, cpus: int) -> RayHead:
+def head_for(home: Home, cell: str, port: int, client_port: int, cpus: int) -> RayHead:
     return RayHead(
         directory=home.runtime / f"{cell}-ray",
         token=home.keys(cell) / "ray",
         port=port,
+        client_port=client_port,
         cpus=cpus,
         home=home.root,
     )

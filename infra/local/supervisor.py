@@ -2,7 +2,8 @@
 
 Knows nothing of what the parts are (part.py). Invariants: a part is started only when all it needs is ready; one
 that ends unasked is reported and started again, with growing pauses; after `stop` no process of any part is left.
-A part that answers its health check no more is reported, and not killed: under load, slow is not dead.
+A part that answers its health check no more is reported, and not killed: under load, slow is not dead. For the same reason a part that is
+starting has as long as it shows signs of life (patience.py); what waits for it is reported meanwhile.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from infra.local.child import spawn
 from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.part import Part
+from infra.local.patience import Patience
 
 _POLL_S = 0.05
 _CHECK_EVERY_S = 5.0
@@ -28,7 +30,13 @@ _CHECK_TIMEOUT_S = 3.0
 _BACKOFF_FIRST_S = 0.25
 _BACKOFF_MAX_S = 15.0
 _STABLE_AFTER_S = 30.0
+# A part that ends at once three times will not come up; one that took its time may have lacked only that, and is tried for longer.
 _ATTEMPTS_AT_START = 3
+_AT_ONCE_S = 20.0
+_START_MAX_S = 1_200.0
+_REPORT_EVERY_S = 20.0
+# Starting costs processor time, mostly; more at once would only make each of them slow.
+_STARTING_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
 
 
 class State(StrEnum):
@@ -92,6 +100,7 @@ class Supervisor:
         assert not missing, f"parts need what is not there: {missing}"
         self._failed: asyncio.Future[None] | None = None
         self._starting_up = True
+        self._turns = asyncio.Semaphore(_STARTING_AT_ONCE)
 
     async def start(self) -> None:
         """Start everything; returns when all are ready. Raises PartFailed, having stopped what had started."""
@@ -121,16 +130,20 @@ class Supervisor:
     async def _tend(self, running: Running) -> None:
         """The life of one part: start it, watch it, start it again."""
         await asyncio.gather(*(self.parts[need].ready.wait() for need in running.part.needs))
+        first, quick = time.monotonic(), 0
         while True:
             began = time.monotonic()
             try:
-                await self._bring_up(running)
+                async with self._turns:
+                    began = time.monotonic()
+                    await self._bring_up(running)
             except Exception as error:  # noqa: BLE001 - whatever it is, the part is not up, and is tried again
                 await self._end(running)
                 reason = str(error) or type(error).__name__
                 running.failures += 1
+                quick += time.monotonic() - began < _AT_ONCE_S
                 self._note(running, State.DIED, f"did not start: {reason}; see {running.log}")
-                if self._starting_up and running.failures >= _ATTEMPTS_AT_START:
+                if self._starting_up and (quick >= _ATTEMPTS_AT_START or time.monotonic() - first > _START_MAX_S):
                     self._give_up(running, reason)
                     return
             else:
@@ -163,15 +176,31 @@ class Supervisor:
             cwd=part.cwd,
         )
         running.started_at = _began(running.process.pid)
-        async with asyncio.timeout(part.start_timeout_s):
-            while not await _answers(part):
-                if running.process.returncode is not None:
-                    raise PartFailed(f"it ended with status {running.process.returncode}{_last_line(running.log)}")
-                await asyncio.sleep(_POLL_S)
-            await part.complete()
+        patience = Patience(running.process.pid, running.log, part.start_silence_s)
+        reports = 1
+        while not await _answers(part):
+            if running.process.returncode is not None:
+                raise PartFailed(f"it ended with status {running.process.returncode}{_last_line(running.log)}")
+            if patience.ended():
+                raise PartFailed(f"it showed no sign of life for {part.start_silence_s:.0f} s{_last_line(running.log)}")
+            if patience.waited_s > reports * _REPORT_EVERY_S:
+                reports += 1
+                self._note(
+                    running, State.STARTING, f"still starting after {patience.waited_s:.0f} s{self._waiting_for(part)}"
+                )
+            await asyncio.sleep(_POLL_S)
+        try:
+            async with asyncio.timeout(_START_MAX_S):
+                await part.complete()
+        except TimeoutError:
+            raise PartFailed(f"what follows its start did not end within {_START_MAX_S / 60:.0f} minutes") from None
         running.ready_after_s = time.monotonic() - began
         running.ready.set()
         self._note(running, State.READY, part.note, running.ready_after_s)
+
+    def _waiting_for(self, part: Part) -> str:
+        names = [key for key, other in self.parts.items() if part.key in other.part.needs]
+        return f"; {' and '.join(names)} wait{'s' if len(names) == 1 else ''} for it" if names else ""
 
     async def _watch(self, running: Running) -> str:
         """Until the process ends; returns how it ended."""

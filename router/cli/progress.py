@@ -52,6 +52,8 @@ class Starting:
             err.print(
                 f"[{style}]{event.part}[/] {event.state}{f': {event.detail}' if event.detail else ''}", soft_wrap=True
             )
+        elif event.state is State.STARTING and event.detail:
+            err.print(f"[dim]{event.part} {event.detail}[/]", soft_wrap=True)
         elif event.state is State.STOPPED and not self._stopping:
             self._stopping = True
             err.print("Stopping…")

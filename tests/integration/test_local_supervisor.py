@@ -7,15 +7,18 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from infra.local import redis
-from infra.local.child import clean_environment, spawn
+from infra.local.child import clean_environment, run, spawn
+from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.part import Part
+from infra.local.probes import accepts_tcp
 from infra.local.ray import kept
 from infra.local.supervisor import Event, PartFailed, State, Supervisor
 from tests import servers
@@ -113,6 +116,67 @@ async def test_a_part_that_cannot_start_fails_the_start_with_its_last_words(home
     with pytest.raises(PartFailed, match=r"xx-1/broken .*the disk is full"):
         await supervisor.start()
     assert supervisor.parts["xx-1/fine"].pid is None
+
+
+SLOW = """
+import socket, sys, time
+began = time.monotonic()
+while time.monotonic() - began < float(sys.argv[2]):
+    pass
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    listener.accept()
+"""
+
+
+def slow_part(name: str, seconds: float, *needs: str, silence_s: float = 3.0) -> Part:
+    """Computes for so long before it serves."""
+    port = servers.free_port()
+    return Part(
+        cell="xx-1", name=name, command=(sys.executable, "-c", SLOW, str(port), str(seconds)), environment=clean_environment(),
+        healthy=partial(accepts_tcp, port), needs=tuple(f"xx-1/{need}" for need in needs), start_silence_s=silence_s,
+    )  # fmt: skip
+
+
+async def test_a_slow_part_that_shows_signs_of_life_is_waited_for_and_said_to_be(
+    supervised: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.supervisor._REPORT_EVERY_S", 1.0)
+    supervisor, events = supervised(slow_part("slow", 6.0), slow_part("after", 0.0, "slow"))
+    await supervisor.start()
+    assert supervisor.parts["xx-1/slow"].failures == 0
+    waits = [one.detail for one in events if one.part == "xx-1/slow" and one.state is State.STARTING and one.detail]
+    assert waits
+    assert all("still starting after" in one and "xx-1/after waits for it" in one for one in waits)
+
+
+async def test_a_part_without_a_sign_of_life_fails_in_one_sentence(
+    supervised: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.supervisor._AT_ONCE_S", 60.0)
+    silent = replace(
+        slow_part("silent", 0.0), command=(sys.executable, "-c", "import time; time.sleep(600)"), start_silence_s=0.5
+    )
+    supervisor, _ = supervised(silent)
+    with pytest.raises(PartFailed, match=r"xx-1/silent did not start: it showed no sign of life for 0 s; see .*silent"):
+        await supervisor.start()
+
+
+async def test_a_part_that_took_its_time_before_it_failed_is_tried_more_than_three_times(
+    home: Home, supervised: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ray's head, which gives itself half a minute however slow the machine is."""
+    monkeypatch.setattr("infra.local.supervisor._AT_ONCE_S", 0.0)
+    tries, part = home.root / "tries", slow_part("moody", 0.0)
+    fails_four_times = f'echo x >> "{tries}"; test $(wc -l < "{tries}") -gt 4 || exit 1; exec "$0" "$@"'
+    supervisor, _ = supervised(replace(part, command=("sh", "-c", fails_four_times, *part.command)))
+    await supervisor.start()
+    assert supervisor.parts["xx-1/moody"].failures == 4
+
+
+async def test_a_command_that_does_not_end_is_told_in_words() -> None:
+    with pytest.raises(LocalError, match="sleep did not end within 0 s"):
+        await run(["sleep", "600"], environment=clean_environment(), timeout_s=0.2)
 
 
 async def test_a_part_deaf_to_the_request_to_stop_is_killed(home: Home, supervised: Make) -> None:
