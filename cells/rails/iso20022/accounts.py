@@ -26,7 +26,8 @@ import pyiso20022.camt.camt_053_001_08 as camt053
 import pyiso20022.camt.camt_054_001_08 as camt054
 
 from cells.rails.iso20022.amounts import minor_or_zero_of
-from cells.rails.iso20022.xml import read, written_day
+from cells.rails.iso20022.dates import day_of
+from cells.rails.iso20022.xml import read
 from cells.rails.later import AccountReport, AccountStatement, Movement, SetAside
 from cells.rails.profile import RailProfile
 from cells.rails.rail import MessageInvalid
@@ -168,13 +169,17 @@ def _of_entry(profile: RailProfile, entry: Any) -> list[Movement]:
     if len(stated) == len(details) and details:
         charges = sum(one.charges for one in details) + _charges(profile, entry)
         if sum(stated) == minor:
-            return [_movement(entry, one.found, amount) for one, amount in zip(details, stated, strict=True) if amount]
+            return [
+                _movement(profile, entry, one.found, amount)
+                for one, amount in zip(details, stated, strict=True)
+                if amount
+            ]
         if sum(stated) + charges != minor:
             raise MessageInvalid("The transactions of an entry do not add up to it.")
     elif stated:
         raise MessageInvalid("Some transactions of an entry state their amounts, and others do not.")
     alone = details[0].found if len(details) == 1 and _counted(entry) in (None, 1) else None
-    return [_movement(entry, alone, minor)] if minor else []
+    return [_movement(profile, entry, alone, minor)] if minor else []
 
 
 def _detail(profile: RailProfile, entry: Any, found: Any) -> _Detail:
@@ -236,13 +241,13 @@ def _signed(profile: RailProfile, amount: Any, direction: Any) -> int:
     return minor if direction.value == _CREDIT else -minor
 
 
-def _movement(entry: Any, details: Any | None, minor: int) -> Movement:
+def _movement(profile: RailProfile, entry: Any, details: Any | None, minor: int) -> Movement:
     """`minor`: signed. `details`: the transaction that it is, None where it is the entry as a whole."""
     refs = None if details is None else details.refs
     named = None if refs is None else refs.clr_sys_ref or refs.tx_id or refs.acct_svcr_ref
     code = entry.bk_tx_cd.domn
     booked = entry.bookg_dt
-    day = None if booked is None else written_day(booked.dt if booked.dt is not None else booked.dt_tm)
+    day = None if booked is None else day_of(profile, booked.dt if booked.dt is not None else booked.dt_tm)
     return Movement(
         reference=named or entry.acct_svcr_ref or entry.ntry_ref or "",
         end_to_end_id="" if refs is None else refs.end_to_end_id or "",

@@ -12,7 +12,7 @@ from cells.rails.calendar import day_starts, local_date, settlement_date
 from cells.rails.connection import SchemeConnection
 from cells.rails.inbound import read_inbound
 from cells.rails.iso20022 import payments, returns
-from cells.rails.iso20022.dates import instant_of, settlement_of
+from cells.rails.iso20022.dates import day_of, instant_of, settlement_of
 from cells.rails.rail import AT_ONCE, MessageInvalid, RailUnavailable, ReturnOut, Settlement, utc_now
 from cells.rails.registry import PROFILES, open_rail
 from infra.schemes.credits import SimulatedCredit, credit_message
@@ -144,3 +144,18 @@ def test_the_simulator_counts_days_where_the_scheme_is(rail: str) -> None:
     for hour in range(24):
         at = utc(f"2026-11-29T{hour:02}:30:00")
         assert SCHEMES[rail].day(at) == local_date(PROFILES[rail], at)
+
+
+@pytest.mark.parametrize(
+    ("rail", "stated", "expected"),
+    [
+        ("bi_fast", "2026-11-28T17:30:00Z", date(2026, 11, 29)),
+        ("bi_fast", "2026-11-28T23:30:00", date(2026, 11, 28)),
+        ("sepa_instant", "2026-11-28T24:00:00", date(2026, 11, 29)),
+        ("chaps", "2026-07-01T23:00:00Z", date(2026, 7, 2)),
+        ("bi_fast", "9999-12-31T23:00:00Z", date(9999, 12, 31)),
+    ],
+)
+def test_a_movement_is_booked_on_the_schemes_day(rail: str, stated: str, expected: date) -> None:
+    assert day_of(PROFILES[rail], XmlDateTime.from_string(stated)) == expected
+    assert day_of(PROFILES[rail], XmlDate.from_date(expected)) == expected
