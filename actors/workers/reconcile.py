@@ -14,9 +14,9 @@ from typing import Any
 from prometheus_client import Gauge
 
 from actors.workers.worker import sleep_unless
-from cells.reconciliation.gather import gather
 from cells.reconciliation.reconcile import opened, own_results
 from cells.reconciliation.report import Result
+from cells.reconciliation.strange_credits import examined
 from cells.spec import CellSpec
 from residency.errors import KovraError
 
@@ -71,7 +71,7 @@ class Reconciler:
 
     async def _round(self) -> None:
         async with opened(self._spec) as cell:
-            results = own_results([await gather(cell)])
+            results = own_results([await examined(cell)])
         for one in results:
             _FINDINGS.labels(self._spec.name, one.invariant).set(len(one.findings))
             for finding in one.findings[:10]:

@@ -220,6 +220,13 @@ class SchemeConsole:
             raise ConsoleRefused("The scheme gave no statement of that day.")
         return body
 
+    async def statement_page(self, first: date, page: int) -> bytes:
+        """A page, from 1, of the camt.053 of all days of the scheme's time since `first`."""
+        status, body = await self._send("GET", f"/camt.053?from={first.isoformat()}&page={page}", b"")
+        if status >= 400:
+            raise ConsoleRefused("The scheme gave no such page.")
+        return body
+
     async def _ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         status, body = await self._send(method, path, b"" if content is None else orjson.dumps(content))
         try:

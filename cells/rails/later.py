@@ -77,7 +77,7 @@ class Movement:
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
     """A statement whose movements lead from its opening to its closing balance; minor units, below zero when overdrawn. `page`: the number
-    of a page of a statement in several, "" of a whole one.
+    of a page of a statement in several, "" of a whole one; `last`: whether no page follows it.
     """
 
     rail: Annotated[str, Public]
@@ -88,6 +88,7 @@ class AccountStatement:
     closing_minor: Annotated[int, Confidential]
     movements: Annotated[Sequence[Movement], Confidential]
     page: Annotated[str, Public] = ""
+    last: Annotated[bool, Public] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,18 @@ class StatementFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangeCredit:
+    """A credit on our record that the rail's own statement has not (`booked` is None), or with another amount. Minor units."""
+
+    collection_id: str
+    rail: str
+    scheme_reference: str
+    currency: str
+    amount: int
+    booked: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteFault:
     """A quote and a transfer that do not name each other, or not only each other."""
 
@@ -134,7 +146,8 @@ class CellFacts:
     """Everything of one cell. `reported`: accounts as the ledger says; `settled`: the figures those had before what was applied
     while they were read; `books`: the postings added up as of the journal's snapshot; `restored`: by rail, what was given back while the
     rail had yet to say whether it has paid; `reserves`, `reserved`: by their accounts, what the reserves must hold, and what has left the
-    wallets for batches; `batches_moving`: by state."""
+    wallets for batches; `batches_moving`: by state; `strange_credits`: looked for where a rail's statement is not what our
+    books say."""
 
     cell: str
     number: int
@@ -163,6 +176,7 @@ class CellFacts:
     quote_faults: Sequence[QuoteFault]
     customs: CustomsFacts
     statements: Sequence[StatementFacts]
+    strange_credits: Sequence[StrangeCredit] = ()
 
     def name_of(self, account: int) -> str:
         """An account as a person reads it."""

@@ -19,9 +19,10 @@ from cells.ledger.codes import Code
 from cells.reconciliation import own_books, peers, revenue, safeguarding
 from cells.reconciliation.border import compare_legs, compare_logs
 from cells.reconciliation.facts import CellFacts, describe
-from cells.reconciliation.gather import OpenCell, gather
+from cells.reconciliation.gather import OpenCell
 from cells.reconciliation.report import Finding, Report, Result, conclude
 from cells.reconciliation.statements import NoTeller, SandboxTeller
+from cells.reconciliation.strange_credits import examined
 from cells.spec import CellSpec
 
 
@@ -53,11 +54,11 @@ async def reconcile(specs: Sequence[CellSpec]) -> Report:
 async def examine(cells: Sequence[OpenCell]) -> Report:
     """The same over cells that are open already."""
     by_name = {cell.spec.name: cell for cell in cells}
-    facts = [await gather(cell) for cell in cells]
+    facts = [await examined(cell) for cell in cells]
     for _ in range(_LOOKS_AGAIN):
         if not peers.skewed(facts):
             break
-        facts = [await gather(cell) for cell in cells]
+        facts = [await examined(cell) for cell in cells]
     border = [await _l4(facts, by_name), await _l7(facts, by_name), _l8(facts)]
     results = [*own_results(facts), *border]
     results.sort(key=lambda one: int(one.invariant[1:]))

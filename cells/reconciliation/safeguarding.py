@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cells.kit.money import CURRENCIES, format_amount
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
-from cells.reconciliation.facts import CellFacts, StatementFacts
+from cells.reconciliation.facts import CellFacts, StatementFacts, StrangeCredit
 from cells.reconciliation.report import Finding
 from cells.reconciliation.standing import Standing, is_in
 from cells.transfers.machine import Leg
@@ -132,22 +132,48 @@ def _suspense(facts: CellFacts) -> list[Finding]:
 
 def _statements(facts: CellFacts) -> list[Finding]:
     found = []
+    for one in _at_odds(facts):
+        low, high = _statement_range(facts, one)
+        expected = str(low) if low == high else f"{low} to {high}"
+        found.append(
+            Finding(
+                "L9",
+                (facts.cell,),
+                f"statement of {one.rail}",
+                f"balance in {one.currency}",
+                expected,
+                str(one.after),
+            )
+        )
+    return [*found, *(_strange(facts, one) for one in facts.strange_credits)]
+
+
+def rails_at_odds(facts: CellFacts) -> list[str]:
+    """The rails whose own statement is not what our books say."""
+    return [one.rail for one in _at_odds(facts)]
+
+
+def _at_odds(facts: CellFacts) -> list[StatementFacts]:
+    """A statement that moved while the books were read says nothing exact about them."""
+    found = []
     for one in facts.statements:
         low, high = _statement_range(facts, one)
-        # A statement that moved while the books were read says nothing exact about them.
         if one.before == one.after and not low <= one.after <= high:
-            expected = str(low) if low == high else f"{low} to {high}"
-            found.append(
-                Finding(
-                    "L9",
-                    (facts.cell,),
-                    f"statement of {one.rail}",
-                    f"balance in {one.currency}",
-                    expected,
-                    str(one.after),
-                )
-            )
+            found.append(one)
     return found
+
+
+def _strange(facts: CellFacts, one: StrangeCredit) -> Finding:
+    return Finding(
+        "L9",
+        (facts.cell,),
+        f"credit {one.collection_id} ({one.scheme_reference})",
+        f"a credit that the books of {one.rail} do not know"
+        if one.booked is None
+        else f"a credit in the books of {one.rail}",
+        f"{one.amount} {one.currency} in its statement",
+        "no such credit there" if one.booked is None else str(one.booked),
+    )
 
 
 def _statement_range(facts: CellFacts, statement: StatementFacts) -> tuple[int, int]:

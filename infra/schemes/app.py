@@ -6,7 +6,8 @@ POST /{rail}/pacs.004                  what the participant gives back, a pacs.0
 POST /{rail}/camt.056                  recalls in; their answers come by messages of their own
 POST /{rail}/camt.029                  the participant's answers to recalls of credits
 POST /{rail}/payee-check               whether an account is held under a name, in JSON (see payee_check.py)
-GET  /{rail}/camt.053                  the statement of a day, ?day=2026-11-21, of today without one
+GET  /{rail}/camt.053                  the statement of a day, ?day=2026-11-21, of today without one; from another day on, a page
+                                       of it: ?from=2026-11-01&page=2
 What the commands of the sandbox use, in JSON (see simulate.py):
 POST /{rail}/v1.0/…                    payments and inquiries by SNAP, where the rail is so set up (see snap.py)
 POST /{rail}/simulate/collections      make money arrive
@@ -45,13 +46,15 @@ from infra.schemes.problems import problem, silence
 from infra.schemes.returns import SchemeReturns
 from infra.schemes.rules import SCHEMES
 from infra.schemes.signing import is_signed, signed_headers
-from infra.schemes.simulate import NotThat, Simulation, read_day
+from infra.schemes.simulate import NotThat, Simulation, read_day, read_page
 from infra.schemes.snap import SnapDoor
-from infra.schemes.statements import statement
+from infra.schemes.statements import Page, statement
 from infra.schemes.store import Plan, SchemeStore
 from infra.schemes.store_notices import NoticeStore
 
 _BODY_BYTES_MAX = 2_000_000
+# Entries on a page of a statement: some 700 bytes each.
+_PAGE = 1_000
 Handler = Callable[[str, Request, bytes], Awaitable[Response]]
 
 
@@ -190,10 +193,17 @@ class _Schemes:
         return Response(status_code=202, headers=signed_headers(self._secrets[rail], b""))
 
     async def statement(self, rail: str, request: Request, _: bytes) -> Response:
-        day = read_day(request, self._clock, rail)
-        coming, going = self._store.totals(rail, day)
-        entries = self._store.entries(rail, day)
-        return self._signed(rail, statement(self._cell, SCHEMES[rail].currency, day, coming - going, entries))
+        day, currency = read_day(request, self._clock, rail), SCHEMES[rail].currency
+        if "from" not in request.query_params:
+            coming, going = self._store.totals(rail, day)
+            entries = self._store.entries(rail, day)
+            return self._signed(rail, statement(self._cell, currency, day, coming - going, entries))
+        first, number = read_day(request, self._clock, rail, "from"), read_page(request)
+        coming, going = self._store.totals(rail, first)
+        moved, entries = self._store.page(rail, (first, day), (number - 1) * _PAGE, _PAGE + 1)
+        page = Page(first, number, last=len(entries) <= _PAGE)
+        opening = coming - going + moved
+        return self._signed(rail, statement(self._cell, currency, day, opening, entries[:_PAGE], page))
 
     async def check_payee(self, rail: str, request: Request, body: bytes) -> Response:
         answer = answer_to(body)

@@ -22,6 +22,7 @@ from residency.classes import Confidential, Public
 
 _Asked = TypeVar("_Asked", bound=BaseModel)
 _DAYS_MAX = 3_660
+_PAGES_MAX = 99_999
 
 
 class _Command(BaseModel):
@@ -216,9 +217,17 @@ def _read(kind: type[_Asked], body: bytes) -> _Asked:
         raise NotThat(where or "the body") from None
 
 
-def read_day(request: Request, clock: SchemeClock, rail: str) -> str:
-    """The day that `?day=` names, today where it names none. Raises NotThat."""
-    day = request.query_params.get("day", clock.today(rail))
+def read_page(request: Request) -> int:
+    """The page that `?page=` names, the first where it names none. Raises NotThat."""
+    text = request.query_params.get("page", "1")
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) <= _PAGES_MAX:
+        raise NotThat("the page: write it as in 2")
+    return int(text)
+
+
+def read_day(request: Request, clock: SchemeClock, rail: str, name: str = "day") -> str:
+    """The day that `?day=`, or another name, has; today where there is none. Raises NotThat."""
+    day = request.query_params.get(name, clock.today(rail))
     try:
         return date.fromisoformat(day).isoformat()
     except ValueError:

@@ -1,6 +1,9 @@
-"""The scheme's account statements, with lxml and by hand: camt.053 of a day with every entry, camt.054 of one credit."""
+"""The scheme's account statements, with lxml and by hand: camt.053 of a day with every entry, or of a longer time in pages, and camt.054 of
+one credit.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from lxml import etree
@@ -20,20 +23,40 @@ _CODES = {
 }
 
 
-def statement(account: str, currency: str, day: str, opening_minor: int, entries: Sequence[Entry]) -> bytes:
-    """The camt.053 of one day: what was there before it, every movement, what is there after it. Minor units."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a statement that begins with `first_day`: numbered from 1."""
+
+    first_day: str
+    number: int
+    last: bool
+
+
+def statement(
+    account: str, currency: str, day: str, opening_minor: int, entries: Sequence[Entry], page: Page | None = None
+) -> bytes:
+    """The camt.053 of one day: what was there before it, every movement, what is there after it. Minor units. Of a page likewise, with
+    interim balances (ITBD) where others come before or after it.
+    """
+    first_day = day if page is None else page.first_day
+    opens = "OPBD" if page is None or page.number == 1 else "ITBD"
+    closes = "CLBD" if page is None or page.last else "ITBD"
     root, content = document(STATEMENT, "BkToCstmrStmt")
     header(content)
     found = add(content, "Stmt")
     add(found, "Id", f"{account}-{day}"[:35])
+    if page is not None:
+        pagination = add(found, "StmtPgntn")
+        add(pagination, "PgNb", str(page.number))
+        add(pagination, "LastPgInd", "true" if page.last else "false")
     add(found, "CreDtTm", now_text())
     period = add(found, "FrToDt")
     zone = zone_of_currency(currency)
-    for name, at in (("FrDtTm", time()), ("ToDtTm", time(23, 59, 59))):
-        add(period, name, datetime.combine(date.fromisoformat(day), at, zone).isoformat())
+    for name, of, at in (("FrDtTm", first_day, time()), ("ToDtTm", day, time(23, 59, 59))):
+        add(period, name, datetime.combine(date.fromisoformat(of), at, zone).isoformat())
     _account(found, account, currency)
     moved = sum(one.amount_minor if one.direction == "CRDT" else -one.amount_minor for one in entries)
-    for code, minor in (("OPBD", opening_minor), ("CLBD", opening_minor + moved)):
+    for code, minor in ((opens, opening_minor), (closes, opening_minor + moved)):
         balance = add(found, "Bal")
         add(add(add(balance, "Tp"), "CdOrPrtry"), "Cd", code)
         add(balance, "Amt", written_amount(abs(minor))).set("Ccy", currency)

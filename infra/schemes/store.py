@@ -195,6 +195,17 @@ class SchemeStore:
         rows = self.connection.execute(f"{_ENTRIES.select} where rail = ? and day = ? order by rowid", (rail, day))
         return [Entry(*row) for row in rows]
 
+    def page(self, rail: str, days: tuple[str, str], skip: int, limit: int) -> tuple[int, list[Entry]]:
+        """Movements of a period, in order, after the first `skip` of it; and what those that are skipped add up to, in minor units."""
+        within = "rail = ? and day between ? and ? order by rowid limit ? offset ?"
+        rows = self.connection.execute(f"{_ENTRIES.select} where {within}", (rail, *days, limit, skip))
+        (before,) = self.connection.execute(
+            "select coalesce(sum(case direction when 'CRDT' then amount_minor else -amount_minor end), 0)"
+            f" from (select direction, amount_minor from entries where {within})",
+            (rail, *days, skip, 0),
+        ).fetchone()
+        return before, [Entry(*row) for row in rows]
+
     def totals(self, rail: str, before_day: str = "9999") -> tuple[int, int]:
         """(in, out) in minor units of all movements on days before the given one; of all, without one."""
         coming, going = self.connection.execute(

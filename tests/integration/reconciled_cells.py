@@ -87,6 +87,8 @@ class Reconciled:
             ray=RaySettings(address="", token_path=Path("/nowhere")),
             schemes={},
             api=ListenSettings(host="127.0.0.1", port=1),
+            operator=ListenSettings(host="127.0.0.1", port=2),
+            inbound=ListenSettings(host="127.0.0.1", port=3),
             host=ListenSettings(host="127.0.0.1", port=1),
             sandbox=True,
         )

@@ -100,6 +100,7 @@ def _statement(profile: RailProfile, found: camt053.AccountStatement9) -> Accoun
         closing_minor=closing,
         movements=movements,
         page=found.stmt_pgntn.pg_nb if found.stmt_pgntn is not None else "",
+        last=found.stmt_pgntn is None or found.stmt_pgntn.last_pg_ind,
     )
 
 
