@@ -25,8 +25,8 @@ from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
 from cells.tenants import store_keys
 from cells.tenants.issuing import issue
-from cells.tenants.keys import SCOPES
-from cells.tenants.tenant import NewWallet, Tenant, Wallet, Way, mint_tenant
+from cells.tenants.keys import ADMIN, SCOPES
+from cells.tenants.tenant import NewWallet, Tenant, Wallet, Way, mint_tenant, platform_tenant
 from infra.local.home import Home
 from infra.local.keys import ensure_keys
 from infra.schemes.credits import SimulatedCredit, SimulatedDebtor, credit_message
@@ -74,6 +74,15 @@ class ApiCell:
             row = issued.sealed_by(self.parts.institution.vault)
             await store_keys.add_keys(connection, self.spec.region, [row])
         return issued.text, issued.row.key_id
+
+    async def operator_key(self) -> str:
+        """The text of a key of the operator's own."""
+        platform = platform_tenant(self.spec.entry)
+        issued = issue(platform, frozenset({ADMIN}))
+        async with transaction(self.parts.writer) as connection:
+            await tenants.create_tenants(connection, self.spec.region, [platform])
+            await store_keys.add_keys(connection, self.spec.region, [issued.row])
+        return issued.text
 
     async def inbound(self, rail: str, credit: SimulatedCredit, *, secret: str | None = None) -> httpx.Response:
         """A scheme's credit at the door, as the scheme would send it."""

@@ -1,13 +1,21 @@
-"""`make fuzz`: as long as the fuzzer finds something to try. Not collected by `make test`, whose files are named test_*."""
+"""`make fuzz`: as long as the fuzzer finds something to try. Not collected by `make test`, whose files are named test_*.
 
-from collections.abc import AsyncIterator
+SEED decides what is tried of what is said twice, at the edge of time, or in several forms; without it one is drawn, and told.
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from tests.api_cell import ApiCell, credit_to, open_api_cell
+from tests.fuzzing.edges import mutated, submitted
 from tests.fuzzing.runs import fuzz
 
 pytestmark = pytest.mark.timeout(3_600)
+Search = Callable[[ApiCell, int, int], Awaitable[list[str]]]
+REQUESTS = 4_000
 LONG = ("--max-examples", "60", "--continue-on-failure", "--suppress-health-check", "all")
 
 
@@ -46,3 +54,10 @@ async def test_a_fuzzer_finds_nothing_at_length(cell: ApiCell, speaks: str) -> N
     key = cell.client.headers["Authorization"] if speaks != "without a key" else None
     status, said = await fuzz(cell, *LONG, *options, authorization=key, ids=ids)
     assert status == 0, said[:100_000]
+
+
+@pytest.mark.parametrize("searched", [mutated, submitted])
+async def test_what_is_said_twice_or_in_several_forms_at_length(cell: ApiCell, searched: Search) -> None:
+    seed = int(os.environ.get("SEED", secrets.randbelow(10**6)))
+    found = await searched(cell, seed, REQUESTS)
+    assert not found, f"SEED={seed}:\n" + "\n".join(found)

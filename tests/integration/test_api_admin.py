@@ -7,10 +7,8 @@ import httpx
 import pytest
 
 from cells.backends.postgres import transaction
-from cells.tenants import store, store_keys
-from cells.tenants.issuing import issue
 from cells.tenants.keys import ADMIN, GRANTABLE
-from cells.tenants.tenant import mint_tenant, platform_tenant
+from cells.tenants.tenant import mint_tenant
 from residency.directory import load_directory
 from residency.ids import mint
 from tests.api_cell import ApiCell, open_api_cell
@@ -30,12 +28,7 @@ async def cell(cell_database, schemes, tmp_path, monkeypatch) -> AsyncIterator[A
 @pytest.fixture
 async def operator(cell: ApiCell) -> httpx.AsyncClient:
     """Speaks with the operator's own key."""
-    platform = platform_tenant(cell.spec.entry)
-    issued = issue(platform, frozenset({ADMIN}))
-    async with transaction(cell.parts.writer) as connection:
-        await store.create_tenants(connection, "EU", [platform])
-        await store_keys.add_keys(connection, "EU", [issued.row])
-    cell.anyone.headers["Authorization"] = f"Bearer {issued.text}"
+    cell.anyone.headers["Authorization"] = f"Bearer {await cell.operator_key()}"
     return cell.anyone
 
 

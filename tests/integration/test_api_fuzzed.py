@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.api_cell import ApiCell, open_api_cell
+from tests.fuzzing.edges import mutated, submitted
 from tests.fuzzing.runs import fuzz
 
 SHORT = ("--generation-deterministic", "--max-examples", "2", "--phases", "examples,coverage,fuzzing")
@@ -27,3 +28,11 @@ async def test_a_fuzzer_with_a_key_finds_nothing(cell: ApiCell) -> None:
 async def test_a_fuzzer_without_a_key_finds_nothing(cell: ApiCell) -> None:
     status, said = await fuzz(cell, *SHORT, "--max-time", "8")
     assert status == 0, said[:30_000]
+
+
+async def test_nothing_is_said_twice_or_at_the_edge_of_time_and_taken(cell: ApiCell) -> None:
+    assert not await mutated(cell, seed=1, requests=160)
+
+
+async def test_every_option_of_a_batch_holds_with_every_form(cell: ApiCell) -> None:
+    assert not await submitted(cell, seed=1, requests=60)

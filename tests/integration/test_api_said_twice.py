@@ -8,13 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cells.backends.postgres import transaction
 from cells.kit.headers import LISTS, SINGLE
 from cells.rails.connection import sign
-from cells.tenants import store, store_keys
-from cells.tenants.issuing import issue
 from cells.tenants.keys import ADMIN
-from cells.tenants.tenant import platform_tenant
 from infra.schemes.credits import credit_message
 from router.api.routes import PartnerRoute
 from tests.api_cell import RAIL_SECRETS, ApiCell, credit_to, open_api_cell
@@ -27,16 +23,6 @@ async def cell(cell_database, schemes, tmp_path, monkeypatch) -> AsyncIterator[A
     monkeypatch.setenv("KOVRA_HOME", str(tmp_path))
     async with open_api_cell(tmp_path, cell_database("EU"), schemes) as opened:
         yield opened
-
-
-async def operator_key(cell: ApiCell) -> str:
-    """A key of the operator's own."""
-    platform = platform_tenant(cell.spec.entry)
-    issued = issue(platform, frozenset({ADMIN}))
-    async with transaction(cell.parts.writer) as connection:
-        await store.create_tenants(connection, "EU", [platform])
-        await store_keys.add_keys(connection, "EU", [issued.row])
-    return issued.text
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:
@@ -132,7 +118,7 @@ async def test_a_digest_on_two_lines_is_read_as_one_and_two_of_a_kind_are_refuse
 
 async def test_no_route_takes_an_object_with_a_member_twice(cell: ApiCell) -> None:
     """Every route that takes JSON, whatever else is wrong with what it is sent."""
-    asked, admin = 0, await operator_key(cell)
+    asked, admin = 0, await cell.operator_key()
     for path, operations in cell.app.openapi()["paths"].items():
         for method, operation in operations.items():
             if "application/json" not in operation.get("requestBody", {}).get("content", {}) or path.startswith(
@@ -249,7 +235,7 @@ async def test_utf_8_may_be_named(cell: ApiCell) -> None:
 
 async def test_a_body_where_none_is_taken_is_refused(cell: ApiCell) -> None:
     """Every route without one: a filter in the body of a GET, a reason in that of a cancellation."""
-    asked, admin = 0, await operator_key(cell)
+    asked, admin = 0, await cell.operator_key()
     for route in cell.app.routes:
         if not isinstance(route, PartnerRoute) or route.body_field or "requestBody" in (route.openapi_extra or {}):
             continue
