@@ -31,8 +31,9 @@ test: $(INSTALLED)  ## Run the tests
 chaos: $(INSTALLED)  ## Break a running stack on purpose while it pays: make chaos SEED=7
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-fuzz: $(INSTALLED)  ## Let a fuzzer at the API's document at length; make test does it for seconds
-	@$(BIN)/python -m pytest tests/fuzzing/long.py $(ARGS)
+# SEED, as for chaos, of the second fuzzer: that of what is said twice, or in several forms.
+fuzz: $(INSTALLED)  ## Let two fuzzers at the API at length; make test does it for seconds
+	@$(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/fuzzing/long.py $(ARGS)
 
 # ENGINE=postgres or tigerbeetle measures that one alone; FULL=1 also the growth of cost, which takes some minutes more.
 bench: $(INSTALLED)  ## Measure what Kovra takes, and what each payment costs

@@ -9,13 +9,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime
 
+# Not these two themselves: asyncpg writes them as infinity and -infinity, which are no instants.
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
 
 def in_utc(at: datetime) -> datetime:
     """The instant in UTC; a time without a zone is taken as UTC. Raises ValueError outside the years 1 to 9999."""
     try:
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError:
-        raise ValueError("a time lies within the years 1 to 9999 in UTC") from None
+        at = _LAST
+    if not _FIRST < at < _LAST:
+        raise ValueError("a time lies within the years 1 to 9999 in UTC")
+    return at
 
 
 # A field of a model. In UTC once it is read, whatever its zone was.

@@ -19,9 +19,18 @@ File = Annotated[
     typer.Argument(exists=True, dir_okay=False, readable=True, help="The batch: .json, .csv, or .xml for pain.001."),
 ]
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The id of a batch, bat_….")]
-Wallet = Annotated[str | None, typer.Option("--wallet", help="The wallet that pays; CSV has no place for it.")]
-Payer = Annotated[str | None, typer.Option("--payer", help="On whose behalf, for the lines that name none.")]
-At = Annotated[datetime | None, typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S%z"], help="Not before then.")]
+Wallet = Annotated[
+    str | None, typer.Option("--wallet", help="The wallet that pays; CSV needs it, and other files may name no other.")
+]
+Payer = Annotated[
+    str | None, typer.Option("--payer", help="On whose behalf, for the lines that name none; pain.001 needs it.")
+]
+At = Annotated[
+    datetime | None,
+    typer.Option(
+        "--at", formats=["%Y-%m-%dT%H:%M:%S%z"], help="Not before then; of pain.001 in place of its execution date."
+    ),
+]
 Whole = Annotated[bool, typer.Option("--all-or-nothing", help="One line that cannot be paid, and none is.")]
 Region = Annotated[str | None, typer.Option("--region", help="The region of the wallet; the key's home by default.")]
 Status = Annotated[

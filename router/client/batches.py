@@ -57,7 +57,7 @@ class Batches(Noun):
     async def submit(
         self, content: bytes, kind: str, *, key: str, region: str | None = None, **parameters: Any
     ) -> Batch:
-        """Send a file of the media type `kind`. `parameters`: as POST /v1/batches has them, for CSV and pain.001."""
+        """Send a file of the media type `kind`. `parameters`: as POST /v1/batches has them."""
         return Batch.model_validate(
             await self._transport.upload("/v1/batches", content, kind, key=key, region=region, **parameters)
         )

@@ -28,7 +28,7 @@ NUMBERS = (
 # Each stands for a value, as it is written.
 NO_I_JSON = (
     '"\\ud800"', '"\\udc00\\ud800"', '"\\uffff"', '"\\ufdd0"', '"\\ud83f\\udffe"', "NaN", "Infinity", "-Infinity", '"\t"', "01", "1.", "'a'", "[1,]",
-    "{\"a\":1,}", '"\\x41"', "[" * 1_000, '{"a":1,"\\u0061":2}', "",
+    "{\"a\":1,}", '"\\x41"', "[" * 1_000, '{"a":1,"\\u0061":2}', "nul",
 )  # fmt: skip
 _LEFT_TO_THE_SERVER = {b"content-length", b"host", b"transfer-encoding"}
 # The clock of the simulated schemes goes one way, for all tests.

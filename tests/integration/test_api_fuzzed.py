@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from router.api import front
+from router.api.v1 import batch_creation
 from tests.api_cell import ApiCell, open_api_cell
 from tests.fuzzing.edges import mutated, submitted
 from tests.fuzzing.runs import fuzz
@@ -36,3 +38,11 @@ async def test_nothing_is_said_twice_or_at_the_edge_of_time_and_taken(cell: ApiC
 
 async def test_every_option_of_a_batch_holds_with_every_form(cell: ApiCell) -> None:
     assert not await submitted(cell, seed=1, requests=60)
+
+
+async def test_what_is_passed_over_is_seen(cell: ApiCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both searches, shown a door that takes the last of two headers, and batches that go by their bodies alone."""
+    monkeypatch.setattr(front, "single_headers", dict)
+    assert any(one.startswith("a header twice") for one in await mutated(cell, seed=1, requests=40))
+    monkeypatch.setattr(batch_creation, "_one_of", lambda name, in_body, in_query: in_body)
+    assert any("shows" in one or "taken" in one for one in await submitted(cell, seed=1, requests=40))

@@ -9,7 +9,9 @@ from residency.instants import Instant, in_utc
 from residency.messages import Settled
 from router.cli.choices import NoMoment, moment
 
-OUT_OF_RANGE = ("9999-12-31T23:59:59-01:00", "9999-12-31T12:00:00-12:00", "0001-01-01T00:00:00+01:00")
+# What the database's driver takes for -infinity and infinity.
+_INFINITE = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z")
+OUT_OF_RANGE = ("9999-12-31T23:59:59-01:00", "9999-12-31T12:00:00-12:00", "0001-01-01T00:00:00+01:00", *_INFINITE)
 _SETTLED = {
     "transfer_id": "tr_eu1_06l2r0k8q5o7t3v1a9c4e6g8io", "instruction_hash": "0" * 64, "currency": "IDR", "amount_minor": 1,
     "rail": "bi_fast", "scheme_reference": "X",
