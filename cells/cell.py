@@ -13,6 +13,7 @@ from cells.backends.postgres import Pool, open_pool, transaction
 from cells.backends.vault import RegionKeys, Vault
 from cells.batches.room import BatchRoom
 from cells.compliance.list_checker import open_list_checker
+from cells.compliance.rules import Rules, load_rules
 from cells.compliance.standing import Standing
 from cells.fx.fee_book import found_rules
 from cells.fx.rates import RateSource
@@ -42,6 +43,8 @@ from cells.transfers.destination_leg import Destination
 from cells.transfers.handoff import Gate
 from cells.transfers.origin_leg import Origin
 from cells.transfers.rail_desk import JournalDesk
+from cells.transfers.reviewing import Reviewing
+from cells.transfers.reviewing_parties import PartyReviewing
 from cells.transfers.saga import Saga
 from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.directory import CellEntry
@@ -66,6 +69,7 @@ class Institution:
     tokens: TokenVerifier
     router: RailRouter
     limit_book: LimitBook
+    rules: Rules
 
     @property
     def origin(self) -> Origin:
@@ -78,6 +82,7 @@ class Institution:
             self.tokens,
             self.router,
             self.limit_book,
+            self.rules,
         )
 
     def batches(self, rates: RateSource) -> BatchRoom:
@@ -87,6 +92,15 @@ class Institution:
     @property
     def destination(self) -> Destination:
         return Destination(self.spec, self.vault, self.recipients, self.tokens, self.router)
+
+    @property
+    def reviewing(self) -> Reviewing:
+        numbers = {entry.name: entry.number for entry in self.spec.directory.cells.values()}
+        return Reviewing(self.spec.entry, numbers, self.standing, self.rules)
+
+    @property
+    def reviewing_parties(self) -> PartyReviewing:
+        return PartyReviewing(self.spec.entry, self.standing)
 
     @property
     def gate(self) -> Gate:
@@ -124,6 +138,7 @@ async def open_institution(spec: CellSpec, role: Role, *, name: str, connections
         tokens=TokenVerifier(spec.directory),
         router=RailRouter(spec.region, rails),
         limit_book=LimitBook(spec.region),
+        rules=load_rules(),
     )
 
 

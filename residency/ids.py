@@ -29,6 +29,7 @@ KINDS = frozenset(
         "key",
         "ret",
         "ord",
+        "dec",
         "rcl",
         "bat",
         "bok",

@@ -42,7 +42,7 @@ Time = Annotated[Instant, Public]
 class Attestation(BaseModel):
     """What the origin's screening says of the payer: which lists at which versions, and the result. No name.
 
-    `reviewed` is a hit that an officer has cleared.
+    `reviewed`: an officer has cleared a possible match, or the payment itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

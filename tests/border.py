@@ -11,6 +11,7 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from cells.compliance.attest import lists_of
 from cells.spec import CellSpec, PrivateSettings
 from residency.directory import CellEntry, Directory, PublicKey, load_directory
 from residency.ids import mint
@@ -85,7 +86,7 @@ def instructed(
         currency=currency,
         amount_minor=amount,
         source_currency="EUR",
-        screening=Attestation(lists={"eu-consolidated": "2026-11-18"}, result="clear", at=NOW),
+        screening=Attestation(lists=dict.fromkeys(lists_of("EU", "UK", "ID"), "2026-11-18"), result="clear", at=NOW),
         instructed_at=NOW,
     )
 

@@ -15,6 +15,7 @@ from cells.backends.postgres import Pool, open_pool, tenant_transaction, transac
 from cells.backends.vault import Vault
 from cells.cell import Institution, found_accounts
 from cells.compliance.list_checker import open_list_checker
+from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
 from cells.customs.admit import Admission, Admitted, admit
 from cells.customs.receipts import Closed, close_through, make_receipts
@@ -241,6 +242,7 @@ async def open_hand_cell(
         TokenVerifier(spec.directory),
         RailRouter(spec.region, rails),
         LimitBook(spec.region),
+        load_rules(),
     )  # fmt: skip
     await found_accounts(spec, pool, ledger)
     async with transaction(pool) as connection:

@@ -113,12 +113,13 @@ async def ended(
     paid: Sequence[str],
     frozen: Sequence[str],
 ) -> Ended:
-    """What the lines have come to, by the states in which a payment is at rest, has paid, or is frozen."""
+    """What the lines have come to, by the states in which a payment is at rest, has paid, or is frozen. What was released from a
+    freeze has left the reserve for good."""
     row = await connection.fetchrow(
         f"""
         select count(*) filter (where t.state <> all ($3::text[])), count(*) filter (where l.state in ('RECEIVED', 'READY')),
             count(*) filter (where t.state = any ($4::text[])),
-            coalesce(sum(t.principal + t.margin + t.fee) filter (where t.state = any ($4::text[]) or t.state = any ($5::text[])), 0)
+            coalesce(sum(t.principal + t.margin + t.fee) filter (where t.state = any ($4::text[]) or t.state = any ($5::text[]) or t.released), 0)
         {_JOINED}
         """,
         region, batch_id, at_rest, paid, frozen,

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 
 DEADLINE_S = 0.5
 UNAVAILABLE = "screening-unavailable"
+# In place of a list, where an officer has blocked a party.
+OFFICER = "officer"
 
 Result = Literal["clear", "reviewed", "review", "block"]
 _log = logging.getLogger(__name__)
@@ -67,12 +69,14 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Nothing may be paid to or for this subject. `list` and `version` name the list, never its entry."""
+    """Nothing may be paid to or for this subject. `list` and `version` name the list, never its entry. `by` names the officer who decided
+    so, "" when the lists did; then `list` is OFFICER."""
 
     attestation: Attestation
     list: str
     version: str
     hit: Hit | None = None
+    by: str = ""
 
 
 Verdict = Clear | Review | Block

@@ -14,14 +14,15 @@ LARGE_AMOUNT = "large-amount"
 
 
 class Rules(BaseModel):
-    """`block_score` and `review_score` are similarities of 0 to 100; `review_amount_minor` is per
-    currency."""
+    """`block_score` and `review_score` are similarities of 0 to 100. Amounts are per currency, in minor units: from `review_amount_minor` a
+    person looks at a payment, from `second_officer_amount_minor` a second officer confirms what the first has decided of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     block_score: Score
     review_score: Score
     birth_year_tolerance: Annotated[int, Field(ge=0, le=5)]
     review_amount_minor: dict[str, Annotated[int, Field(gt=0)]]
+    second_officer_amount_minor: dict[str, Annotated[int, Field(gt=0)]]
 
     def review_reasons(self, payments: Sequence[tuple[str, int]]) -> list[str | None]:
         """For each `(currency, amount in minor units)`, why a person must look at it, or None."""
@@ -31,6 +32,10 @@ class Rules(BaseModel):
             else None
             for currency, amount in payments
         ]
+
+    def second_officer(self, currency: str, amount: int) -> bool:
+        """Whether a decision on a payment of that amount, in minor units, takes two officers. It does in a currency without a figure."""
+        return amount >= self.second_officer_amount_minor.get(currency, 0)
 
 
 def load_rules(data: Path = DATA) -> Rules:

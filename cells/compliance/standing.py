@@ -5,17 +5,18 @@ those whose verdict rests on a list version that is no longer the current one, o
 checker was late).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.compliance import store
 from cells.compliance.checker import (
     DEADLINE_S,
+    OFFICER,
     Attestation,
+    Block,
     Clear,
     ComplianceChecker,
-    Review,
     Subject,
     Verdict,
     check_within,
@@ -55,28 +56,29 @@ class Standing:
         absent."""
         verdicts = await store.latest(connection, self._region, subject_ids)
         current = dict(self._checker.versions())
-        stale = [one for one in subject_ids if one not in verdicts or verdicts[one].attestation.lists != current]
+        stale = [one for one in subject_ids if one not in verdicts or _stale(verdicts[one], current)]
         if stale:
             for old in stale:
                 verdicts.pop(old, None)
             verdicts |= await self._screen_again(connection, stale)
         return verdicts
 
-    async def release(self, connection: Connection, subjects: Sequence[tuple[str, str]], officer: str) -> list[str]:
-        """An officer finds that these `(tenant id, subject id)` are not the listed party; the ids released.
+    async def decide(
+        self, connection: Connection, tenant_id: str, subject_id: str, officers: str, *, blocks: bool
+    ) -> Verdict:
+        """Officers find that this subject is not the listed party, or that nothing may be paid to or for it.
 
-        Only a review can be released, never a block, and it holds for the list versions that it was made
-        under.
+        That it is not holds for the list versions that it was found under; a block stands until it is released. Whether the subject may
+        be decided so is the caller's to check.
         """
-        verdicts = await self.standing(connection, [subject_id for _, subject_id in subjects])
-        attestation = Attestation(self._checker.versions(), "reviewed", datetime.now(UTC))
-        released = [
-            Screened(tenant_id, subject_id, Clear(attestation, officer))
-            for tenant_id, subject_id in subjects
-            if isinstance(verdict := verdicts.get(subject_id), Review) and verdict.attestation.lists
-        ]
-        await store.insert(connection, self._region, released)
-        return [one.subject_id for one in released]
+        now = datetime.now(UTC)
+        verdict: Verdict
+        if blocks:
+            verdict = Block(Attestation(self._checker.versions(), "block", now), OFFICER, "", by=officers)
+        else:
+            verdict = Clear(Attestation(self._checker.versions(), "reviewed", now), officers)
+        await store.insert(connection, self._region, [Screened(tenant_id, subject_id, verdict)])
+        return verdict
 
     async def _screen_again(self, connection: Connection, subject_ids: Sequence[str]) -> dict[str, Verdict]:
         named = await self._read_names(connection, subject_ids)
@@ -90,3 +92,9 @@ class Standing:
         happened = [one for one in screened if one.verdict.attestation.lists]
         await store.insert(connection, self._region, happened)
         return {one.subject_id: one.verdict for one in screened}
+
+
+def _stale(verdict: Verdict, current: Mapping[str, str]) -> bool:
+    """Whether it rests on other lists than today's. What an officer has blocked rests on none."""
+    by_officer = isinstance(verdict, Block) and bool(verdict.by)
+    return not by_officer and verdict.attestation.lists != current

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
-from cells.compliance.checker import Attestation, Block, Clear, Hit, Review, Verdict
+from cells.compliance.checker import OFFICER, Attestation, Block, Clear, Hit, Review, Verdict
 
 
 class Screened(NamedTuple):
@@ -20,9 +20,9 @@ async def insert(connection: Connection, region: str, items: Sequence[Screened])
     await connection.execute(
         """
         insert into screenings (compliance_region, tenant_id, subject_id, checked_at, result, reason, lists,
-                                entry_list, entry_reference, score)
+                                entry_list, entry_reference, score, officer)
         select $1, * from unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                                 $7::jsonb[], $8::text[], $9::text[], $10::int[])
+                                 $7::jsonb[], $8::text[], $9::text[], $10::int[], $11::text[])
         """,
         region,
         [one.tenant_id for one in items],
@@ -34,30 +34,68 @@ async def insert(connection: Connection, region: str, items: Sequence[Screened])
         [hit and hit.list for hit in hits],
         [hit and hit.reference for hit in hits],
         [hit and hit.score for hit in hits],
+        ["" if isinstance(one.verdict, Review) else one.verdict.by for one in items],
     )
 
 
 async def latest(connection: Connection, region: str, subject_ids: Sequence[str]) -> dict[str, Verdict]:
-    """The last verdict on each subject that was ever screened and is visible to the connection's role."""
+    """The verdict that stands on each subject that was ever screened and is visible to the connection's role: the last one, but that an
+    officer's block stands until officers release it, whatever is screened meanwhile."""
     rows = await connection.fetch(
         """
-        select last.* from unnest($2::text[]) as wanted (subject_id)
+        select last.*, decided.checked_at as decided_at, decided.result as decided, decided.officer, decided.lists as decided_lists
+        from unnest($2::text[]) as wanted (subject_id)
         cross join lateral (
             select subject_id, checked_at, result, reason, lists from screenings s
             where s.compliance_region = $1 and s.subject_id = wanted.subject_id
             order by checked_at desc limit 1
         ) as last
+        left join lateral (
+            select checked_at, result, lists, officer from screenings s
+            where s.compliance_region = $1 and s.subject_id = wanted.subject_id and officer <> ''
+            order by checked_at desc limit 1
+        ) as decided on true
         """,
         region,
         subject_ids,
     )
-    return {row["subject_id"]: _verdict(row) for row in rows}
+    return {row["subject_id"]: _standing(row) for row in rows}
+
+
+async def found(connection: Connection, region: str) -> list[str]:
+    """The subjects that were ever a possible match, or blocked: among them are all those that officers have to look at."""
+    rows = await connection.fetch(
+        "select distinct subject_id from screenings where compliance_region = $1 and result in ('review', 'block') order by 1",
+        region,
+    )
+    return [row["subject_id"] for row in rows]
+
+
+async def hits(connection: Connection, region: str, subject_ids: Sequence[str]) -> dict[str, Hit]:
+    """The entry that was last met by each subject, for the officer who looks at it."""
+    rows = await connection.fetch(
+        """
+        select distinct on (subject_id) subject_id, entry_list, entry_reference, score from screenings
+        where compliance_region = $1 and subject_id = any ($2::text[]) and entry_list is not null
+        order by subject_id, checked_at desc
+        """,
+        region,
+        subject_ids,
+    )
+    return {row["subject_id"]: Hit(row["entry_list"], row["entry_reference"], row["score"]) for row in rows}
 
 
 def _reason(verdict: Verdict) -> str:
     if isinstance(verdict, Review):
         return verdict.reason
     return verdict.list if isinstance(verdict, Block) else verdict.by
+
+
+def _standing(row: Record) -> Verdict:
+    if row["decided"] == "block":
+        attestation = Attestation(row["decided_lists"], "block", row["decided_at"])
+        return Block(attestation, OFFICER, "", by=row["officer"])
+    return _verdict(row)
 
 
 def _verdict(row: Record) -> Verdict:

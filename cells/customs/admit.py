@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
+from cells.compliance.attest import attestation_fault
 from cells.customs import store
 from cells.customs.chain import Crossing
 from cells.customs.export import YIELD_EVERY
@@ -37,6 +38,7 @@ class Admitted:
     `not-instructed`        a reply that this cell never asked that cell for: ignore it, raise an alarm
     `sealed-unreadable`     an instruction whose sealed part does not open: reject the payment
     `travel-rule:<names>`   an instruction that lacks what the law asks for: reject or suspend
+    `screening-<what>`      an instruction whose attestation does not show the screening that the law asks for: reject the payment
     """
 
     opened: OpenedEnvelope
@@ -167,7 +169,9 @@ def _examine(data: bytes, spec: CellSpec, keys: CellKeys, directory: Directory, 
         opened.message.amount_minor,
     )
     missing = wanted.missing(crossed_fields(parties))
-    return Candidate(sha256, opened, parties=parties, faults=(f"{TRAVEL_RULE}:{'+'.join(missing)}",) if missing else ())
+    faults = [f"{TRAVEL_RULE}:{'+'.join(missing)}"] if missing else []
+    unattested = attestation_fault(opened.message, directory.cell(opened.from_cell).region, spec.region)
+    return Candidate(sha256, opened, parties=parties, faults=(*faults, *([unattested] if unattested else [])))
 
 
 @dataclass(slots=True)

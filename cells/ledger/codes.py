@@ -22,6 +22,7 @@ class Code(IntEnum):
     IN_REGION = 30  # I1 W → PO
     BOOK = 40  # W → W
     FREEZE = 50  # W → BLOCKED_FUNDS
+    UNFREEZE = 51  # BLOCKED_FUNDS → W
     RETURN = 60  # R1 RAIL → PI
     RETURN_POSITION = 61  # R2 PI → REG
     RETURN_CREDIT = 62  # R2 in region, PI → W
@@ -74,6 +75,7 @@ class Step(IntEnum):
     I4 = 34  # W → FEE, the recipient's fee
     B1 = 41
     F1 = 45  # W → BLOCKED_FUNDS
+    F2 = 46  # BLOCKED_FUNDS → W
     CAP = 51
     R1 = 61
     R2 = 62

@@ -157,6 +157,17 @@ async def select_payers(connection: Connection, region: str, payer_ids: Sequence
     return [_payer(row) for row in rows]
 
 
+async def lock_party(connection: Connection, region: str, party_id: str) -> tuple[str, bool] | None:
+    """Hold a party's row until the commit: whose it is, and whether it lives. None where there is none."""
+    table, column = ("payers", "payer_id") if party_id.startswith("pyr_") else ("recipients", "recipient_id")
+    row = await connection.fetchrow(
+        f"select tenant_id, deleted_at is null from {table} where compliance_region = $1 and {column} = $2 for update",
+        region,
+        party_id,
+    )
+    return None if row is None else (row[0], row[1])
+
+
 async def page_payers(connection: Connection, region: str, tenant_id: str, after: str, limit: int) -> list[PayerRow]:
     """Up to `limit` payers of a tenant that are not deleted, oldest first, after the id `after` ("": all)."""
     rows = await connection.fetch(

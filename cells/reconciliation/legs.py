@@ -1,5 +1,6 @@
 """One leg of one payment, as its cell's journal tells it: the row, its quote, and the sums of its applied postings. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ class QuoteFacts:
 
 @dataclass(frozen=True, slots=True)
 class LegFacts:
-    """`applied`: amount by phase and code of the postings of the leg's own chains that the journal calls applied; `beside`: of
+    """`attempt`: of the hold; `applied`: amount by phase and code of the postings of the leg's own chains that the journal calls applied; `beside`: of
     what came back or was lost; `came`: what the rows of its returns say."""
 
     transfer_id: str
@@ -39,6 +40,7 @@ class LegFacts:
     fee: int
     target: int
     recipient_fee: int
+    attempt: int
     quote: QuoteFacts | None
     applied: Mapping[Phase, Amounts] = field(default_factory=dict)
     beside: Mapping[Phase, Amounts] = field(default_factory=dict)
@@ -79,6 +81,20 @@ class LegFacts:
 
     def expected(self, standing: Standing) -> dict[Phase, dict[Code, int]]:
         """What the journal must call applied in that standing."""
+        wanted = self._last_attempt(standing)
+        for _ in range(self._times_resumed):
+            # It went on after a freeze: what was frozen and freed stands beside what was held anew.
+            wanted = _added(self._last_attempt(Standing.FREED), wanted)
+        return wanted
+
+    @property
+    def _times_resumed(self) -> int:
+        """How often two officers have let the payment go on after a freeze; at the destination, a new attempt is a new try at the cap."""
+        if self.leg is Leg.DESTINATION:
+            return 0
+        return self.attempt - 1 - int(self.state is State.RESUMING)
+
+    def _last_attempt(self, standing: Standing) -> dict[Phase, dict[Code, int]]:
         terms = self.terms()
         match standing:
             case Standing.NONE:
@@ -87,10 +103,16 @@ class LegFacts:
                 return {Phase.HOLD: terms}
             case Standing.VOIDED:
                 return {Phase.HOLD: terms, Phase.VOID: terms}
-            case Standing.FROZEN:
+            case Standing.FROZEN | Standing.FREED:
                 frozen = sum(amount for code, amount in terms.items() if code is not Code.DEALING)
-                return {Phase.HOLD: terms, Phase.VOID: terms, Phase.DIRECT: {Code.FREEZE: frozen}}
+                freed = {Code.UNFREEZE: frozen} if standing is Standing.FREED else {}
+                return {Phase.HOLD: terms, Phase.VOID: terms, Phase.DIRECT: {Code.FREEZE: frozen, **freed}}
             case Standing.POSTED:
                 paid = terms.get(Code.PAYOUT, 0) + terms.get(Code.IN_REGION, 0)
                 direct = {Phase.DIRECT: {Code.PAYOUT_SETTLED: paid}} if paid else {}
                 return {Phase.HOLD: terms, Phase.POST: terms, **direct}
+
+
+def _added(one: dict[Phase, dict[Code, int]], other: dict[Phase, dict[Code, int]]) -> dict[Phase, dict[Code, int]]:
+    phases = one.keys() | other.keys()
+    return {phase: dict(Counter(one.get(phase, {})) + Counter(other.get(phase, {}))) for phase in phases}

@@ -6,7 +6,10 @@ from cells.ledger.codes import Code, Phase
 from cells.reconciliation.legs import Amounts, LegFacts
 from cells.reconciliation.report import Finding
 from cells.reconciliation.returns import expected_beside, state_fault
+from cells.transfers.machine import State
 
+# Nothing is held yet, or not any more, and the ledger is about to be asked.
+_WITH_THE_LEDGER = frozenset({State.CREATED, State.UNFREEZING, State.RESUMING})
 _REVENUE = frozenset({Code.FEE, Code.MARGIN, Code.RECIPIENT_FEE, Code.RETURN_FEE, Code.RETURN_MARGIN})
 
 
@@ -116,7 +119,7 @@ def orphan_findings(
 
 
 def _on_its_way(origin: LegFacts, there: LegFacts | None) -> bool:
-    return (origin.state.name == "CREATED") or (there is not None and there.held)
+    return origin.state in _WITH_THE_LEDGER or (there is not None and there.held)
 
 
 def _pair_fault(origin: LegFacts, there: LegFacts | None) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ class Standing(StrEnum):
     POSTED = "posted"
     VOIDED = "voided"
     FROZEN = "frozen"
+    FREED = "freed"  # frozen, and given back by two officers
 
 
 _OUTCOME: Final = {
@@ -22,6 +23,7 @@ _OUTCOME: Final = {
     Event.POSTED: Standing.POSTED,
     Event.VOIDED: Standing.VOIDED,
     Event.FROZEN: Standing.FROZEN,
+    Event.UNFROZEN: Standing.FREED,
 }
 
 
@@ -49,7 +51,7 @@ _STANDINGS: Final = _derive()
 def standings(leg: Leg, state: State) -> frozenset[Standing]:
     """Every standing that is possible in that state; empty for a state the leg can never be in.
 
-    One, but for a destination leg that ended REFUNDED: voided, or rejected before anything was held.
+    One, but for a leg that ended REFUNDED: voided, freed, or rejected before anything was held.
     """
     return _STANDINGS.get((leg, state), frozenset())
 

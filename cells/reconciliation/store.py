@@ -62,7 +62,7 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
     rows = await connection.fetch(
         """
         select w.wallet_id, w.currency, w.qualifier, t.owner_number, coalesce(c.credited, 0), coalesce(p.spent, 0),
-            coalesce(p.held, 0) + coalesce(o.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0), coalesce(b.moved, 0)
+            coalesce(p.held, 0) + coalesce(o.held, 0), coalesce(p.frozen, 0), coalesce(r.returned, 0) + coalesce(p.freed, 0), coalesce(b.moved, 0)
         from wallets w
         join tenants t using (compliance_region, tenant_id)
         left join (
@@ -74,11 +74,13 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
                 sum(total) filter (where state = any ($3::text[])) as spent,
                 sum(total) filter (where leg = 'origin' and state = any ($4::text[])
                     or leg = 'in_region' and state = any ($5::text[])) as held,
-                sum(total) filter (where state = any ($6::text[])) as frozen
+                sum(total) filter (where state = any ($6::text[])) as frozen,
+                -- A batch's line that was released from a freeze: its funds came out of the batch's reserve, and are the wallet's.
+                sum(total) filter (where batch_id is not null) as freed
             from (
-                select wallet_id, leg, state,
+                select wallet_id, leg, state, batch_id,
                     principal + fee + case when leg = 'origin' then margin else 0 end as total
-                from transfers where compliance_region = $1 and leg <> 'destination' and batch_id is null
+                from transfers where compliance_region = $1 and leg <> 'destination' and (batch_id is null or released)
             ) totals group by 1
         ) p using (wallet_id)
         left join (

@@ -31,10 +31,10 @@ async def page(connection: Connection, region: str, after: str, limit: int) -> l
         ) l
         cross join lateral (
             select coalesce(sum(principal + margin + fee), 0) as of_payments, count(*) as payments,
-                coalesce(sum(principal + margin + fee) filter (where state = any ($4::text[])), 0) as spent,
-                coalesce(sum(principal + margin + fee) filter (where leg = 'origin' and state = any ($5::text[])
-                    or leg = 'in_region' and state = any ($6::text[])), 0) as held,
-                coalesce(sum(principal + margin + fee) filter (where state = any ($7::text[])), 0) as frozen
+                coalesce(sum(principal + margin + fee) filter (where state = any ($4::text[]) and not released), 0) as spent,
+                coalesce(sum(principal + margin + fee) filter (where not released and (leg = 'origin' and state = any ($5::text[])
+                    or leg = 'in_region' and state = any ($6::text[]))), 0) as held,
+                coalesce(sum(principal + margin + fee) filter (where state = any ($7::text[]) or released), 0) as frozen
             from transfers where compliance_region = $1 and batch_id = b.batch_id
         ) p
         where b.compliance_region = $1 and b.batch_id > $2 order by b.batch_id limit $3

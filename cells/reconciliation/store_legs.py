@@ -20,7 +20,7 @@ _CAME = """
 """
 _LEG = """
     select t.transfer_id, t.leg, t.state, t.origin_cell, t.destination_cell, t.source_currency, t.target_currency, t.principal,
-        t.margin, t.fee, t.target_amount, t.recipient_fee, q.principal_minor, q.margin_minor, q.fee_minor, q.target_minor,
+        t.margin, t.fee, t.target_amount, t.recipient_fee, t.attempt, q.principal_minor, q.margin_minor, q.fee_minor, q.target_minor,
         q.recipient_fee_minor
     from transfers t left join quotes q on q.compliance_region = t.compliance_region and q.quote_id = t.quote_id
     where t.compliance_region = $1
@@ -116,7 +116,8 @@ def _leg(row: Record, applied: _Sums, beside: _Sums, came: Came) -> LegFacts:
         fee=row["fee"],
         target=row["target_amount"],
         recipient_fee=row["recipient_fee"],
-        quote=None if row["principal_minor"] is None else QuoteFacts(*list(row)[12:17]),
+        attempt=row["attempt"],
+        quote=None if row["principal_minor"] is None else QuoteFacts(*list(row)[13:18]),
         applied=applied,
         beside=beside,
         came=came,

@@ -4,14 +4,14 @@ The payee is screened here, where the payee's data lives, and what came sealed o
 vault. A leg, admitted or rejected, is its own tombstone: a second instruction for the same transfer finds the row and does nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
-from cells.compliance.checker import Clear, Verdict
-from cells.customs.admit import SEALED_UNREADABLE, Admitted
+from cells.compliance.checker import Block, Review, Verdict
+from cells.customs.admit import SEALED_UNREADABLE, TRAVEL_RULE, Admitted
 from cells.parties.recipients import Recipients
 from cells.parties.token import TokenCheck, TokenVerifier, split_token
 from cells.rails import store_routing
@@ -22,6 +22,8 @@ from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet
 from cells.transfers import personal, store, watch
 from cells.transfers.machine import Event, Leg, State
+from cells.transfers.recovery import REGULATORY, REVIEW_LIFETIME
+from cells.transfers.screened import screening_of
 from cells.transfers.step import take
 from cells.transfers.transfer import PEER_TENANT_PREFIX, Told, Transfer
 from residency.errors import KovraError
@@ -31,7 +33,6 @@ _ROOM = "border"
 
 # ISO 20022 ExternalStatusReason1Code
 _UNKNOWN_ACCOUNT = "AC01"
-_BLOCKED = "RR04"  # regulatory reason
 _MISSING_PAYER = "RR01"  # missing debtor account or identification
 _UNREADABLE = "RR02"  # missing debtor name or address: the sealed part does not open
 _NO_RAIL = "AG03"  # transaction not supported
@@ -55,11 +56,13 @@ class Destination:
         region = self.spec.region
         known = await store.read(connection, region, [message.transfer_id for _, message in instructions])
         new = [(one, message) for one, message in instructions if message.transfer_id not in known]
-        reasons = await self._reasons(connection, new)
+        verdicts = await self._verdicts(connection, [message for _, message in new])
+        reasons = self._reasons(new, verdicts)
         routes = await self._routes(connection, [message for _, message in new], reasons)
         wallets = await self._peer_wallets(connection, [message for _, message in new])
+        at = datetime.now(UTC)
         legs = [
-            leg_of(one, message, wallets[message.origin_cell, message.currency], reasons.get(message.transfer_id))
+            leg_of(one, message, wallets[message.origin_cell, message.currency], verdicts.get(message.transfer_id), at)
             for one, message in new
         ]
         legs = [
@@ -73,43 +76,39 @@ class Destination:
             (message.tenant_id, message.transfer_id, one.parties) for one, message in new if one.parties is not None
         ]
         await personal.keep_parties(connection, self.vault, kept)
-        refused = [
-            Told(leg.transfer_id, Event.DESTINATION_REJECTED, {"reason_code": reasons[leg.transfer_id]})
-            for leg in legs
-            if leg.transfer_id in reasons
-        ]
-        await take(connection, region, refused, room=_ROOM)
-        return [leg for leg in legs if leg.transfer_id not in reasons]
+        told = [first_word(leg, reasons.get(leg.transfer_id)) for leg in legs]
+        await take(connection, region, [one for one in told if one is not None], room=_ROOM)
+        return [leg for leg, word in zip(legs, told, strict=True) if word is None]
 
-    async def _reasons(self, connection: Connection, new: Sequence[tuple[Admitted, Instructed]]) -> dict[str, str]:
-        """Why an instruction cannot be carried out, by transfer id; those that can are absent."""
-        checks = [TokenCheck(message.recipient_id, message.tenant_id, message.currency) for _, message in new]
-        tokens = self.tokens.verify(checks)
-        row_ids = {
-            message.transfer_id: token.row_id
-            for (_, message), token in zip(new, tokens, strict=True)
+    async def _verdicts(self, connection: Connection, messages: Sequence[Instructed]) -> dict[str, Verdict]:
+        """What screening says of the payees whose tokens hold and whose data is here, by transfer id."""
+        checks = [TokenCheck(message.recipient_id, message.tenant_id, message.currency) for message in messages]
+        keys = {
+            message.transfer_id: (message.tenant_id, token.row_id)
+            for message, token in zip(messages, self.tokens.verify(checks), strict=True)
             if not isinstance(token, KovraError)
         }
-        asked = [
-            (message.tenant_id, row_ids[message.transfer_id]) for _, message in new if message.transfer_id in row_ids
-        ]
-        standing = await self.recipients.standing(connection, asked) if asked else {}
-        reasons: dict[str, str] = {}
-        for one, message in new:
-            verdict = standing.get((message.tenant_id, row_ids.get(message.transfer_id, "")))
-            reason = self._reason(one, message, verdict)
-            if reason is not None:
-                reasons[message.transfer_id] = reason
-        return reasons
+        standing = await self.recipients.standing(connection, list(keys.values())) if keys else {}
+        return {
+            transfer_id: verdict
+            for transfer_id, key in keys.items()
+            if not isinstance(verdict := standing[key], KovraError)
+        }
 
-    def _reason(self, one: Admitted, message: Instructed, verdict: Verdict | KovraError | None) -> str | None:
+    def _reasons(self, new: Sequence[tuple[Admitted, Instructed]], verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+        """Why an instruction cannot be carried out, by transfer id; those that can are absent."""
+        reasons = {
+            message.transfer_id: self._reason(one, message, verdicts.get(message.transfer_id)) for one, message in new
+        }
+        return {transfer_id: reason for transfer_id, reason in reasons.items() if reason is not None}
+
+    def _reason(self, one: Admitted, message: Instructed, verdict: Verdict | None) -> str | None:
         if one.faults:
-            return _UNREADABLE if SEALED_UNREADABLE in one.faults else _MISSING_PAYER
-        if verdict is None or isinstance(verdict, KovraError):
+            return reason_of_faults(one.faults)
+        if verdict is None:
             return _UNKNOWN_ACCOUNT
-        # A case for review cannot wait here: its own cell looked at registration, and the origin gives the money back.
-        if not isinstance(verdict, Clear):
-            return _BLOCKED
+        if isinstance(verdict, Block):
+            return REGULATORY
         rail = message.rail
         if rail is None or rail not in self.spec.entry.rails:
             return _NO_RAIL
@@ -147,10 +146,24 @@ class Destination:
         return {key: found[new].wallet_id for key, new in wanted.items()}
 
 
-def leg_of(one: Admitted, message: Instructed, wallet_id: str, reason: str | None) -> Transfer:
+def reason_of_faults(faults: Sequence[str]) -> str:
+    """Why an instruction that was admitted with faults is not carried out. Pure."""
+    if SEALED_UNREADABLE in faults:
+        return _UNREADABLE
+    return _MISSING_PAYER if any(one.startswith(TRAVEL_RULE) for one in faults) else REGULATORY
+
+
+def first_word(leg: Transfer, reason: str | None) -> Told | None:
+    """What is told of a leg in the commit that makes it: that it is refused, or waits for an officer; None: its wallet takes it. Pure."""
+    if reason is not None:
+        return Told(leg.transfer_id, Event.DESTINATION_REJECTED, {"reason_code": reason})
+    return Told(leg.transfer_id, Event.REFERRED) if leg.screening == "review" else None
+
+
+def leg_of(one: Admitted, message: Instructed, wallet_id: str, verdict: Verdict | None, at: datetime) -> Transfer:
     """The leg that an admitted instruction makes, in the correspondent wallet of its origin. Pure.
 
-    `reason` when it cannot be carried out, else None.
+    `verdict`: what screening says of the payee, None where there is none to screen; `at`: now.
     """
     return Transfer(
         transfer_id=message.transfer_id,
@@ -172,7 +185,9 @@ def leg_of(one: Admitted, message: Instructed, wallet_id: str, reason: str | Non
         target_amount=message.amount_minor,
         recipient_fee=message.fee_minor,
         rail=message.rail or "",
-        screening="clear" if reason is None else "block",
+        screening=screening_of(verdict),
+        review_reasons=(verdict.reason,) if isinstance(verdict, Review) else (),
+        review_until=at + REVIEW_LIFETIME if isinstance(verdict, Review) else None,
         deadline=message.deadline,
         instruction_sha256=one.opened.sha256,
     )

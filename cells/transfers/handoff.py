@@ -14,7 +14,8 @@ from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
-from cells.compliance.checker import Verdict
+from cells.compliance.attest import crossing_attestation, may_cross
+from cells.compliance.checker import Clear, Review, Verdict
 from cells.compliance.store import latest
 from cells.customs.admit import Admitted
 from cells.customs.export import Exported, Outbound, export
@@ -23,10 +24,11 @@ from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.transfers import personal, return_handoff, store, watch
 from cells.transfers.machine import Event, Leg, State
+from cells.transfers.recovery import REVIEW_LIFETIME
 from cells.transfers.step import take, take_loaded
 from cells.transfers.transfer import Told, Transfer
 from residency.keys import CellKeys
-from residency.messages import Attestation, Instructed, Rejected, Settled
+from residency.messages import Instructed, Rejected, Settled
 from residency.travel_rule import SealedParties
 
 _log = logging.getLogger("kovra.handoff")
@@ -57,17 +59,39 @@ async def export_due(connection: Connection, gate: Gate, aside: Collection[str] 
     returns = await return_handoff.due(connection, region, at)
     if not due and not returns:
         return []
-    told = [Told(one.transfer_id, Event.INSTRUCT if one.leg is Leg.ORIGIN else Event.EXPORT) for one in due]
-    step = await take_loaded(connection, region, {one.transfer_id: one for one in due}, told, room=_ROOM)
-    assert len(step.export) == len(due), "what is due for export can be exported"
-    parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
+    told = [told_at_export(one, verdicts.get(one.payer_id or ""), at) for one in due]
+    step = await take_loaded(connection, region, {one.transfer_id: one for one in due}, told, room=_ROOM)
+    leaving = {one.transfer_id for one in told if one.event is not Event.REFERRED}
+    assert {one.transfer_id for one in step.export} == leaving, "what is due for export can be exported"
+    due = [one for one in due if one.transfer_id in leaving]
+    parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     outbound = [*(_outbound(one, parties, verdicts, at) for one in due), *returns]
     exported = await export(connection, gate.spec, gate.keys, gate.spec.directory, outbound, at=at)
     hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
     if hashes:
         await store.keep_instruction_hashes(connection, region, hashes)
     return exported
+
+
+def told_at_export(transfer: Transfer, verdict: Verdict | None, at: datetime) -> Told:
+    """What the exporter tells of a leg that is due; `verdict`: of the payer, where the leg instructs. Pure.
+
+    A payer whom screening has found since the payment was accepted (another payment's screening, under newer lists) does not leave: the
+    payment becomes a case for review, or is frozen by its wallet's actor.
+    """
+    if transfer.leg is not Leg.ORIGIN:
+        return Told(transfer.transfer_id, Event.EXPORT)
+    assert verdict is not None, "a payer was screened when the payment was accepted"
+    if may_cross(verdict, reviewed=transfer.screening == "review"):
+        return Told(transfer.transfer_id, Event.INSTRUCT)
+    assert not isinstance(verdict, Clear)
+    facts = {
+        "screening": verdict.attestation.result,
+        "review_reasons": (verdict.reason if isinstance(verdict, Review) else verdict.list,),
+        "review_until": at + REVIEW_LIFETIME,
+    }
+    return Told(transfer.transfer_id, Event.REFERRED, facts)
 
 
 async def admit_answers(connection: Connection, region: str, admitted: Sequence[Admitted]) -> list[Transfer]:
@@ -140,7 +164,7 @@ async def _parties(connection: Connection, gate: Gate, transfers: Sequence[Trans
 
 
 async def _verdicts(connection: Connection, gate: Gate, transfers: Sequence[Transfer]) -> dict[str, Verdict]:
-    """The verdict that each payer was accepted under, by payer id: what the attestation says of the screening."""
+    """The verdict that stands on each payer, by payer id: what the attestation says of the screening."""
     if not transfers:
         return {}
     return await latest(connection, gate.spec.region, sorted({one.payer_id or "" for one in transfers}))
@@ -185,8 +209,7 @@ def _reference(transfer: Transfer) -> str:
 
 
 def instruction_of(transfer: Transfer, verdict: Verdict, at: datetime) -> Instructed:
-    """The clear part of what the destination is asked to do; `verdict`: what the payer was accepted under. Pure."""
-    attestation = verdict.attestation
+    """The clear part of what the destination is asked to do; `verdict`: what stands on the payer. Pure."""
     return Instructed(
         transfer_id=transfer.transfer_id,
         tenant_id=transfer.tenant_id,
@@ -199,10 +222,6 @@ def instruction_of(transfer: Transfer, verdict: Verdict, at: datetime) -> Instru
         source_currency=transfer.source_currency,
         rail=transfer.rail,
         deadline=transfer.deadline,
-        screening=Attestation(
-            lists=dict(attestation.lists),
-            result="clear" if transfer.screening == "clear" else "reviewed",
-            at=attestation.at,
-        ),
+        screening=crossing_attestation(verdict, reviewed=transfer.screening == "review"),
         instructed_at=at,
     )

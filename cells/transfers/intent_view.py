@@ -18,7 +18,9 @@ class IntentStatus(StrEnum):
     VALIDATED = "VALIDATED"  # checked, and the funds are held; it can still be cancelled
     AUTHORIZED = "AUTHORIZED"  # on its way, and past cancelling
     SETTLED = "SETTLED"  # with the recipient
-    FAILED = "FAILED"  # it never will be; what was held is given back (or frozen, by a sanction)
+    FAILED = (
+        "FAILED"  # it never will be; what was held is given back (or frozen, by a sanction, until officers release it)
+    )
     REVERSED = "REVERSED"  # it was, and all of it has come back
 
 

@@ -6,10 +6,9 @@ A payment across a border is two legs, each in its own cell's journal, each with
     destination  the peer's position: hold, ask the rail, then post or void, and tell the origin
     in_region    both in one: hold, ask the rail, post or void
 
-Whoever learns something (the wallet actor, the exporter, the border, the rail) says it as an Event; `decide` answers with the next
-state and the effects to carry out, or that it is a repeat, or that it cannot be. Effects are idempotent, so an event may be
-told any number of times. A state whose arrival carries a ledger effect waits for the ledger's word on it: after a crash the
-same effect is carried out again (`owed`), with the same ids.
+Whoever learns something (the wallet actor, the exporter, the border, the rail, an officer) says it as an Event; `decide` answers with
+the next state and the effects to carry out, or that it is a repeat, or cannot be. Effects are idempotent, so an event may be told
+any number of times. A state whose arrival carries a ledger effect waits for the ledger: after a crash it is asked again (`owed`).
 """
 
 from dataclasses import dataclass
@@ -32,6 +31,8 @@ class State(StrEnum):
     IN_REVIEW = "IN_REVIEW"
     FREEZING = "FREEZING"
     BLOCKED = "BLOCKED"
+    UNFREEZING = "UNFREEZING"
+    RESUMING = "RESUMING"
     FUNDS_HELD = "FUNDS_HELD"
     CANCELLING = "CANCELLING"
     CANCELLED = "CANCELLED"
@@ -56,12 +57,18 @@ class State(StrEnum):
 class Event(StrEnum):
     TAKEN = "taken"  # the peer's wallet actor takes up an admitted (or waiting) instruction
     HELD = "held"  # the ledger holds the funds
-    HELD_FOR_REVIEW = "held_for_review"  # … and screening wants a person to look first
+    HELD_FOR_REVIEW = "held_for_review"  # … and a rule wants a person to look first
+    REFERRED = (
+        "referred"  # screening wants a person to look: of the payee at admission, of the payer as it stands at export
+    )
     HOLD_REFUSED = "hold_refused"  # the ledger's balance flag said no
     CLEARED = "cleared"  # the review ended well
     REVIEW_REFUSED = "review_refused"  # … or badly, or its deadline passed
     SANCTIONED = "sanctioned"  # a sanction applies: funds are frozen, not given back
     FROZEN = "frozen"  # the ledger moved them to BLOCKED_FUNDS
+    RELEASED_TO_PAYER = "released_to_payer"  # two officers found that no sanction applies: the funds go back
+    RELEASED_TO_PAYEE = "released_to_payee"  # … the payment goes on
+    UNFROZEN = "unfrozen"  # the ledger moved them back to the wallet
     CANCEL = "cancel"  # the partner asks
     INSTRUCT = "instruct"  # the exporter (or, in region, the wallet actor) commits to paying
     RECEIPTED = "receipted"  # the destination's signed receipt covers the instruction
@@ -85,6 +92,8 @@ class Effect(StrEnum):
     POST = "post"
     VOID = "void"
     FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    RESUME = "resume"  # unfreeze and hold anew
     LOSE = "lose"
     # Outwards.
     SUBMIT = "submit"  # hand to the rail
@@ -95,14 +104,15 @@ class Effect(StrEnum):
     NOTIFY = "notify"  # an event for the partner's webhook, named after the new state
 
 
-LEDGER_EFFECTS: Final = frozenset({Effect.HOLD, Effect.POST, Effect.VOID, Effect.FREEZE, Effect.LOSE})
+_F = Effect
+LEDGER_EFFECTS: Final = frozenset({_F.HOLD, _F.POST, _F.VOID, _F.FREEZE, _F.UNFREEZE, _F.RESUME, _F.LOSE})
 INITIAL: Final = MappingProxyType(
     {Leg.ORIGIN: State.CREATED, Leg.IN_REGION: State.CREATED, Leg.DESTINATION: State.ADMITTED}
 )
 
 _O, _D, _I = Leg.ORIGIN, Leg.DESTINATION, Leg.IN_REGION
 _PAYER = (_O, _I)
-_E, _S, _F = Event, State, Effect
+_E, _S = Event, State
 
 # legs, state, event → state, effects. Read it aloud: "origin, funds held: instruct → INSTRUCTED, export".
 _ROWS: Final = (
@@ -118,6 +128,15 @@ _ROWS: Final = (
     (_PAYER, _S.RELEASING, _E.VOIDED, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
     (_PAYER, _S.IN_REVIEW, _E.SANCTIONED, _S.FREEZING, (_F.FREEZE,)),
     (_PAYER, _S.FREEZING, _E.FROZEN, _S.BLOCKED, (_F.NOTIFY,)),
+    (_O, _S.FUNDS_HELD, _E.REFERRED, _S.IN_REVIEW, (_F.NOTIFY,)),
+    # Found between acceptance and export; at the destination, before anything is held there.
+    (_D, _S.ADMITTED, _E.REFERRED, _S.IN_REVIEW, ()),
+    (_D, _S.IN_REVIEW, _E.CLEARED, _S.HOLDING, (_F.HOLD,)),
+    (_D, _S.IN_REVIEW, _E.REVIEW_REFUSED, _S.DESTINATION_REJECTED, (_F.QUEUE_EXPORT,)),
+    (_D, _S.IN_REVIEW, _E.SANCTIONED, _S.DESTINATION_REJECTED, (_F.QUEUE_EXPORT,)),
+    (_PAYER, _S.UNFREEZING, _E.UNFROZEN, _S.REFUNDED, (_F.RELEASE_LIMITS, _F.NOTIFY)),
+    (_O, _S.RESUMING, _E.HELD, _S.FUNDS_HELD, (_F.NOTIFY, _F.QUEUE_EXPORT)),
+    (_I, _S.RESUMING, _E.HELD, _S.FUNDS_HELD, (_F.NOTIFY, _F.INSTRUCT_AT_ONCE)),
     # The partner changes its mind: only before INSTRUCT (which in region follows the hold in the same commit).
     (_O, _S.FUNDS_HELD, _E.CANCEL, _S.CANCELLING, (_F.VOID,)),
     (_PAYER, _S.IN_REVIEW, _E.CANCEL, _S.CANCELLING, (_F.VOID,)),
@@ -159,6 +178,8 @@ _ROWS: Final = (
 )
 # What may still happen to a payment that has come to rest; nobody waits for it.
 _AFTERWARDS: Final = (
+    (_PAYER, _S.BLOCKED, _E.RELEASED_TO_PAYER, _S.UNFREEZING, (_F.UNFREEZE,)),
+    (_PAYER, _S.BLOCKED, _E.RELEASED_TO_PAYEE, _S.RESUMING, (_F.RESUME,)),
     ((_D, _I), _S.REFUNDED, _E.RAIL_SETTLED, _S.LOSING, (_F.LOSE,)),
     # Money comes back after completion. Each return has a life of its own (returned.py); it is told here once it is booked.
     (_PAYER, _S.COMPLETED, _E.PARTIALLY_RETURNED, _S.PARTIALLY_RETURNED, (_F.NOTIFY,)),
@@ -265,6 +286,8 @@ _PUBLIC: Final = MappingProxyType(
         State.CANCELLING: State.FUNDS_HELD,
         State.RELEASING: State.IN_REVIEW,
         State.FREEZING: State.IN_REVIEW,
+        State.UNFREEZING: State.BLOCKED,
+        State.RESUMING: State.BLOCKED,
         State.RESTORING: State.PENDING_RAIL,
         State.LOSING: State.REFUNDED,
         State.LOST: State.REFUNDED,

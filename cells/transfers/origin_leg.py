@@ -7,11 +7,12 @@ that is kept under the key.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
-from cells.compliance.checker import Block, Clear, Verdict
+from cells.compliance.checker import Verdict
+from cells.compliance.rules import Rules
 from cells.fx.quotes import Quote, QuoteUse, UnknownQuote
 from cells.fx.store import find_quotes, use_quotes
 from cells.idempotency import store as idempotency
@@ -30,14 +31,14 @@ from cells.tenants.tenant import Wallet
 from cells.transfers import personal, store, watch
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State
+from cells.transfers.recovery import REVIEW_LIFETIME
 from cells.transfers.routed import route_in_region
-from cells.transfers.transfer import ScreeningResult, Transfer
+from cells.transfers.screened import review_reasons, worst
+from cells.transfers.transfer import Transfer
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
 
 OPERATION = "transfers.create"
-# How long a case for review holds the funds and keeps the rate before the money goes back.
-REVIEW_LIFETIME = timedelta(hours=24)
 
 
 class QuoteMismatch(KovraError):
@@ -73,6 +74,7 @@ class Origin:
     tokens: TokenVerifier
     router: RailRouter
     limit_book: LimitBook
+    rules: Rules
 
     async def intend(self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]) -> list[Intent]:
         """Decide and journal a batch of acceptances, in order, inside the caller's transaction."""
@@ -179,7 +181,10 @@ class Origin:
         assert quote is not None
         assert isinstance(token, RecipientToken)
         in_region = token.cell == self.entry.name
-        result = _worst([verdict, payees[asked.recipient_id]] if in_region else [verdict])
+        screened = [verdict, payees[asked.recipient_id]] if in_region else [verdict]
+        result = worst(screened)
+        [large] = self.rules.review_reasons([(quote.source_currency, quote.source_minor)])
+        reasons = review_reasons(screened, large)
         return Transfer(
             transfer_id=asked.transfer_id,
             tenant_id=asked.tenant_id,
@@ -201,7 +206,8 @@ class Origin:
             recipient_fee=quote.recipient_fee_minor,
             rail=quote.rail,
             screening=result,
-            review_until=None if result == "clear" else datetime.now(UTC) + REVIEW_LIFETIME,
+            review_reasons=reasons,
+            review_until=datetime.now(UTC) + REVIEW_LIFETIME if reasons else None,
             metadata=asked.metadata,
             batch_id=asked.batch_id,
             deadline=asked.deadline,
@@ -283,12 +289,6 @@ def _first_fault(
     if isinstance(verdict, KovraError):
         return verdict
     return payee if isinstance(payee, KovraError) else None
-
-
-def _worst(verdicts: Sequence[Verdict | KovraError]) -> ScreeningResult:
-    if any(isinstance(one, Block) for one in verdicts):
-        return "block"
-    return "clear" if all(isinstance(one, Clear) for one in verdicts) else "review"
 
 
 def _refuse(

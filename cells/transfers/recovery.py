@@ -5,10 +5,16 @@ for somebody outside (the destination, the rail, an officer) needs nothing until
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from cells.transfers.machine import Effect, Event, Leg, State, owed
 from cells.transfers.transfer import Told, Transfer
+
+# ISO 20022 ExternalStatusReason1Code: regulatory reason. All that a partner hears of a review that did not end well.
+REGULATORY: Final = "RR04"
+# How long a case for review holds the funds and keeps the rate before the money goes back.
+REVIEW_LIFETIME: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +38,10 @@ def need_of(transfer: Transfer, now: datetime) -> Need:
             return Need(told=Told(transfer.transfer_id, Event.TAKEN))
         case State.PENDING_RAIL if transfer.leg is not Leg.ORIGIN:
             return Need(submit=True)
+        case State.IN_REVIEW if transfer.screening == "block" and transfer.leg is not Leg.DESTINATION:
+            return Need(told=Told(transfer.transfer_id, Event.SANCTIONED))
         case State.IN_REVIEW if transfer.review_until is not None and transfer.review_until <= now:
-            return Need(told=Told(transfer.transfer_id, Event.REVIEW_REFUSED))
+            return Need(told=Told(transfer.transfer_id, Event.REVIEW_REFUSED, {"reason_code": REGULATORY}))
     return Need()
 
 

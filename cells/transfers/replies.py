@@ -29,8 +29,13 @@ def ledger_said(owed: Owed, result: ChainResult) -> list[Told]:
     if result.applied:
         match owed.effect:
             case Effect.HOLD:
-                clear = owed.transfer.screening == "clear"
-                return [Told(transfer_id, Event.HELD if clear else Event.HELD_FOR_REVIEW, attempt=attempt)]
+                # At the destination a case has been decided before anything is held.
+                looks = owed.transfer.leg is not Leg.DESTINATION and owed.transfer.needs_review
+                return [Told(transfer_id, Event.HELD_FOR_REVIEW if looks else Event.HELD, attempt=attempt)]
+            case Effect.RESUME:
+                return [Told(transfer_id, Event.HELD, attempt=attempt)]
+            case Effect.UNFREEZE:
+                return [Told(transfer_id, Event.UNFROZEN, attempt=attempt)]
             case Effect.POST:
                 return [Told(transfer_id, Event.POSTED, attempt=attempt)]
             case Effect.VOID:

@@ -20,7 +20,6 @@ from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
-from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chain import Chain
 from cells.ledger.entry import PostingResult
@@ -31,6 +30,7 @@ from cells.tenants.tenant import Wallet
 from cells.transfers import batch_leg, beside, store, wallet_view
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.beside import Errand
+from cells.transfers.books import Books, account_of
 from cells.transfers.handing import Handing
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
@@ -40,7 +40,6 @@ from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.store_postings import close_postings
 from cells.transfers.transfer import (
     PEER_TENANT_PREFIX,
-    Books,
     Told,
     Transfer,
     TransferNotFound,
@@ -89,7 +88,7 @@ class Saga:
             epochs = await tenants.bump_epoch(connection, region, list(found), self._host)
         # A peer's wallet has no account of its own: its chains run on REGIONAL_SETTLEMENT, which the cell opened.
         own = [one for one in found.values() if not one.tenant_id.startswith(PEER_TENANT_PREFIX)]
-        opened = await self._ledger.create_accounts([chart.opening(_account(one)) for one in own])
+        opened = await self._ledger.create_accounts([chart.opening(account_of(one)) for one in own])
         for wallet, result in zip(own, opened, strict=True):
             assert result.name in ("CREATED", "EXISTS"), f"the ledger refused to open {wallet.wallet_id}: {result.name}"
         self._wallets |= found
@@ -261,24 +260,16 @@ class Saga:
         for index in indices:
             command = turn.batch[index]
             wallet = self._wallets[command.wallet_id]
-            turn.replies[index] = await _READERS[command.name](self._ledger, _account(wallet), command.body)
+            turn.replies[index] = await _READERS[command.name](self._ledger, account_of(wallet), command.body)
 
     def _chain(self, transfer: Transfer, effect: Effect) -> Chain:
-        account = self._account_of(transfer.wallet_id)
-        return Books(account if transfer.batch_id is None else chart.reserve(account), self._numbers).chain(
-            transfer, effect
-        )
+        return Books.of(self._wallets[transfer.wallet_id], transfer, self._numbers).chain(transfer, effect)
 
     def _account_of(self, wallet_id: str) -> int:
-        return _account(self._wallets[wallet_id])
+        return account_of(self._wallets[wallet_id])
 
     def _owed(self, transfer: Transfer, effect: Effect) -> Owed:
         return Owed(transfer, effect, self._chain(transfer, effect))
-
-
-def _account(wallet: Wallet) -> int:
-    """W of a wallet."""
-    return chart.wallet(wallet.owner_number, CURRENCIES[wallet.currency].number, wallet.qualifier)
 
 
 def _found(intents: Sequence[Intent]) -> list[str]:

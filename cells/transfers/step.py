@@ -13,7 +13,7 @@ from cells.backends.postgres import Connection
 from cells.ledger.chain import Chain
 from cells.limits.store import Release, release
 from cells.transfers import notices, store, watch
-from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Event, Impossible, State, decide
+from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Event, Impossible, Leg, State, decide
 from cells.transfers.store import Transition
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import ExportKind, Move, Told, Transfer
@@ -26,6 +26,8 @@ _EXPORT_KIND: dict[State, ExportKind] = {
     State.RELEASED: "rejected",
     State.DESTINATION_REJECTED: "rejected",
 }
+_AGAIN = frozenset({(State.WAITING, State.HOLDING), (State.BLOCKED, State.RESUMING)})
+_RELEASES = frozenset({Event.RELEASED_TO_PAYER, Event.RELEASED_TO_PAYEE})
 # Whatever waits on an effect of the step before it, inside the same transaction.
 _FOLLOWS: dict[Effect, Event] = {Effect.INSTRUCT_AT_ONCE: Event.INSTRUCT}
 
@@ -108,9 +110,11 @@ def after(before: Transfer, told: Told, decision: Advance) -> Transfer:
     facts: dict[str, Any] = {"in_doubt": False, "export_due": None, **told.facts}
     if Effect.QUEUE_EXPORT in decision.effects:
         facts["export_due"] = _EXPORT_KIND[decision.state]
-    if decision.state is State.HOLDING and before.state is State.WAITING:
-        # The refused chain has burnt its ids: the next try needs ids of its own, journaled before use.
+    if (before.state, decision.state) in _AGAIN:
+        # The first chain has used its ids up: the next needs ids of its own, journaled before use.
         facts["attempt"] = before.attempt + 1
+    if told.event in _RELEASES:
+        facts["released"] = True
     return replace(before, state=decision.state, version=before.version + 1, **facts)
 
 
@@ -140,7 +144,13 @@ def _carry_out(step: Step, move: Move, build: ChainBuilder | None) -> list[Told]
             step.export.append(now)
         elif effect in _FOLLOWS:
             follows.append(Told(now.transfer_id, _FOLLOWS[effect]))
-    if now.state is State.IN_REVIEW and now.screening == "block":
+    # Who can build no chain (the exporter) leaves it to recovery.
+    if (
+        now.state is State.IN_REVIEW
+        and build is not None
+        and now.leg is not Leg.DESTINATION
+        and now.screening == "block"
+    ):
         follows.append(Told(now.transfer_id, Event.SANCTIONED))
     return follows
 

@@ -16,7 +16,7 @@ _AT_REST = [str(state) for state in FINAL]
 _TYPE_OF = {
     **dict.fromkeys(("principal", "margin", "fee", "target_amount", "recipient_fee"), "bigint"),
     **dict.fromkeys(("version", "attempt"), "integer"), **dict.fromkeys(("metadata", "answer"), "jsonb"),
-    "in_doubt": "boolean", "instruction_sha256": "bytea", **dict.fromkeys(("review_until", "deadline"), "timestamptz"),
+    **dict.fromkeys(("in_doubt", "released"), "boolean"), "review_reasons": "text[]", "instruction_sha256": "bytea", **dict.fromkeys(("review_until", "deadline"), "timestamptz"),
 }  # fmt: skip
 _WRITTEN = [field.name for field in fields(Transfer) if field.name not in ("created_at", "updated_at")]
 _read_written = attrgetter(*_WRITTEN)
@@ -90,6 +90,16 @@ async def moving(
     return [transfer_of(row) for row in rows]
 
 
+async def under_review(connection: Connection, region: str, limit: int) -> list[Transfer]:
+    """Legs that officers have to look at, or that are frozen, oldest first."""
+    rows = await connection.fetch(
+        f"select {COLUMNS} from transfers where compliance_region = $1 and state in ('IN_REVIEW', 'BLOCKED')"
+        " order by transfer_id limit $2",
+        region, limit,
+    )  # fmt: skip
+    return [transfer_of(row) for row in rows]
+
+
 async def insert(connection: Connection, region: str, transfers: Sequence[Transfer], event: str, room: str) -> None:
     """New legs, with the first line of their timeline."""
     if not transfers:
@@ -106,10 +116,13 @@ async def advance(connection: Connection, region: str, transitions: Sequence[Tra
         with moved as (
             update transfers t set state = n.state, version = t.version + 1, attempt = n.attempt, in_doubt = n.in_doubt,
                 export_due = n.export_due, instruction_sha256 = n.instruction_sha256, answer = n.answer,
-                reason_code = n.reason_code, scheme_reference = n.scheme_reference, updated_at = clock_timestamp()
+                reason_code = n.reason_code, scheme_reference = n.scheme_reference, released = n.released,
+                screening = n.screening, review_reasons = n.review_reasons, review_until = n.review_until,
+                updated_at = clock_timestamp()
             from jsonb_to_recordset($3::jsonb) as n (transfer_id text, version integer, state text, attempt integer,
                 in_doubt boolean, export_due text, instruction_sha256 bytea, answer jsonb, reason_code text,
-                scheme_reference text, event text, room text)
+                scheme_reference text, released boolean, screening text, review_reasons text[], review_until timestamptz,
+                event text, room text)
             where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = n.transfer_id
               and t.version = n.version
             returning t.transfer_id, t.tenant_id, t.version, n.event, t.state, n.room
@@ -195,6 +208,10 @@ def _facts(one: Transition) -> dict[str, Any]:
         "answer": now.answer,
         "reason_code": now.reason_code,
         "scheme_reference": now.scheme_reference,
+        "released": now.released,
+        "screening": now.screening,
+        "review_reasons": now.review_reasons,
+        "review_until": now.review_until,
         "event": one.event,
         "room": one.room,
     }
@@ -207,4 +224,10 @@ def _bytea(transfer: Transfer) -> str | None:
 
 def transfer_of(row: Record) -> Transfer:
     """A row of COLUMNS."""
-    return Transfer(**{**row, "leg": Leg(row["leg"]), "state": State(row["state"])})
+    whole = {
+        **row,
+        "leg": Leg(row["leg"]),
+        "state": State(row["state"]),
+        "review_reasons": tuple(row["review_reasons"]),
+    }
+    return Transfer(**whole)

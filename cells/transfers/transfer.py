@@ -6,20 +6,10 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from cells.kit.money import CURRENCIES, format_amount
-from cells.ledger import chains
-from cells.ledger.chains import (
-    Chain,
-    CrossBorderTerms,
-    DestinationAccounts,
-    InRegionAccounts,
-    InRegionTerms,
-    OriginAccounts,
-)
-from cells.ledger.loss_chains import in_doubt_loss
+from cells.ledger.accounts import CrossBorderTerms
 from cells.limits.rules import ANY, Sender
 from cells.transfers.machine import Effect, Event, Leg, State, public
 from residency.errors import KovraError
-from residency.ids import number
 
 ScreeningResult = Literal["clear", "review", "block"]
 ExportKind = Literal["instructed", "settled", "rejected"]
@@ -65,6 +55,9 @@ class TooLateToCancel(KovraError):
 class Transfer:
     """A row of `transfers`. Amounts in minor units: principal, margin and fee of the source currency, the rest of the target.
 
+    `screening`: what screening said of the parties; None where it was not asked (an instruction that was refused for another cause).
+    `review_reasons`: codes of why a person must look, none when nobody need. `review_until`: how long a case holds the funds and
+    the rate. `released`: two officers have released it from a freeze; of a batch's line, its funds have left the batch's reserve for good.
     `deadline`: by when the payee shall have the money; None = as soon as possible.
     """
 
@@ -87,8 +80,10 @@ class Transfer:
     target_amount: int
     recipient_fee: int
     rail: str
-    screening: ScreeningResult
+    screening: ScreeningResult | None
+    review_reasons: tuple[str, ...] = ()
     review_until: datetime | None = None
+    released: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     attempt: int = 1
     in_doubt: bool = False
@@ -110,6 +105,11 @@ class Transfer:
     def sender(self, tier: str = ANY) -> Sender:
         """Whose limits it counts against. The tier says which limits those are, and nothing of what was counted."""
         return Sender(self.tenant_id, tier, self.source_currency, self.wallet_id, self.payer_id or "")
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person must look before it goes on."""
+        return self.screening != "clear" or bool(self.review_reasons)
 
     @property
     def payout_amount(self) -> int:
@@ -154,79 +154,6 @@ class Move:
     now: Transfer
     told: Told
     effects: tuple[Effect, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Which ledger accounts a transfer touches: the wallet's own (of a batch's line, its reserve), and the numbers of the cells at
-    both ends."""
-
-    wallet_account: int
-    cell_numbers: Mapping[str, int]
-
-    def chain(self, transfer: Transfer, effect: Effect) -> Chain:
-        """The chain of postings that `effect` means for `transfer`, with the ids of its current attempt."""
-        payment = number(transfer.transfer_id)
-        match transfer.leg:
-            case Leg.ORIGIN:
-                return self._origin(payment, transfer, effect)
-            case Leg.DESTINATION:
-                return self._destination(payment, transfer, effect)
-            case Leg.IN_REGION:
-                return self._in_region(payment, transfer, effect)
-
-    def _origin(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
-        terms = transfer.terms
-        accounts = OriginAccounts.of(self.wallet_account, self.cell_numbers[transfer.destination_cell], terms)
-        match effect:
-            case Effect.HOLD:
-                return chains.cross_border_hold(payment, accounts, terms, attempt=transfer.attempt)
-            case Effect.POST:
-                return chains.cross_border_post(payment, accounts, terms, hold_attempt=transfer.attempt)
-            case Effect.VOID:
-                return chains.cross_border_void(payment, accounts, terms, hold_attempt=transfer.attempt)
-            case Effect.FREEZE:
-                return chains.cross_border_freeze(payment, accounts, terms, hold_attempt=transfer.attempt)
-        raise AssertionError(effect)
-
-    def _destination(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
-        ledger = CURRENCIES[transfer.target_currency].number
-        accounts = DestinationAccounts.of(self.cell_numbers[transfer.origin_cell], transfer.rail, ledger)
-        amount, fee, attempt = transfer.target_amount, transfer.recipient_fee, transfer.attempt
-        match effect:
-            case Effect.HOLD:
-                return chains.destination_hold(payment, accounts, amount, ledger, recipient_fee=fee, attempt=attempt)
-            case Effect.POST:
-                return chains.destination_post(
-                    payment, accounts, amount, ledger, recipient_fee=fee, hold_attempt=attempt
-                )
-            case Effect.VOID:
-                return chains.destination_void(
-                    payment, accounts, amount, ledger, recipient_fee=fee, hold_attempt=attempt
-                )
-            case Effect.LOSE:
-                return in_doubt_loss(payment, accounts.rail, ledger, transfer.payout_amount)
-        raise AssertionError(effect)
-
-    def _in_region(self, payment: int, transfer: Transfer, effect: Effect) -> Chain:
-        ledger = CURRENCIES[transfer.source_currency].number
-        accounts = InRegionAccounts.of(self.wallet_account, transfer.rail, ledger)
-        terms, attempt = (
-            InRegionTerms(transfer.payout_amount, transfer.fee, transfer.recipient_fee, ledger),
-            transfer.attempt,
-        )
-        match effect:
-            case Effect.HOLD:
-                return chains.in_region_hold(payment, accounts, terms, attempt=attempt)
-            case Effect.POST:
-                return chains.in_region_post(payment, accounts, terms, hold_attempt=attempt)
-            case Effect.VOID:
-                return chains.in_region_void(payment, accounts, terms, hold_attempt=attempt)
-            case Effect.FREEZE:
-                return chains.in_region_freeze(payment, accounts, terms, hold_attempt=attempt)
-            case Effect.LOSE:
-                return in_doubt_loss(payment, accounts.rail, ledger, transfer.payout_amount)
-        raise AssertionError(effect)
 
 
 def resource(transfer: Transfer) -> dict[str, Any]:

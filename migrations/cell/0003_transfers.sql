@@ -4,7 +4,8 @@
 -- migrate: apply
 
 -- One leg of one payment. `version` guards every transition; `export_due` leaves a leg to the exporter; `answer` is what the
--- instructed cell said of it, admitted at our border and not yet acted upon. Nothing here is personal data.
+-- instructed cell said of it, admitted at our border and not yet acted upon. `screening` is null where nobody was screened; a case for
+-- review, by `review_reasons`, waits until `review_until`; `released`: from a freeze, by two officers. Nothing here is personal data.
 create table transfers (
     compliance_region text not null,
     transfer_id text not null,
@@ -26,8 +27,10 @@ create table transfers (
     target_amount bigint not null check (target_amount > 0),
     recipient_fee bigint not null check (recipient_fee >= 0),
     rail text not null,
-    screening text not null check (screening in ('clear', 'review', 'block')),
+    screening text check (screening in ('clear', 'review', 'block')),
+    review_reasons text[] not null default '{}',
     review_until instant,
+    released boolean not null default false,
     metadata jsonb not null default '{}',
     attempt integer not null default 1,
     in_doubt boolean not null default false,
@@ -43,6 +46,8 @@ create table transfers (
     unique (compliance_region, tenant_id, quote_id)
 ) partition by list (compliance_region);
 create index transfers_by_tenant on transfers (compliance_region, tenant_id, transfer_id);
+-- What officers have to look at, and what they may release.
+create index transfers_under_review on transfers (transfer_id) where state in ('IN_REVIEW', 'BLOCKED');
 create index transfers_export_due on transfers (transfer_id) where export_due is not null;
 -- Every leg that is not at rest: what the sweep looks through, however many past transfers there are.
 create index transfers_moving on transfers (updated_at)
@@ -55,7 +60,8 @@ create table postings (
     tenant_id text not null,
     payment_id text not null,
     effect text not null check (effect in
-        ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back', 'fund', 'remainder', 'book')),
+        ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back', 'fund', 'remainder',
+        'book', 'unfreeze', 'resume')),
     attempt integer not null,
     place smallint not null,
     debit_account uuid not null,
@@ -108,7 +114,7 @@ call kovra_protect('idempotency_keys');
 grant select on transfers, timeline, idempotency_keys to kovra_api;
 grant select, insert on transfers, postings, timeline, idempotency_keys to kovra_writer;
 grant update (state, version, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code, scheme_reference,
-    review_until, updated_at) on transfers to kovra_writer;
+    screening, review_reasons, review_until, released, updated_at) on transfers to kovra_writer;
 grant update (state, result) on postings to kovra_writer;
 grant update (answer) on idempotency_keys to kovra_writer;
 grant insert on idempotency_keys to kovra_api;

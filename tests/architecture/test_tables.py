@@ -21,7 +21,7 @@ _UNPARTITIONED = {
 _MINTED = {
     "key_id", "wallet_id", "transfer_id", "posting_id", "quote_id", "subject_id", "recipient_id", "payer_id", "collection_id",
     "event_id", "endpoint_id", "owner_number", "account_number", "return_id", "order_id", "batch_id", "recall_id",
-    "book_id",
+    "book_id", "decision_id",
 }  # fmt: skip
 # Columns that may stand beside a minted one: the cell counts them.
 _COUNTED = {"version", "checked_at", "cell", "sequence", "number", "said", "line"}
@@ -30,6 +30,7 @@ _EXCEPTIONS = {
         "collections",
         ("rail", "scheme_reference"),
     ): "the scheme's key: only the writer inserts, and no tenant sees its errors",
+    ("review_decisions", ("case_id",)): "a case is a payment or a party, whose id the cell has minted",
     ("recalls", ("rail", "direction", "case_id")): "the scheme's key, as for collections",
     ("returns", ("rail", "scheme_reference")): "the scheme's key, as for collections",
     ("audit_log", ("cell", "sequence")): "the chain's own count",

@@ -101,20 +101,23 @@ async def test_a_check_that_is_late_is_a_review_until_it_answers(cell_database: 
         assert isinstance((await standing(room, [late]))[late], Clear)
 
 
-async def test_an_officer_releases_a_review_but_never_a_block(cell_database: Databases) -> None:
+async def test_what_an_officer_clears_holds_for_those_lists_and_a_block_for_all(cell_database: Databases) -> None:
     checker = CountingChecker()
     async with open_party_room(cell_database("EU"), "eu-1", checker) as room:
-        review, block = await registered(room, "Kovra Sandbox Review", "Kovra Sandbox Blocked")
-        subjects = [(room.tenant.tenant_id, review), (room.tenant.tenant_id, block)]
+        review, clear = await registered(room, "Kovra Sandbox Review", "Annika Lindqvist")
+        tenant_id = room.tenant.tenant_id
         async with transaction(room.writer) as connection:
-            assert await room.standing.release(connection, subjects, "officer-7") == [review]
-        verdicts = await standing(room, [review, block])
-        released = verdicts[review]
+            await room.standing.decide(connection, tenant_id, review, "officer-7", blocks=False)
+            await room.standing.decide(connection, tenant_id, clear, "officer-7", blocks=True)
+        verdicts = await standing(room, [review, clear])
+        released, blocked = verdicts[review], verdicts[clear]
         assert isinstance(released, Clear)
         assert (released.attestation.result, released.by) == ("reviewed", "officer-7")
-        assert isinstance(verdicts[block], Block)
+        assert isinstance(blocked, Block)
         checker.add_to_the_lists("Somebody Else Altogether")
-        assert isinstance((await standing(room, [review]))[review], Review)
+        verdicts = await standing(room, [review, clear])
+        assert isinstance(verdicts[review], Review)
+        assert isinstance(verdicts[clear], Block)
 
 
 async def test_an_erased_payer_has_no_standing_under_new_lists(cell_database: Databases) -> None:

@@ -12,8 +12,9 @@ from cells.ledger import chart, house
 from cells.ledger.submit import submit_chains
 from cells.parties.models import BankAccount, Payer, PayerNew
 from cells.transfers.acceptance import Acceptance
+from cells.transfers.books import Books
 from cells.transfers.machine import Effect, Event, State
-from cells.transfers.transfer import Books, TooLateToCancel
+from cells.transfers.transfer import TooLateToCancel
 from tests.two_cells import TwoCells, open_two_cells
 
 BCA = BankAccount(bank_code="014", account_number="1234567890")

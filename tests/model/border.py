@@ -13,10 +13,10 @@ import hashlib
 from dataclasses import replace
 from functools import cache
 
-from cells.compliance.checker import Attestation, Clear
+from cells.compliance.checker import Attestation, Clear, Review
 from cells.customs.admit import Admitted, Candidate, Register
-from cells.transfers.destination_leg import leg_of
-from cells.transfers.handoff import answers_of, instruction_of, reply_of
+from cells.transfers.destination_leg import first_word, leg_of
+from cells.transfers.handoff import answers_of, instruction_of, reply_of, told_at_export
 from cells.transfers.machine import Event, Leg
 from cells.transfers.machine import State as Stage
 from cells.transfers.recovery import told_by_answer
@@ -31,6 +31,7 @@ from tests.model.wallet import Wallet, into_mailbox
 
 _ENVELOPES: dict[bytes, OpenedEnvelope] = {}
 _CLEARED = Clear(Attestation({"eu": "1"}, "clear", AT))
+_FOUND = Review(Attestation({"eu": "2"}, "review", AT), "possible-match")
 
 
 class Border:
@@ -46,12 +47,14 @@ class Border:
     def export(self, cell: CellState) -> CellState:
         """Everything due leaves in one commit: the transition first, on the row as it is."""
         due = self.due(cell)
-        told = [Told(one.transfer_id, Event.INSTRUCT if one.leg is Leg.ORIGIN else Event.EXPORT) for one in due]
+        told = [told_at_export(one, _FOUND if one.transfer_id in cell.listed else _CLEARED, AT) for one in due]
         cell, step = self.wallet.advance(cell, told)
         assert not step.refused
-        assert len(step.export) == len(due), "what is due for export can be exported"
+        leaving = {one.transfer_id for one in told if one.event is not Event.REFERRED}
+        assert {one.transfer_id for one in step.export} == leaving, "what is due for export can be exported"
         for one in due:
-            cell = self.log(cell, one)
+            if one.transfer_id in leaving:
+                cell = self.log(cell, one)
         returning = self.wallet.returning
         for came in returning.due(cell):
             cell = self.log_return(returning.exported(cell, came), came)
@@ -68,7 +71,7 @@ class Border:
     def log(self, cell: CellState, transfer: Transfer) -> CellState:
         """An envelope in the customs log and the outbox; an instruction's hash on its row."""
         sequence = len(cell.outbox) + 1
-        sha256 = _envelope(transfer, sequence)
+        sha256 = _envelope(transfer, sequence, found=transfer.transfer_id in cell.listed)
         kind = _ENVELOPES[sha256].kind
         cell = replace(cell, outbox=(*cell.outbox, Sent(sequence, kind, transfer.transfer_id, sha256)))
         if kind != Instructed.kind:
@@ -153,13 +156,14 @@ class Border:
         """As `Destination.admit`."""
         if cell.transfer(message.transfer_id) is not None:
             return cell, []
-        reason = self.scenario.payment(message.transfer_id).reason
-        leg = replace(leg_of(one, message, "peer", reason), metadata=Memo())
+        wanted = self.scenario.payment(message.transfer_id)
+        verdict = _FOUND if wanted.payee_in_review else _CLEARED
+        leg = replace(leg_of(one, message, "peer", verdict, AT), metadata=Memo())
         cell = replace(cell, transfers=put(cell.transfers, leg.transfer_id, leg))
-        if reason is None:
+        told = first_word(leg, wanted.reason)
+        if told is None:
             return cell, [Word("tell", leg.transfer_id, str(Event.TAKEN))]
-        refused = Told(leg.transfer_id, Event.DESTINATION_REJECTED, Memo(reason_code=reason))
-        return self.wallet.advance(cell, [refused])[0], []
+        return self.wallet.advance(cell, [told])[0], []
 
     def _keep_answer(self, cell: CellState, one: Admitted) -> tuple[CellState, list[Word]]:
         """As `handoff.admit_answers`: the first word stands."""
@@ -202,11 +206,11 @@ def _set(outbox: tuple[Sent, ...], sent: Sent, instead: Sent) -> tuple[Sent, ...
 
 
 @cache
-def _envelope(transfer: Transfer, sequence: int) -> bytes:
+def _envelope(transfer: Transfer, sequence: int, *, found: bool) -> bytes:
     """What leaves for a transfer that is due, under its number; its identity."""
     message: Instructed | Settled | Rejected
     if transfer.leg is Leg.ORIGIN:
-        message = instruction_of(transfer, _CLEARED, AT)
+        message = instruction_of(transfer, _FOUND if found else _CLEARED, AT)
         return _opened(message, transfer.origin_cell, transfer.destination_cell, sequence)
     message = reply_of(transfer, AT)
     return _opened(message, transfer.destination_cell, transfer.origin_cell, sequence)

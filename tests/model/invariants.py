@@ -103,6 +103,8 @@ def _chains_agree(state: State) -> Iterator[str]:
         here, there = (_posted(at.value.books, transfer_id) for at in (state.eu, state.id))
         yield from came_back_posted(state.eu.value, row, here)
         here, there = own_part(here), own_part(there)
+        for one in (Code.FREEZE, Code.UNFREEZE):
+            here.pop(one, None)
         if not is_across(row):
             wanted = {Code.IN_REGION: row.principal, Code.FEE: row.fee, Code.PAYOUT_SETTLED: row.principal}
             if row.state in _COMPLETED and here != wanted:
@@ -116,7 +118,6 @@ def _chains_agree(state: State) -> Iterator[str]:
             Code.DEALING: row.target_amount,
         }
         target = {Code.PAYOUT: net, Code.RECIPIENT_FEE: row.recipient_fee, Code.PAYOUT_SETTLED: net}
-        here.pop(Code.FREEZE, None)
         completed = row.state in _COMPLETED
         if here != (source if completed else {}):
             yield f"L4: {EU}: a {row.state} payment has posted {_shown(here)}"

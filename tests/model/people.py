@@ -5,16 +5,30 @@ from dataclasses import replace
 
 from cells.transfers.machine import Event
 from cells.transfers.machine import State as Stage
+from cells.transfers.transfer import Told, Transfer
 from tests.model.border import Border
 from tests.model.move import Local, Move, done, local, short
-from tests.model.record import CellState, Memo, State, Word
+from tests.model.record import State, Word
 from tests.model.scenario import EU, ID, Scenario, raised_cap
 from tests.model.wallet import into_mailbox, is_at_rest
 
+_DECISIONS = {
+    Stage.IN_REVIEW: (Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED),
+    Stage.BLOCKED: (Event.RELEASED_TO_PAYER, Event.RELEASED_TO_PAYEE),
+}
+
 
 def people_moves(scenario: Scenario, border: Border, state: State) -> Iterator[Move]:
-    """What those outside may do next: each cancels once, and each review is decided by an officer or by its deadline."""
+    """What those outside may do next: each cancels once, an officer decides on each case once, and on what is frozen once more. What an
+    officer decides is one commit beside the wallet's actor (cells/transfers/reviewing.py), whatever that has under way."""
     cell = state.eu.value
+    for name in (EU, ID):
+        for key, row in state.cell(name).transfers:
+            yield from _officers_moves(border, state, name, key, row)
+    for key, _ in cell.transfers:
+        if scenario.relists and key not in cell.listed:
+            what = f"the payer of {short(key)} is found on a list"
+            yield local(EU, what, lambda key=key: replace(cell, listed=(*cell.listed, key)), fair=False)
     for wanted in scenario.payments:
         one = wanted.transfer_id
         word, known = Word("accept", one), any(key == one for key, _ in cell.keys)
@@ -26,12 +40,6 @@ def people_moves(scenario: Scenario, border: Border, state: State) -> Iterator[M
             cancelled = Local(EU, lambda key=key: into_mailbox(cell, Word("cancel", key)))
             what = f"{EU}: the partner cancels {short(key)}"
             yield Move(what, lambda s, m=cancelled, key=key: done(m(s), f"cancel {key}"), fair=False)
-        if (
-            row.state is Stage.IN_REVIEW
-            and cell.live is None
-            and not any(word.transfer_id == key for word in cell.mailbox)
-        ):
-            yield from _review_moves(cell, key)
     if scenario.raised and "raised" not in state.done:
         there = state.id.value
         raised = Local(ID, lambda: replace(there, books=there.books.ask([raised_cap()])[1]))
@@ -50,15 +58,14 @@ def _forgery(scenario: Scenario, border: Border, state: State) -> Iterator[Move]
         yield Move(what, lambda s: done(told(s), "forged"), fair=False)
 
 
-def _review_moves(cell: CellState, key: str) -> Iterator[Move]:
-    for event in (Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED):
-        word = Word("tell", key, str(event), Memo())
-        yield local(
-            EU,
-            f"an officer says {event} of {short(key)}",
-            lambda w=word: into_mailbox(cell, w),
-            fair=event is Event.CLEARED,
-        )
-    yield local(
-        EU, f"the deadline of {short(key)}'s review passes", lambda: into_mailbox(cell, Word("late", key)), fair=False
-    )
+def _officers_moves(border: Border, state: State, name: str, key: str, row: Transfer) -> Iterator[Move]:
+    cell = state.cell(name)
+    for event in _DECISIONS.get(row.state, ()):
+        if row.state is Stage.BLOCKED and not border.scenario.releases:
+            continue
+        once = f"{event} {key}"
+        if once in state.done:
+            continue
+        decided = Local(name, lambda event=event: border.wallet.advance(cell, [Told(key, event)])[0])
+        what = f"{name}: officers decide {event} of {short(key)}"
+        yield Move(what, lambda s, m=decided, once=once: done(m(s), once), fair=False)

@@ -113,7 +113,7 @@ class Submission(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class CellState:
     """One cell. `handing`: payments on their way to the rail's record. `desk`: what the rail actor has in hand, by transfer id:
-    `sending` to the scheme, or the answer that is yet to be recorded."""
+    `sending` to the scheme, or the answer that is yet to be recorded. `listed`: payments whose payer screening has found."""
 
     books: Books
     transfers: Pairs[str, Transfer] = ()
@@ -131,6 +131,7 @@ class CellState:
     handing: tuple[str, ...] = ()
     desk: Pairs[str, str] = ()
     returns: Pairs[str, Return] = ()
+    listed: tuple[str, ...] = ()
 
     def transfer(self, transfer_id: str) -> Transfer | None:
         return next((one for key, one in self.transfers if key == transfer_id), None)

@@ -10,8 +10,8 @@ from cells.ledger import chart, house
 from cells.ledger.chain import Chain
 from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
 from cells.spec import CellSpec, PrivateSettings
+from cells.transfers.books import Books as Chains
 from cells.transfers.machine import Effect, Leg, State
-from cells.transfers.transfer import Books as Chains
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import load_directory
 from residency.ids import number
@@ -37,7 +37,8 @@ PRINCIPAL, MARGIN, FEE, TARGET = 1_000, 8, 5, 18_000_00
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment that a partner wants. `reason`: why the destination itself refuses it; `gone`: its recipient has been erased."""
+    """One payment that a partner wants. `reason`: why the destination itself refuses it; `gone`: its recipient has been erased;
+    `payee_in_review`: the destination's screening has found the payee."""
 
     transfer_id: str
     quote_id: str
@@ -46,6 +47,7 @@ class Payment:
     recipient_fee: int = 0
     reason: str | None = None
     gone: bool = False
+    payee_in_review: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Scenario:
     """`funds`, `cap`: how many payments the wallet, and the peer's cap at the destination, hold. `verdicts`: what the scheme may
     say. `raised`: an operator may raise the cap once. `forged`: another cell claims, once, to have settled the first payment.
     `returns`: what the scheme sends back of the first payment, once it has paid it, minor units. `restores`: the rail's rules have
-    the money given back while it is silent. `takes_back`: the scheme may say, after a refusal, that it has paid."""
+    the money given back while it is silent. `takes_back`: the scheme may say, after a refusal, that it has paid. `relists`: the payer may be
+    found on a list before the payment leaves. `releases`: officers may release what is frozen."""
 
     name: str
     payments: tuple[Payment, ...]
@@ -66,6 +69,8 @@ class Scenario:
     returns: tuple[int, ...] = ()
     restores: bool = False
     takes_back: bool = False
+    relists: bool = False
+    releases: bool = False
 
     def payment(self, transfer_id: str) -> Payment:
         return next(one for one in self.payments if one.transfer_id == transfer_id)

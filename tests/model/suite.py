@@ -23,9 +23,20 @@ _ALONE = (
     Searched(
         Scenario("reviewed, and cancelled", (payment(0, screening="review"),), verdicts=("paid",), cancels=True), 0
     ),
+    Searched(Scenario("payee reviewed", (payment(0, payee_in_review=True),), verdicts=("paid",)), 1),
+    Searched(Scenario("found before it leaves", (payment(0),), verdicts=("paid",), cancels=True, relists=True), 0),
     Searched(Scenario("no funds", (payment(0),), funds=0, cancels=True), 2),
     Searched(Scenario("in region, no funds", (payment(0, leg=Leg.IN_REGION),), funds=0), 2),
     Searched(Scenario("sanctioned", (payment(0, screening="block"),)), 3),
+    Searched(
+        Scenario("sanctioned, and released", (payment(0, screening="block"),), verdicts=("refused",), releases=True), 0
+    ),
+    Searched(
+        Scenario(
+            "in region, released", (payment(0, leg=Leg.IN_REGION, screening="block"),), cancels=True, releases=True
+        ),
+        1,
+    ),
     Searched(Scenario("in region", (payment(0, leg=Leg.IN_REGION),), cancels=True), 2),
     Searched(Scenario("in region, reviewed", (payment(0, leg=Leg.IN_REGION, screening="review"),), cancels=True), 1),
     Searched(Scenario("refused by the destination", (payment(0, reason="AC01"),)), 1),

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from cells.transfers.machine import State as Stage
+from cells.transfers.recovery import Need, need_of
 from tests.model.move import Move, local, short
 from tests.model.railway import Railway
 from tests.model.record import CellState, Word
-from tests.model.scenario import has_room
+from tests.model.scenario import BEFORE_DEADLINE, has_room
 from tests.model.wallet import Wallet, into_mailbox
 
 _ATTEMPTS_MAX = 2  # a payment at the cap is not tried a third time before there is room
@@ -21,6 +22,16 @@ def sweep_moves(wallet: Wallet, railway: Railway, name: str, cell: CellState) ->
         if word not in cell.mailbox and not tired and wallet.wants_sweep(cell, row):
             what = f"the sweep takes up {short(key)}{' early' if busy else ''}"
             yield local(name, what, lambda w=word: into_mailbox(cell, w), fair=not busy, fault=int(busy))
+        # The sweep itself refuses what nobody has decided in time: the only end of a review that needs no person.
+        late = Word("late", key)
+        if (
+            row.state is Stage.IN_REVIEW
+            and late not in cell.mailbox
+            and not busy
+            and need_of(row, BEFORE_DEADLINE) == Need()
+        ):
+            what = f"the deadline of {short(key)}'s review passes"
+            yield local(name, what, lambda w=late: into_mailbox(cell, w))
     for key, one in cell.returns:
         word = Word("return", key)
         if word not in cell.mailbox and wallet.returning.waits(cell, one):

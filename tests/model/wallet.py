@@ -26,7 +26,7 @@ from tests.model.returning import Returning, booking_chains
 from tests.model.scenario import BEFORE_DEADLINE, DEADLINE, Scenario, chain, drafted
 
 # What a partner or an officer may ask in vain; any other event that cannot be taken is a contradiction.
-_IN_VAIN = frozenset({Event.CANCEL, Event.CLEARED, Event.REVIEW_REFUSED, Event.SANCTIONED, Event.INSTRUCT})
+_IN_VAIN = frozenset({Event.CANCEL, Event.REVIEW_REFUSED, Event.SANCTIONED, Event.INSTRUCT})
 
 
 class Wallet:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cells.compliance.attest import crossing_attestation
 from cells.compliance.checker import Block, Clear, Review, Subject, Verdict
 from cells.compliance.list_checker import ListChecker, open_list_checker
 from cells.compliance.lists import DATA, Entry, ListsInvalid, SanctionsList, load_lists
@@ -100,15 +99,6 @@ async def test_every_entry_of_every_list_is_found_by_its_own_name() -> None:
     verdicts = await CHECKER.check([Subject(str(n), entry.kind, entry.name) for n, entry in enumerate(entries)])
     for entry, verdict in zip(entries, verdicts, strict=True):
         assert isinstance(verdict, Review if entry.weak else Block), entry
-
-
-async def test_what_crosses_names_lists_and_no_one() -> None:
-    verdict = await verdict_on("Budi Santoso")
-    assert isinstance(verdict, Clear)
-    told = crossing_attestation(verdict).model_dump(mode="json")
-    assert set(told) == {"lists", "result", "at"}
-    assert set(told["lists"]) == {"eu-consolidated", "uk-sanctions-list", "id-dttot"}
-    assert told["result"] == "clear"
 
 
 def test_nobody_shows_in_a_repr() -> None:

@@ -14,7 +14,8 @@ from cells.transfers.machine import TABLE, Leg, State
         (Leg.ORIGIN, State.SETTLING, Standing.HELD),
         (Leg.ORIGIN, State.DESTINATION_REJECTED, Standing.HELD),
         (Leg.ORIGIN, State.COMPLETED, Standing.POSTED),
-        (Leg.ORIGIN, State.REFUNDED, Standing.VOIDED),
+        (Leg.ORIGIN, State.RESUMING, Standing.FROZEN),
+        (Leg.DESTINATION, State.IN_REVIEW, Standing.NONE),
         (Leg.ORIGIN, State.CANCELLED, Standing.VOIDED),
         (Leg.ORIGIN, State.REJECTED, Standing.NONE),
         (Leg.ORIGIN, State.BLOCKED, Standing.FROZEN),
@@ -30,11 +31,14 @@ def test_a_state_means_one_standing(leg: Leg, state: State, standing: Standing) 
     assert is_in(leg, state, standing)
 
 
-def test_only_a_refunded_destination_leg_may_have_held_or_not() -> None:
+def test_only_a_refunded_leg_may_have_come_there_by_more_than_one_way() -> None:
     reached = {(leg, state) for leg, state, _ in TABLE} | {(leg, one.state) for (leg, _, _), one in TABLE.items()}
     unsure = {key for key in reached if len(standings(*key)) != 1}
-    assert unsure == {(Leg.DESTINATION, one) for one in (State.REFUNDED, State.LOSING, State.LOST)}
+    after = {State.REFUNDED, State.LOSING, State.LOST}
+    ways = {(leg, one) for leg in (Leg.DESTINATION, Leg.IN_REGION) for one in after} | {(Leg.ORIGIN, State.REFUNDED)}
+    assert unsure == ways
     assert standings(Leg.DESTINATION, State.REFUNDED) == {Standing.VOIDED, Standing.NONE}
+    assert standings(Leg.ORIGIN, State.REFUNDED) == {Standing.VOIDED, Standing.FREED}
 
 
 def test_nothing_is_held_at_rest() -> None:

@@ -19,7 +19,7 @@ Pair = tuple[State, State | None, Standing]
 
 def leg(kind: Leg, state: State, target: int = 1_700_000, currency: str = "IDR") -> LegFacts:
     charged = (1000, 8, 2) if kind is Leg.ORIGIN else (0, 0, 0)
-    return LegFacts("tr_eu1_x", kind, state, "eu-1", "id-1", "EUR", currency, *charged, target, 0, None)
+    return LegFacts("tr_eu1_x", kind, state, "eu-1", "id-1", "EUR", currency, *charged, target, 0, 1, None)
 
 
 def _steps(kind: Leg, state: State, standing: Standing) -> Iterator[tuple[Event, State, Standing]]:

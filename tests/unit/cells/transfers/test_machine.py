@@ -110,6 +110,8 @@ def test_partners_see_the_states_of_the_design_only() -> None:
         State.CANCELLING,
         State.RELEASING,
         State.FREEZING,
+        State.UNFREEZING,
+        State.RESUMING,
         State.RESTORING,
         State.LOSING,
         State.LOST,

@@ -1,0 +1,223 @@
+"""`kovra review`: payments and parties that a compliance officer looks at, and what is decided of them.
+
+The decision, its entry on the audit trail and the deed are one commit; the cell's actors carry out what follows from it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeVar
+
+import typer
+
+from cells.backends.postgres import Connection, transaction
+from cells.cell import Institution, open_institution
+from cells.compliance.decisions import REASONS, Asked, Decision, Deed
+from cells.spec import home_path, load_spec
+from cells.transfers import store
+from cells.transfers.machine import State, public
+from residency.ids import parse
+from router.cli.actors import Cell
+from router.cli.choices import one_of
+from router.cli.console import err, out, print_json, print_plain
+from router.cli.provisioning import all_cells
+from router.cli.review_shown import Case, case_of, cases_of, details_of, opened, table
+
+CaseId = Annotated[
+    str, typer.Argument(metavar="CASE", help="A payment (tr_…), a payer (pyr_…) or a recipient (rcp_…).")
+]
+Payment = Annotated[str, typer.Argument(metavar="CASE", help="A payment, tr_….")]
+Officer = Annotated[
+    str, typer.Option("--officer", envvar="KOVRA_OPERATOR", help="Who decides; required, and on the record.")
+]
+Reference = Annotated[str, typer.Option("--reference", help="Your own file on the case: an id, no names.")]
+Where = Annotated[
+    str | None, typer.Option("--cell", help="The cell where the case waits; by default it is found by its id.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+# Origin legs that the other cell decides about now.
+_WITH_THE_PEER = frozenset({State.INSTRUCTED, State.PENDING_RAIL})
+Answer = TypeVar("Answer")
+
+
+def _reason(deed: Deed) -> object:
+    return typer.Option("--reason", help=f"Why: {' · '.join(REASONS[deed])}.", show_default=False)
+
+
+ClearReason = Annotated[str, _reason(Deed.CLEAR)]
+RefuseReason = Annotated[str, _reason(Deed.REFUSE)]
+BlockReason = Annotated[str, _reason(Deed.BLOCK)]
+ReleaseReason = Annotated[str, _reason(Deed.RELEASE)]
+
+_HELP = """Decide on payments under review, and on parties that screening has found.
+
+Every decision names its officer (--officer, or KOVRA_OPERATOR) and a reason, and is on the audit trail.
+
+A large payment takes two officers: the first decision is stored as proposed, and takes effect when another officer decides the same."""
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help=_HELP, no_args_is_help=True)
+    group.command("list")(list_all)
+    group.command("show")(show)
+    group.command("clear")(clear)
+    group.command("refuse")(refuse)
+    group.command("block")(block)
+    group.command("release")(release)
+    app.add_typer(group, name="review")
+
+
+def list_all(cell: Cell = None, json: Json = False) -> None:
+    """What waits for an officer, oldest first; of a payment, until when it waits."""
+    found = asyncio.run(_list([cell] if cell else [spec.name for spec in all_cells(home_path())]))
+    if json:
+        print_json({"cases": [one.as_json() for one in found]})
+    elif not found:
+        err.print("Nothing waits for an officer.")
+    else:
+        out.print(table(found))
+
+
+def show(
+    case: CaseId,
+    *,
+    names: Annotated[
+        bool, typer.Option("--names", help="Open the parties' names too; that is on the audit trail.")
+    ] = False,
+    officer: Officer = "",
+    cell: Where = None,
+    json: Json = False,
+) -> None:
+    """One case: what screening met, and what has been decided."""
+
+    async def look(connection: Connection, institution: Institution, case_id: str) -> Case:
+        found = await case_of(connection, institution, case_id)
+        return await opened(connection, institution, found, officer) if names else found
+
+    found = asyncio.run(_in_cell_of(case, cell, look))
+    if json:
+        print_json(found.as_json())
+    else:
+        for line in details_of(found):
+            print_plain(line)
+
+
+def clear(
+    case: CaseId,
+    *,
+    reason: ClearReason,
+    officer: Officer = "",
+    reference: Reference = "",
+    cell: Where = None,
+    json: Json = False,
+) -> None:
+    """Nothing is wrong: a payment goes on its way at the rate that was kept; a party may pay and be paid."""
+    _decide(case, cell, Asked(Deed.CLEAR, officer, reason, reference), json=json)
+
+
+def refuse(
+    case: Payment,
+    *,
+    reason: RefuseReason,
+    officer: Officer = "",
+    reference: Reference = "",
+    cell: Where = None,
+    json: Json = False,
+) -> None:
+    """A payment is not made: its money goes back to its payer (REFUNDED)."""
+    _decide(case, cell, Asked(Deed.REFUSE, officer, reason, reference), json=json)
+
+
+def block(
+    case: CaseId,
+    *,
+    reason: BlockReason,
+    officer: Officer = "",
+    reference: Reference = "",
+    cell: Where = None,
+    json: Json = False,
+) -> None:
+    """A sanction applies: a payment's money is frozen (BLOCKED); a party neither pays nor is paid.
+
+    Where a payment waits in the region that pays it out, the money is not there: the payment is refused, and its money goes back. Block
+    the recipient too.
+    """
+    _decide(case, cell, Asked(Deed.BLOCK, officer, reason, reference), json=json)
+
+
+def release(
+    case: CaseId,
+    *,
+    reason: ReleaseReason,
+    to: Annotated[
+        str, typer.Option("--to", help="Of a payment: payer (the money goes back) or payee (it goes on).")
+    ] = "",
+    officer: Officer = "",
+    reference: Reference = "",
+    cell: Where = None,
+    json: Json = False,
+) -> None:
+    """The sanction does not apply after all; this takes two officers, always.
+
+    Release a blocked party before its payments. A payment across currencies can go on only until its rate's deadline.
+    """
+    if case.startswith("tr_"):
+        one_of(to, ("payer", "payee"), "direction (--to)")
+        deed = Deed.RELEASE_TO_PAYER if to == "payer" else Deed.RELEASE_TO_PAYEE
+    else:
+        deed = Deed.RELEASE
+    _decide(case, cell, Asked(deed, officer, reason, reference), json=json)
+
+
+def _decide(case: str, cell: str | None, asked: Asked, *, json: bool) -> None:
+    async def deed(connection: Connection, institution: Institution, case_id: str) -> tuple[Decision, str]:
+        if case_id.startswith("tr_"):
+            decision, transfer = await institution.reviewing.decide(connection, case_id, asked)
+            return decision, str(public(transfer.state))
+        decision, verdict = await institution.reviewing_parties.decide(connection, case_id, asked)
+        return decision, verdict.attestation.result
+
+    decision, stands = asyncio.run(_in_cell_of(case, cell, deed))
+    if json:
+        print_json({"decision": decision, "status": stands})
+    elif decision.state == "proposed":
+        print_plain(
+            f"{decision.case_id}: proposed by {decision.officer}; takes effect when another officer decides the same."
+        )
+    else:
+        print_plain(f"{decision.case_id}: {decision.deed}, by {decision.officers}. Now {stands}.")
+
+
+async def _list(cells: Sequence[str]) -> list[Case]:
+    return [one for name in cells for one in await _in_cell(name, cases_of)]
+
+
+async def _in_cell_of(
+    case: str, cell: str | None, deed: Callable[[Connection, Institution, str], Awaitable[Answer]]
+) -> Answer:
+    """One transaction in the cell where the case is. Raises MalformedId, UnknownCell, StoreUnavailable."""
+    case_id = parse(case.partition(".")[0], "tr", "pyr", "rcp").text
+    name = cell or await _where(case_id)
+    return await _in_cell(name, lambda connection, institution: deed(connection, institution, case_id))
+
+
+async def _where(case_id: str) -> str:
+    """The cell where a case waits: that of its id, or, of a payment that waits where it is paid out, the other."""
+    home = parse(case_id).cell
+    if not case_id.startswith("tr_"):
+        return home
+
+    async def look(connection: Connection, institution: Institution) -> str:
+        leg = (await store.read(connection, institution.spec.region, [case_id])).get(case_id)
+        return leg.destination_cell if leg is not None and leg.state in _WITH_THE_PEER else home
+
+    return await _in_cell(home, look)
+
+
+async def _in_cell(cell: str, deed: Callable[[Connection, Institution], Awaitable[Answer]]) -> Answer:
+    spec = load_spec(cell, home_path())
+    institution = await open_institution(spec, "writer", name="kovra-cli", connections_max=1)
+    try:
+        async with transaction(institution.pool) as connection:
+            return await deed(connection, institution)
+    finally:
+        await institution.close()
