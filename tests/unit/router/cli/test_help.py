@@ -69,5 +69,5 @@ def test_completion_knows_the_commands_and_those_below_them() -> None:
         words = kovra(_KOVRA_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split(" ")) - 1))
         return words.stdout.split()
 
-    assert completed("kovra re") == ["recalls", "reconcile", "recall"]
+    assert completed("kovra re") == ["recalls", "reconcile", "review", "recall"]
     assert completed("kovra fees ") == ["list", "explain", "add", "backtest"]
