@@ -23,6 +23,20 @@ class UnknownBatch(KovraError):
     title = "There is no such batch"
 
 
+class DuplicateFile(KovraError):
+    """`extra["batch_id"]`: of the batch that the file made before."""
+
+    code = "duplicate-file"
+    status = 409
+    title = "A file of that initiating party with that message id was taken before"
+
+
+class NotRepeated(KovraError):
+    code = "not-repeated"
+    status = 422
+    title = "The batch that the file is said to repeat is not the one that it made before"
+
+
 class BatchUnderWay(KovraError):
     code = "batch-under-way"
     status = 409
@@ -73,7 +87,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A row of `batches`. Amounts in minor units of the wallet's currency."""
+    """A row of `batches`. Amounts in minor units of the wallet's currency. `message_id`, `message_created_at`: as the file says them."""
 
     batch_id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
@@ -84,6 +98,8 @@ class Batch:
     all_or_nothing: Annotated[bool, Public]
     line_count: Annotated[int, Public]
     scheduled_for: Annotated[datetime | None, Public] = None
+    message_id: Annotated[str | None, Confidential] = None
+    message_created_at: Annotated[datetime | None, Public] = None
     funding_minor: Annotated[int | None, Confidential] = None
     remainder_minor: Annotated[int | None, Confidential] = None
     fault: Annotated[Fault | None, Public] = None

@@ -24,17 +24,25 @@ class Mark(NamedTuple):
     source_minor: int | None = None
 
 
-async def insert(connection: Connection, region: str, batch: Batch, lines: Sequence[Line]) -> None:
-    """A new batch with its lines."""
-    await connection.execute(
+async def insert(
+    connection: Connection, region: str, batch: Batch, lines: Sequence[Line], file_key: str | None = None
+) -> bool:
+    """A new batch with its lines; False, and nothing, where a batch that paid or may pay was made of the same file (`file_key`: what makes
+    two files one; None: whatever it is a repetition of). One of two at a time waits for the other."""
+    new = await connection.fetchval(
         """
         insert into batches (compliance_region, batch_id, tenant_id, wallet_id, source_currency, format, all_or_nothing, line_count,
-            scheduled_for)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            scheduled_for, message_id, message_created_at, file_key)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        on conflict (compliance_region, tenant_id, file_key) where file_key is not null and state not in ('FAILED', 'CANCELLED')
+            do nothing
+        returning batch_id
         """,
         region, batch.batch_id, batch.tenant_id, batch.wallet_id, batch.source_currency, batch.format, batch.all_or_nothing,
-        batch.line_count, batch.scheduled_for,
+        batch.line_count, batch.scheduled_for, batch.message_id, batch.message_created_at, file_key,
     )  # fmt: skip
+    if new is None:
+        return False
     await connection.execute(
         """
         insert into batch_lines (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side,
@@ -44,6 +52,17 @@ async def insert(connection: Connection, region: str, batch: Batch, lines: Seque
         """,
         region, batch.batch_id, batch.tenant_id, [_document(one) for one in lines],
     )  # fmt: skip
+    return True
+
+
+async def made_of(connection: Connection, region: str, tenant_id: str, file_key: str) -> str | None:
+    """The batch that was made of a file and that paid, or may still pay. One that failed or was cancelled has paid nothing."""
+    found = await connection.fetchval(
+        "select batch_id from batches where compliance_region = $1 and tenant_id = $2 and file_key = $3"
+        " and state not in ('FAILED', 'CANCELLED')",
+        region, tenant_id, file_key,
+    )  # fmt: skip
+    return None if found is None else str(found)
 
 
 async def find(connection: Connection, region: str, batch_ids: Sequence[str]) -> dict[str, Batch]:

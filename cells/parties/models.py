@@ -18,6 +18,7 @@ from residency.classes import Confidential, Personal, Public
 PartyKind = Literal["person", "business"]
 PartyStatus = Literal["active", "in_review", "blocked", "deleted"]
 BIRTH_YEAR_MIN = 1900
+_FREE_LINES_MAX = 2
 
 
 def _printable(text: str) -> str:
@@ -67,8 +68,8 @@ class _Data(BaseModel):
 
 
 class Address(_Data):
-    """A postal address in the structured form of ISO 20022 (PostalAddress24); `country` is ISO 3166-1
-    alpha-2."""
+    """A postal address in the structured or the hybrid form of ISO 20022 (PostalAddress24); `country` is ISO 3166-1
+    alpha-2. `lines`: what has no field of its own."""
 
     street: Annotated[Line | None, Personal, _asked("Street", "Storgatan")] = None
     building_number: Annotated[Word | None, Personal, _asked("Building number", "12")] = None
@@ -76,6 +77,21 @@ class Address(_Data):
     town: Annotated[Word, Personal, _asked("Town", "Lund")]
     sub_division: Annotated[Word | None, Personal, _asked("State or province")] = None
     country: Annotated[Country, Personal, _asked("Country (ISO 3166-1 alpha-2)", "SE")]
+    lines: Annotated[
+        tuple[Line, ...], Field(max_length=_FREE_LINES_MAX), Personal, _asked("Address lines", "Gate B, 3rd floor")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _carried(self) -> Self:
+        if self.lines and len(self.in_lines) > _FREE_LINES_MAX:
+            raise ValueError(f"of street, lines and sub_division at most {_FREE_LINES_MAX} are carried")
+        return self
+
+    @property
+    def in_lines(self) -> tuple[str, ...]:
+        """All but postal code, town and country: the free lines of ISO 20022's hybrid form."""
+        street = " ".join(part for part in (self.street, self.building_number) if part)
+        return tuple(part for part in (street, *self.lines, self.sub_division) if part)
 
 
 class BankAccount(_Data):

@@ -120,9 +120,11 @@ def payer_party(details: PayerDetails, account: Account | None) -> Party:
     """The rails' debtor of an in-region payment; `account` is the wallet's account number."""
     home = details.address
     if home is None:
-        return Party(details.name, account)
-    street = " ".join(part for part in (home.street, home.building_number) if part)
-    return Party(details.name, account, home.country, home.town, street, home.post_code or "")
+        return Party(details.name, account, lei=details.lei or "")
+    return Party(
+        details.name, account, home.country, home.town, home.street or "", home.post_code or "", home.building_number or "",
+        home.sub_division or "", home.lines, details.lei or "",
+    )  # fmt: skip
 
 
 def _refusal(request: PayerNew) -> LettersUnwritable | None:

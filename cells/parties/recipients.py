@@ -205,10 +205,12 @@ def creditor_party(details: RecipientDetails, bank_country: str) -> Party:
     """The rails' creditor; `bank_country` stands where there is no address."""
     account = account_from_vault(details.account)
     if details.address is None:
-        return Party(details.name, account, bank_country)
+        return Party(details.name, account, bank_country, lei=details.lei or "")
     home = details.address
-    street = " ".join(part for part in (home.street, home.building_number) if part)
-    return Party(details.name, account, home.country, home.town, street, home.post_code or "")
+    return Party(
+        details.name, account, home.country, home.town, home.street or "", home.post_code or "", home.building_number or "",
+        home.sub_division or "", home.lines, details.lei or "",
+    )  # fmt: skip
 
 
 def _view(row: RecipientRow, details: RecipientDetails | None, verdict: Verdict | None) -> Recipient:

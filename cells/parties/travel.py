@@ -65,8 +65,7 @@ def ways_to_meet(wanted: Demand) -> list[frozenset[str]]:
 
 
 def _address(address: Address) -> travel_rule.Address | None:
-    street = " ".join(part for part in (address.street, address.building_number) if part)
-    lines = tuple(part[:_LINE_MAX] for part in (street, address.sub_division or "") if part)
+    lines = tuple(part[:_LINE_MAX] for part in address.in_lines)
     if not lines:
         return None
     postcode = address.post_code[:_POSTCODE_MAX] if address.post_code else None

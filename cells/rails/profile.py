@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from cells.rails.iso20022.reasons import DUPLICATES
+from cells.rails.remittance import Carried
 
 CalendarName = Literal["TARGET", "GB", "ID"]
 Wire = Literal["iso20022", "snap"]
@@ -83,7 +84,7 @@ class RailProfile:
     payment costs us. `may_reroute`: whether a payment that was never handed to the scheme may leave by another rail instead.
     `unmatched`: what becomes of a credit for no wallet of ours: `refuse` it in our answer, or, where the scheme has settled it before it
     asks, `suspend` it until it is assigned or returned. `countries`: where the accounts are that it reaches (ISO 3166-1 alpha-2, of IBANs
-    their country code).
+    their country code). `carries`: what a payment message carries for the payee beside a text of `text.remittance_length` characters.
     """
 
     name: str
@@ -114,6 +115,7 @@ class RailProfile:
     account_form: Literal["iban", "uk", "id"]
     countries: frozenset[str]
     text: TextRules
+    carries: frozenset[Carried]
     reasons: Mapping[str, str]
     not_found_code: str
     settled_statuses: frozenset[str]

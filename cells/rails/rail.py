@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 from uuid import UUID
 
 from cells.rails.profile import RailProfile
+from cells.rails.remittance import Remittance
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import parse
@@ -71,8 +72,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who pays or is paid. `country` is ISO 3166-1 alpha-2;
-    address parts are structured, "" where unknown.
+    """Who pays or is paid. `country` is ISO 3166-1 alpha-2; address parts are structured, "" where unknown. `lines`: of an address in
+    the hybrid form, at most two, beside town and country. `lei`: ISO 17442.
     """
 
     name: Annotated[str, Personal] = field(repr=False)
@@ -81,6 +82,10 @@ class Party:
     town: Annotated[str, Personal] = field(default="", repr=False)
     street: Annotated[str, Personal] = field(default="", repr=False)
     postcode: Annotated[str, Personal] = field(default="", repr=False)
+    building: Annotated[str, Personal] = field(default="", repr=False)
+    subdivision: Annotated[str, Personal] = field(default="", repr=False)
+    lines: Annotated[tuple[str, ...], Personal] = field(default=(), repr=False)
+    lei: Annotated[str, Personal] = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Payout:
     currency: Annotated[str, Public]
     debtor: Party
     creditor: Party
-    remittance: Annotated[str, Personal] = field(default="", repr=False)
+    remittance: Annotated[Remittance, Personal] = field(default_factory=Remittance, repr=False)
 
     @property
     def end_to_end_id(self) -> str:

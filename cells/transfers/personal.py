@@ -1,6 +1,6 @@
-"""The personal side of a transfer: what the law makes travel with it, and the payer's free text. It lives in the vault, by transfer id.
+"""The personal side of a transfer: what the law makes travel with it, and what the payer tells the payee. It lives in the vault, by transfer id.
 
-At the origin the vault keeps the remittance text; at the destination all that came in the sealed part. Nothing of it is ever
+At the origin the vault keeps the remittance; at the destination all that came in the sealed part. Nothing of it is ever
 in the journal, in an actor's memory beyond one batch, or in a log.
 """
 
@@ -17,6 +17,7 @@ from cells.parties.payers import open_payers
 from cells.parties.store_subjects import SealedSubject
 from cells.rails.console import wallet_account
 from cells.rails.rail import Account, Party
+from cells.rails.remittance import Remittance
 from cells.transfers.transfer import Transfer
 from residency.directory import Directory
 from residency.rules import rules_of
@@ -37,7 +38,7 @@ _SORT_CODE_AND_NUMBER = 14
 
 @dataclass(frozen=True, slots=True)
 class SealedRemittance:
-    """Free text, sealed under the transfer's own data key by whoever took the request."""
+    """What the payer tells the payee, sealed under the transfer's own data key by whoever took the request."""
 
     sealed: Sealed = field(repr=False)
 
@@ -45,8 +46,9 @@ class SealedRemittance:
         return SealedRemittance, (self.sealed,)  # see Command
 
 
-def seal_remittance(vault: Vault, tenant_id: str, transfer_id: str, text: str) -> SealedRemittance:
-    [sealed] = vault.seal([(SubjectRef(tenant_id, transfer_id, KIND), text.encode())])
+def seal_remittance(vault: Vault, tenant_id: str, transfer_id: str, remittance: Remittance) -> SealedRemittance:
+    data = remittance.model_dump_json(exclude_defaults=True).encode()
+    [sealed] = vault.seal([(SubjectRef(tenant_id, transfer_id, KIND), data)])
     return SealedRemittance(sealed)
 
 
@@ -76,10 +78,10 @@ async def open_parties(connection: Connection, vault: Vault, transfer_ids: Seque
     return {one: SealedParties.model_validate_json(data) for one, (_, data) in opened.items()}
 
 
-async def open_remittances(connection: Connection, vault: Vault, transfer_ids: Sequence[str]) -> dict[str, str]:
-    """At the origin: the free text by transfer id, for those that have one. Raises VaultUnreadable."""
+async def open_remittances(connection: Connection, vault: Vault, transfer_ids: Sequence[str]) -> dict[str, Remittance]:
+    """At the origin: what the payer tells the payee, by transfer id, for those that tell something. Raises VaultUnreadable."""
     opened = await store_subjects.open_subjects(connection, vault, transfer_ids)
-    return {one: data.decode() for one, (_, data) in opened.items()}
+    return {one: Remittance.model_validate_json(data) for one, (_, data) in opened.items()}
 
 
 async def parties_to_seal(
@@ -92,7 +94,7 @@ async def parties_to_seal(
     return {
         one.transfer_id: SealedParties(
             payer=_sealed_payer(payers[one.payer_id or ""], account_numbers[one.wallet_id]),
-            remittance=texts.get(one.transfer_id),
+            remittance=texts[one.transfer_id].text or None if one.transfer_id in texts else None,
         )
         for one in transfers
     }
@@ -150,6 +152,5 @@ def _sealed_payer(payer: PayerDetails, account_number: str) -> SealedPayer:
 
 
 def _address(home: PostalAddress) -> Address:
-    line = " ".join(part for part in (home.street, home.building_number) if part) or home.town
-    lines = (line[:70],) if home.sub_division is None else (line[:70], home.sub_division)
+    lines = tuple(line[:70] for line in home.in_lines) or (home.town,)
     return Address(lines=lines, town=home.town, postcode=home.post_code, country=home.country)

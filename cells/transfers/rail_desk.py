@@ -17,6 +17,7 @@ from cells.rails import registry, store, store_routing
 from cells.rails.console import wallet_account
 from cells.rails.desk import Submission
 from cells.rails.rail import InDoubt, Outcome, Party, Payout, Rail, Refused, Settled
+from cells.rails.remittance import Remittance
 from cells.rails.router import RailRouter
 from cells.rails.routing import OPEN_CIRCUIT
 from cells.rails.store import NewSubmission
@@ -123,13 +124,18 @@ class JournalDesk:
         await self.rail.close()
         await self._pool.close()
 
-    async def _debtors(self, connection: Connection, transfers: Sequence[Transfer]) -> dict[str, tuple[Party, str]]:
-        """By transfer id, who pays and with what remittance text: out of our own payers, or out of what came sealed."""
+    async def _debtors(
+        self, connection: Connection, transfers: Sequence[Transfer]
+    ) -> dict[str, tuple[Party, Remittance]]:
+        """By transfer id, who pays and with what remittance: out of our own payers, or out of what came sealed."""
         own = [one for one in transfers if one.leg is Leg.IN_REGION]
         foreign = [one for one in transfers if one.leg is Leg.DESTINATION]
         sealed = await personal.open_parties(connection, self._vault, [one.transfer_id for one in foreign])
         debtors = {
-            one.transfer_id: (personal.debtor_of(sealed[one.transfer_id]), sealed[one.transfer_id].remittance or "")
+            one.transfer_id: (
+                personal.debtor_of(sealed[one.transfer_id]),
+                Remittance(text=sealed[one.transfer_id].remittance or ""),
+            )
             for one in foreign
         }
         if own:
@@ -140,10 +146,10 @@ class JournalDesk:
             for one in own:
                 account = wallet_account(form, wallets[one.wallet_id].account_number)
                 party = payer_party(payers[one.payer_id or ""], account)
-                debtors[one.transfer_id] = (party, texts.get(one.transfer_id, ""))
+                debtors[one.transfer_id] = (party, texts.get(one.transfer_id, Remittance()))
         return debtors
 
-    def _payout(self, transfer: Transfer, debtor: tuple[Party, str], creditor: Party | None) -> Payout | Refused:
+    def _payout(self, transfer: Transfer, debtor: tuple[Party, Remittance], creditor: Party | None) -> Payout | Refused:
         if creditor is None:
             return Refused(_GONE, "The recipient's account is no longer on file.", datetime.now(UTC))
         return Payout(

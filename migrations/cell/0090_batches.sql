@@ -5,6 +5,7 @@
 
 -- `funding_minor` is what the prices of its valid lines add up to, journaled before the ledger is asked for it; `remainder_minor` what
 -- its lines have not spent once all have ended. Both in the wallet's currency. `fault`: why the whole batch failed.
+-- `message_id` and `message_created_at`: as a pain.001 says them; `file_key`: a digest of the message id and of who initiates the file.
 create table batches (
     compliance_region text not null,
     batch_id text not null,
@@ -19,11 +20,17 @@ create table batches (
     funding_minor bigint check (funding_minor > 0),
     remainder_minor bigint check (remainder_minor between 0 and funding_minor),
     fault jsonb,
+    message_id text,
+    message_created_at instant,
+    file_key text,
     created_at instant not null default now(),
     updated_at instant not null default now(),
     primary key (compliance_region, batch_id),
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
+-- A file is taken once. What paid nothing may come again, and a repetition that is asked for has no key.
+create unique index batches_by_file on batches (compliance_region, tenant_id, file_key)
+    where file_key is not null and state not in ('FAILED', 'CANCELLED');
 create index batches_by_tenant on batches (compliance_region, tenant_id, batch_id);
 -- What the worker looks through, however many past batches there are.
 create index batches_open on batches (batch_id)
@@ -65,8 +72,8 @@ call kovra_protect('batches');
 call kovra_protect('batch_lines');
 
 grant select on batches, batch_lines to kovra_api;
-grant insert (compliance_region, batch_id, tenant_id, wallet_id, source_currency, format, all_or_nothing, line_count, scheduled_for)
-    on batches to kovra_api;
+grant insert (compliance_region, batch_id, tenant_id, wallet_id, source_currency, format, all_or_nothing, line_count, scheduled_for,
+    message_id, message_created_at, file_key) on batches to kovra_api;
 grant insert (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side, amount_minor,
     target_currency, metadata, deadline, fault) on batch_lines to kovra_api;
 -- To cancel.

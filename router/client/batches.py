@@ -37,6 +37,7 @@ class Batch(Answer):
     source_wallet_id: Annotated[str, Public]
     lines: Annotated[int, Public]
     scheduled_for: Annotated[datetime | None, Public] = None
+    message_id: Annotated[str | None, Confidential] = None
     funding: Annotated[Money | None, Confidential] = None
     remainder: Annotated[Money | None, Confidential] = None
     error: Annotated[BatchFault | None, Public] = None

@@ -39,6 +39,7 @@ PROFILE = RailProfile(
     account_form="id",
     countries=frozenset({"ID"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
+    carries=frozenset(),
     reasons=pick(
         "AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01",
         "CH16", "CNOR", "DT01", "FF01", "MS02", "MS03", "RC01", "RR04", "TM01",
@@ -72,6 +73,7 @@ PROFILE = RailProfile(
         "account_form": f"{_REGULATION}: account number (the proxy address is another service)",
         "countries": "ours: Indonesian bank codes name banks of Indonesia alone",
         "text": _UNCONFIRMED,
+        "carries": "ours: a text alone is sent; that the scheme carries more is not confirmed",
         "reasons": f"{_UNCONFIRMED}: the scheme has codes of its own beside ISO's; a closed list: any other code is in doubt",
         "not_found_code": _UNCONFIRMED,
         "settled_statuses": _UNCONFIRMED,

@@ -37,6 +37,7 @@ PROFILE = RailProfile(
     account_form="uk",
     countries=frozenset({"GB"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=140, remittance_length=140),
+    carries=frozenset(),
     reasons=pick(
         "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01", "CH16", "CNOR",
         "DT01", "FF01", "MS02", "MS03", "RC01", "RR01", "RR02", "RR03", "RR04", "TM01",
@@ -70,6 +71,7 @@ PROFILE = RailProfile(
         "account_form": f"{_MANUAL}: sort code and account number",
         "countries": f"{_MANUAL}: accounts with a UK sort code",
         "text": f"{_MANUAL}: HVPS+ usage; 140 characters of name and of remittance (exact set not confirmed)",
+        "carries": "ours: a text alone is sent; that the scheme carries more is not confirmed",
         "reasons": "ISO 20022 external code sets, those of a rejected customer payment; a closed list: any other code is in doubt",
         "not_found_code": _BANK,
         "settled_statuses": _BANK,

@@ -40,6 +40,7 @@ PROFILE = RailProfile(
     account_form="uk",
     countries=frozenset({"GB"}),
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+& ", name_length=40, remittance_length=140),
+    carries=frozenset(),
     reasons=pick(
         "AB05", "AB08", "AC01", "AC03", "AC04", "AC06", "AG01", "AM02", "AM03", "AM04", "AM06", "AM12", "BE01",
         "CH16", "CNOR", "DT01", "FF01", "MS02", "MS03", "RC01", "RR04", "TM01",
@@ -73,6 +74,7 @@ PROFILE = RailProfile(
         "account_form": f"{_PRINCIPLES}: sort code and account number",
         "countries": f"{_PRINCIPLES}: accounts with a UK sort code",
         "text": f"{_GATEWAY}; lengths as the core's fields hold them (not confirmed)",
+        "carries": "ours: a text alone is sent; that the scheme carries more is not confirmed",
         "reasons": f"{_GATEWAY}: ISO 20022 external code sets in place of the core's own; a closed list: any other code is in doubt",
         "not_found_code": _GATEWAY,
         "settled_statuses": _GATEWAY,

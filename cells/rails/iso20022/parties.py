@@ -19,7 +19,9 @@ _UK_SORT_CODES = "GBDSC"
 # What ISO and EPC guidelines write where an agent has no identifier that can be given.
 _NOT_PROVIDED = "NOTPROVIDED"
 # ISO 20022 PostalAddress24, by the fields of a Party.
-ADDRESS_LENGTHS: Final = MappingProxyType({"street": 70, "postcode": 16, "town": 35})
+ADDRESS_LENGTHS: Final = MappingProxyType(
+    {"street": 70, "building": 16, "postcode": 16, "town": 35, "subdivision": 35, "lines": 70}
+)
 
 
 def agent(form: str, code: str) -> pacs.BranchAndFinancialInstitutionIdentification6:
@@ -56,11 +58,11 @@ def account(of: Account) -> pacs.CashAccount38:
 def address_fault(of: Party, profile: RailProfile) -> str | None:
     """What a given address lacks for the structured form; None when it is whole, or when none is given.
 
-    Town and country have elements of their own wherever an address is sent, and free lines are sent nowhere: SEPA refuses them by
-    settlement date from 15 November 2026 (EPC 2025 rulebooks 1.1; EPC153-22 v2.1), CHAPS and all of HVPS+ with Swift's release of
-    14 November 2026. No scheme here demands an address where the parties gave none; a bank's country alone is not an address.
+    Town and country have elements of their own wherever an address is sent, and free lines stand beside them (the hybrid form) or nowhere:
+    SEPA refuses free lines alone by settlement date from 15 November 2026 (EPC 2025 rulebooks 1.1; EPC153-22 v2.1), CHAPS and all of
+    HVPS+ with Swift's release of 14 November 2026. No scheme here demands an address where the parties gave none; a bank's country alone is not an address.
     """
-    if not (of.town or of.street or of.postcode):
+    if not (of.town or of.street or of.postcode or of.building or of.lines):
         return None
     if not of.country:
         return "An address needs its country."
@@ -77,11 +79,15 @@ def party(of: Party, profile: RailProfile) -> pacs.PartyIdentification135:
     if town and of.country:
         address = pacs.PostalAddress24(
             strt_nm=written_or_empty(of.street, rules, ADDRESS_LENGTHS["street"]) or None,
+            bldg_nb=written_or_empty(of.building, rules, ADDRESS_LENGTHS["building"]) or None,
             pst_cd=written_or_empty(of.postcode, rules, ADDRESS_LENGTHS["postcode"]) or None,
             twn_nm=town,
+            ctry_sub_dvsn=written_or_empty(of.subdivision, rules, ADDRESS_LENGTHS["subdivision"]) or None,
             ctry=of.country,
+            adr_line=[line for one in of.lines if (line := written_or_empty(one, rules, ADDRESS_LENGTHS["lines"]))],
         )
-    return pacs.PartyIdentification135(nm=written(of.name, rules, rules.name_length), pstl_adr=address)
+    organisation = pacs.Party38Choice(org_id=pacs.OrganisationIdentification29(lei=of.lei)) if of.lei else None
+    return pacs.PartyIdentification135(nm=written(of.name, rules, rules.name_length), pstl_adr=address, id=organisation)
 
 
 def read_account(
@@ -109,9 +115,10 @@ def _code(institution: pacs.FinancialInstitutionIdentification18) -> str:
 
 
 def read_party(found: pacs.PartyIdentification135, of_account: Account | None) -> Party:
-    address = found.pstl_adr
+    address, named = found.pstl_adr, found.id
+    lei = (named.org_id.lei or "") if named is not None and named.org_id is not None else ""
     if address is None:
-        return Party(found.nm or "", of_account)
+        return Party(found.nm or "", of_account, lei=lei)
     return Party(
         found.nm or "",
         of_account,
@@ -119,4 +126,8 @@ def read_party(found: pacs.PartyIdentification135, of_account: Account | None) -
         town=address.twn_nm or "",
         street=address.strt_nm or "",
         postcode=address.pst_cd or "",
+        building=address.bldg_nb or "",
+        subdivision=address.ctry_sub_dvsn or "",
+        lines=tuple(address.adr_line),
+        lei=lei,
     )

@@ -15,6 +15,7 @@ from cells.rails.iso20022.totals import held, unique
 from cells.rails.iso20022.xml import read, write, xml_time
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Collection, MessageInvalid, Payout, transaction_id, uetr
+from cells.rails.remittance import Remittance
 
 _MESSAGE_ID_LENGTH = 35
 
@@ -53,7 +54,6 @@ def _transaction(
 ) -> pacs.CreditTransferTransaction39:
     creditor_account = payout.creditor.account
     assert creditor_account is not None, "a payout names the account it pays"
-    remittance = written_or_empty(payout.remittance, profile.text, profile.text.remittance_length)
     reference = payout.end_to_end_id
     return pacs.CreditTransferTransaction39(
         pmt_id=pacs.PaymentIdentification7(
@@ -61,7 +61,7 @@ def _transaction(
             tx_id=transaction_id(reference),
             uetr=uetr(reference) if profile.carries_uetr else None,
         ),
-        pmt_tp_inf=_payment_type(profile),
+        pmt_tp_inf=_payment_type(profile, payout.remittance),
         intr_bk_sttlm_amt=pacs.ActiveCurrencyAndAmount(
             value=decimal_of(payout.amount_minor, payout.currency), ccy=payout.currency
         ),
@@ -74,18 +74,33 @@ def _transaction(
         cdtr_agt=agent(creditor_account.form, creditor_account.bank),
         cdtr=party(payout.creditor, profile),
         cdtr_acct=account(creditor_account),
-        rmt_inf=pacs.RemittanceInformation16(ustrd=[remittance]) if remittance else None,
+        purp=pacs.Purpose2Choice(cd=payout.remittance.purpose) if payout.remittance.purpose else None,
+        rmt_inf=_remittance(profile, payout.remittance),
     )
 
 
-def _payment_type(profile: RailProfile) -> pacs.PaymentTypeInformation28 | None:
-    wanted = profile.payment_type
-    if wanted.service_level is None and wanted.local_instrument is None:
+def _payment_type(profile: RailProfile, remittance: Remittance) -> pacs.PaymentTypeInformation28 | None:
+    wanted, purpose = profile.payment_type, remittance.category_purpose
+    if wanted.service_level is None and wanted.local_instrument is None and not purpose:
         return None
     return pacs.PaymentTypeInformation28(
         svc_lvl=[] if wanted.service_level is None else [pacs.ServiceLevel8Choice(cd=wanted.service_level)],
         lcl_instrm=None if wanted.local_instrument is None else pacs.LocalInstrument2Choice(cd=wanted.local_instrument),
+        ctgy_purp=pacs.CategoryPurpose1Choice(cd=purpose) if purpose else None,
     )
+
+
+def _remittance(profile: RailProfile, remittance: Remittance) -> pacs.RemittanceInformation16 | None:
+    """A text, or a creditor reference of type SCOR."""
+    if remittance.reference:
+        kind = pacs.CreditorReferenceType2(
+            cd_or_prtry=pacs.CreditorReferenceType1Choice(cd=pacs.DocumentType3Code.SCOR),
+            issr=remittance.issuer or None,
+        )
+        reference = pacs.CreditorReferenceInformation2(tp=kind, ref=remittance.reference)
+        return pacs.RemittanceInformation16(strd=[pacs.StructuredRemittanceInformation16(cdtr_ref_inf=reference)])
+    text = written_or_empty(remittance.text, profile.text, profile.text.remittance_length)
+    return pacs.RemittanceInformation16(ustrd=[text]) if text else None
 
 
 def parse(profile: RailProfile, body: bytes, now: datetime) -> list[Collection]:
@@ -117,7 +132,7 @@ def _collection(
         raise MessageInvalid("A transaction needs a reference and a creditor account.")
     currency = found.intr_bk_sttlm_amt.ccy
     amount_minor = minor_of(found.intr_bk_sttlm_amt.value, currency, profile)
-    remittance = " ".join(found.rmt_inf.ustrd) if found.rmt_inf is not None else ""
+    remittance = "" if found.rmt_inf is None else " ".join([*found.rmt_inf.ustrd, *_references(found.rmt_inf)])
     return Collection(
         rail=profile.name,
         scheme_reference=reference,
@@ -130,3 +145,8 @@ def _collection(
         received_at=now,
         settlement=settlement_of(profile, in_header, found.intr_bk_sttlm_dt, now),
     )
+
+
+def _references(found: pacs.RemittanceInformation16) -> list[str]:
+    """The creditor references: what the wallet's holder is shown of a structured remittance."""
+    return [one.cdtr_ref_inf.ref for one in found.strd if one.cdtr_ref_inf is not None and one.cdtr_ref_inf.ref]

@@ -41,14 +41,21 @@ _SIMPLE: dict[Any, str] = {
 
 def schema_of(document: Any) -> etree.XMLSchema:
     """The schema of a message, from its Document class. Some 20 ms, once per process."""
-    return _built(document)
+    return _built(document, document.Meta.namespace)
+
+
+def bare_schema_of(document: Any) -> etree.XMLSchema:
+    """The same for a message whose elements have lost their namespace, so that places are named as `/Document/CstmrCdtTrfInitn/…`."""
+    return _built(document, None)
 
 
 @lru_cache(maxsize=64)
-def _built(document: Any) -> etree.XMLSchema:
-    namespace = document.Meta.namespace
-    root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS, None: namespace})
-    root.set("targetNamespace", namespace)
+def _built(document: Any, namespace: str | None) -> etree.XMLSchema:
+    if namespace is None:
+        root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS})
+    else:
+        root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS, None: namespace})
+        root.set("targetNamespace", namespace)
     root.set("elementFormDefault", "qualified")
     _add(root, "element", name="Document", type="Document")
     known: set[type] = set()

@@ -1,200 +1,286 @@
 """pain.001, a partner's file of payments: read into payout lines, and faults by line. Pure.
 
-Invariants: what spoils the file (its form, a count or a sum that does not hold) refuses all of it; what spoils one line is told of
-that line, by its place in the file, and the others stand. No fault quotes what a line says.
+Invariants: what spoils the file (its header, a count or a sum that does not hold) refuses all of it, with every fault of it; what spoils one
+line is told of that line, with its place in the file, and the others stand. Each element is carried or refused, as upload_elements.py has it.
+No fault quotes what a line says.
 
-A creditor whose account is in another region is not described here, since personal data stays where the account is: his line names him by
-the token that his region issued, in InstrForDbtrAgt (what the debtor's agent, which is us, shall act upon), and nothing else of him.
+A creditor whose account is in another region is not described here, since personal data stays where the account is: its line names it by
+the token that its region issued, in InstrForDbtrAgt (what the debtor's agent, which is us, shall act upon), and nothing else of it.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
-from decimal import Decimal
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Final
 
-import pyiso20022.pain.pain_001_001_09 as pain
+from lxml import etree
 
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
-from cells.rails.iso20022.xml import plain_time, read, written_day
-from cells.rails.rail import Account, MessageInvalid, Party
+from cells.rails.iso20022.upload_creditors import read_creditor
+from cells.rails.iso20022.upload_dates import read_execution, read_time
+from cells.rails.iso20022.upload_file import LineFault, UploadFile, fault_at, open_file, refused_in
+from cells.rails.iso20022.upload_line import Gathered, account_number, names, words
+from cells.rails.iso20022.upload_remittance import check_payment_type, read_remittance
+from cells.rails.rail import MessageInvalid, Party
+from cells.rails.remittance import Remittance
 from residency.classes import Confidential, Personal, Public
 
-MESSAGE = "pain.001.001.09"
-LINES_MAX = 10_000
-FILE_BYTES_MAX = 16 * 1024 * 1024
-_RECIPIENT = "rcp_"
-_DIGITS_MAX = 20
+LINES_MAX: Final = 10_000
+FAULTS_SHOWN_MAX: Final = 1_000
+NO_ID: Final = "NOTPROVIDED"
+_RECIPIENT: Final = "rcp_"
+_DIGITS_MAX: Final = 20
+_SHARED, _OURS = "SHAR", "SLEV"
 
 
 @dataclass(frozen=True, slots=True)
 class PayoutLine:
-    """One payment that the partner asks for. `line` counts from 1 through the whole file; `debtor_account` names the wallet. The payee is
-    the `creditor`, or whoever `recipient_token` names."""
+    """One payment that the partner asks for. `line` counts from 1 through the whole file; `debtor_account` names the wallet, and
+    `debtor_currency` its currency where the file says it. The payee is the `creditor`, or whoever `recipient_token` names. `ids`: the
+    file's own, by the name under which the line keeps them. `element`: its CdtTrfTxInf."""
 
     line: Annotated[int, Public]
-    end_to_end_id: Annotated[str, Confidential]
+    ids: Annotated[Mapping[str, str], Confidential]
     amount_minor: Annotated[int, Confidential]
     currency: Annotated[str, Public]
     debtor_account: Annotated[str, Confidential]
     creditor: Party | None
     recipient_token: Annotated[str, Public] = ""
-    remittance: Annotated[str, Personal] = field(default="", repr=False)
+    debtor_currency: Annotated[str, Public] = ""
+    remittance: Annotated[Remittance, Personal] = field(default_factory=Remittance)
+    element: Annotated[etree._Element | None, Personal] = field(default=None, repr=False, compare=False)
 
-
-@dataclass(frozen=True, slots=True)
-class LineFault:
-    """Why a line cannot be taken: an ISO 20022 reason code and a sentence."""
-
-    line: Annotated[int, Public]
-    reason_code: Annotated[str, Public]
-    detail: Annotated[str, Public]
+    def fault(self, code: str, detail: str, *paths: str) -> LineFault:
+        """A fault of this line, at the first of `paths` (below CdtTrfTxInf) that the file has."""
+        if self.element is None:
+            return LineFault(self.line, code, detail)
+        found = next((one for path in paths if (one := self.element.find(path)) is not None), self.element)
+        return fault_at(found, code, detail, self.line)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A partner's file. Each of its lines is in one of the two lists. `execute_on`: the execution dates that it asks for."""
+    """A partner's file. Each of its lines is in one of the two lists; one at fault may have several faults. `file_key`: the same for two
+    files of one initiating party with one MsgId, "" where the file has no id. `execute_on`: the execution dates that it asks for."""
 
     message_id: Annotated[str, Confidential]
+    file_key: Annotated[str, Confidential]
+    created_at: Annotated[datetime | None, Public]
     lines: Annotated[Sequence[PayoutLine], Confidential]
     faults: Annotated[Sequence[LineFault], Public]
     execute_on: Annotated[Sequence[datetime], Public] = ()
 
 
-class _Faulty(Exception):
-    def __init__(self, reason_code: str, detail: str) -> None:
-        super().__init__(reason_code)
-        self.reason_code = reason_code
-        self.detail = detail
-
-
 def read_upload(body: bytes) -> Upload:
-    """Raises MessageInvalid for a file that cannot be taken at all."""
-    found = read(body, pain.Document, MESSAGE, FILE_BYTES_MAX).cstmr_cdt_trf_initn
-    asked = [(block, one) for block in found.pmt_inf for one in block.cdt_trf_tx_inf]
-    _check_file(found, [one for _, one in asked])
-    uses = Counter(one.pmt_id.end_to_end_id for _, one in asked)
-    lines: list[PayoutLine] = []
+    """Raises MessageInvalid for a file that cannot be taken at all; its extra `faults` are those of the file and of its lines."""
+    file = open_file(body)
+    top = file.root.find("CstmrCdtTrfInitn")
+    header = None if top is None else top.find("GrpHdr")
+    if top is None or header is None:
+        raise invalid_file("The file lacks its header.", file.faults)
+    if len(file.payments) > LINES_MAX:
+        raise MessageInvalid(f"A file holds 1 to {LINES_MAX:,} payments, and this has {len(file.payments):,}.")
+    created, faults = read_time(header, "CreDtTm", 0)
+    faults += [*refused_in(header, "GrpHdr", 0), *refused_in(top, "", 0, but=("GrpHdr", "PmtInf"))]
+    faults += _totals(header, [one for _, one in file.payments], "the file")
+    for block in top.findall("PmtInf"):
+        faults += _totals(block, block.findall("CdtTrfTxInf"), "the block")
+    lines, of_lines = _lines(file)
+    whole = [one for one in file.faults if one.line == 0] + faults
+    if whole:
+        raise invalid_file(whole[0].detail, [*whole, *of_lines])
+    dates = sorted({at for block in top.findall("PmtInf") if (at := read_execution(block, 0)[0]) is not None})
+    message_id = words(header, "MsgId")
+    return Upload(message_id, _file_key(header, message_id), created, lines, of_lines, dates)
+
+
+def invalid_file(detail: str, faults: Sequence[LineFault]) -> MessageInvalid:
+    """A refusal of the whole file, with its faults, each place once, of `faults_total` the first thousand."""
+    places = {(one.path, one.reason_code, one.detail): one for one in reversed(faults)}
+    found = sorted(places.values(), key=lambda one: (one.file_line, one.line))
+    return MessageInvalid(detail, faults=[asdict(one) for one in found[:FAULTS_SHOWN_MAX]], faults_total=len(found))
+
+
+def _file_key(header: etree._Element, message_id: str) -> str:
+    """What makes two files one: who initiates them, and the MsgId. A digest, since the party has a name."""
+    if message_id.upper() == NO_ID:
+        return ""
+    party = header.find("InitgPty")
+    said = [] if party is None else [" ".join(text.split()).casefold() for text in party.itertext() if text.strip()]
+    return hashlib.sha256("\x1f".join([message_id, *said]).encode()).hexdigest()
+
+
+def _totals(holder: etree._Element, held: Sequence[etree._Element], what: str) -> list[LineFault]:
     faults: list[LineFault] = []
-    for number, (block, one) in enumerate(asked, start=1):
-        try:
-            if uses[one.pmt_id.end_to_end_id] > 1:
-                raise _Faulty("AM05", "Another line of the file has the same end-to-end id.")
-            lines.append(_line(number, block, one))
-        except _Faulty as fault:
-            faults.append(LineFault(number, fault.reason_code, fault.detail))
-    dates = sorted({at for block in found.pmt_inf if (at := _execution(block.reqd_exctn_dt)) is not None})
-    return Upload(found.grp_hdr.msg_id, lines, faults, dates)
+    count, total = holder.find("NbOfTxs"), holder.find("CtrlSum")
+    if count is not None and (count.text or "").strip().isdecimal() and int(count.text or "") != len(held):
+        said = f"NbOfTxs is {int(count.text or '')}, and {what} holds {len(held)}."
+        faults.append(fault_at(count, "AM18", said, 0))
+    if total is not None and (stated := _decimal(total.text)) is not None:
+        amounts = [_decimal(one.findtext("Amt/InstdAmt")) for one in held]
+        known = [one for one in amounts if one is not None]
+        # ISO 20022: the control sum adds the amounts up whatever their currencies.
+        if len(known) != len(amounts):
+            faults.append(
+                fault_at(
+                    total, "AM10", f"CtrlSum cannot be held against {what}: not every payment of it has an InstdAmt.", 0
+                )
+            )
+        elif sum(known) != stated:
+            faults.append(
+                fault_at(
+                    total, "AM10", f"CtrlSum is {stated:f}, and the amounts of {what} add up to {sum(known):f}.", 0
+                )
+            )
+    return faults
 
 
-def _execution(given: pain.DateAndDateTime2Choice | None) -> datetime | None:
-    """A day begins at midnight UTC."""
-    if given is None or (given.dt is None and given.dt_tm is None):
+def _decimal(text: str | None) -> Decimal | None:
+    try:
+        found = Decimal((text or "").strip())
+    except InvalidOperation:
         return None
-    if given.dt_tm is not None:
-        return plain_time(given.dt_tm, datetime.now(UTC))
-    assert given.dt is not None
-    return datetime.combine(written_day(given.dt), time.min, UTC)
+    return found if found.is_finite() and abs(found.adjusted()) <= _DIGITS_MAX else None
 
 
-def _check_file(
-    found: pain.CustomerCreditTransferInitiationV09, asked: Sequence[pain.CreditTransferTransaction34]
-) -> None:
-    if not 0 < len(asked) <= LINES_MAX:
-        raise MessageInvalid(f"A file holds 1 to {LINES_MAX} payments.")
-    _check_totals(found.grp_hdr.nb_of_txs, found.grp_hdr.ctrl_sum, asked)
-    for block in found.pmt_inf:
-        _check_totals(block.nb_of_txs, block.ctrl_sum, block.cdt_trf_tx_inf)
+def _lines(file: UploadFile) -> tuple[list[PayoutLine], list[LineFault]]:
+    malformed = {one.line for one in file.faults}
+    repeated = {
+        path: {one for one, count in Counter(words(line, path) for _, line in file.payments).items() if count > 1}
+        for path in ("PmtId/EndToEndId", "PmtId/InstrId")
+    }
+    of_blocks: dict[etree._Element, Sequence[LineFault]] = {}
+    block_ids: set[str] = set()
+    lines: list[PayoutLine] = []
+    faults = [one for one in file.faults if one.line]
+    for number, (block, one) in enumerate(file.payments, start=1):
+        if block not in of_blocks:
+            of_blocks[block] = list(_block_faults(block, number, block_ids))
+        gathered = Gathered(number)
+        gathered.faults += [
+            LineFault(number, each.reason_code, each.detail, each.path, each.file_line) for each in of_blocks[block]
+        ]
+        if number not in malformed:
+            _check_ids(gathered, one, repeated)
+            gathered.faults += refused_in(one, "PmtInf/CdtTrfTxInf", number)
+            line = _line(gathered, block, one)
+            if line is not None and not gathered.faults:
+                lines.append(line)
+        faults += gathered.faults
+    return lines, faults
 
 
-def _check_totals(count: str | None, total: Decimal | None, asked: Sequence[pain.CreditTransferTransaction34]) -> None:
-    if count is not None and int(count) != len(asked):
-        raise MessageInvalid("The file's count of payments is not the number it holds.")
-    amounts = [one.amt.instd_amt.value for one in asked if one.amt.instd_amt is not None]
-    # ISO 20022: the control sum adds the amounts up whatever their currencies.
-    if total is not None and (len(amounts) != len(asked) or sum(amounts) != total):
-        raise MessageInvalid("The file's control sum is not the sum of its payments.")
+def _block_faults(block: etree._Element, line: int, seen: set[str]) -> Iterable[LineFault]:
+    """What is wrong with a PmtInf outside its payments, and so with each of them."""
+    yield from refused_in(block, "PmtInf", line, but=("CdtTrfTxInf",))
+    given = words(block, "PmtInfId")
+    if given in seen:
+        yield fault_at(block.find("PmtInfId"), "DU02", "Another PmtInf of the file has this PmtInfId.", line)
+    if given.upper() != NO_ID:
+        seen.add(given)
+    if words(block, "PmtMtd") not in ("TRF", ""):
+        yield fault_at(block.find("PmtMtd"), "CH16", "PmtMtd is to be TRF: cheques and advices are not made.", line)
+    yield from read_execution(block, line)[1]
 
 
-def _line(number: int, block: pain.PaymentInstruction30, found: pain.CreditTransferTransaction34) -> PayoutLine:
-    amount_minor, currency = _amount(found.amt.instd_amt)
-    token = (found.instr_for_dbtr_agt or "").strip()
-    creditor = _named(found, token)
-    debtor = _number(block.dbtr_acct)
-    if not debtor:
-        raise _Faulty("AC02", "The debtor's account has no number.")
+def _check_ids(gathered: Gathered, one: etree._Element, repeated: Mapping[str, set[str]]) -> None:
+    for path, code in (("PmtId/EndToEndId", "DU04"), ("PmtId/InstrId", "DU05")):
+        given = words(one, path)
+        if given and given.upper() != NO_ID and given in repeated[path]:
+            gathered.no(one.find(path), code, f"Another line of the file has this {path.partition('/')[2]}.")
+
+
+def _line(gathered: Gathered, block: etree._Element, one: etree._Element) -> PayoutLine | None:
+    """None, and faults in `gathered`, for a line that cannot be paid."""
+    amount = _amount(gathered, one)
+    currency = amount[1] if amount is not None else ""
+    token = words(one, "InstrForDbtrAgt")
+    if token and not token.startswith(_RECIPIENT):
+        gathered.no(
+            one.find("InstrForDbtrAgt"), "CH17", "InstrForDbtrAgt takes a recipient's token (rcp_…), and nothing else."
+        )
+    creditor = None
+    if token.startswith(_RECIPIENT):
+        described = [each for each in (one.find(name) for name in ("Cdtr", "CdtrAcct", "CdtrAgt")) if each is not None]
+        if described:
+            gathered.no(
+                described[0], "BE22", "Name the creditor by the token alone, or by name and account without one."
+            )
+    else:
+        creditor = read_creditor(gathered, one, currency)
+    check_payment_type(gathered, block, one, currency)
+    _check_charges(gathered, block, one, currency)
+    _check_ultimate(gathered, block, one)
+    remittance = read_remittance(gathered, block, one, currency)
+    debtor = account_number(gathered, block.find("DbtrAcct"), "AC02", "DbtrAcct")
+    if amount is None or gathered.faults:
+        return None
     return PayoutLine(
-        line=number,
-        end_to_end_id=found.pmt_id.end_to_end_id,
-        amount_minor=amount_minor,
+        line=gathered.line,
+        ids=_ids(block, one),
+        amount_minor=amount[0],
         currency=currency,
         debtor_account=debtor,
         creditor=creditor,
-        recipient_token=token if creditor is None else "",
-        remittance=" ".join(found.rmt_inf.ustrd) if found.rmt_inf is not None else "",
+        recipient_token=token,
+        debtor_currency=words(block, "DbtrAcct/Ccy"),
+        remittance=remittance,
+        element=one,
     )
 
 
-def _named(found: pain.CreditTransferTransaction34, token: str) -> Party | None:
-    """The creditor as the line describes him; None where a token names him."""
-    if token.startswith(_RECIPIENT):
-        if found.cdtr is not None or found.cdtr_acct is not None:
-            raise _Faulty("BE22", "Name the creditor by the token alone, or by name and account without one.")
-        return None
-    if found.cdtr is None or not (found.cdtr.nm or "").strip():
-        raise _Faulty("BE22", "The creditor has no name.")
-    if found.cdtr_acct is None:
-        raise _Faulty("AC02", "The creditor has no account.")
-    return _creditor(found, found.cdtr, found.cdtr_acct)
+def _ids(block: etree._Element, one: etree._Element) -> dict[str, str]:
+    given = {
+        "end_to_end_id": words(one, "PmtId/EndToEndId"),
+        "instruction_id": words(one, "PmtId/InstrId"),
+        "payment_information_id": words(block, "PmtInfId"),
+    }
+    return {name: value for name, value in given.items() if value and value.upper() != NO_ID}
 
 
-def _amount(given: pain.ActiveOrHistoricCurrencyAndAmount | None) -> tuple[int, str]:
-    if given is None:
-        raise _Faulty("AM09", "Give the amount to pay (InstdAmt); an equivalent amount is not taken.")
-    known = CURRENCIES.get(given.ccy)
+def _amount(gathered: Gathered, one: etree._Element) -> tuple[int, str] | None:
+    found = one.find("Amt/InstdAmt")
+    if found is None:
+        return None  # EqvtAmt, which the table refuses
+    currency = str(found.get("Ccy", ""))
+    known = CURRENCIES.get(currency)
+    value = _decimal(found.text)
     if known is None:
-        raise _Faulty("AM03", "That currency is not supported.")
-    if not given.value.is_finite() or given.value.adjusted() > _DIGITS_MAX:
-        raise _Faulty("AM12", "The amount is not a number that a payment can have.")
-    minor = given.value.scaleb(known.exponent)
-    if minor != minor.to_integral_value() or minor % known.payable_unit_minor:
-        raise _Faulty("AM12", "The amount is not payable exactly in its currency.")
-    if not 0 < minor <= AMOUNT_MAX_MINOR:
-        raise _Faulty("AM12", "The amount is not a number that a payment can have.")
-    return int(minor), given.ccy
-
-
-def _creditor(
-    found: pain.CreditTransferTransaction34, named: pain.PartyIdentification135, account: pain.CashAccount38
-) -> Party:
-    number = _number(account)
-    if not number:
-        raise _Faulty("AC03", "The creditor's account has no number.")
-    agent = None if found.cdtr_agt is None else found.cdtr_agt.fin_instn_id
-    bic = "" if agent is None else agent.bicfi or ""
-    member = "" if agent is None or agent.clr_sys_mmb_id is None else agent.clr_sys_mmb_id.mmb_id
-    other = "" if agent is None or agent.othr is None else agent.othr.id
-    if account.id.iban is not None:
-        of = Account("iban", number, bic)
-    elif member:
-        of = Account("uk", number, member)
-    elif bic or other:
-        of = Account("id", number, bic or other)
+        gathered.no(found, "AM03", "InstdAmt is in a currency that is not supported.")
+        return None
+    minor = None if value is None else value.scaleb(known.exponent)
+    if minor is None or not 0 < minor <= AMOUNT_MAX_MINOR:
+        gathered.no(found, "AM12", "InstdAmt is not an amount that a payment can have.")
+    elif minor != minor.to_integral_value() or minor % known.payable_unit_minor:
+        gathered.no(found, "AM12", f"InstdAmt is not payable exactly in {currency}.")
     else:
-        raise _Faulty("AGNT", "An account that is no IBAN needs the bank that keeps it.")
-    address = named.pstl_adr
-    return Party(
-        named.nm or "",
-        of,
-        country=(address.ctry or "") if address is not None else "",
-        town=(address.twn_nm or "") if address is not None else "",
-        street=(address.strt_nm or "") if address is not None else "",
-        postcode=(address.pst_cd or "") if address is not None else "",
-    )
+        return int(minor), currency
+    return None
 
 
-def _number(account: pain.CashAccount38) -> str:
-    if account.id.iban is not None:
-        return str(account.id.iban)
-    return "" if account.id.othr is None else str(account.id.othr.id)
+def _check_charges(gathered: Gathered, block: etree._Element, one: etree._Element, currency: str) -> None:
+    given = [found for found in (block.find("ChrgBr"), one.find("ChrgBr")) if found is not None]
+    allowed = (_OURS,) if currency == "EUR" else (_OURS, _SHARED)
+    for found in given:
+        if (found.text or "").strip() not in allowed:
+            gathered.no(
+                found, "CH16", f"ChrgBr is to be {' or '.join(allowed)} where {currency or 'that currency'} is paid."
+            )
+    if len({(found.text or "").strip() for found in given}) > 1:
+        gathered.no(given[-1], "CH16", "ChrgBr is another one than PmtInf's.")
+
+
+def _check_ultimate(gathered: Gathered, block: etree._Element, one: etree._Element) -> None:
+    """Ultimate parties are nobody else than the parties: others would be paid for, or to, unscreened."""
+    for holder, ultimate, party in ((block, "UltmtDbtr", block), (one, "UltmtDbtr", block), (one, "UltmtCdtr", one)):
+        found = holder.find(ultimate)
+        same = ultimate.removeprefix("Ultmt")
+        if found is not None and names(found) != names(party.find(same)):
+            gathered.no(
+                found,
+                "CH17",
+                f"{ultimate} is not {same}: only payer and payee are screened, so nobody else is paid for or to.",
+            )

@@ -38,6 +38,7 @@ PROFILE = RailProfile(
     account_form="iban",
     countries=IBAN_COUNTRIES,
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
+    carries=frozenset({"creditor_reference", "purpose", "category_purpose"}),
     reasons=pick(
         "AC01", "AC03", "AC04", "AC06", "AG01", "AG02", "AM02", "AM03", "AM06", "AM12", "BE04", "CH16", "CNOR",
         "DNOR", "DT01", "ED05", "FF01", "MD07", "MS02", "MS03", "RC01", "RR01", "RR02", "RR03", "RR04", "TM01",
@@ -71,6 +72,7 @@ PROFILE = RailProfile(
         "account_form": f"{_RULEBOOK}: IBAN only",
         "countries": SCOPE_SOURCE,
         "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
+        "carries": f"{_RULEBOOK}, and EPC115-06 (interbank guidelines): Purp and CtgyPurp are carried; of Strd one creditor reference, SCOR",
         "reasons": "ISO 20022 external code sets; EPC guidance on reason codes for R-transactions, its rejects (Numeral, SEPA reason codes); a closed list: any other code is in doubt",
         "not_found_code": _MECHANISM,
         "settled_statuses": _MECHANISM,

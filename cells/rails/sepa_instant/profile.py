@@ -37,6 +37,7 @@ PROFILE = RailProfile(
     account_form="iban",
     countries=IBAN_COUNTRIES,
     text=TextRules(characters=r"A-Za-z0-9/\-?:().,'+ ", name_length=70, remittance_length=140),
+    carries=frozenset({"creditor_reference", "purpose", "category_purpose"}),
     reasons=pick(
         "AB05", "AB06", "AB07", "AB08", "AB09", "AB10", "AC01", "AC03", "AC04", "AC06", "AG01", "AG02", "AG10",
         "AG11", "AM02", "AM03", "AM04", "AM06", "AM12", "AM23", "BE04", "CH16", "CNOR", "DNOR", "DT01", "ED05",
@@ -71,6 +72,7 @@ PROFILE = RailProfile(
         "account_form": f"{_RULEBOOK}: IBAN only",
         "countries": SCOPE_SOURCE,
         "text": "EPC217-08, SEPA conversion table: basic Latin; 70 characters of name, 140 of remittance",
+        "carries": f"{_RULEBOOK}, and EPC115-06 (interbank guidelines): Purp and CtgyPurp are carried; of Strd one creditor reference, SCOR",
         "reasons": "ISO 20022 external code sets; those by which the scheme or its mechanisms reject, as EBA Clearing lists them (Nuapay, SEPA reason codes); a closed list: any other code is in doubt",
         "not_found_code": "Oracle Banking Payments, SEPA instant guide: AG09 answers an unmatched pacs.028",
         "settled_statuses": f"{_GUIDELINES}: ACCP confirms; clearing mechanisms also say ACSC, ACCC",

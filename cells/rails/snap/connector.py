@@ -177,7 +177,7 @@ class SnapRail:
             "sourceAccountNo": self._access.source_account,
             "transactionDate": timestamp(utc_now()),
             "originatorInfos": [{"originatorCustomerName": self._name(payout.debtor.name)}],
-            "remark": written_or_empty(payout.remittance, rules, rules.remittance_length),
+            "remark": written_or_empty(payout.remittance.text, rules, rules.remittance_length),
         }
 
 

@@ -12,7 +12,17 @@ from starlette.responses import Response
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import Connection, tenant_transaction
 from cells.batches import store, store_status
-from cells.batches.batch import Batch, Fault, Format, Line, LineState, State, UnknownBatch
+from cells.batches.batch import (
+    Batch,
+    DuplicateFile,
+    Fault,
+    Format,
+    Line,
+    LineState,
+    NotRepeated,
+    State,
+    UnknownBatch,
+)
 from cells.rails.account_spelling import account_key
 from cells.rails.iso20022.uploads import Upload, read_upload
 from cells.rails.rail import MessageInvalid
@@ -32,7 +42,7 @@ from router.api.v1.batch_reading import BatchFileInvalid, BatchNew, ReadLine, Wi
 from router.api.v1.batch_shown import (
     shown,
 )
-from router.api.v1.batch_upload import account_of, execution_of, read_uploaded
+from router.api.v1.batch_upload import account_of, execution_of, of_whole, read_uploaded
 from router.api.v1.wallets import main_wallet_of
 
 OPERATION = "batches.create"
@@ -55,6 +65,7 @@ class _Taken(NamedTuple):
     scheduled_for: datetime | None
     all_or_nothing: bool
     lines: Sequence[ReadLine]
+    upload: Upload | None = None
 
 
 class _Asked(NamedTuple):
@@ -64,6 +75,7 @@ class _Asked(NamedTuple):
     payer_id: str | None
     scheduled_for: datetime | None
     all_or_nothing: bool | None
+    repeats: str | None
 
 
 async def create_batch(
@@ -84,36 +96,41 @@ async def create_batch(
             description="One line that cannot be paid, and none is; false by default. A JSON body may say nothing else"
         ),
     ] = None,
+    repeats: Annotated[
+        IdText | None,
+        Field(
+            description="pain.001: the batch that the same file made before, where it is to be paid once more on purpose"
+        ),
+    ] = None,
 ) -> Response:
     """Pay up to ten thousand recipients from one wallet. The whole is set aside at once, or nothing is; then each line is a transfer of its
     own, and what they do not spend comes back when the last has ended."""
     required_key(request)
     parts, call = parts_of(request), call_of(request)
-    asked = _Asked(source_wallet_id, payer_id, scheduled_for, all_or_nothing)
+    asked = _Asked(source_wallet_id, payer_id, scheduled_for, all_or_nothing, repeats)
     kind, body = media_type(request), await request.body()
+    if repeats is not None and "xml" not in kind:
+        raise BatchFileInvalid("Only a pain.001 has an id of its own that a batch can repeat: leave repeats out.")
     match kind:
         case "application/json":
             taken = await _json(request, body, asked)
         case "text/csv":
             taken = await _csv(request, body, asked)
         case "application/xml" | "text/xml":
-            upload = await _uploaded(body)
-            taken = await _pain(parts, call.tenant_id, upload, asked)
+            taken = await _pain(parts, call.tenant_id, await _uploaded(body), asked)
         case _:
             raise MediaTypeUnsupported("Send it as application/json, text/csv or application/xml.")
 
     async def make(connection: Connection) -> Made:
         lines = taken.lines
-        if taken.format == "pain.001":
+        file_key = None
+        if taken.upload is not None:
+            file_key = await _file_key(parts, connection, call.tenant_id, taken.upload, repeats)
+            here = frozenset(one.compact for one in parts.spec.directory.regions[parts.region])
             lines = await read_uploaded(
-                connection,
-                parts.institution.recipients,
-                call.tenant_id,
-                upload,
-                taken.wallet.account_number,
-                payer_id or "",
+                connection, parts.institution.recipients, taken.upload, taken.wallet, payer_id or "", here
             )
-        batch_id = await _keep(parts, connection, taken, lines)
+        batch_id = await _keep(parts, connection, taken, lines, file_key)
         return Made(batch_id, await whole(parts, connection, batch_id))
 
     async def again(connection: Connection, batch_id: str) -> dict[str, Any]:
@@ -161,7 +178,7 @@ async def _uploaded(body: bytes) -> Upload:
     try:
         return await asyncio.to_thread(read_upload, body)
     except MessageInvalid as error:
-        raise BatchFileInvalid(error.detail) from None
+        raise of_whole(error) from None
 
 
 async def _pain(parts: Parts, tenant_id: str, upload: Upload, asked: _Asked) -> _Taken:
@@ -173,7 +190,26 @@ async def _pain(parts: Parts, tenant_id: str, upload: Upload, asked: _Asked) -> 
         named = "source_wallet_id: the debtor's account in the file is the number of another wallet."
         raise OptionContradicted(named, parameter="source_wallet_id")
     scheduled_for = asked.scheduled_for or execution_of(upload)
-    return _Taken("pain.001", wallet, scheduled_for, asked.all_or_nothing or False, ())
+    return _Taken("pain.001", wallet, scheduled_for, asked.all_or_nothing or False, (), upload)
+
+
+async def _file_key(
+    parts: Parts, connection: Connection, tenant_id: str, upload: Upload, repeats: str | None
+) -> str | None:
+    """Under what the file is remembered; None for one that has no id, or repeats another on purpose. Raises DuplicateFile, NotRepeated."""
+    before = await store.made_of(connection, parts.region, tenant_id, upload.file_key) if upload.file_key else None
+    if before != repeats and repeats is not None:
+        raise NotRepeated("Name by repeats the batch that the same file made before, or leave it out.")
+    if before is not None and repeats is None:
+        raise _duplicate(before)
+    return None if repeats is not None else upload.file_key or None
+
+
+def _duplicate(batch_id: str) -> DuplicateFile:
+    return DuplicateFile(
+        f"It made {batch_id}. To pay it once more on purpose, send it with repeats={batch_id}; else give the new file a MsgId of its own.",
+        batch_id=batch_id,
+    )
 
 
 async def _wallet(request: Request, wallet_id: str) -> Wallet:
@@ -183,10 +219,8 @@ async def _wallet(request: Request, wallet_id: str) -> Wallet:
     return await main_wallet_of(request, wallet_id, UnknownWallet(pointer="/source_wallet_id"))
 
 
-async def _debtor(parts: Parts, tenant_id: str, account_number: str | None) -> Wallet:
-    """The wallet whose account number a file names. Raises WalletMissing, BatchFileInvalid."""
-    if account_number is None:
-        raise BatchFileInvalid("None of its payments can be read.")
+async def _debtor(parts: Parts, tenant_id: str, account_number: str) -> Wallet:
+    """The wallet whose account number a file names. Raises WalletMissing."""
     async with tenant_transaction(parts.pool, tenant_id) as connection:
         number = account_key(account_number)
         found = await find_wallets_by_account(connection, parts.region, [number])
@@ -196,22 +230,27 @@ async def _debtor(parts: Parts, tenant_id: str, account_number: str | None) -> W
     return wallet
 
 
-async def _keep(parts: Parts, connection: Connection, taken: _Taken, read: Sequence[ReadLine]) -> str:
-    """Put a batch on record with all its lines, and what is personal of them into the vault."""
+async def _keep(
+    parts: Parts, connection: Connection, taken: _Taken, read: Sequence[ReadLine], file_key: str | None
+) -> str:
+    """Put a batch on record with all its lines, and what is personal of them into the vault. Raises DuplicateFile."""
     tenant_id, cell = taken.wallet.tenant_id, parts.spec.name
     batch = Batch(
         mint("bat", cell), tenant_id, taken.wallet.wallet_id, taken.wallet.currency, taken.format, State.VALIDATING,
         taken.all_or_nothing, len(read), _future(taken.scheduled_for),
+        None if taken.upload is None else taken.upload.message_id, None if taken.upload is None else taken.upload.created_at,
     )  # fmt: skip
     lines = [_line(number, one, cell) for number, one in enumerate(read, start=1)]
-    await store.insert(connection, parts.region, batch, lines)
+    if not await store.insert(connection, parts.region, batch, lines, file_key):
+        # The same file was taken while this was being read.
+        raise _duplicate(await store.made_of(connection, parts.region, tenant_id, file_key or "") or "another batch")
     texts = [
-        (line.transfer_id, one.reference)
+        (line.transfer_id, one.remittance)
         for line, one in zip(lines, read, strict=True)
-        if isinstance(one, Wished) and one.reference is not None and line.transfer_id is not None
+        if isinstance(one, Wished) and one.remittance is not None and line.transfer_id is not None
     ]
     vault = parts.institution.vault
-    sealed = [(tenant_id, one, personal.seal_remittance(vault, tenant_id, one, text)) for one, text in texts]
+    sealed = [(tenant_id, one, personal.seal_remittance(vault, tenant_id, one, said)) for one, said in texts]
     await personal.keep_remittances(connection, parts.region, sealed)
     return batch.batch_id
 

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from cells.batches.batch import LINES_MAX, Fault
 from cells.fx.pricing import Side
 from cells.kit.money import InvalidAmount
+from cells.rails.remittance import Remittance
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from router.api.problems import invalid
@@ -106,7 +107,7 @@ class BatchNew(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """A line that has the form of one. `reference` is personal."""
+    """A line that has the form of one. `remittance` is personal."""
 
     recipient_id: Annotated[str, Public]
     payer_id: Annotated[str, Public]
@@ -115,7 +116,7 @@ class Wished:
     target_currency: Annotated[str, Public]
     metadata: Annotated[Mapping[str, str], Confidential] = field(default_factory=dict)
     deadline: Annotated[datetime | None, Public] = None
-    reference: Annotated[str | None, Personal] = field(default=None, repr=False)
+    remittance: Annotated[Remittance | None, Personal] = field(default=None, repr=False)
 
 
 ReadLine = Wished | Fault
@@ -156,8 +157,9 @@ def _line(given: object, currency: str, payer_id: str | None) -> ReadLine:
         if payer is None:
             raise BatchFileInvalid("It names no payer, and nor does the batch.", pointer="/payer_id")
         return Wished(
-            asked.recipient_id, payer, *_fixed(asked, currency), asked.metadata, asked.deadline, asked.reference
-        )
+            asked.recipient_id, payer, *_fixed(asked, currency), asked.metadata, asked.deadline,
+            None if asked.reference is None else Remittance(text=asked.reference),
+        )  # fmt: skip
     except ValidationError as error:
         return Fault.of(invalid(error))
     except KovraError as error:

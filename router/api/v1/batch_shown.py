@@ -57,7 +57,7 @@ _OF_LINES: Final = MappingProxyType(
 
 class FaultShown(BaseModel):
     """Why it is not paid. `code`: of the problem, which has a page at `/problems/{code}`; of pain.001, an ISO 20022 reason code.
-    `pointer`: the field of the line."""
+    `pointer`: the field of the line; of pain.001, the element's path in the file."""
 
     code: Annotated[str, Public]
     detail: Annotated[str, Public]
@@ -82,6 +82,8 @@ class BatchHeadShown(BaseModel):
     lines: Annotated[int, Public]
     all_or_nothing: Annotated[bool, Public]
     scheduled_for: Annotated[datetime | None, Public]
+    message_id: Annotated[str | None, Confidential] = Field(description="pain.001: GrpHdr/MsgId of the file")
+    message_created_at: Annotated[datetime | None, Public] = Field(description="pain.001: GrpHdr/CreDtTm of the file")
     funding: Annotated[Money | None, Confidential]
     remainder: Annotated[Money | None, Confidential]
     error: Annotated[FaultShown | None, Public]
@@ -134,6 +136,8 @@ def shown(batch: Batch, progress: Sequence[Standing] | None = None) -> dict[str,
         "lines": batch.line_count,
         "all_or_nothing": batch.all_or_nothing,
         "scheduled_for": _stamped(batch.scheduled_for),
+        "message_id": batch.message_id,
+        "message_created_at": _stamped(batch.message_created_at),
         "funding": _money(batch.funding_minor, currency),
         "remainder": _money(batch.remainder_minor, currency),
         "error": _fault(batch.fault),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction
 from cells.batches import store, store_status
-from cells.batches.batch import CANCELLABLE, BatchUnderWay, State, UnknownBatch
+from cells.batches.batch import CANCELLABLE, BatchUnderWay, DuplicateFile, NotRepeated, State, UnknownBatch
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.parties.store_subjects import erase
 from residency.errors import KovraError
@@ -38,8 +38,8 @@ LINES_PAGE_MAX = 10_000
 _TEXTS = {
     "text/csv": "A line of column names, then a line for each payment: recipient_id, payer_id, source_amount or target_amount,"
     " target_currency, reference, deadline, metadata.<key>. The rest is said by parameters.",
-    "application/xml": "pain.001.001.09. The debtor's account names the wallet; creditors of this region are described, others named by"
-    " their token in InstrForDbtrAgt.",
+    "application/xml": "pain.001.001.09 or pain.001.001.03. The debtor's account names the wallet; creditors of this region are described,"
+    " others named by their token in InstrForDbtrAgt. A file with the MsgId of one that its InitgPty sent before is refused.",
 }
 
 _CSV: dict[int | str, dict[str, Any]] = {
@@ -103,7 +103,7 @@ async def cancel_batch(request: Request, batch_id: str) -> Response:
 
 _CREATE_ERRORS: tuple[type[KovraError], ...] = (
     IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, UnknownWallet, WalletMissing, NotAMainWallet,
-    BatchFileInvalid, OptionContradicted,
+    BatchFileInvalid, OptionContradicted, DuplicateFile, NotRepeated,
 )  # fmt: skip
 
 

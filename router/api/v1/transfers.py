@@ -19,6 +19,7 @@ from cells.kit.command import Command
 from cells.limits.limits import LimitExceeded
 from cells.parties.payers import UnknownPayer
 from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
+from cells.rails.remittance import Remittance
 from cells.rails.routing import DeadlineCannotBeMet, NoRoute
 from cells.transfers import personal, store
 from cells.transfers.acceptance import Acceptance
@@ -144,7 +145,8 @@ async def accept(
     transfer_id = mint("tr", parts.spec.name)
     remittance = None
     if asked.reference is not None:
-        remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, asked.reference)
+        said = Remittance(text=asked.reference)
+        remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, said)
     body = Acceptance(
         transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, request_sha256, asked.metadata,
         remittance, asked.deadline,
