@@ -14,6 +14,7 @@ from cells.rails.connection import SchemeConnection
 from cells.rails.profile import RailProfile, Wire
 from cells.rails.rail import Account, Party, Payout
 from cells.rails.registry import PROFILES, connection_to
+from cells.rails.remittance import Remittance
 from residency.ids import mint
 from tests.servers import free_port, scratch_directory
 from tests.snap_keys import BANK_PRIVATE_KEY, PUBLIC_KEY, SNAP_ACCESS
@@ -94,7 +95,7 @@ def payout(profile: RailProfile, *, name: str = "Budi Santoso", amount_minor: in
             street="Gedimino 1",
         ),
         creditor=Party(name, _BY_FORM[profile.account_form], country="ID", town="Jakarta"),
-        remittance="Invoice 4711",
+        remittance=Remittance(text="Invoice 4711"),
     )
 
 

@@ -23,6 +23,7 @@ from cells.rails.rail import (
     utc_now,
 )
 from cells.rails.registry import PROFILES, open_rail
+from cells.rails.remittance import Remittance
 from infra.schemes.magic import SCRIPTS, amount_of
 from residency.ids import mint
 from tests.schemes import CREDITORS, RunningSchemes, payout
@@ -195,7 +196,9 @@ async def test_many_at_once_each_with_its_own_outcome(
 
 async def test_names_in_other_letters_are_carried(rail: Rail) -> None:
     asked = payout(rail.profile, name="Jürgen Müller-Weiß, Łódź & Søn @ Ås")
-    [outcome] = await submitted(rail, [replace(asked, remittance="Facture n° 12 – merci “beaucoup” 谢谢")])
+    [outcome] = await submitted(
+        rail, [replace(asked, remittance=Remittance(text="Facture n° 12 – merci “beaucoup” 谢谢"))]
+    )
     assert isinstance(outcome, Settled)
 
 

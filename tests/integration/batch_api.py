@@ -25,8 +25,8 @@ async def submit(cell: ApiCell, lines: list[Any], key: str = "batch-1", **more: 
     return await cell.client.post("/v1/batches", json=body, headers={"Idempotency-Key": key})
 
 
-async def send(cell: ApiCell, content: str, kind: str, **parameters: Any) -> httpx.Response:
-    headers = {"Idempotency-Key": "file-1", "Content-Type": kind}
+async def send(cell: ApiCell, content: str, kind: str, key: str = "file-1", **parameters: Any) -> httpx.Response:
+    headers = {"Idempotency-Key": key, "Content-Type": kind}
     return await cell.client.post("/v1/batches", content=content.encode(), headers=headers, params=parameters)
 
 

@@ -14,6 +14,8 @@ from fastapi import FastAPI
 
 from actors.workers.batches import Batches
 from cells.backends.postgres import transaction
+from cells.rails import store_messages
+from cells.rails.rail import end_to_end_id
 from tests.api_cell import ApiCell, open_api_cell
 from tests.integration.batch_api import lines_of, open_worker, run, send
 from tests.integration.test_api_payment import indonesian_token, refusal
@@ -112,7 +114,10 @@ async def test_pain_001_registers_creditors_of_this_region_and_names_others_by_t
     registered = (await cell.client.get("/v1/recipients")).json()["data"]
     assert [one["details"]["name"] for one in registered] == ["Jürgen Weiß"]
     await until(lambda: held(cell, worker, batch_id))
-    assert (await lines_of(cell, batch_id, limit=1))[0]["metadata"] == {"end_to_end_id": "A"}
+    assert (await lines_of(cell, batch_id, limit=1))[0]["metadata"] == {
+        "end_to_end_id": "A",
+        "payment_information_id": "P1",
+    }
     async with transaction(cell.parts.writer) as connection:
         for table in ("batches", "batch_lines", "transfers", "events", "recipients"):
             said = await connection.fetchval(f"select string_agg(t::text, '') from {table} t") or ""
@@ -133,6 +138,112 @@ async def test_pain_001_of_an_account_that_is_no_wallet_of_ours_is_refused(cell:
     await refusal(await send(cell, "<x/>", "application/xml", payer_id=payer), 422, "batch-file-invalid")
     await refusal(await send(cell, content, "application/xml"), 422, "batch-file-invalid")
     await refusal(await send(cell, content, "image/png"), 415, "unsupported-media-type")
+
+
+async def test_a_file_is_taken_once(cell: ApiCell, worker: Batches) -> None:
+    payer, content = await cell.payer(), pain(cell, xml_line("A", creditor=OURS))
+    first = (await send(cell, content, "application/xml", payer_id=payer)).json()
+    assert (first["message_id"], first["message_created_at"]) == ("M1", "2026-11-20T09:30:00Z")
+    # The same request again is the same batch; the same file under another key, or with other lines, is a duplicate.
+    assert (await send(cell, content, "application/xml", payer_id=payer)).json()["id"] == first["id"]
+    for key, again in (("k2", content), ("k3", pain(cell, xml_line("B", creditor=OURS)))):
+        problem = await refusal(await send(cell, again, "application/xml", key, payer_id=payer), 409, "duplicate-file")
+        assert problem["batch_id"] == first["id"]
+    assert len((await cell.client.get("/v1/batches")).json()["data"]) == 1
+    # On purpose, with the batch named.
+    wrong = await send(cell, content, "application/xml", "k4", payer_id=payer, repeats=f"{first['id'][:-1]}0")
+    await refusal(wrong, 422, "not-repeated")
+    repeated = await send(cell, content, "application/xml", "k5", payer_id=payer, repeats=first["id"])
+    assert repeated.status_code == 201, repeated.text
+    await refusal(await send(cell, content, "application/xml", "k6", payer_id=payer), 409, "duplicate-file")
+    # Another's file with the same id is another file, and one that has no id is none's.
+    theirs = content.replace("<Nm>Acme</Nm></InitgPty>", "<Nm>Bmce</Nm></InitgPty>")
+    assert (await send(cell, theirs, "application/xml", "k7", payer_id=payer)).status_code == 201
+    for key in ("k8", "k9"):
+        none = content.replace("<MsgId>M1", "<MsgId>NOTPROVIDED")
+        assert (await send(cell, none, "application/xml", key, payer_id=payer)).status_code == 201
+    await refusal(await send(cell, "recipient_id\n", "text/csv", "k10", repeats=first["id"]), 422, "batch-file-invalid")
+
+
+async def test_two_copies_of_a_file_at_a_time_make_one_batch_and_one_that_paid_nothing_may_come_again(
+    cell: ApiCell, worker: Batches
+) -> None:
+    payer, content = await cell.payer(), pain(cell, xml_line("A", creditor=OURS))
+    answers = await asyncio.gather(*(send(cell, content, "application/xml", f"k{n}", payer_id=payer) for n in range(4)))
+    assert sorted(one.status_code for one in answers) == [201, 409, 409, 409]
+    [made] = [one.json()["id"] for one in answers if one.status_code == 201]
+    assert {one.json()["batch_id"] for one in answers if one.status_code == 409} == {made}
+    assert (await cell.client.post(f"/v1/batches/{made}/cancel")).status_code == 200
+    again = await send(cell, content, "application/xml", "k5", payer_id=payer)
+    assert again.status_code == 201
+    assert (await run(cell, worker, again.json()["id"]))["status"] == "COMPLETED"
+
+
+async def test_every_fault_is_told_in_the_files_own_words(cell: ApiCell) -> None:
+    payer = await cell.payer()
+    bad = [
+        xml_line("A", creditor=OURS.replace("DE89", "DE88")),
+        xml_line(
+            "B", creditor=OURS.replace("</Nm>", "</Nm><PstlAdr><Ctry>DE</Ctry><AdrLine>Weg 1</AdrLine></PstlAdr>")
+        ),
+        xml_line("C", creditor=OURS).replace(
+            "<Ustrd>Invoice 1</Ustrd>", "<Strd><RfrdDocInf><Nb>1</Nb></RfrdDocInf></Strd>"
+        ),
+        xml_line("D", "5.00", "USD", creditor=OURS),
+    ]
+    content = pain(cell, *bad).replace("<CdtTrfTxInf>", "\n<CdtTrfTxInf>")
+    problem = await refusal(await send(cell, content, "application/xml", payer_id=payer), 422, "batch-file-invalid")
+    at = "/Document/CstmrCdtTrfInitn/PmtInf/CdtTrfTxInf"
+    assert [(one["file_line"], one["reason_code"], one["path"].removeprefix(at)) for one in problem["faults"]] == [
+        (2, "iban-invalid", "[1]/CdtrAcct/Id/IBAN"),
+        (3, "BE04", "[2]/Cdtr/PstlAdr"),
+        (4, "RR07", "[3]/RmtInf/Strd/RfrdDocInf"),
+        (5, "no-rail-for-currency", "[4]/Amt/InstdAmt"),
+    ]
+    assert "Weiß" not in str(problem)
+    assert (await cell.client.get("/v1/batches")).json()["data"] == []
+    assert (await cell.client.get("/v1/recipients")).json()["data"] == []
+    # Beside a good one they are lines of the batch, and a file of that id may still come: nothing was taken before.
+    content = pain(cell, *bad, xml_line("E", creditor=OURS)).replace("<CdtTrfTxInf>", "\n<CdtTrfTxInf>")
+    answer = await send(cell, content, "application/xml", "file-2", payer_id=payer)
+    lines = await lines_of(cell, answer.json()["id"])
+    assert [one["status"] for one in lines] == ["INVALID"] * 4 + ["WAITING"]
+    assert lines[1]["error"]["pointer"] == f"{at}[2]/Cdtr/PstlAdr"
+    assert lines[1]["error"]["detail"].startswith("Line 3: PstlAdr lacks TwnNm")
+
+
+async def test_what_is_said_beside_the_money_reaches_the_scheme(cell: ApiCell, worker: Batches) -> None:
+    payer = await cell.payer()
+    strd = (
+        "<Strd><CdtrRefInf><Tp><CdOrPrtry><Cd>SCOR</Cd></CdOrPrtry></Tp><Ref>RF18539007547034</Ref></CdtrRefInf></Strd>"
+    )
+    address = (
+        "<PstlAdr><TwnNm>Wien</TwnNm><Ctry>AT</Ctry><AdrLine>Ring 1</AdrLine><AdrLine>Stiege 2</AdrLine></PstlAdr>"
+    )
+    ours = OURS.replace("</Nm>", "</Nm>" + address) + "<Purp><Cd>SUPP</Cd></Purp>"
+    line = xml_line("A", creditor=ours).replace("<Ustrd>Invoice 1</Ustrd>", strd)
+    made = (await send(cell, pain(cell, line), "application/xml", payer_id=payer)).json()["id"]
+    assert (await run(cell, worker, made))["status"] == "COMPLETED"
+    [paid] = await lines_of(cell, made)
+    vault = cell.parts.institution.vault
+    async with transaction(cell.parts.writer) as connection:
+        kept = await store_messages.about(connection, cell.parts.region, [end_to_end_id(paid["transfer_id"])])
+    [message] = [body for one, body in zip(kept, store_messages.open_messages(vault, kept), strict=True)
+                 if one.message_type.startswith("pacs.008")]  # fmt: skip
+    assert message is not None
+    for said in (
+        b"<Cd>SCOR</Cd>",
+        b"<Ref>RF18539007547034</Ref>",
+        b"<Purp><Cd>SUPP</Cd></Purp>",
+        b"<AdrLine>Stiege 2</AdrLine>",
+    ):
+        assert said in message
+
+
+async def test_across_a_border_travels_the_text_alone(cell: ApiCell) -> None:
+    payer, token = await cell.payer(), f"<InstrForDbtrAgt>{indonesian_token(cell)}</InstrForDbtrAgt>"
+    told = xml_line("A", "1500000", "IDR", token + "<Purp><Cd>SALA</Cd></Purp>")
+    await refusal(await send(cell, pain(cell, told), "application/xml", payer_id=payer), 422, "batch-file-invalid")
 
 
 async def test_the_command_line_sends_shows_and_lists(cell: ApiCell, worker: Batches, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from cells.backends.postgres import transaction
 from cells.parties.models import BankAccount
 from cells.rails.rail import Payout, Settled
+from cells.rails.remittance import Remittance
 from cells.transfers import personal
 from cells.transfers.machine import Event, State
 from cells.transfers.rail_desk import JournalDesk
@@ -90,7 +91,7 @@ class Payment:
         command = self.eu.acceptance(wallet, quote, recipient, payer)
         body = command.body
         sealed = personal.seal_remittance(
-            self.eu.institution.vault, self.tenant.tenant_id, body.transfer_id, REMITTANCE
+            self.eu.institution.vault, self.tenant.tenant_id, body.transfer_id, Remittance(text=REMITTANCE)
         )
         [answer] = await self.eu.ask(replace(command, body=replace(body, remittance=sealed)))
         assert answer.status == 202, answer
@@ -156,7 +157,7 @@ async def test_nobodys_name_is_in_the_clear_in_any_table_or_log(
 
     # The people did get where the law sends them: the scheme is told both names.
     assert (payout.debtor.name, payout.creditor.name) == (PAYER, RECIPIENT)
-    assert payout.remittance == REMITTANCE
+    assert payout.remittance == Remittance(text=REMITTANCE)
     assert payout.creditor.account is not None
     assert payout.creditor.account.number == ACCOUNT
     # And the search finds what is there to be found.

@@ -13,6 +13,7 @@ from cells.backends.vault import RegionKeyMissing, RegionKeys, Vault, VaultUnrea
 from cells.parties import store_subjects
 from cells.rails import store_messages
 from cells.rails.rail import Account, Collection, Party
+from cells.rails.remittance import Remittance
 from cells.rails.store_messages import WireMessage
 from cells.tenants import store_keys
 from cells.tenants.issuing import issue
@@ -55,7 +56,7 @@ async def test_what_came_with_a_payment_has_an_end_from_its_birth(cell_database:
         subject = await credit(cells.eu, cells)
         eu = cells.eu.institution
         async with transaction(eu.pool) as connection:
-            text = seal_remittance(eu.vault, cells.tenant.tenant_id, "tr_of_text", "Invoice 7")
+            text = seal_remittance(eu.vault, cells.tenant.tenant_id, "tr_of_text", Remittance(text="Invoice 7"))
             await keep_remittances(connection, "EU", [(cells.tenant.tenant_id, "tr_of_text", text)])
         await cross(cells.eu, cells.id)
         assert await ends(eu.pool, "EU") == {"payer": None, "transfer": True, "debtor": True}

@@ -74,6 +74,8 @@ KINDS = {
     ),
 }  # fmt: skip
 _ELEMENT = re.compile(rb"<([A-Za-z]+)[^<>]*>[^<>]*</\1>|<([A-Za-z]+)[^<>]*>.*?</\2>", re.DOTALL)
+# What is no number is no money: a line of a file that says so is a fault of that line alone.
+_NUMBER = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]*)?\s*")
 _BOMB = b'<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 
 
@@ -157,7 +159,8 @@ def _independently(body: bytes, element: str) -> Money:
     """The money in the message, by another reader. In a statement, pending entries are not told apart: nothing here makes one valid."""
     path = "/".join("{*}" + step for step in element.split("/"))
     found = ET.fromstring(body).iterfind(".//" + path)
-    return [(int(Decimal("".join(one.itertext())) * 100), one.get("Ccy", "")) for one in found]
+    amounts = [("".join(one.itertext()), one.get("Ccy", "")) for one in found]
+    return [(int(Decimal(text) * 100), currency) for text, currency in amounts if _NUMBER.fullmatch(text)]
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)

@@ -30,7 +30,8 @@ def party_sent(of: Party, profile: RailProfile) -> PartySent:
     name = convert(of.name, profile.text, profile.text.name_length)
     cut = {"name": name.cut}
     for field, length in ADDRESS_LENGTHS.items():
-        cut[field] = convert(getattr(of, field), profile.text, length).cut
+        held = getattr(of, field)
+        cut[field] = sum(convert(one, profile.text, length).cut for one in (held if field == "lines" else (held,)))
     return PartySent(name.text, {field: count for field, count in cut.items() if count})
 
 

@@ -15,7 +15,7 @@ from lxml import etree
 
 from cells.rails.iso20022.schema import bare_schema_of
 from cells.rails.iso20022.upload_elements import element_at, only_holds
-from cells.rails.iso20022.xml import named, parsed
+from cells.rails.iso20022.xml import named, parsed, split_tag
 from cells.rails.rail import MessageInvalid
 from residency.classes import Public
 
@@ -91,7 +91,7 @@ def refused_in(element: etree._Element, path: str, line: int, *, but: Collection
 
 def _bare(root: etree._Element) -> None:
     """Drop the message's namespace. Raises MessageInvalid for an element of another."""
-    own = etree.QName(root).namespace
+    own, _ = split_tag(root)
     prefix = f"{{{own}}}"
     foreign: list[etree._Element] = []
     for one in root.iter():
@@ -101,9 +101,9 @@ def _bare(root: etree._Element) -> None:
         else:
             foreign.append(one)
     if foreign:
-        found = etree.QName(foreign[0])
+        namespace, local = split_tag(foreign[0])
         raise MessageInvalid(
-            f"Line {foreign[0].sourceline}: {found.localname[:40]} is in the namespace {(found.namespace or 'none')[:80]}, expected {own}."
+            f"Line {foreign[0].sourceline}: {local[:40]} is in the namespace {namespace[:80] or 'none'}, expected {own}."
         )
     for name in root.attrib:
         if str(name).startswith(_XSI):

@@ -50,7 +50,7 @@ class PayoutLine:
     creditor: Party | None
     recipient_token: Annotated[str, Public] = ""
     debtor_currency: Annotated[str, Public] = ""
-    remittance: Annotated[Remittance, Personal] = field(default_factory=Remittance)
+    remittance: Annotated[Remittance, Personal] = field(default_factory=Remittance, repr=False)
     element: Annotated[etree._Element | None, Personal] = field(default=None, repr=False, compare=False)
 
     def fault(self, code: str, detail: str, *paths: str) -> LineFault:

@@ -112,14 +112,19 @@ def _not_well_formed(error: etree.XMLSyntaxError) -> NoReturn:
 
 def named(root: etree._Element) -> str:
     """Which message a root element begins. Raises MessageInvalid."""
-    # By hand: lxml's own splitting refuses some names that its parser lets pass (`rn:`, a prefix and nothing).
-    namespace, _, name = str(root.tag).removeprefix("{").rpartition("}")
-    if name != "Document" or not namespace.startswith(_NAMESPACE):
+    namespace, local = split_tag(root)
+    if local != "Document" or not namespace.startswith(_NAMESPACE):
         raise MessageInvalid(
             f"The message does not name its ISO 20022 schema: its root is to be a Document in a namespace {_NAMESPACE}…, and is"
-            f" {name[:40]} in {(namespace or 'none')[:80]}."
+            f" {local[:40]} in {namespace[:80] or 'none'}."
         )
     return namespace[len(_NAMESPACE) :][:40]
+
+
+def split_tag(element: etree._Element) -> tuple[str, str]:
+    """(namespace, local name). By hand: etree.QName refuses some names that the parser lets pass."""
+    namespace, _, local = str(element.tag).rpartition("}")
+    return namespace.removeprefix("{"), local
 
 
 def _check_text(body: bytes, bytes_max: int) -> None:

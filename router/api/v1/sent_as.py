@@ -17,7 +17,7 @@ class SentAs(BaseModel):
     rail: Annotated[str, Public]
     name: Annotated[str, Personal]
     cut: Annotated[dict[str, int], Public] = Field(
-        description="By field (`name`, `street` with its building number, `town`, `postcode`): how many characters at its end do not fit"
+        description="By field (`name`, `street`, `building`, `postcode`, `town`, `subdivision`, `lines`): how many characters at its end do not fit"
         " and are left out. Empty where all of it is sent"
     )
 

@@ -204,3 +204,8 @@ def test_what_was_found_is_said_beside_what_was_expected(body: bytes, said: str)
     with pytest.raises(MessageInvalid) as refused:
         read(body, pacs008.Document, NAME)
     assert said in refused.value.detail
+
+
+def test_a_hostile_namespace_is_no_fault_of_ours() -> None:
+    with pytest.raises(MessageInvalid):
+        message_name(MESSAGE.replace(b"urn:iso", b"}rn:iso"))

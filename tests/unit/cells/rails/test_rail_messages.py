@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from cells.rails.inbound import build_answer, read_inbound
+<<<<<<< HEAD
 from cells.rails.iso20022 import payments
 from cells.rails.rail import MessageInvalid
 from cells.rails.registry import PROFILES
+=======
+from cells.rails.iso20022 import payments, statuses
+from cells.rails.rail import Account, InDoubt, MessageInvalid, Party, Refused, Settled, end_to_end_id
+from cells.rails.registry import PROFILES
+from cells.rails.remittance import Remittance
+from residency.ids import mint
+>>>>>>> 828f93e (Hold the refusals of a pain.001 by tests at the door)
 from tests.schemes import payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -32,6 +40,46 @@ def test_what_is_built_is_read_back(rail: str) -> None:
         assert read.debtor.name == "Jurgen Weiss"
         assert (read.debtor.town, read.debtor.country) == ("Vilnius", "LT")
         assert read.remittance == "Invoice 4711"
+
+
+@pytest.mark.parametrize("rail", sorted(name for name, one in PROFILES.items() if one.carries))
+def test_what_a_partner_says_beside_the_money_is_sent(rail: str) -> None:
+    profile = PROFILES[rail]
+    payee = Party(
+        "Muster KG",
+        Account("iban", "DE89370400440532013000"),
+        "DE",
+        "Berlin",
+        "Musterweg",
+        "10115",
+        "3",
+        "BE",
+        lei="5493001KJTIIGC8Y1R12",
+    )
+    hybrid = Party("Beispiel OG", payee.account, "AT", "Wien", lines=("Ring 1", "Stiege 2"))
+    said = Remittance(reference="RF18539007547034", issuer="ISO", purpose="SUPP", category_purpose="SUPP")
+    asked = [replace(payout(profile), creditor=payee, remittance=said), replace(payout(profile), creditor=hybrid)]
+    body = payments.build(profile, profile.participant(1), asked, NOW)
+    root = etree.fromstring(body)
+    for one in root.iter():
+        one.tag = etree.QName(one).localname
+    first, second = root.iter("CdtTrfTxInf")
+    strd = first.find("RmtInf/Strd/CdtrRefInf")
+    assert [strd.findtext(path) for path in ("Tp/CdOrPrtry/Cd", "Tp/Issr", "Ref")] == [
+        "SCOR",
+        "ISO",
+        "RF18539007547034",
+    ]
+    assert [first.findtext(path) for path in ("Purp/Cd", "PmtTpInf/CtgyPurp/Cd", "Cdtr/Id/OrgId/LEI")] == [
+        "SUPP",
+        "SUPP",
+        payee.lei,
+    ]
+    assert [(one.tag, one.text) for one in first.find("Cdtr/PstlAdr")] == [
+        ("StrtNm", "Musterweg"), ("BldgNb", "3"), ("PstCd", "10115"), ("TwnNm", "Berlin"), ("CtrySubDvsn", "BE"), ("Ctry", "DE"),
+    ]  # fmt: skip
+    assert [one.text for one in second.findall("Cdtr/PstlAdr/AdrLine")] == ["Ring 1", "Stiege 2"]
+    assert [one.remittance for one in payments.parse(profile, body, NOW)] == ["RF18539007547034", "Invoice 4711"]
 
 
 @EVERY_RAIL

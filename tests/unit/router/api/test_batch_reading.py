@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cells.batches.batch import LINES_MAX, Fault
+from cells.rails.remittance import Remittance
 from residency.errors import KovraError
 from router.api.v1.batch_reading import BatchFileInvalid, Wished, read_csv, read_head, read_lines
 
@@ -71,7 +72,7 @@ def test_a_byte_order_mark_and_quoted_commas_are_no_matter() -> None:
     content = '\ufeffrecipient_id,payer_id,target_amount,target_currency,reference\r\nrcp_1,pyr_1,5.00,EUR,"a, b"\r\n'
     [found] = read_csv(content.encode(), "EUR", None)
     assert isinstance(found, Wished)
-    assert found.reference == "a, b"
+    assert found.remittance == Remittance(text="a, b")
     assert "a, b" not in repr(found)
 
 
