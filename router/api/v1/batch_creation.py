@@ -156,6 +156,7 @@ def _merged(head: BatchNew, parameters: _Asked) -> _Asked:
         _one_of("payer_id", head.payer_id, parameters.payer_id),
         _one_of("scheduled_for", head.scheduled_for, parameters.scheduled_for),
         _one_of("all_or_nothing", head.all_or_nothing, parameters.all_or_nothing),
+        None,
     )
 
 

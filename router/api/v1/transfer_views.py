@@ -13,6 +13,7 @@ from cells.backends.postgres import Record, tenant_transaction
 from cells.rails.iso20022.sent import remittance_sent
 from cells.rails.profile import RailProfile
 from cells.rails.registry import PROFILES
+from cells.rails.remittance import Remittance
 from cells.rails.routing import Verdict
 from cells.rails.store_routing import Cause
 from cells.transfers import store, store_list
@@ -181,11 +182,13 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
     )
 
 
-def _reference(given: str | None, profile: RailProfile | None) -> dict[str, Any] | None:
-    if given is None or profile is None:
+def _reference(given: Remittance | None, profile: RailProfile | None) -> dict[str, Any] | None:
+    if given is None or profile is None or not (given.text or given.reference):
         return None
-    sent = remittance_sent(given, profile)
-    return {"given": given, "sent": sent.text, "cut": sent.cut}
+    if given.reference:
+        return {"given": given.reference, "sent": given.reference, "cut": 0}
+    sent = remittance_sent(given.text, profile)
+    return {"given": given.text, "sent": sent.text, "cut": sent.cut}
 
 
 async def get_timeline(request: Request, transfer_id: str) -> Response:

@@ -9,17 +9,10 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from cells.rails.inbound import build_answer, read_inbound
-<<<<<<< HEAD
 from cells.rails.iso20022 import payments
-from cells.rails.rail import MessageInvalid
-from cells.rails.registry import PROFILES
-=======
-from cells.rails.iso20022 import payments, statuses
-from cells.rails.rail import Account, InDoubt, MessageInvalid, Party, Refused, Settled, end_to_end_id
+from cells.rails.rail import Account, MessageInvalid, Party
 from cells.rails.registry import PROFILES
 from cells.rails.remittance import Remittance
-from residency.ids import mint
->>>>>>> 828f93e (Hold the refusals of a pain.001 by tests at the door)
 from tests.schemes import payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
