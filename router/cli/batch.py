@@ -32,6 +32,10 @@ At = Annotated[
     ),
 ]
 Whole = Annotated[bool, typer.Option("--all-or-nothing", help="One line that cannot be paid, and none is.")]
+Repeats = Annotated[
+    str | None,
+    typer.Option("--repeats", metavar="BATCH", help="The batch that the same pain.001 made before: pay it once more."),
+]
 Region = Annotated[str | None, typer.Option("--region", help="The region of the wallet; the key's home by default.")]
 Status = Annotated[
     str | None, typer.Option("--status", help="Lines of this status alone, such as INVALID or REFUNDED.")
@@ -57,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def submit(
     file: File, *, wallet: Wallet = None, payer: Payer = None, at: At = None, all_or_nothing: Whole = False,
-    region: Region = None, url: Url = None, key: Key = None, json: Json = False,
+    repeats: Repeats = None, region: Region = None, url: Url = None, key: Key = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Send a file. The same file with the same options again makes no second batch: it shows the first."""
     kind, content = KINDS.get(file.suffix.lower()), file.read_bytes()
@@ -70,6 +74,7 @@ def submit(
         "payer_id": payer,
         "scheduled_for": None if at is None else at.isoformat(),
         "all_or_nothing": "true" if all_or_nothing else None,
+        "repeats": repeats,
     }
     parameters = {name: value for name, value in asked.items() if value is not None}
     same = hashlib.sha256(repr((file.name, sorted(parameters.items()))).encode() + content).hexdigest()

@@ -22,6 +22,14 @@ class Problem(BaseModel):
     pointer: Annotated[str | None, Public] = None
     request_id: Annotated[str, Public] = ""
 
+    @property
+    def file_faults(self) -> list[str]:
+        """What is wrong in a file that was refused, a line each, in its own words."""
+        return [
+            f"line {one['file_line']}: {one['reason_code']} {one['path']}: {one['detail']}"
+            for one in (self.model_extra or {}).get("faults", ())
+        ]
+
 
 class ProblemError(KovraError):
     """The API's refusal. `retry_after_s`: how long it asked to wait, None when it did not.
@@ -36,7 +44,7 @@ class ProblemError(KovraError):
         told = (
             f"{problem.title} (HTTP {problem.status}, {problem.code}, request {problem.request_id}): {problem.detail}"
         )
-        super().__init__(told, pointer=problem.pointer)
+        super().__init__("\n".join([told, *problem.file_faults]), pointer=problem.pointer)
         self.problem = problem
         self.retry_after_s = retry_after_s
         self.replayed = replayed

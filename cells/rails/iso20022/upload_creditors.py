@@ -5,11 +5,10 @@ from typing import Final
 from lxml import etree
 from stdnum import lei as leis
 
-from cells.rails.iso20022.upload_line import Gathered, account_number, words
+from cells.rails.iso20022.upload_line import NO_ID, Gathered, account_number, words
 from cells.rails.rail import Account, AccountForm, Party
 from cells.rails.registry import PROFILES
 
-_NO_BANK: Final = "NOTPROVIDED"
 # ISO 20022 ExternalClearingSystemIdentification1Code, and the currency whose accounts it names the bank of.
 _SYSTEMS: Final[dict[str, str]] = {"GBDSC": "GBP", "IDCBS": "IDR"}
 _FORM_WITHOUT_IBAN: Final[dict[str, AccountForm]] = {"GBP": "uk", "IDR": "id"}
@@ -90,7 +89,7 @@ def _account(
     """The account in the form that its currency has, with the bank that CdtrAgt names."""
     agent = one.find("CdtrAgt/FinInstnId")
     bic, member, other = (
-        "" if (text := words(agent, path)).upper() == _NO_BANK else text
+        "" if (text := words(agent, path)).upper() == NO_ID else text
         for path in ("BICFI", "ClrSysMmbId/MmbId", "Othr/Id")
     )
     bic = bic or _old_bic(agent)
@@ -121,4 +120,4 @@ def _account(
 def _old_bic(agent: etree._Element | None) -> str:
     """As pain.001.001.03 names it."""
     found = words(agent, "BIC")
-    return "" if found.upper() == _NO_BANK else found
+    return "" if found.upper() == NO_ID else found

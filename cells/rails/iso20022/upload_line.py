@@ -1,10 +1,14 @@
 """What the readers of a pain.001 share: the faults of one line as they are gathered, and texts of elements. Pure."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from lxml import etree
 
 from cells.rails.iso20022.upload_file import LineFault, fault_at
+
+NO_ID: Final = "NOTPROVIDED"
+"""What ISO 20022 has written where nobody gave an id."""
 
 
 @dataclass(slots=True)
@@ -36,7 +40,7 @@ def account_number(gathered: Gathered, account: etree._Element | None, code: str
     if scheme is not None and (scheme.text or "").strip() != "BBAN":
         gathered.no(scheme, "CH17", f"{what} is to be named by its IBAN or account number (BBAN).")
     number = words(account, "Id/IBAN") or words(account, "Id/Othr/Id")
-    if not number or number.upper() == "NOTPROVIDED":
+    if not number or number.upper() == NO_ID:
         gathered.no(account, code, f"{what} has no number.")
         return ""
     return number

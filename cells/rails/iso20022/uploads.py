@@ -21,8 +21,9 @@ from lxml import etree
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
 from cells.rails.iso20022.upload_creditors import read_creditor
 from cells.rails.iso20022.upload_dates import read_execution, read_time
+from cells.rails.iso20022.upload_debtors import read_debtor
 from cells.rails.iso20022.upload_file import LineFault, UploadFile, fault_at, open_file, refused_in
-from cells.rails.iso20022.upload_line import Gathered, account_number, names, words
+from cells.rails.iso20022.upload_line import NO_ID, Gathered, names, words
 from cells.rails.iso20022.upload_remittance import check_payment_type, read_remittance
 from cells.rails.rail import MessageInvalid, Party
 from cells.rails.remittance import Remittance
@@ -30,7 +31,6 @@ from residency.classes import Confidential, Personal, Public
 
 LINES_MAX: Final = 10_000
 FAULTS_SHOWN_MAX: Final = 1_000
-NO_ID: Final = "NOTPROVIDED"
 _RECIPIENT: Final = "rcp_"
 _DIGITS_MAX: Final = 20
 _SHARED, _OURS = "SHAR", "SLEV"
@@ -215,7 +215,7 @@ def _line(gathered: Gathered, block: etree._Element, one: etree._Element) -> Pay
     _check_charges(gathered, block, one, currency)
     _check_ultimate(gathered, block, one)
     remittance = read_remittance(gathered, block, one, currency)
-    debtor = account_number(gathered, block.find("DbtrAcct"), "AC02", "DbtrAcct")
+    debtor = read_debtor(gathered, block)
     if amount is None or gathered.faults:
         return None
     return PayoutLine(

@@ -79,6 +79,7 @@ def test_what_is_not_carried_is_refused_by_name(given: dict[str, str], code: str
     [
         ({"PmtMtd": "<PmtMtd>CHK</PmtMtd>"}, "CH16", "PmtMtd"),
         ({"PmtMtd": "<PmtMtd>TRA</PmtMtd>"}, "CH16", "PmtMtd"),
+        ({"DbtrAgt": "<DbtrAgt><FinInstnId><BICFI>COBADEFFXXX</BICFI></FinInstnId></DbtrAgt>"}, "RC03", "BICFI"),
         ({"after_PmtMtd": "<PmtTpInf><SvcLvl><Cd>SDVA</Cd></SvcLvl></PmtTpInf>"}, "FF04", "Cd"),
         ({"after_PmtMtd": "<PmtTpInf><LclInstrm><Cd>INST</Cd></LclInstrm></PmtTpInf>"}, "FF05", "LclInstrm"),
         ({"after_ReqdExctnDt": "<PoolgAdjstmntDt>2026-11-20</PoolgAdjstmntDt>"}, "CH17", "PoolgAdjstmntDt"),
@@ -124,3 +125,24 @@ def test_what_a_rail_carries_is_carried() -> None:
         '"EUR">12.50', '"IDR">50000'
     )
     assert codes(read_upload(upload(rupiah, line("B")))) == [("FF07", "Purp")]
+
+
+@pytest.mark.parametrize(
+    ("account", "agent", "number"),
+    [
+        ("<Othr><Id>31926819</Id></Othr>", "60-16-13", "60161331926819"),
+        ("<Othr><Id>60161331926819</Id><SchmeNm><Cd>BBAN</Cd></SchmeNm></Othr>", "601613", "60161331926819"),
+        ("<IBAN>GB29NWBK60161331926819</IBAN>", "601613", "GB29NWBK60161331926819"),
+        ("<Othr><Id>60161331926819</Id></Othr>", "200000", None),
+        ("<IBAN>GB29NWBK60161331926819</IBAN>", "200000", None),
+        ("<Othr><Id>31926819</Id><SchmeNm><Cd>BGNR</Cd></SchmeNm></Othr>", "601613", None),
+    ],
+)
+def test_the_debtors_uk_account_is_read_with_its_sort_code_or_refused(
+    account: str, agent: str, number: str | None
+) -> None:
+    bank = f"<DbtrAgt><FinInstnId><ClrSysMmbId><ClrSysId><Cd>GBDSC</Cd></ClrSysId><MmbId>{agent}</MmbId></ClrSysMmbId></FinInstnId></DbtrAgt>"
+    body = of_block(upload(line("A")), DbtrAcct=f"<DbtrAcct><Id>{account}</Id></DbtrAcct>", DbtrAgt=bank)
+    found = read_upload(body)
+    assert [one.debtor_account for one in found.lines] == ([] if number is None else [number])
+    assert bool(found.faults) == (number is None)
