@@ -54,8 +54,9 @@ async def test_a_recipient_is_registered_shown_and_opened_for_its_rail(cell_data
         async with transaction(room.writer) as connection:
             party = (await open_for_payout(connection, room.vault, [row_id(recipient)]))[row_id(recipient)]
         assert (party.name, party.account) == ("Budi Santoso Wibowo", Account("id", "1234567890", "014"))
-        assert (party.street, party.town, party.postcode, party.country) == (
-            "Jalan Melati 7",
+        assert (party.street, party.building, party.town, party.postcode, party.country) == (
+            "Jalan Melati",
+            "7",
             "Bandung",
             "40115",
             "ID",
@@ -169,9 +170,10 @@ async def test_payers_are_opened_in_a_batch_for_sealing(cell_database: Databases
         assert [opened[one.id].name for one in payers] == ["Annika Lindqvist", "Matteo Ricciardi"]
         assert opened[payers[0].id].customer_number == "C-10077"
         party = payer_party(opened[payers[1].id], Account("iban", "DE89370400440532013000"))
-        assert (party.name, party.street, party.town, party.country) == (
+        assert (party.name, party.street, party.building, party.town, party.country) == (
             "Matteo Ricciardi",
-            "Hauptallee 12",
+            "Hauptallee",
+            "12",
             "Wien",
             "AT",
         )
