@@ -62,6 +62,8 @@ async def create_endpoint(
     """Register `url` for a tenant's events (`event_types` empty: all). Raises UrlNotAllowed, UnknownEventType, TooManyEndpoints."""
     check_url(url, allow_loopback=allow_loopback)
     check_event_types(event_types)
+    # Counted and added by one at a time: two that count together would both find a place.
+    await store_endpoints.lock_count(connection, tenant_id)
     if len(await store_endpoints.list_endpoints(connection, vault.region, tenant_id)) >= ENDPOINTS_MAX:
         raise TooManyEndpoints(f"There can be {ENDPOINTS_MAX}; delete one that you no longer need.")
     endpoint_id, signers = mint("whe", cell), mint_signers()

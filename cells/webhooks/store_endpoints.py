@@ -50,6 +50,11 @@ async def insert_endpoint(
     return _endpoint(row)
 
 
+async def lock_count(connection: Connection, tenant_id: str) -> None:
+    """Until the transaction ends nobody else counts this tenant's endpoints in order to add one."""
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended('webhook_endpoints ' || $1, 0))", tenant_id)
+
+
 async def list_endpoints(connection: Connection, region: str, tenant_id: str) -> list[Endpoint]:
     """A tenant's endpoints, oldest first, disabled ones included."""
     rows = await connection.fetch(

@@ -6,7 +6,7 @@ log says which error and where, never what it said.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -66,7 +66,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], stamp, *_rate(call)]
+                message["headers"] = [*message["headers"], stamp, *_guards(message["headers"]), *_rate(call)]
             await send(message)
 
         IN_FLIGHT.inc()
@@ -125,6 +125,20 @@ def _read(scope: Scope) -> tuple[dict[bytes, bytes], HeaderRepeated | None]:
         return single_headers(scope["headers"]), None
     except HeaderRepeated as error:
         return {}, error
+
+
+_NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
+# Every answer may hold a partner's data, until a handler says that it may be kept; none is a page, until a page says what it loads.
+_UNLESS_SAID = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+def _guards(said: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What keeps an answer from being stored by a cache, or taken for a page, by accident."""
+    names = {name.lower() for name, _ in said}
+    return [_NOT_SNIFFED, *(pair for pair in _UNLESS_SAID if pair[0] not in names)]
 
 
 def _rate(call: Call) -> list[tuple[bytes, bytes]]:

@@ -1,5 +1,6 @@
 """Webhook endpoints and the feed of events through the API of one cell, as a partner and as a stranger."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from cells.webhooks.catalogue import CATALOGUE
+from cells.webhooks.endpoints import ENDPOINTS_MAX
 from residency.ids import mint
 from tests.api_cell import ApiCell, open_api_cell
 
@@ -155,3 +157,15 @@ async def test_another_tenants_endpoints_events_and_deliveries_are_nobodys(cell:
     assert [answer.status_code for answer in tried] == [404] * len(tried)
     assert (await cell.other.get("/v1/events")).json()["data"] == []
     assert (await cell.client.get(f"/v1/webhooks/{endpoint}")).json()["status"] == "enabled"
+
+
+async def test_there_are_never_more_endpoints_than_may_be_however_many_ask_at_once(cell: ApiCell) -> None:
+    async def create(number: int) -> int:
+        answer = await cell.client.post("/v1/webhooks", json={"url": f"https://partner.example/{number}"})
+        if answer.status_code != 201:
+            assert answer.json()["code"] == "too-many-webhook-endpoints"
+        return answer.status_code
+
+    answered = await asyncio.gather(*(create(number) for number in range(ENDPOINTS_MAX + 14)))
+    assert answered.count(201) == ENDPOINTS_MAX
+    assert len((await cell.client.get("/v1/webhooks")).json()["data"]) == ENDPOINTS_MAX

@@ -2,8 +2,10 @@
 
 import logging
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from html import escape
 from typing import Any
 
@@ -127,3 +129,32 @@ async def test_what_the_database_says_stays_inside(
     ours = [one.getMessage() for one in caplog.records if one.name.startswith("kovra")]
     assert ours
     assert not [line for line in ours if re.search(r"gone_|relation|select |insert ", line)], ours
+
+
+async def test_no_answer_is_stored_sniffed_or_framed(cell: ApiCell) -> None:
+    for path, headers in (
+        ("/v1/wallets", {}),
+        ("/v1/nothing", {}),
+        ("/healthz", {}),
+        ("/openapi.json", {}),
+        ("/v1/webhooks/jwks", {}),
+    ):
+        answer = await cell.client.get(path, headers=headers)
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+        assert answer.headers.get_list("cache-control") in (["no-store"], ["public, max-age=300"]), path
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'", path
+    assert (await cell.client.get("/v1/wallets")).headers["cache-control"] == "no-store"
+
+
+async def test_a_page_runs_its_own_scripts_and_no_others(cell: ApiCell) -> None:
+    """Each inline script and style of a page is named in its policy by its hash; nothing is loaded from elsewhere."""
+    for path in ("/docs", "/problems", "/problems/quote-expired"):
+        page = await cell.anyone.get(path, headers=BROWSER)
+        [policy] = page.headers.get_list("content-security-policy")
+        assert "default-src 'none'" in policy
+        assert "script-src 'self' 'unsafe-inline'" not in policy
+        inline = re.findall(r"<(?:script|style)>(.*?)</(?:script|style)>", page.text, re.DOTALL)
+        assert inline, path
+        for one in inline:
+            assert f"'sha256-{b64encode(sha256(one.encode()).digest()).decode()}'" in policy, path
+        assert not re.search(r"(?:src|href)=.https?://", page.text)
