@@ -3,7 +3,7 @@
 XML Schema allows more than Python's dates do: 24:00:00, zones of dates, years beyond 9999. All are read rightly, or refused with DT01.
 """
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from lxml import etree
 from xsdata.models.datatype import XmlDate, XmlDateTime
@@ -15,21 +15,21 @@ from cells.rails.rail import MessageInvalid
 _OUT_OF_RANGE = "{tag} lies outside the years 1 to 9999 in UTC."
 
 
-def read_time(holder: etree._Element, path: str, line: int) -> tuple[datetime | None, list[LineFault]]:
-    """An xs:dateTime in UTC; one without a zone is UTC."""
+def read_time(holder: etree._Element, path: str, line: int, zone: tzinfo) -> tuple[datetime | None, list[LineFault]]:
+    """An xs:dateTime in UTC; one without a zone is of `zone`."""
     found = holder.find(path)
     if found is None:
         return None, []
     try:
-        return plain_time(XmlDateTime.from_string((found.text or "").strip()), datetime.now(UTC)), []
+        return plain_time(XmlDateTime.from_string((found.text or "").strip()), datetime.now(UTC), zone), []
     except (MessageInvalid, ValueError, OverflowError):
         return None, [fault_at(found, "DT01", _OUT_OF_RANGE.format(tag=found.tag), line)]
 
 
-def read_execution(block: etree._Element, line: int) -> tuple[datetime | None, list[LineFault]]:
-    """When a PmtInf asks to be paid. A day begins at midnight in its zone, UTC where it has none."""
+def read_execution(block: etree._Element, line: int, zone: tzinfo) -> tuple[datetime | None, list[LineFault]]:
+    """When a PmtInf asks to be paid. A day begins at midnight in the zone that it names, in `zone` where it names none."""
     if block.find("ReqdExctnDt/DtTm") is not None:
-        return read_time(block, "ReqdExctnDt/DtTm", line)
+        return read_time(block, "ReqdExctnDt/DtTm", line, zone)
     found = block.find("ReqdExctnDt/Dt")
     if found is None:
         found = block.find("ReqdExctnDt")
@@ -37,7 +37,7 @@ def read_execution(block: etree._Element, line: int) -> tuple[datetime | None, l
         return None, []
     try:
         day = XmlDate.from_string((found.text or "").strip())
-        zone = timezone(timedelta(minutes=day.offset or 0))
-        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC), []
+        of_day = zone if day.offset is None else timezone(timedelta(minutes=day.offset))
+        return datetime(day.year, day.month, day.day, tzinfo=of_day).astimezone(UTC), []
     except (ValueError, OverflowError):
         return None, [fault_at(found, "DT01", _OUT_OF_RANGE.format(tag=found.tag), line)]

@@ -10,6 +10,7 @@ from typing import Final
 from lxml import etree
 from stdnum import iso11649
 
+from cells.rails.iso20022.text import unwritable_letters
 from cells.rails.iso20022.upload_line import Gathered, words
 from cells.rails.registry import PROFILES
 from cells.rails.remittance import Carried, Remittance
@@ -44,6 +45,9 @@ def read_remittance(gathered: Gathered, block: etree._Element, one: etree._Eleme
         gathered.no(given, "RR08", f"Ustrd has {len(text)} characters together; payments carry {_TEXT_MAX}.")
     if any(not each.isprintable() for each in text):
         gathered.no(one.find("RmtInf"), "RR07", "Ustrd has characters that cannot be printed.")
+    if unwritable_letters(text):
+        said = "Ustrd has letters that no payment scheme here carries: write them in Latin letters."
+        gathered.no(one.find("RmtInf"), "CH16", said)
     reference, issuer = _reference(gathered, given, bool(text))
     found = Remittance(
         text=text,

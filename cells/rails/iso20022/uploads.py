@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final
 
@@ -74,8 +74,8 @@ class Upload:
     execute_on: Annotated[Sequence[datetime], Public] = ()
 
 
-def read_upload(body: bytes) -> Upload:
-    """Raises MessageInvalid for a file that cannot be taken at all; its extra `faults` are those of the file and of its lines."""
+def read_upload(body: bytes, zone: tzinfo = UTC) -> Upload:
+    """`zone`: whose days and hours the file means where it names no zone. Raises MessageInvalid for a file that cannot be taken at all; its extra `faults` are those of the file and of its lines."""
     file = open_file(body)
     top = file.root.find("CstmrCdtTrfInitn")
     header = None if top is None else top.find("GrpHdr")
@@ -83,16 +83,16 @@ def read_upload(body: bytes) -> Upload:
         raise invalid_file("The file lacks its header.", file.faults)
     if len(file.payments) > LINES_MAX:
         raise MessageInvalid(f"A file holds 1 to {LINES_MAX:,} payments, and this has {len(file.payments):,}.")
-    created, faults = read_time(header, "CreDtTm", 0)
+    created, faults = read_time(header, "CreDtTm", 0, zone)
     faults += [*refused_in(header, "GrpHdr", 0), *refused_in(top, "", 0, but=("GrpHdr", "PmtInf"))]
     faults += _totals(header, [one for _, one in file.payments], "the file")
     for block in top.findall("PmtInf"):
         faults += _totals(block, block.findall("CdtTrfTxInf"), "the block")
-    lines, of_lines = _lines(file)
+    lines, of_lines = _lines(file, zone)
     whole = [one for one in file.faults if one.line == 0] + faults
     if whole:
         raise invalid_file(whole[0].detail, [*whole, *of_lines])
-    dates = sorted({at for block in top.findall("PmtInf") if (at := read_execution(block, 0)[0]) is not None})
+    dates = sorted({at for block in top.findall("PmtInf") if (at := read_execution(block, 0, zone)[0]) is not None})
     message_id = words(header, "MsgId")
     return Upload(message_id, _file_key(header, message_id), created, lines, of_lines, dates)
 
@@ -146,7 +146,7 @@ def _decimal(text: str | None) -> Decimal | None:
     return found if found.is_finite() and abs(found.adjusted()) <= _DIGITS_MAX else None
 
 
-def _lines(file: UploadFile) -> tuple[list[PayoutLine], list[LineFault]]:
+def _lines(file: UploadFile, zone: tzinfo) -> tuple[list[PayoutLine], list[LineFault]]:
     malformed = {one.line for one in file.faults}
     repeated = {
         path: {one for one, count in Counter(words(line, path) for _, line in file.payments).items() if count > 1}
@@ -158,7 +158,7 @@ def _lines(file: UploadFile) -> tuple[list[PayoutLine], list[LineFault]]:
     faults = [one for one in file.faults if one.line]
     for number, (block, one) in enumerate(file.payments, start=1):
         if block not in of_blocks:
-            of_blocks[block] = list(_block_faults(block, number, block_ids))
+            of_blocks[block] = list(_block_faults(block, number, block_ids, zone))
         gathered = Gathered(number)
         gathered.faults += [
             LineFault(number, each.reason_code, each.detail, each.path, each.file_line) for each in of_blocks[block]
@@ -173,7 +173,7 @@ def _lines(file: UploadFile) -> tuple[list[PayoutLine], list[LineFault]]:
     return lines, faults
 
 
-def _block_faults(block: etree._Element, line: int, seen: set[str]) -> Iterable[LineFault]:
+def _block_faults(block: etree._Element, line: int, seen: set[str], zone: tzinfo) -> Iterable[LineFault]:
     """What is wrong with a PmtInf outside its payments, and so with each of them."""
     yield from refused_in(block, "PmtInf", line, but=("CdtTrfTxInf",))
     given = words(block, "PmtInfId")
@@ -183,7 +183,7 @@ def _block_faults(block: etree._Element, line: int, seen: set[str]) -> Iterable[
         seen.add(given)
     if words(block, "PmtMtd") not in ("TRF", ""):
         yield fault_at(block.find("PmtMtd"), "CH16", "PmtMtd is to be TRF: cheques and advices are not made.", line)
-    yield from read_execution(block, line)[1]
+    yield from read_execution(block, line, zone)[1]
 
 
 def _check_ids(gathered: Gathered, one: etree._Element, repeated: Mapping[str, set[str]]) -> None:

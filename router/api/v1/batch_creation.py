@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from starlette.requests import Request
@@ -31,6 +32,7 @@ from cells.tenants.tenant import Wallet
 from cells.transfers import personal
 from residency.errors import KovraError
 from residency.ids import mint
+from residency.rules import rules_of
 from router.api.call import call_of
 from router.api.errors import MediaTypeUnsupported, WalletMissing
 from router.api.idempotency import Made, created, required_key
@@ -117,7 +119,7 @@ async def create_batch(
         case "text/csv":
             taken = await _csv(request, body, asked)
         case "application/xml" | "text/xml":
-            taken = await _pain(parts, call.tenant_id, await _uploaded(body), asked)
+            taken = await _pain(parts, call.tenant_id, await _uploaded(body, parts.region), asked)
         case _:
             raise MediaTypeUnsupported("Send it as application/json, text/csv or application/xml.")
 
@@ -174,10 +176,10 @@ async def _csv(request: Request, body: bytes, asked: _Asked) -> _Taken:
     return _Taken("csv", wallet, asked.scheduled_for, asked.all_or_nothing or False, lines)
 
 
-async def _uploaded(body: bytes) -> Upload:
+async def _uploaded(body: bytes, region: str) -> Upload:
     """Raises BatchFileInvalid."""
     try:
-        return await asyncio.to_thread(read_upload, body)
+        return await asyncio.to_thread(read_upload, body, ZoneInfo(rules_of(region).zone))
     except MessageInvalid as error:
         raise of_whole(error) from None
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -170,6 +171,25 @@ def test_the_root_says_the_kind() -> None:
 def test_dates_that_the_standard_allows_are_right(date: str, at: datetime) -> None:
     body = of_block(upload(line("A")), ReqdExctnDt=f"<ReqdExctnDt>{date}</ReqdExctnDt>")
     assert read_upload(body).execute_on == [at]
+
+
+def test_a_day_without_a_zone_is_one_of_the_region() -> None:
+    jakarta = ZoneInfo("Asia/Jakarta")
+    for date in ("<Dt>2026-12-01</Dt>", "<DtTm>2026-12-01T00:00:00</DtTm>"):
+        body = of_block(upload(line("A")), ReqdExctnDt=f"<ReqdExctnDt>{date}</ReqdExctnDt>")
+        assert read_upload(body, jakarta).execute_on == [datetime(2026, 11, 30, 17, tzinfo=UTC)]
+    zoned = of_block(upload(line("A")), ReqdExctnDt="<ReqdExctnDt><Dt>2026-12-01Z</Dt></ReqdExctnDt>")
+    assert read_upload(zoned, jakarta).execute_on == [datetime(2026, 12, 1, tzinfo=UTC)]
+
+
+def test_a_text_that_would_lose_its_letters_is_refused_on_its_line() -> None:
+    lost = described(RmtInf="<RmtInf><Ustrd>发票 4711</Ustrd></RmtInf>")
+    spelled = described(
+        PmtId="<PmtId><EndToEndId>B</EndToEndId></PmtId>", RmtInf="<RmtInf><Ustrd>Größe Łódź №7</Ustrd></RmtInf>"
+    )
+    found = read_upload(upload(lost, spelled))
+    assert [(one.line, one.reason_code) for one in found.faults] == [(1, "CH16")]
+    assert [one.line for one in found.lines] == [2]
 
 
 def test_ids_within_a_file_are_unique_and_notprovided_is_none() -> None:
