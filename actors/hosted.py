@@ -19,6 +19,7 @@ from typing import Any
 
 from actors.backoff import backoff_s
 from actors.runtime import ActorFailed, ActorUnavailable, Described, Runtime
+from cells.kit import metrics
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors")
@@ -89,7 +90,7 @@ class Hosted:
     def described(self) -> Described:
         state = "running" if self._started else "starting"
         stats = self._service.describe() if self._started else {}
-        return Described(self.name, state, socket.gethostname(), os.getpid(), stats)
+        return Described(self.name, state, socket.gethostname(), os.getpid(), stats, metrics.snapshot())
 
     async def end(self) -> None:
         """Stop the service. Its failure to stop cleanly is logged, since whoever ends it can do nothing about it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.runtime import Runtime
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
+from cells.kit.metrics import BATCHES
 from residency.errors import KovraError
 
 
@@ -38,6 +39,9 @@ class Probe:
 
     def describe(self) -> Mapping[str, Any]:
         return {"count": self.count}
+
+    async def measure(self) -> None:
+        BATCHES.observe(1, "probe")
 
     async def increment(self) -> int:
         self.count += 1

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
-from uuid import UUID
 
 import asyncpg
 import orjson
@@ -157,8 +156,3 @@ async def listening(pool: Pool, channel: str, wake: Callable[[], None]) -> Async
                     await connection.remove_listener(channel, heard)
     except LOST as error:
         raise StoreUnavailable() from error
-
-
-def number_to_uuid(number: int) -> UUID:
-    """A u128 as the uuid column that stores it."""
-    return UUID(int=number)

@@ -1,6 +1,6 @@
 """One leg of one payment, as the journal keeps it, and the ledger chains it makes. Pure data and pure functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -179,14 +179,6 @@ def resource(transfer: Transfer) -> dict[str, Any]:
         "created_at": _stamp(transfer.created_at),
         "updated_at": _stamp(transfer.updated_at),
     }
-
-
-def by_wallet(transfers: Sequence[Transfer]) -> dict[str, list[Transfer]]:
-    """Transfers grouped by the wallet whose actor moves them."""
-    grouped: dict[str, list[Transfer]] = {}
-    for transfer in transfers:
-        grouped.setdefault(transfer.wallet_id, []).append(transfer)
-    return grouped
 
 
 def _stamp(at: datetime | None) -> str | None:

@@ -105,6 +105,12 @@ async def test_asks_run_side_by_side(runtime: Runtime) -> None:
     assert await held == 1
 
 
+async def test_what_a_service_measures_is_told_with_it(runtime: Runtime) -> None:
+    handle = await runtime.spawn(probe())
+    await handle.ask("measure", deadline_s=DEADLINE_S)
+    assert ("probe",) in (await handle.described(deadline_s=DEADLINE_S)).figures["kovra_batch_items"]
+
+
 async def test_a_missed_deadline_is_unknown_and_the_work_goes_on(runtime: Runtime) -> None:
     handle = await runtime.spawn(probe())
     await handle.ask("echo", deadline_s=DEADLINE_S)

@@ -8,9 +8,7 @@ from pydantic import BaseModel, ValidationError
 from cells.parties import models
 from cells.parties.models import BankAccount, PayerNew, Recipient, RecipientDetails, RecipientNew
 from cells.parties.retention import kept_until
-from cells.parties.travel import missing_fields, sealed_parties
 from residency.classes import Personal, classify, nested_models
-from residency.travel_rule import crossed_fields, demand, select
 
 ALL_MODELS = [
     one
@@ -78,37 +76,6 @@ def test_a_recipient_needs_an_account() -> None:
         RecipientNew(currency="IDR", name="Budi", account=BankAccount(bank_code="014", account_number="1")).kind
         == "person"
     )
-
-
-def test_the_law_of_the_corridor_says_what_is_missing() -> None:
-    full = demand("EU", "ID", "IDR", 10_000_000_000)
-    birth = {"date_of_birth": "1988-03-14", "place_of_birth": "Graz", "country_of_birth": "AT"}
-    address = {"street": "Hauptallee", "town": "Wien", "country": "AT"}
-    document = {"type": "passport", "number": "U1234567", "country": "AT"}
-    assert missing_fields(
-        [
-            (a_payer(), full),
-            (a_payer(**birth), full),
-            (a_payer(address=address, document=document, customer_number="C-1"), full),
-        ]
-    ) == [("payer.address", "payer.customer_number", "payer.document_number"), (), ()]
-
-
-def test_only_what_the_law_asks_for_is_left_to_cross() -> None:
-    payer = a_payer(
-        customer_number="C-1",
-        date_of_birth="1988-03-14",
-        place_of_birth="Graz",
-        country_of_birth="AT",
-        address={"street": "Hauptallee", "building_number": "12", "town": "Wien", "country": "AT"},
-    )
-    sealed = select(
-        sealed_parties(payer, "AT611904300234573201", "invoice 7"), demand("EU", "ID", "IDR", 10_000_000_000)
-    )
-    assert sealed.payer.account_number == "AT611904300234573201"
-    assert "payer.birth_date" in crossed_fields(sealed)
-    assert "payer.document_number" not in crossed_fields(sealed)
-    assert sealed.remittance == "invoice 7"
 
 
 def test_the_law_keeps_a_payers_record_for_five_years() -> None:
