@@ -19,6 +19,7 @@ _ALLOWED = {
     "cells.limits.store.find_usage": "what limits have counted, read back by the tests of what counts it; no operator's command shows it yet",
     "cells.webhooks.catalogue.table": "the README's table of events, written anew by hand as the test that holds it says",
     "cells.webhooks.schedule.in_words": "the README's sentence on retries, as above",
+    "cells.rails.iso20022.upload_elements.markdown": "the README's table of pain.001's elements, as above",
     "residency.classes.nested_models": "walks a route's models, for the rule that all of their fields are classified",
     "infra.local.child.start": "`spawn` for callers without an event loop: the fixtures that start real servers",
     "router.client.client.KovraClient": "the package that partners import",
