@@ -58,12 +58,13 @@ lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
 		pyproject.toml --extra local --extra dev --output-file requirements.lock $(ARGS)
 	@! grep -nE '://|^ *-(-[a-gi-z]|[a-z])' requirements.lock || { echo "the lock names a place to fetch from"; exit 1; }
 
+# The lock is complete but for what pyproject.toml overrides, so pip is to add nothing (--no-deps).
 # A venv that was not finished is made anew: pip gives no promise about half of one.
 $(LOCKED): requirements.lock
 	@python=$$(.ci/find-python) && rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@count=$$(grep -c '^[a-z].*==' requirements.lock); \
 	echo "Installing $$count packages into $(VENV), once; this takes some minutes."; \
-	{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+	{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes \
 		-r requirements.lock || echo KOVRA-PIP-FAILED; } | awk -v count=$$count \
 		'/^KOVRA-PIP-FAILED/ { exit 1 } \
 		/^ *Downloading/ || /^ *Using cached/ { printf "\r  %d of %d", ++n, count; fflush() } \
@@ -79,3 +80,7 @@ DEPTH ?= 1
 .PHONY: explore
 explore: $(INSTALLED)  ## Search the lives of payments in two simulated cells: DEPTH=n more faults than the tests
 	@$(BIN)/python -m tests.model --depth $(DEPTH) $(ARGS)
+
+.PHONY: bench-screening
+bench-screening: $(INSTALLED)  ## Measure what screening finds, wrongly too, and takes: PAIRS=cases.csv adds a public set
+	@$(BIN)/python -m tests.bench.screening $(if $(PAIRS),--pairs $(PAIRS)) $(ARGS)

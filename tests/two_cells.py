@@ -7,7 +7,7 @@ made to lose, repeat or reorder it. The ledger is the embedded engine on the cel
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,12 @@ class HandCell:
         assert not isinstance(made, Exception), made
         return made.id
 
-    async def payer(self, tenant: Tenant, name: str = "Astrid Lindqvist-Marker") -> str:
+    async def payer(self, tenant: Tenant, name: str = "Astrid Lindqvist-Marker", born: date | None = None) -> str:
         request = PayerNew(
             name=name,
             address=Address(street="Storgatan", building_number="12", post_code="22350", town="Lund", country="SE"),
             customer_number="C-10021",
+            date_of_birth=born,
             document={"type": "passport", "number": "P-88231177", "country": "SE"},  # type: ignore[arg-type]
         )
         async with tenant_transaction(self.api, tenant.tenant_id) as connection:

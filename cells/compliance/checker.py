@@ -18,12 +18,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom to screen. Nothing about the person shows in its repr, so that no log can hold it."""
+    """Whom to screen. Nothing about the person shows in its repr, so that no log can hold it.
+
+    `numbers` are those of documents, registrations and the LEI, as `identity.numbers_in` writes them.
+    """
 
     subject_id: str
     kind: Literal["person", "business"]
     name: str = field(repr=False)
     date_of_birth: date | None = field(default=None, repr=False)
+    town_of_birth: str | None = field(default=None, repr=False)
+    numbers: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Clear:
 @dataclass(frozen=True, slots=True)
 class Review:
     """A person must look. `reason` is a code: `possible-match`, `weak-alias`, `other-kind`,
-    `other-birth-date`, or `screening-unavailable`, for which looking does not help: it is screened again when
+    `other-birth-date`, `same-number` (of another name), or `screening-unavailable`, for which looking does not help: it is screened again when
     it is next asked for."""
 
     attestation: Attestation

@@ -10,12 +10,13 @@ import hashlib
 import io
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from cells.compliance.identity import Birth, births_in, numbers_in, town_of
 from residency.errors import KovraError
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -30,14 +31,17 @@ class ListsInvalid(KovraError):
 
 
 class Entry(NamedTuple):
-    """One name of one listed party. `weak`: its publisher calls the alias too common to act on alone."""
+    """One name of one listed party, with what its publisher says of the party beside names. `weak`: it calls the alias
+    too common to act on alone."""
 
     list: str
     reference: str
     name: str
     kind: PartyKind
-    weak: bool
-    birth_years: frozenset[int]
+    weak: bool = False
+    births: frozenset[Birth] = frozenset()
+    birth_towns: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
 
 
 class SanctionsList(NamedTuple):
@@ -80,22 +84,23 @@ def _load(data: Path, declared: _Declared) -> SanctionsList:
 
 
 def _read_eu(name: str, text: str) -> Iterator[Entry]:
-    """The EU consolidated list of financial sanctions (FSF, CSV 1.1): `;`, one row per name or birth date of
-    an entity."""
+    """The EU consolidated list of financial sanctions (FSF, CSV 1.1): `;`, one row per name, birth or document of an
+    entity."""
     rows = list(csv.DictReader(io.StringIO(text), delimiter=";"))
-    years: dict[str, set[int]] = {}
+    by_entity: dict[str, list[dict[str, str]]] = {}
     for row in rows:
-        years.setdefault(row["Entity_LogicalId"], set()).update(_years(row["BirthDate_BirthDate"]))
-    for row in rows:
-        if row["NameAlias_WholeName"]:
-            yield Entry(
-                name,
-                row["Entity_EU_ReferenceNumber"],
-                row["NameAlias_WholeName"],
-                "person" if row["Entity_SubjectType"] == "P" else "business",
-                "weak" in row["NameAlias_Remark"].lower(),
-                frozenset(years[row["Entity_LogicalId"]]),
-            )
+        by_entity.setdefault(row["Entity_LogicalId"], []).append(row)
+    for of_entity in by_entity.values():
+        known = _known(
+            [row["BirthDate_BirthDate"] for row in of_entity],
+            [row["BirthDate_Place"] for row in of_entity],
+            [row["Identification_Number"] for row in of_entity],
+        )
+        for row in of_entity:
+            if row["NameAlias_WholeName"]:
+                weak = row["NameAlias_Strong"] == "false" or "weak" in row["NameAlias_Remark"].lower()
+                kind: PartyKind = "person" if row["Entity_SubjectType"] == "P" else "business"
+                yield Entry(name, row["Entity_EU_ReferenceNumber"], row["NameAlias_WholeName"], kind, weak, *known)
 
 
 def _read_uk(name: str, text: str) -> Iterator[Entry]:
@@ -103,46 +108,40 @@ def _read_uk(name: str, text: str) -> Iterator[Entry]:
     one row per name."""
     _, _, table = text.partition("\n")
     for row in csv.DictReader(io.StringIO(table)):
+        kind: PartyKind = "person" if row["Designation Type"] == "Individual" else "business"
+        numbers = ("National Identifier number", "Passport number", "Business registration number (s)")
+        known = _known([row["D.O.B"]], [row["Town of birth"]], [row[one] for one in numbers])
         # Name 6 is the family name or the entity's whole name; 1 to 5 come before it.
-        parts = [row[f"Name {number}"] for number in (1, 2, 3, 4, 5, 6)]
-        yield Entry(
-            name,
-            row["Unique ID"],
-            " ".join(part for part in parts if part),
-            "person" if row["Designation Type"] == "Individual" else "business",
-            row["Alias strength"] == "Low quality a.k.a",
-            frozenset(_years(row["D.O.B"])),
-        )
+        written = " ".join(part for number in (1, 2, 3, 4, 5, 6) if (part := row[f"Name {number}"]))
+        weak = row["Alias strength"] == "Low quality a.k.a"
+        yield Entry(name, row["Unique ID"], written, kind, weak, *known)
         if row["Name non-latin script"]:
-            yield Entry(
-                name,
-                row["Unique ID"],
-                row["Name non-latin script"],
-                "person" if row["Designation Type"] == "Individual" else "business",
-                False,
-                frozenset(_years(row["D.O.B"])),
-            )
+            yield Entry(name, row["Unique ID"], row["Name non-latin script"], kind, weak, *known)
 
 
 def _read_id(name: str, text: str) -> Iterator[Entry]:
     """Indonesia's DTTOT (PPATK; published as a sheet): one row per party, its names parted by the word
     "alias"."""
     for row in csv.DictReader(io.StringIO(text)):
+        kind: PartyKind = "person" if row["Terduga"] == "Orang" else "business"
+        # Numbers of identity cards (NIK) and passports stand in the description, with the word before them.
+        numbers = re.findall(r"(?:NIK|KTP|Paspor|Passport)\D{0,12}([A-Z]?[0-9]{6,16})", row["Deskripsi"])
+        known = _known([row["Tgl Lahir"]], [row["Tpt Lahir"]], numbers)
         for written in re.split(r"\s+alias\s+", row["Nama"], flags=re.IGNORECASE):
-            yield Entry(
-                name,
-                row["Kode Densus"],
-                written,
-                "person" if row["Terduga"] == "Orang" else "business",
-                # DTTOT does not grade its aliases; a single word, a nom de guerre as a rule, is treated as
-                # weak.
-                row["Terduga"] == "Orang" and len(written.split()) == 1,
-                frozenset(_years(row["Tgl Lahir"])),
-            )
+            # DTTOT does not grade its aliases; a single word, a nom de guerre as a rule, is treated as weak.
+            weak = kind == "person" and len(written.split()) == 1
+            yield Entry(name, row["Kode Densus"], written, kind, weak, *known)
 
 
-def _years(text: str) -> set[int]:
-    return {int(year) for year in re.findall(r"\b(?:19|20)[0-9]{2}\b", text)}
+def _known(
+    births: Sequence[str], towns: Sequence[str], numbers: Sequence[str]
+) -> tuple[frozenset[Birth], frozenset[str], frozenset[str]]:
+    """What an entry says beside its names; a field may hold several."""
+    return (
+        frozenset(birth for text in births for birth in births_in(text)),
+        frozenset(town_of(town) for text in towns for town in re.split(r"[/;(),]", text) if town.strip()),
+        numbers_in(number for text in numbers for number in re.split(r"[,;]|\(\d+\)", text)),
+    )
 
 
 _SHAPES: Mapping[str, Callable[[str, str], Iterator[Entry]]] = {

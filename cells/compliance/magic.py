@@ -3,16 +3,19 @@
 They are on the synthetic lists of `data/`; a test screens every one of them.
 """
 
+from datetime import date
 from typing import Literal, NamedTuple
 
 
 class MagicName(NamedTuple):
-    """A name, as whom it is registered, and what the lists say of it."""
+    """A name, as whom it is registered with what, and what the lists say of it then."""
 
     name: str
     kind: Literal["person", "business"]
     verdict: Literal["block", "review"]
     story: str
+    born: date | None = None
+    lei: str | None = None
 
 
 SCREENED_NAMES = (
@@ -20,9 +23,17 @@ SCREENED_NAMES = (
         "Kovra Sandbox Blocked",
         "person",
         "block",
-        "as payer: the funds are frozen (BLOCKED); as a recipient in another region: refused there, and given back (REFUNDED)",
+        "as payer born on 1970-01-01: the funds are frozen (BLOCKED); by the name alone: the funds are held until a person has looked "
+        "(IN_REVIEW); as a recipient in another region: refused there, and given back (REFUNDED)",
+        born=date(1970, 1, 1),
     ),
-    MagicName("Kovra Sandbox Blocked Trading", "business", "block", "the same for a business"),
+    MagicName(
+        "Kovra Sandbox Blocked Trading",
+        "business",
+        "block",
+        "the same for a business with the LEI KOVRASANDBOXBLOCK102 or the registration number SYN-900003; by the name alone: IN_REVIEW",
+        lei="KOVRASANDBOXBLOCK102",
+    ),
     MagicName(
         "Kovra Sandbox Review",
         "person",

@@ -14,12 +14,13 @@ LARGE_AMOUNT = "large-amount"
 
 
 class Rules(BaseModel):
-    """`block_score` and `review_score` are similarities of 0 to 100. Amounts are per currency, in minor units: from `review_amount_minor` a
-    person looks at a payment, from `second_officer_amount_minor` a second officer confirms what the first has decided of it."""
+    """`review_score` is a likeness of 0 to 100, `other_birth_penalty` what another date of birth takes off it. Amounts are per currency, in
+    minor units: from `review_amount_minor` a person looks at a payment, from `second_officer_amount_minor` a second officer confirms what
+    the first has decided of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    block_score: Score
     review_score: Score
+    other_birth_penalty: Annotated[int, Field(ge=0, le=50)]
     birth_year_tolerance: Annotated[int, Field(ge=0, le=5)]
     review_amount_minor: dict[str, Annotated[int, Field(gt=0)]]
     second_officer_amount_minor: dict[str, Annotated[int, Field(gt=0)]]

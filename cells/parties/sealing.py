@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cells.backends.postgres import Connection
 from cells.backends.vault import SubjectRef, Vault
 from cells.compliance.checker import Subject
+from cells.compliance.identity import numbers_in
 from cells.compliance.standing import NameReader
 from cells.parties import store_subjects
 from cells.parties.models import PayerDetails, RecipientDetails
@@ -50,8 +51,17 @@ async def open_payer_details(connection: Connection, vault: Vault, payer_ids: Se
 
 def subject_of(subject_id: str, details: Details) -> Subject:
     """What screening is told of a party."""
-    born = details.date_of_birth if isinstance(details, PayerDetails) else None
-    return Subject(subject_id, details.kind, details.name, born)
+    if isinstance(details, RecipientDetails):
+        return Subject(subject_id, details.kind, details.name, numbers=numbers_in([details.lei]))
+    document = details.document.number if details.document else None
+    return Subject(
+        subject_id,
+        details.kind,
+        details.name,
+        details.date_of_birth,
+        details.place_of_birth,
+        numbers_in([document, details.lei]),
+    )
 
 
 def name_reader(vault: Vault) -> NameReader:

@@ -13,7 +13,7 @@ from cells.backends.vault import Vault
 from cells.compliance.checker import ComplianceChecker
 from cells.compliance.list_checker import open_list_checker
 from cells.compliance.standing import Standing
-from cells.parties.models import Address, BankAccount, PayerNew, RecipientNew
+from cells.parties.models import Address, BankAccount, PartyKind, PayerNew, RecipientNew
 from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
@@ -93,8 +93,12 @@ def public_key(key: Ed25519PrivateKey, kid: str, not_before: datetime, not_after
     return PublicKey(kid=kid, use="signing", public_hex=raw, not_before=not_before, not_after=not_after)
 
 
-def indonesian(name: str = "Budi Santoso Wibowo", number: str = "1234567890") -> RecipientNew:
+def indonesian(
+    name: str = "Budi Santoso Wibowo", number: str = "1234567890", kind: PartyKind = "person", lei: str | None = None
+) -> RecipientNew:
     return RecipientNew(
+        kind=kind,
+        lei=lei,
         currency="IDR",
         name=name,
         account=BankAccount(bank_code="014", account_number=number),
@@ -102,13 +106,13 @@ def indonesian(name: str = "Budi Santoso Wibowo", number: str = "1234567890") ->
     )
 
 
-def payer(name: str = "Annika Lindqvist Berg") -> PayerNew:
+def payer(name: str = "Annika Lindqvist Berg", born: str = "1988-03-14") -> PayerNew:
     return PayerNew.model_validate(
         {
             "name": name,
             "address": {"street": "Hauptallee", "building_number": "12", "town": "Wien", "country": "AT"},
             "customer_number": "C-10077",
-            "date_of_birth": "1988-03-14",
+            "date_of_birth": born,
             "place_of_birth": "Graz",
             "country_of_birth": "AT",
         }

@@ -134,6 +134,8 @@ async def test_a_magic_name_of_screening_does_what_its_line_says(cell: ApiCell) 
         if one.kind == "person":
             quote, recipient = await cell.quote(value="1.00"), await cell.recipient()
             payer = {"name": one.name, "customer_number": "C-1"}
+            if one.born is not None:
+                payer["date_of_birth"] = one.born.isoformat()
             made = await cell.client.post("/v1/payers", json=payer, headers={"Kovra-Region": "EU"})
             asked = {"quote_id": quote["id"], "recipient_id": recipient, "payer_id": made.json()["id"]}
             answer = await cell.client.post(

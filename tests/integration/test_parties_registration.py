@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.compliance.checker import Block, Clear, Review
+from cells.compliance.magic import SCREENED_NAMES
 from cells.parties import store_subjects
 from cells.parties.models import Address, BankAccount, Payer, Recipient, RecipientNew
 from cells.parties.payers import UnknownPayer, open_payers, payer_party
@@ -121,17 +122,24 @@ async def test_another_tenants_recipient_and_payer_are_unknown(cell_database: Da
 
 async def test_screening_decides_the_status_and_never_shows_the_entry(cell_database: Databases) -> None:
     async with open_party_room(cell_database("ID"), "id-1") as room:
-        names = ("Budi Santoso", "Kovra Sandbox Review", "Kovra Sandbox Blocked")
-        recipients = [made(one) for one in await create(room, *(indonesian(name) for name in names))]
-        assert [one.status for one in recipients] == ["active", "in_review", "blocked"]
+        _, business, _ = SCREENED_NAMES
+        asked = [
+            indonesian("Budi Santoso"),
+            # A name alone, be it the very one that is listed, is for a person to look at.
+            indonesian("Kovra Sandbox Blocked"),
+            indonesian(business.name, kind="business"),
+            indonesian(business.name, kind="business", lei=business.lei),
+        ]
+        recipients = [made(one) for one in await create(room, *asked)]
+        assert [one.status for one in recipients] == ["active", "in_review", "in_review", "blocked"]
         assert not any("DTTOT" in one.model_dump_json() or "SYN" in one.model_dump_json() for one in recipients)
         ids = [row_id(one) for one in recipients]
         async with transaction(room.writer) as connection:
             pairs = [(room.tenant.tenant_id, one) for one in ids]
             verdicts = await room.recipients.standing(connection, pairs)
-            assert [type(verdicts[pair]) for pair in pairs] == [Clear, Review, Block]
+            assert [type(verdicts[pair]) for pair in pairs] == [Clear, Review, Review, Block]
             entries = await connection.fetch("select entry_reference from screenings where entry_reference is not null")
-            assert len(entries) == 2
+            assert len(entries) == 3
         async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
             shown = await room.recipients.get(connection, room.tenant.tenant_id, ids)
             assert {one.id: one.status for one in shown} == {one.id: one.status for one in recipients}

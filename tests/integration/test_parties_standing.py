@@ -5,14 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.compliance.checker import UNAVAILABLE, Block, Clear, Review, Subject, Verdict
+from cells.compliance.identity import births_in
 from cells.compliance.list_checker import ListChecker, open_list_checker
 from cells.compliance.lists import Entry, SanctionsList, load_lists
+from cells.compliance.magic import SCREENED_NAMES
 from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
 from cells.parties.sealing import name_reader
 from tests.integration.party_room import PartyRoom, open_party_room, payer
 from tests.servers import CellDatabase
 
+# Of those whose names block only with it.
+BORN = {one.name: one.born.isoformat() for one in SCREENED_NAMES if one.born}
 Databases = Callable[[str], CellDatabase]
 
 
@@ -36,14 +40,16 @@ class CountingChecker:
     def add_to_the_lists(self, name: str) -> None:
         """A new version of the EU list, with one more person on it."""
         eu, *others = load_lists()
-        entry = Entry(eu.name, "SYNTHETIC.EU.1", name, "person", False, frozenset())
+        entry = Entry(eu.name, "SYNTHETIC.EU.1", name, "person", births=births_in("1988-03-14"))
         changed = SanctionsList(eu.name, eu.region, "2026-12-01.0", (*eu.entries, entry))
         self.lists = ListChecker([changed, *others], load_rules())
 
 
 async def registered(room: PartyRoom, *names: str) -> list[str]:
     async with tenant_transaction(room.api, room.tenant.tenant_id) as connection:
-        made = await room.payers.create(connection, room.tenant.tenant_id, [payer(name) for name in names])
+        made = await room.payers.create(
+            connection, room.tenant.tenant_id, [payer(name, BORN.get(name, "1988-03-14")) for name in names]
+        )
     return [one.id for one in made]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -175,7 +176,7 @@ async def test_a_review_that_ends_badly_gives_the_money_back(desk: Desk) -> None
 
 async def test_a_sanctioned_payers_funds_are_frozen_not_given_back(desk: Desk) -> None:
     eu = desk.cells.eu
-    listed = await eu.payer(desk.cells.tenant, "Kovra Sandbox Blocked")
+    listed = await eu.payer(desk.cells.tenant, "Kovra Sandbox Blocked", date(1970, 1, 1))
     answer = await desk.accept(await desk.quote(), payer=listed)
     assert (await eu.transfer(answer.body["id"])).state is State.BLOCKED
     assert "Blocked" not in str(answer.body)
