@@ -7,7 +7,7 @@ made to lose, repeat or reorder it. The ledger is the embedded engine on the cel
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from cells.backends.postgres import Pool, open_pool, tenant_transaction, transac
 from cells.backends.vault import Vault
 from cells.cell import Institution, found_accounts
 from cells.compliance.list_checker import open_list_checker
+from cells.compliance.magic import SCREENED_NAMES
 from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
 from cells.customs.admit import Admission, Admitted, admit
@@ -115,18 +116,22 @@ class HandCell:
         return one
 
     async def recipient(self, tenant: Tenant, currency: str, account: BankAccount, name: str = "Budi Santoso") -> str:
-        request = RecipientNew(currency=currency, name=name, account=account)
+        """A recipient; one with a name of the sandbox is of the kind that its line says, with its LEI."""
+        magic = next((one for one in SCREENED_NAMES if one.name == name), None)
+        more = {"kind": magic.kind, "lei": magic.lei} if magic else {}
+        request = RecipientNew.model_validate({"currency": currency, "name": name, "account": account} | more)
         async with tenant_transaction(self.api, tenant.tenant_id) as connection:
             [made] = await self.institution.recipients.create(connection, tenant.tenant_id, [request])
         assert not isinstance(made, Exception), made
         return made.id
 
-    async def payer(self, tenant: Tenant, name: str = "Astrid Lindqvist-Marker", born: date | None = None) -> str:
+    async def payer(self, tenant: Tenant, name: str = "Astrid Lindqvist-Marker") -> str:
+        """A payer; one with a name of the sandbox has what its line says beside it."""
         request = PayerNew(
             name=name,
             address=Address(street="Storgatan", building_number="12", post_code="22350", town="Lund", country="SE"),
             customer_number="C-10021",
-            date_of_birth=born,
+            date_of_birth=next((one.born for one in SCREENED_NAMES if one.name == name), None),
             document={"type": "passport", "number": "P-88231177", "country": "SE"},  # type: ignore[arg-type]
         )
         async with tenant_transaction(self.api, tenant.tenant_id) as connection:

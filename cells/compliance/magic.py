@@ -24,14 +24,15 @@ SCREENED_NAMES = (
         "person",
         "block",
         "as payer born on 1970-01-01: the funds are frozen (BLOCKED); by the name alone: the funds are held until a person has looked "
-        "(IN_REVIEW); as a recipient in another region: refused there, and given back (REFUNDED)",
+        "(IN_REVIEW); as a recipient: held in the region of the account until a person has looked",
         born=date(1970, 1, 1),
     ),
     MagicName(
         "Kovra Sandbox Blocked Trading",
         "business",
         "block",
-        "the same for a business with the LEI KOVRASANDBOXBLOCK102 or the registration number SYN-900003; by the name alone: IN_REVIEW",
+        "as payer with the LEI KOVRASANDBOXBLOCK102 or the registration number SYN-900003: the funds are frozen (BLOCKED); as a recipient in "
+        "another region with that LEI: refused there, and given back (REFUNDED); by the name alone: as above",
         lei="KOVRASANDBOXBLOCK102",
     ),
     MagicName(

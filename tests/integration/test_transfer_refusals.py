@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
@@ -176,7 +175,7 @@ async def test_a_review_that_ends_badly_gives_the_money_back(desk: Desk) -> None
 
 async def test_a_sanctioned_payers_funds_are_frozen_not_given_back(desk: Desk) -> None:
     eu = desk.cells.eu
-    listed = await eu.payer(desk.cells.tenant, "Kovra Sandbox Blocked", date(1970, 1, 1))
+    listed = await eu.payer(desk.cells.tenant, "Kovra Sandbox Blocked")
     answer = await desk.accept(await desk.quote(), payer=listed)
     assert (await eu.transfer(answer.body["id"])).state is State.BLOCKED
     assert "Blocked" not in str(answer.body)
@@ -186,7 +185,7 @@ async def test_a_sanctioned_payers_funds_are_frozen_not_given_back(desk: Desk) -
 
 async def test_a_sanctioned_payee_is_refused_where_his_data_lives(desk: Desk) -> None:
     cells = desk.cells
-    listed = await cells.id.recipient(cells.tenant, "IDR", BCA, "Kovra Sandbox Blocked")
+    listed = await cells.id.recipient(cells.tenant, "IDR", BCA, "Kovra Sandbox Blocked Trading")
     answer = await desk.accept(await desk.quote(), recipient=listed)
     assert answer.body["status"] == "FUNDS_HELD"
     await cells.id.admit(await cells.eu.export())

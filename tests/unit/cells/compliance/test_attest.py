@@ -7,11 +7,13 @@ import pytest
 from cells.compliance.attest import LISTS_MISSING, MADE_AFTERWARDS, attestation_fault, crossing_attestation
 from cells.compliance.checker import Clear, Subject, Verdict
 from cells.compliance.list_checker import open_list_checker
+from cells.compliance.magic import SCREENED_NAMES
 from tests.border import instructed
 
 
 async def verdict_on(name: str) -> Verdict:
-    [verdict] = await open_list_checker().check([Subject("pyr_1", "person", name)])
+    born = next((one.born for one in SCREENED_NAMES if one.name == name), None)
+    [verdict] = await open_list_checker().check([Subject("pyr_1", "person", name, born)])
     return verdict
 
 
