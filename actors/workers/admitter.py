@@ -7,16 +7,19 @@ hears of it. An ack is never the commit; a wallet that was not told is found by 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from prometheus_client import Counter
 
 from actors.wallets import Wallets
+from actors.workers.aside import AsideRegister, apart
 from actors.workers.exporter import Exporter
+from cells.backends import store_aside
 from cells.backends.nats import Arrived, Bus, BusUnavailable, Inbox
-from cells.backends.postgres import StoreUnavailable, transaction
+from cells.backends.postgres import Connection, StoreUnavailable, passing, transaction
 from cells.cell import Institution
-from cells.customs.admit import Admitted, Duplicate, Gap, Refused, admit
+from cells.customs.admit import Admitted, Duplicate, Gap, Refused, admit, admitted_before
 from cells.customs.receipts import Closed, close_through
 from cells.kit.command import Command
 from cells.kit.metrics import BATCHES
@@ -26,6 +29,7 @@ from cells.transfers.recovery import told_by_answer
 from cells.transfers.return_leg import return_command
 from cells.transfers.return_reception import admit_returns
 from cells.transfers.transfer import Told, Transfer
+from residency.envelope import OpenedEnvelope
 from residency.errors import KovraError
 from residency.ids import compact
 from residency.links import Corridor
@@ -56,16 +60,26 @@ class Admitter:
         self._inbox: Inbox | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._admitted = self._refused = 0
+        self._aside = AsideRegister(institution.pool, institution.spec.region, self.name)
 
     def health(self) -> Mapping[str, Any]:
         silent = self._inbox.silent_s if self._inbox else None
-        return {"admitted": self._admitted, "refused": self._refused, "silent_s": silent}
+        return {
+            "admitted": self._admitted,
+            "refused": self._refused,
+            "silent_s": silent,
+            "aside": len(self._aside.held),
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         if self._inbox is None:
             self._inbox = await self._bus.inbox(self._corridor)
         while not stop.is_set():
             arrived = await self._inbox.fetch(_ADMIT_BATCH, _FETCH_TIMEOUT_S)
+            try:
+                await self._try_again()
+            except StoreUnavailable as error:
+                _log.warning("%s: what is set aside waits: %s", self.name, error.code)
             if arrived:
                 await self._take(sorted(arrived, key=lambda one: one.sequence))
 
@@ -82,22 +96,68 @@ class Admitter:
     async def _take_envelopes(self, envelopes: Sequence[Arrived]) -> None:
         if not envelopes:
             return
-        institution = self._institution
-        spec = institution.spec
+        try:
+            await self._admit(envelopes)
+        except Exception as error:
+            if passing(error):
+                raise
+            for one in envelopes:
+                await self._admit([one], alone=True)
+
+    async def _admit(self, envelopes: Sequence[Arrived], *, alone: bool = False) -> None:
+        """Admit in order, and act upon what was admitted, in one commit. `alone`: an envelope that cannot be acted upon is admitted all
+        the same, since its corridor has no hole, and set aside in the same commit with what it says."""
+        institution, spec = self._institution, self._institution.spec
         async with transaction(institution.pool) as connection:
             decisions = await admit(connection, spec, institution.keys, spec.directory, [one.body for one in envelopes])
             admitted = [one for one in decisions if isinstance(one, Admitted)]
-            legs = await institution.destination.admit(connection, admitted)
-            answered = await handoff.admit_answers(connection, spec.region, admitted)
-            returned = await admit_returns(connection, spec.name, spec.region, admitted)
+            commands: Sequence[Command] = ()
+            try:
+                async with connection.transaction() if alone else nullcontext():
+                    commands = await self._act(connection, admitted)
+            except Exception as error:
+                if passing(error) or not alone:
+                    raise
+                name = _name(admitted[0].opened)
+                await self._aside.put_with(connection, {name: error}, {name: envelopes[0].body})
         self._admitted += len(admitted)
         _ADMITTED.labels(spec.name, self._origin).inc(len(admitted))
         BATCHES.observe(len(envelopes), "admit")
         # The commit stands: the payments go on first, and the broker hears of it meanwhile.
-        self._tell([*map(_taken, legs), *map(_answer, answered), *map(return_command, returned)])
+        self._tell(commands)
         for one, decision in zip(envelopes, decisions, strict=True):
             await self._acknowledge(one, decision)
         self._exporter.owe_receipt()
+
+    async def _act(self, connection: Connection, admitted: Sequence[Admitted]) -> list[Command]:
+        """Make the legs, keep the answers and the returns; what the wallets are to be told. Done twice it does nothing new."""
+        region = self._institution.spec.region
+        legs = await self._institution.destination.admit(connection, admitted)
+        answered = await handoff.admit_answers(connection, region, admitted)
+        returned = await admit_returns(connection, self._institution.spec.name, region, admitted)
+        return [*map(_taken, legs), *map(_answer, answered), *map(return_command, returned)]
+
+    async def _try_again(self) -> None:
+        """What was admitted and set aside, and whose turn has come again."""
+        due = await self._aside.look()
+        if not due:
+            return
+        institution, spec = self._institution, self._institution.spec
+        async with transaction(institution.pool) as connection:
+            kept = await store_aside.envelopes(connection, spec.region, self.name, due)
+
+        async def act(names: Sequence[str]) -> Sequence[Command]:
+            async with transaction(institution.pool) as connection:
+                admitted = [
+                    await admitted_before(connection, spec, institution.keys, spec.directory, *kept[one])
+                    for one in names
+                ]
+                return await self._act(connection, admitted)
+
+        done, culprits = await apart(list(kept), act)
+        await self._aside.put(dict(culprits))
+        await self._aside.close()
+        self._tell([command for some in done for command in some])
 
     async def _acknowledge(self, one: Arrived, decision: object) -> None:
         match decision:
@@ -138,6 +198,10 @@ class Admitter:
         for reply in await self._wallets.ask_many(commands):
             if isinstance(reply, KovraError):
                 _log.warning("%s: a wallet was not told: %s", self.name, reply.code)
+
+
+def _name(opened: OpenedEnvelope) -> str:
+    return f"{opened.transfer_id}:{opened.message.kind}:{opened.sequence}"
 
 
 def _taken(leg: Transfer) -> Command:

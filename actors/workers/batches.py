@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.runtime import ActorFailed
+from actors.workers.aside import AsideRegister
 from actors.workers.worker import sleep_unless
-from cells.backends.postgres import transaction
+from cells.backends.postgres import passing, transaction
 from cells.batches import store, store_status
 from cells.batches.batch import Batch, State
 from cells.batches.store_status import Busy
@@ -44,9 +46,10 @@ class Batches:
         self._open = 0
         self._lines = 0
         self._asked_last: frozenset[tuple[str, State]] = frozenset()
+        self._aside = AsideRegister(institution.pool, institution.spec.region, self.name)
 
     def health(self) -> Mapping[str, Any]:
-        return {"due": self._open, "lines_taken": self._lines}
+        return {"due": self._open, "lines_taken": self._lines, "aside": len(self._aside.held)}
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -55,27 +58,34 @@ class Batches:
 
     async def round(self) -> bool:
         """One step of every batch that is due; whether any went on. Raises StoreUnavailable."""
+        await self._aside.look()
         after, count, went_on, asked = "", 0, False, set[tuple[str, State]]()
-        while found := await self._page(after):
-            after, count = found[-1][0].batch_id, count + len(found)
+        while page := await self._page(after):
+            after, found = page
+            count += len(found)
             for one, _ in found:
                 if one.state in (State.VALIDATING, State.SCHEDULED):
                     went_on |= await self._prepare(one)
             asked |= {(one.batch_id, one.state) for one, command in found if command is not None}
-            went_on |= await self._take([command for _, command in found if command is not None])
+            went_on |= await self._take({one.batch_id: command for one, command in found if command is not None})
         # What its wallet is asked again in the same state (its ledger is silent, or refuses what it must not) is asked after a pause.
         went_on |= not asked <= self._asked_last
         self._open, self._asked_last = count, frozenset(asked)
+        await self._aside.close()
         return went_on
 
-    async def _page(self, after: str) -> list[tuple[Batch, Command | None]]:
-        """Batches that are due, each with what its wallet is to be asked."""
+    async def _page(self, after: str) -> tuple[str, list[tuple[Batch, Command | None]]] | None:
+        """Batches that are due after that id, each with what its wallet is to be asked, and the id after which to go on."""
         region = self._institution.spec.region
         async with transaction(self._institution.pool) as connection:
-            found = await store.due(connection, region, after, _PAGE)
+            found, unreadable = await store.due(connection, region, after, _PAGE, self._aside.held)
             processing = [one.batch_id for one in found if one.state is State.PROCESSING]
             busy = await store_status.busy(connection, region, processing, AT_REST) if processing else _NONE_BUSY
-        return [(one, _command(one, busy)) for one in found]
+        await self._aside.put(unreadable)
+        if not found and not unreadable:
+            return None
+        last = max([*(one.batch_id for one in found[-1:]), *unreadable])
+        return last, [(one, _command(one, busy)) for one in found]
 
     async def _prepare(self, batch: Batch) -> bool:
         """One that cannot be looked at now holds up no other."""
@@ -84,16 +94,24 @@ class Batches:
                 return await self._room.prepare(connection, batch.batch_id)
         except KovraError as error:
             _log.warning("%s waits: %s", batch.batch_id, error.code)
-            return False
+        except Exception as error:
+            if passing(error):
+                raise
+            await self._aside.put({batch.batch_id: error})
+        return False
 
-    async def _take(self, commands: Sequence[Command]) -> bool:
-        """Ask the wallets; whether any line was taken up."""
-        taken = 0
-        for reply in await self._ask(commands) if commands else ():
-            if isinstance(reply, KovraError):
+    async def _take(self, commands: Mapping[str, Command]) -> bool:
+        """Ask the wallets, by the ids of the batches; whether any line was taken up. A batch that trips its wallet's actor is set aside."""
+        taken, faults = 0, dict[str, Exception]()
+        replies = await self._ask(list(commands.values())) if commands else ()
+        for batch_id, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, ActorFailed):
+                faults[batch_id] = reply
+            elif isinstance(reply, KovraError):
                 _log.warning("a wallet did not take up its batch: %s", reply.code)
             else:
                 taken += reply or 0
+        await self._aside.put(faults)
         self._lines += taken
         return taken > 0
 

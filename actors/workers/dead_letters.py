@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from prometheus_client import Counter
 
+from actors.workers.aside import AsideRegister
 from actors.workers.worker import sleep_unless
 from cells.backends.nats import Bus, BusUnavailable, Outgoing
 from cells.backends.postgres import Pool, transaction
@@ -33,9 +34,10 @@ class DeadLetters:
         self._bus = bus
         self._every_s = every_s
         self._told = 0
+        self._aside = AsideRegister(pool, region, self.name)
 
     def health(self) -> Mapping[str, Any]:
-        return {"told": self._told}
+        return {"told": self._told, "aside": len(self._aside.held)}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Raises StoreUnavailable, BusUnavailable: start it again."""
@@ -46,10 +48,15 @@ class DeadLetters:
 
     async def _round(self) -> bool:
         """One page; whether there may be more. Raises BusUnavailable when not all of it was taken."""
+        await self._aside.look()
         async with transaction(self._pool) as connection:
-            letters = await store_dead.dead_letters(connection, self._region, limit=_PAGE)
+            letters, unreadable = await store_dead.dead_letters(
+                connection, self._region, limit=_PAGE, aside=self._aside.held
+            )
+        await self._aside.put(unreadable)
+        await self._aside.close()
         if not letters:
-            return False
+            return bool(unreadable)
         # Between the transactions, not inside one: while the broker is slow, none shall hold up the feed of events.
         sequences = await self._bus.publish_batch([_message(one) for one in letters])
         taken = [one for one, sequence in zip(letters, sequences, strict=True) if sequence is not None]

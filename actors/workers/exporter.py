@@ -13,16 +13,17 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
+from actors.hosted import place_of
+from actors.workers.aside import AsideRegister, apart
 from actors.workers.worker import sleep_unless
 from cells.backends.nats import DUPLICATE_WINDOW_S, Bus, BusUnavailable, Outgoing
-from cells.backends.postgres import listening, transaction
+from cells.backends.postgres import listening, passing, transaction
 from cells.cell import Institution
 from cells.customs.receipts import OutgoingReceipt, make_receipts
 from cells.customs.store_outbox import Publication, mark_published, overdue, unpublished
 from cells.kit.metrics import BATCHES
 from cells.transfers import handoff
 from cells.transfers.step import EXPORT_CHANNEL
-from residency.errors import KovraError
 from residency.ids import compact
 from residency.links import Corridor, peers
 
@@ -37,7 +38,6 @@ _OVERDUE = timedelta(seconds=DUPLICATE_WINDOW_S + 5)
 _LOOK_FOR_OVERDUE_EVERY_S = 5.0
 
 _EXPORTED = Counter("kovra_border_exported_envelopes", "Envelopes signed and logged on the way out", ["cell"])
-_ASIDE = Gauge("kovra_border_set_aside_transfers", "Transfers that could not be exported", ["cell"])
 _CONNECTED = Gauge("kovra_border_broker_connected", "1 while the cell's broker is reached", ["cell"])
 
 
@@ -51,7 +51,7 @@ class Exporter:
         self._bus = bus
         self._wake = asyncio.Event()
         self._exported = self._published = 0
-        self._aside: set[str] = set()
+        self._aside = AsideRegister(institution.pool, institution.spec.region, self.name)
         # What an earlier process owed is on record, so the first look is for receipts, too.
         self._receipts_due = True
         self._receipt_timer: asyncio.TimerHandle | None = None
@@ -73,7 +73,7 @@ class Exporter:
         return {
             "exported": self._exported,
             "published": self._published,
-            "aside": len(self._aside),
+            "aside": len(self._aside.held),
             "bus": self._bus.connected,
         }
 
@@ -107,18 +107,22 @@ class Exporter:
         """One look at everything that may be due, in one transaction, and then the broker; whether there was anything."""
         institution = self._institution
         spec = institution.spec
+        await self._aside.look()
         try:
             async with transaction(institution.pool) as connection:
-                exported = await handoff.export_due(connection, institution.gate, self._aside)
+                exported, faults = await handoff.export_due(connection, institution.gate, self._aside.held)
                 receipts = (
                     await make_receipts(connection, spec, institution.keys, spec.directory)
                     if self._receipts_due
                     else []
                 )
                 waiting = await unpublished(connection, _PUBLISH_BATCH)
-        except KovraError as error:
-            self._set_aside(error)
+        except Exception as error:
+            if passing(error) or not await self._export_apart():
+                raise
             return True
+        await self._aside.put(faults)
+        await self._aside.close()
         self._receipts_due = False
         self._exported += len(exported)
         _EXPORTED.labels(spec.name).inc(len(exported))
@@ -128,14 +132,24 @@ class Exporter:
         await self._publish(waiting, receipts)
         return bool(exported or waiting)
 
-    def _set_aside(self, error: KovraError) -> None:
-        """One that cannot be exported must not hold up its neighbours. It keeps its funds held and its place in the record."""
-        transfer_id = error.extra.get("transfer_id")
-        if transfer_id is None:
-            raise error
-        _log.critical("%s cannot be exported (%s) and is set aside", transfer_id, error.code)
-        self._aside.add(transfer_id)
-        _ASIDE.labels(self._institution.spec.name).set(len(self._aside))
+    async def _export_apart(self) -> bool:
+        """One that cannot be exported must not hold up its neighbours; whether there was one. It keeps its funds held and its place in
+        the record."""
+        institution = self._institution
+        async with transaction(institution.pool) as connection:
+            waiting = await handoff.waiting(connection, institution.spec.region, self._aside.held)
+
+        async def export(ids: Sequence[str]) -> int:
+            async with transaction(institution.pool) as connection:
+                exported, faults = await handoff.export_due(connection, institution.gate, only=ids)
+            await self._aside.put(faults)
+            return len(exported)
+
+        done, culprits = await apart(waiting, export)
+        await self._aside.put(dict(culprits))
+        self._exported += sum(done)
+        _EXPORTED.labels(institution.spec.name).inc(sum(done))
+        return bool(culprits)
 
     async def _publish(self, waiting: Sequence[Publication], receipts: Sequence[OutgoingReceipt]) -> None:
         messages = [Outgoing(one.subject, one.message_id, one.envelope) for one in waiting]
@@ -174,8 +188,8 @@ class Exporter:
                 async with transaction(self._institution.pool) as connection:
                     late = await overdue(connection, _OVERDUE)
                 await self._publish(late, [])
-            except KovraError as error:
-                _log.warning("overdue envelopes wait: %s", error.code)
+            except Exception as error:  # noqa: BLE001 - whatever holds one up, the next look is for all of them again
+                _log.warning("overdue envelopes wait: %s", place_of(error))
 
     async def _wait(self) -> None:
         try:

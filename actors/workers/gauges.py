@@ -7,13 +7,17 @@ they are and their age growing, which is what an alert watches.
 import asyncio
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import Gauge
 
 from actors.workers.worker import sleep_unless
+from cells.backends import store_aside
 from cells.backends.postgres import transaction
+from cells.backends.store_aside import SetAside
 from cells.cell import Institution
 from cells.reconciliation import store_gauges as store
 from residency.errors import KovraError
@@ -51,6 +55,8 @@ _CONTRADICTED = Gauge(
     "Payments of which the scheme has said what cannot both be true",
     ["cell", "rail", "kind"],
 )
+_ASIDE = Gauge("kovra_set_aside_items", "What a worker cannot read or process and leaves alone", ["cell", "worker"])
+_ASIDE_AGE = Gauge("kovra_set_aside_oldest_seconds", "Since when the first of it stands aside", ["cell", "worker"])
 _DISK_FREE = Gauge("kovra_disk_free_bytes", "Free where the cell's files lie", ["cell"])
 _DISK_SIZE = Gauge("kovra_disk_size_bytes", "Size of the volume where the cell's files lie", ["cell"])
 
@@ -67,6 +73,7 @@ class GaugeWorker:
         self._rounds = 0
         self._failure = ""
         self._moving: set[tuple[str, str]] = set()
+        self._aside: set[str] = set()
 
     def health(self) -> Mapping[str, Any]:
         return {"rounds": self._rounds, "last_failure_to_read": self._failure}
@@ -91,6 +98,7 @@ class GaugeWorker:
             deliveries = await store.pending_deliveries(connection, region)
             collections = await store.open_collections(connection, region)
             contradicted = await store.contradictions(connection, region)
+            aside = await store_aside.aside(connection, region)
         self._show_legs(legs)
         self._show_envelopes(envelopes)
         self._show_submissions(submissions)
@@ -100,6 +108,7 @@ class GaugeWorker:
         _COLLECTIONS_AGE.labels(cell).set(collections.oldest_s)
         for (rail, kind), count in contradicted.items():
             _CONTRADICTED.labels(cell, rail, kind).set(count)
+        self._show_aside(aside)
         self._show_disk()
         self._rounds += 1
         _READ.labels(cell).set_to_current_time()
@@ -129,6 +138,17 @@ class GaugeWorker:
             _SUBMITTED.labels(cell, rail).set(one.count)
             _DOUBTS.labels(cell, rail).set(one.in_doubt)
             _DOUBT_AGE.labels(cell, rail).set(one.in_doubt_s)
+
+    def _show_aside(self, aside: list[SetAside]) -> None:
+        cell, now = self._spec.name, datetime.now(UTC)
+        oldest: dict[str, datetime] = {}
+        for one in aside:
+            oldest[one.worker] = min(one.since, oldest.get(one.worker, now))
+        counts = Counter(one.worker for one in aside)
+        self._aside |= counts.keys()
+        for worker in self._aside:
+            _ASIDE.labels(cell, worker).set(counts[worker])
+            _ASIDE_AGE.labels(cell, worker).set((now - oldest.get(worker, now)).total_seconds())
 
     def _show_disk(self) -> None:
         try:

@@ -5,26 +5,32 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from actors.hosted import place_of
 from actors.workers.worker import sleep_unless
 from cells.cell import Institution
 from cells.rails import registry
 from cells.rails.archive import VaultArchive
 from cells.rails.rail import Rail
-from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.rail_rounds")
 
 
 async def go_round(
-    stop: asyncio.Event, institution: Institution, visit: Callable[[str], Awaitable[None]], *, every_s: float, what: str
-) -> None:
-    """Visit each rail in turn, every `every_s` seconds until `stop`. `what`: told in the log when a visit fails."""
+    stop: asyncio.Event, institution: Institution, visit: Callable[[str], Awaitable[None]], *, every_s: float, what: str,
+    after: Callable[[], Awaitable[None]],
+) -> None:  # fmt: skip
+    """Visit each rail in turn, every `every_s` seconds until `stop`. `what`: told in the log when a visit fails; `after`: called after a
+    round in which none did."""
     while not stop.is_set():
+        failed = False
         for rail in institution.spec.settings.schemes:
             try:
                 await visit(rail)
-            except KovraError as error:
-                _log.warning("%s over %s wait: %s", what, rail, error.code)
+            except Exception as error:  # noqa: BLE001 - an outage or a bug, with one rail: the others have their turn
+                _log.warning("%s over %s wait: %s", what, rail, place_of(error))
+                failed = True
+        if not failed:
+            await after()
         await sleep_unless(stop, every_s)
 
 

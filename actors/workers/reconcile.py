@@ -13,12 +13,12 @@ from typing import Any
 
 from prometheus_client import Gauge
 
+from actors.hosted import place_of
 from actors.workers.worker import sleep_unless
 from cells.reconciliation.reconcile import opened, own_results
 from cells.reconciliation.report import Result
 from cells.reconciliation.strange_credits import examined
 from cells.spec import CellSpec
-from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.reconcile")
 EVERY_S = 300.0
@@ -61,10 +61,10 @@ class Reconciler:
             try:
                 await self._round()
                 self._failure = ""
-            except KovraError as error:
+            except Exception as error:  # noqa: BLE001 - an outage, or a row that cannot be read: the next round is a whole pause away
                 # The gauge of the last success grows old, which is what an alert watches.
-                self._failure = error.code
-                _log.warning("%s could not be reconciled: %s", self._spec.name, error.code)
+                self._failure = place_of(error)
+                _log.error("%s could not be reconciled: %s", self._spec.name, self._failure)
             took_s = time.monotonic() - began
             _DURATION.labels(self._spec.name).set(took_s)
             pause_s = max(self._every_s, took_s / _SHARE)

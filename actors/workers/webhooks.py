@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from typing import Any
 
 from prometheus_client import Counter as Metric
 
+from actors.workers.aside import AsideRegister, apart
 from cells.backends.postgres import Connection, Pool, StoreUnavailable, listening, transaction
 from cells.backends.vault import Vault
 from cells.webhooks import store, store_endpoints, store_log, store_secrets
@@ -63,6 +64,7 @@ class WebhookWorker:
         self._schedule = schedule
         self._bounds = bounds or Bounds()
         assert self._bounds.lease_s > schedule.total_s, "a lease must outlive the attempt it covers"
+        self._aside = AsideRegister(pool, region, self.name)
         self._woken = asyncio.Event()
         self._sending: dict[asyncio.Task[Settlement], str] = {}
         self._settled: list[Settlement] = []
@@ -71,7 +73,7 @@ class WebhookWorker:
         self._unwell: set[str] = set()
 
     def health(self) -> Mapping[str, Any]:
-        return {"in_flight": len(self._sending)}
+        return {"in_flight": len(self._sending), "aside": len(self._aside.held)}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`. What is still being sent then is given up, and taken again when its lease is
@@ -98,7 +100,11 @@ class WebhookWorker:
         """Write down what has ended, take what is due, then wait for the next thing to happen."""
         self._woken.clear()
         await self._settle()
+        await self._aside.close()
+        await self._aside.look()
         wait_s = await self._take()
+        if self._aside.held:
+            wait_s = min(wait_s, _BUSY_CHECK_S)
         if wait_s > 0:
             woken = asyncio.create_task(self._woken.wait())
             await asyncio.wait({woken, *self._sending}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
@@ -110,27 +116,32 @@ class WebhookWorker:
     async def _settle(self) -> None:
         if not self._settled:
             return
-        # Not waited for on disk, here and below: what a crash of the server undoes is delivered once more, and settled again.
-        async with transaction(self._pool, flushed=False) as connection:
-            await store.settle_deliveries(connection, self._region, self._settled)
-            await self._judge_endpoints(connection)
-        for one in self._settled:
+        settled, culprits = await apart(self._settled, self._write_down)
+        await self._aside.put({_name(one): error for one, error in culprits})
+        for one in (one for some in settled for one in some):
             _ATTEMPTS.labels(one.state).inc()
-        # Only what is committed is forgotten: a failed commit is tried again with the next.
+        # Only what is committed, or set aside, is forgotten: a failed commit is tried again with the next.
         self._settled.clear()
         self._gone.clear()
 
-    async def _judge_endpoints(self, connection: Connection) -> None:
+    async def _write_down(self, settled: Sequence[Settlement]) -> Sequence[Settlement]:
+        # Not waited for on disk, here and below: what a crash of the server undoes is delivered once more, and settled again.
+        async with transaction(self._pool, flushed=False) as connection:
+            await store.settle_deliveries(connection, self._region, settled)
+            await self._judge_endpoints(connection, settled)
+        return settled
+
+    async def _judge_endpoints(self, connection: Connection, settled: Sequence[Settlement]) -> None:
         """Disable those that are gone, or have failed for too long, and tell their owners."""
-        well = {one.endpoint_id for one in self._settled if one.state == "delivered"}
-        failing = {one.endpoint_id for one in self._settled} - well
+        well = {one.endpoint_id for one in settled if one.state == "delivered"}
+        failing = {one.endpoint_id for one in settled} - well
         tired: list[str] = []
         if failing or well & self._unwell:
             tired = await store_endpoints.note_health(
                 connection, self._region, well=sorted(well), failing=sorted(failing), patience=timedelta(seconds=self._schedule.patience_s)
             )  # fmt: skip
             self._unwell = (self._unwell | failing) - well
-        for reason, endpoints in (("gone", self._gone), ("failing", set(tired) - self._gone)):
+        for reason, endpoints in (("gone", self._gone & failing), ("failing", set(tired) - self._gone)):
             if endpoints:
                 stopped = await store_endpoints.disable_endpoints(connection, self._region, sorted(endpoints), reason)
                 await store.append_events(connection, self._region, [_disabled(one, reason) for one in stopped])
@@ -149,8 +160,9 @@ class WebhookWorker:
         limit = min(free, share - max((number for number in busy.values() if number < share), default=0))
         async with transaction(self._pool, flushed=False) as connection:
             taken = await store.claim_deliveries(
-                connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full
-            )
+                connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full,
+                aside=self._aside.held,
+            )  # fmt: skip
             if not taken:
                 return await self._wait_for(connection)
             endpoints = sorted({one.endpoint_id for one in taken})
@@ -201,6 +213,11 @@ class WebhookWorker:
             attempt.fault,
             attempt.took_ms,
         )
+
+
+def _name(one: Settlement) -> str:
+    """What a delivery is called, whose key is a pair."""
+    return f"{one.event_id}:{one.endpoint_id}"
 
 
 def _disabled(endpoint: store_endpoints.Stopped, reason: str) -> NewEvent:

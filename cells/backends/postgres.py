@@ -4,9 +4,9 @@ Money is bigint, ids are text, u128 numbers are `uuid` columns (16 bytes, ordere
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 import orjson
@@ -18,12 +18,15 @@ from residency.errors import KovraError
 # asyncpg is typed loosely; these names keep its types in one place.
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 Pool: TypeAlias = asyncpg.Pool
+Row = TypeVar("Row")
 
 __all__ = [
     "Connection",
     "Pool",
+    "Read",
     "Record",
     "StoreUnavailable",
+    "fetch_apart",
     "listening",
     "open_pool",
     "tenant_transaction",
@@ -56,6 +59,24 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.TooManyConnectionsError,
 )
+
+
+# What the driver raises over a value that Python cannot hold, or a document that is none.
+_UNREADABLE = (OverflowError, ValueError)
+
+
+# What the database takes back for a reason of the moment: the same again may go through.
+_PASSING = (
+    asyncpg.TransactionRollbackError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+)
+
+
+def passing(error: Exception) -> bool:
+    """Whether what failed may succeed if it is done again, unchanged: an outage, a deadlock. Else something it holds is at fault."""
+    return isinstance(error, _PASSING) or (isinstance(error, KovraError) and error.retryable)
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
@@ -106,7 +127,58 @@ async def transaction(pool: Pool, *, flushed: bool = True) -> AsyncIterator[Conn
                 await connection.execute("set local synchronous_commit to off")
             yield connection
     except LOST as error:
+        # The driver's word for a value that it cannot send (its DataError) is an InterfaceError too, and no outage.
+        if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+            raise
         raise StoreUnavailable() from error
+
+
+class Read(NamedTuple, Generic[Row]):
+    """What a query found: `rows`, and by their ids those that could not be read, with what went wrong."""
+
+    rows: list[Row]
+    unreadable: Mapping[str, Exception]
+
+
+async def fetch_apart(
+    connection: Connection, make: Callable[[Record], Row], key: str, query: str, *arguments: Any
+) -> Read[Row]:
+    """The rows of a query, each by `make`; one that cannot be read is left out and named by its `key`, a column of the query, and
+    spoils no other. One statement, unless something is unreadable."""
+    try:
+        records = await connection.fetch(query, *arguments)
+        unreadable: dict[str, Exception] = {}
+    except _UNREADABLE:
+        records, unreadable = await _halved(connection, key, query, arguments)
+    rows: list[Row] = []
+    for record in records:
+        try:
+            rows.append(make(record))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one row is said of that row
+            unreadable[str(record[key])] = error
+    return Read(rows, unreadable)
+
+
+async def _halved(
+    connection: Connection, key: str, query: str, arguments: Sequence[Any]
+) -> tuple[list[Record], dict[str, Exception]]:
+    """The driver reads an answer whole or not at all: halve it until what it cannot read stands alone."""
+    only = f"select q.* from ({query}) as q where q.{key}::text = any (${len(arguments) + 1}::text[])"
+    keys = [row[0] for row in await connection.fetch(f"select q.{key}::text from ({query}) as q", *arguments)]
+    records: list[Record] = []
+    unreadable: dict[str, Exception] = {}
+    parts = [keys]
+    while parts:
+        part = parts.pop()
+        try:
+            records += await connection.fetch(only, *arguments, part)
+        except _UNREADABLE as error:
+            if len(part) == 1:
+                unreadable[part[0]] = error
+            else:
+                # The first half is taken next, so that the order is kept.
+                parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+    return records, unreadable
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ A table that holds wrapped keys says so once, as a WrappedTable beside its store
 it commits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection, Record
@@ -25,37 +25,59 @@ class WrappedTable:
     subject: Callable[[Record], SubjectRef]
 
 
-async def rewrap_batch(connection: Connection, vault: Vault, held: WrappedTable, limit: int = 1_000) -> int:
-    """Move up to `limit` keys of one table to the region's current key; how many were moved (0: none is left under another one).
+@dataclass(frozen=True, slots=True)
+class WrappedRow:
+    """One key under an older key of the region. `identity`: of its row."""
+
+    name: str
+    subject: SubjectRef
+    key: WrappedKey
+    identity: tuple[object, ...]
+
+
+async def rows_to_rewrap(
+    connection: Connection, vault: Vault, held: WrappedTable, aside: Collection[str] = (), limit: int = 1_000
+) -> list[WrappedRow]:
+    """Keys of one table that lie under another key of the region than its current one. `aside`: names of those to leave out."""
+    columns = ", ".join(dict.fromkeys((*held.identity, held.kid, held.wrapped, *held.subject_columns)))
+    name = " || ':' || ".join(f"{column}::text" for column in held.identity)
+    rows = await connection.fetch(
+        f"""
+        select '{held.table}:' || {name} as row_name, {columns} from {held.table}
+        where compliance_region = $1 and {held.kid} <> $2 and {held.wrapped} is not null and '{held.table}:' || {name} <> all ($4::text[])
+        limit $3 for update skip locked
+        """,
+        vault.region, vault.current_kid, limit, list(aside),
+    )  # fmt: skip
+    return [
+        WrappedRow(
+            row["row_name"], held.subject(row), WrappedKey(row[held.kid], row[held.wrapped]),
+            tuple(row[column] for column in held.identity),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def rewrap(connection: Connection, vault: Vault, held: WrappedTable, rows: Sequence[WrappedRow]) -> int:
+    """Move these keys to the region's current key; how many. One that has been moved or destroyed since it was read stays so.
 
     Raises VaultUnreadable, naming the subject, when a key is not here or a record was altered.
     """
-    current = vault.current_kid
-    columns = ", ".join(dict.fromkeys((*held.identity, held.kid, held.wrapped, *held.subject_columns)))
-    rows = await connection.fetch(
-        f"""
-        select {columns} from {held.table}
-        where compliance_region = $1 and {held.kid} <> $2 and {held.wrapped} is not null
-        limit $3 for update skip locked
-        """,
-        vault.region,
-        current,
-        limit,
-    )
     if not rows:
         return 0
-    moved = vault.rewrap([(held.subject(row), WrappedKey(row[held.kid], row[held.wrapped])) for row in rows])
-    given = ", ".join(f"${number}::{sql}[]" for number, sql in enumerate(held.identity.values(), 4))
+    moved = vault.rewrap([(row.subject, row.key) for row in rows])
+    given = ", ".join(f"${number}::{sql}[]" for number, sql in enumerate(held.identity.values(), 5))
     same = " and ".join(f"t.{column} = u.{column}" for column in held.identity)
     await connection.execute(
         f"""
         update {held.table} t set {held.wrapped} = u.new_wrapped, {held.kid} = u.new_kid
-        from unnest($2::bytea[], $3::text[], {given}) as u (new_wrapped, new_kid, {", ".join(held.identity)})
-        where t.compliance_region = $1 and {same}
+        from unnest($2::bytea[], $3::text[], $4::bytea[], {given}) as u (new_wrapped, new_kid, old_wrapped, {", ".join(held.identity)})
+        where t.compliance_region = $1 and {same} and t.{held.wrapped} = u.old_wrapped
         """,
         vault.region,
         [one.wrapped for one in moved],
         [one.kid for one in moved],
-        *([row[column] for row in rows] for column in held.identity),
+        [row.key.wrapped for row in rows],
+        *(list(column) for column in zip(*(row.identity for row in rows), strict=True)),
     )
     return len(rows)

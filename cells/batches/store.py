@@ -1,10 +1,10 @@
 """The tables batches and batch_lines. Multi-row statements inside the caller's transaction; nothing commits here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, NamedTuple
 
-from cells.backends.postgres import Connection, Record
+from cells.backends.postgres import Connection, Read, Record, fetch_apart
 from cells.batches.batch import AT_REST, WAITING_LINES, Batch, Fault, Line, LineState, State
 from residency.classes import Confidential, Public
 
@@ -92,18 +92,19 @@ async def page(connection: Connection, region: str, tenant_id: str, before_id: s
     return [_batch(row) for row in rows]
 
 
-async def due(connection: Connection, region: str, after: str, limit: int) -> list[Batch]:
+async def due(connection: Connection, region: str, after: str, limit: int, aside: Collection[str] = ()) -> Read[Batch]:
     """Batches that something can be done for now, by id, after that one: those under way, and the scheduled whose time has come."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, _batch, "batch_id",
         f"""
         select {_BATCH} from batches
         where compliance_region = $1 and state not in ('COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'CANCELLED')
           and (state = any ($2::text[]) or coalesce(scheduled_for, now()) <= now()) and batch_id > $3
+          and batch_id <> all ($5::text[])
         order by batch_id limit $4
         """,
-        region, _OPEN, after, limit,
+        region, _OPEN, after, limit, list(aside),
     )  # fmt: skip
-    return [_batch(row) for row in rows]
 
 
 async def move(

@@ -126,6 +126,16 @@ async def admit(
     return decisions
 
 
+async def admitted_before(
+    connection: Connection, spec: CellSpec, keys: CellKeys, directory: Directory, data: bytes, at: datetime
+) -> Admitted:
+    """An envelope that this gate admitted at `at`, as it was decided then. Nothing is recorded again. Raises EnvelopeRefused."""
+    opened = open_envelope(data, directory, here=spec.name, at=at)
+    candidate = _examine(data, spec, keys, directory, at)
+    register = Register(spec, at, {}, {}, set(), await _instructed(connection, spec, [opened]))
+    return Admitted(opened, candidate.parties, (*candidate.faults, *register.reply_faults(opened)))
+
+
 async def _known(
     connection: Connection,
     spec: CellSpec,
@@ -199,14 +209,15 @@ class Register:
             return Duplicate(opened)
         if opened.sequence > admitted_sequence + 1:
             return Gap(admitted_sequence + 1, opened.sequence)
-        faults = (*candidate.faults, *self._reply_faults(opened))
+        faults = (*candidate.faults, *self.reply_faults(opened))
         self.moved[opened.from_cell] = (opened.sequence, roll(rolled, [opened.sha256]))
         self.known[(opened.from_cell, opened.sequence)] = opened.sha256
         self.owed.add(opened.from_cell)
         self.crossings.append(self._crossing(opened, ";".join(faults)))
         return Admitted(opened, candidate.parties, faults)
 
-    def _reply_faults(self, opened: OpenedEnvelope) -> tuple[str, ...]:
+    def reply_faults(self, opened: OpenedEnvelope) -> tuple[str, ...]:
+        """Why a reply must have no effect; nothing for any other message."""
         if not isinstance(opened.message, Settled | Rejected | Returned):
             return ()
         asked = self.instructed.get(opened.message.transfer_id)

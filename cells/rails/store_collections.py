@@ -4,12 +4,12 @@ Invariant: a scheme reference is on record once per rail. A duplicate finds the 
 became of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Literal
 
-from cells.backends.postgres import Connection
+from cells.backends.postgres import Connection, Read, fetch_apart
 
 CollectionState = Literal["received", "credited", "suspended", "returned", "refused"]
 
@@ -110,21 +110,27 @@ async def find(connection: Connection, region: str, collection_ids: Sequence[str
     return {row["collection_id"]: CollectionRow(**dict(row)) for row in rows}
 
 
-async def stuck(connection: Connection, region: str, before: datetime, limit: int) -> list[CollectionRow]:
+async def stuck(
+    connection: Connection, region: str, before: datetime, limit: int, aside: Collection[str] = ()
+) -> Read[CollectionRow]:
     """Credits that could have been booked before that instant and are still open, oldest first: what the sweep drives on, and how one
     that came before its settlement date is booked on it.
     """
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection,
+        lambda row: CollectionRow(**row),
+        "collection_id",
         f"""
         select {_COLUMNS} from collections
         where compliance_region = $1 and state = 'received' and coalesce(available_at, received_at) < $2
+          and collection_id <> all ($4::text[])
         order by coalesce(available_at, received_at) limit $3
         """,
         region,
         before,
         limit,
+        list(aside),
     )
-    return [CollectionRow(**dict(row)) for row in rows]
 
 
 async def pending(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, int]:

@@ -5,12 +5,12 @@ Invariants: a case is on record once per rail and direction; a row only moves fo
 which waits for a person again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Literal
 
-from cells.backends.postgres import Connection
+from cells.backends.postgres import Connection, Read, fetch_apart
 from cells.rails.later import RecallAnswered, RecallReceived
 from residency.classes import Confidential, Public
 from residency.ids import mint
@@ -104,14 +104,16 @@ async def latest(connection: Connection, region: str, limit: int) -> list[Recall
     return [RecallRow(**row) for row in rows]
 
 
-async def due(connection: Connection, region: str, rail: str, limit: int) -> list[RecallRow]:
+async def due(
+    connection: Connection, region: str, rail: str, limit: int, aside: Collection[str] = ()
+) -> Read[RecallRow]:
     """What the scheme is to be told, oldest first: our requests, and our noes."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, lambda row: RecallRow(**row), "recall_id",
         f"select {_COLUMNS} from recalls where compliance_region = $1 and rail = $2 and state in ('asking', 'refusing')"
-        " order by recall_id limit $3",
-        region, rail, limit,
+        " and recall_id <> all ($4::text[]) order by recall_id limit $3",
+        region, rail, limit, list(aside),
     )  # fmt: skip
-    return [RecallRow(**row) for row in rows]
 
 
 async def told(connection: Connection, region: str, recall_ids: Sequence[str]) -> None:

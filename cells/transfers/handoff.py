@@ -7,7 +7,7 @@ one commit: a cancel that came first leaves nothing to export, and one that come
 
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from cells.customs.export import Exported, Outbound, export
 from cells.rails.rail import end_to_end_id
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
-from cells.transfers import personal, return_handoff, store, watch
+from cells.transfers import personal, return_handoff, store, store_returns, watch
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.recovery import REVIEW_LIFETIME
 from cells.transfers.step import take, take_loaded
@@ -49,16 +49,26 @@ class Gate:
     vault: Vault
 
 
-async def export_due(connection: Connection, gate: Gate, aside: Collection[str] = ()) -> list[Exported]:
-    """Export what waits, oldest first, in one transaction of the caller's; what was exported. `aside`: transfers to leave out.
+async def waiting(connection: Connection, region: str, aside: Collection[str]) -> list[str]:
+    """The ids of the transfers and returns that export_due would take."""
+    transfers = await store.ids_due_for_export(connection, region, EXPORT_BATCH, aside)
+    return [*transfers, *await store_returns.ids_due_for_export(connection, region, EXPORT_BATCH, aside)]
 
-    Raises a KovraError with `extra["transfer_id"]` when one of them cannot be exported: roll back, and set that one aside.
+
+async def export_due(
+    connection: Connection, gate: Gate, aside: Collection[str] = (), only: Collection[str] | None = None
+) -> tuple[list[Exported], Mapping[str, Exception]]:
+    """Export what waits, oldest first, in one transaction of the caller's: what was exported, and by id what could not be read.
+    `aside`: transfers and returns to leave out; `only`: none but these.
+
+    Raises what one of them cannot be exported for: roll back, and find the culprit by `only`.
     """
     region, at = gate.spec.region, datetime.now(UTC)
-    due = await store.due_for_export(connection, region, EXPORT_BATCH, aside)
-    returns = await return_handoff.due(connection, region, at)
+    due, unreadable = await store.due_for_export(connection, region, EXPORT_BATCH, aside, only)
+    returns, unreadable_returns = await return_handoff.due(connection, region, at, aside, only)
+    faults = {**unreadable, **unreadable_returns}
     if not due and not returns:
-        return []
+        return [], faults
     verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     told = [told_at_export(one, verdicts.get(one.payer_id or ""), at) for one in due]
     step = await take_loaded(connection, region, {one.transfer_id: one for one in due}, told, room=_ROOM)
@@ -71,7 +81,7 @@ async def export_due(connection: Connection, gate: Gate, aside: Collection[str] 
     hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
     if hashes:
         await store.keep_instruction_hashes(connection, region, hashes)
-    return exported
+    return exported, faults
 
 
 def told_at_export(transfer: Transfer, verdict: Verdict | None, at: datetime) -> Told:

@@ -1,6 +1,7 @@
 """A return leaves the cell that paid out: signed, logged and in the outbox in the commit that calls it exported."""
 
 import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from cells.backends.postgres import Connection
@@ -18,14 +19,20 @@ _CLEAR_REASON = re.compile(r"[A-Z0-9]{4}")
 REASON_UNSPECIFIED = "MS03"
 
 
-async def due(connection: Connection, region: str, at: datetime) -> list[Outbound]:
-    """What the origins have yet to hear, oldest first, marked as exported in the caller's transaction."""
-    waiting = await store_returns.due_for_export(connection, region, _BATCH)
+async def due(
+    connection: Connection, region: str, at: datetime, aside: Collection[str] = (), only: Collection[str] | None = None
+) -> tuple[list[Outbound], Mapping[str, Exception]]:
+    """What the origins have yet to hear, oldest first, marked as exported in the caller's transaction; and by id, the returns that could
+    not be read."""
+    waiting, unreadable = await store_returns.due_for_export(connection, region, _BATCH, aside, only)
     if not waiting:
-        return []
+        return [], unreadable
     legs = await store.read(connection, region, sorted({one.transfer_id for one in waiting}))
     await store_returns.move(connection, region, [one.return_id for one in waiting], "booked", "exported")
-    return [Outbound(legs[one.transfer_id].origin_cell, message_of(one, legs[one.transfer_id], at)) for one in waiting]
+    outbound = [
+        Outbound(legs[one.transfer_id].origin_cell, message_of(one, legs[one.transfer_id], at)) for one in waiting
+    ]
+    return outbound, unreadable
 
 
 def message_of(one: Return, leg: Transfer, at: datetime) -> Returned:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from cells.backends.postgres import Connection, Record
+from cells.backends.postgres import Connection, Read, Record, fetch_apart
 from cells.transfers.machine import FINAL, Leg, State
 from cells.transfers.transfer import Transfer
 
@@ -64,30 +64,43 @@ async def read(connection: Connection, region: str, transfer_ids: Sequence[str])
 
 
 async def due_for_export(
-    connection: Connection, region: str, limit: int, aside: Collection[str] = ()
-) -> list[Transfer]:
-    """Legs that wait for the exporter, oldest first, locked; those that somebody else holds are left for the next round."""
-    rows = await connection.fetch(
+    connection: Connection, region: str, limit: int, aside: Collection[str] = (), only: Collection[str] | None = None
+) -> Read[Transfer]:
+    """Legs that wait for the exporter, oldest first, locked; those that somebody else holds are left for the next round. `only`: none
+    but these."""
+    return await fetch_apart(
+        connection, transfer_of, "transfer_id",
         f"select {COLUMNS} from transfers where compliance_region = $1 and export_due is not null"
-        " and transfer_id <> all ($3::text[]) order by transfer_id limit $2 for update skip locked",
+        " and transfer_id <> all ($3::text[]) and ($4::text[] is null or transfer_id = any ($4))"
+        " order by transfer_id limit $2 for update skip locked",
+        region, limit, list(aside), None if only is None else list(only),
+    )  # fmt: skip
+
+
+async def ids_due_for_export(connection: Connection, region: str, limit: int, aside: Collection[str]) -> list[str]:
+    """The ids alone of what due_for_export finds, whoever holds them."""
+    rows = await connection.fetch(
+        "select transfer_id from transfers where compliance_region = $1 and export_due is not null"
+        " and transfer_id <> all ($3::text[]) order by transfer_id limit $2",
         region, limit, list(aside),
     )  # fmt: skip
-    return [transfer_of(row) for row in rows]
+    return [row["transfer_id"] for row in rows]
 
 
 async def moving(
-    connection: Connection, region: str, *, older_than: timedelta, after: str, limit: int
-) -> list[Transfer]:
+    connection: Connection, region: str, *, older_than: timedelta, after: str, limit: int, aside: Collection[str] = ()
+) -> Read[Transfer]:
     """Legs not at rest that nothing has touched for a while, by id: what the sweep takes up."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, transfer_of, "transfer_id",
         f"""
         select {COLUMNS} from transfers
         where compliance_region = $1 and state <> all ($2::text[]) and updated_at < now() - $3::interval and transfer_id > $4
+          and transfer_id <> all ($6::text[])
         order by transfer_id limit $5
         """,
-        region, _AT_REST, older_than, after, limit,
+        region, _AT_REST, older_than, after, limit, list(aside),
     )  # fmt: skip
-    return [transfer_of(row) for row in rows]
 
 
 async def under_review(connection: Connection, region: str, limit: int) -> list[Transfer]:

@@ -1,10 +1,10 @@
 """Book transfers as rows. Multi-row statements inside the caller's transaction; nothing commits here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
-from cells.backends.postgres import Connection
+from cells.backends.postgres import Connection, Read, fetch_apart
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.transfers.book import Book
@@ -116,14 +116,17 @@ async def end(connection: Connection, region: str, reasons: Mapping[str, str | N
     )  # fmt: skip
 
 
-async def standing(connection: Connection, region: str, older_than: timedelta, limit: int) -> list[Book]:
+async def standing(
+    connection: Connection, region: str, older_than: timedelta, limit: int, aside: Collection[str] = ()
+) -> Read[Book]:
     """Those that nobody has ended for a while: what the sweep takes up."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, lambda row: Book(**row), "book_id",
         f"""
         select {_COLUMNS} from book_transfers
         where compliance_region = $1 and state in ('asked', 'planned') and created_at < now() - $2::interval
+          and book_id <> all ($4::text[])
         order by writer_wallet_id, book_id limit $3
         """,
-        region, older_than, limit,
+        region, older_than, limit, list(aside),
     )  # fmt: skip
-    return [Book(**row) for row in rows]

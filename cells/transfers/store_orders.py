@@ -5,10 +5,10 @@ Invariants: one order of a credit stands at a time (a unique index says so); a r
 which rows moved.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 
-from cells.backends.postgres import Connection, Record
+from cells.backends.postgres import Connection, Read, Record, fetch_apart
 from cells.rails.rail import InDoubt, Outcome, Refused
 from cells.transfers.orders import Order, OrderState
 
@@ -66,24 +66,24 @@ async def of_credits(connection: Connection, region: str, collection_ids: Sequen
     return [_order(row) for row in rows]
 
 
-async def owing(connection: Connection, region: str, limit: int) -> list[Order]:
+async def owing(connection: Connection, region: str, limit: int, aside: Collection[str] = ()) -> Read[Order]:
     """Orders that a wallet's actor has something to do for, oldest first: what the sweep takes up."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, _order, "order_id",
         f"select {_COLUMNS} from orders where compliance_region = $1 and state in ('ordered', 'answered')"
-        " order by order_id limit $2",
-        region, limit,
+        " and order_id <> all ($3::text[]) order by order_id limit $2",
+        region, limit, list(aside),
     )  # fmt: skip
-    return [_order(row) for row in rows]
 
 
-async def due(connection: Connection, region: str, rail: str, limit: int) -> list[Order]:
+async def due(connection: Connection, region: str, rail: str, limit: int, aside: Collection[str] = ()) -> Read[Order]:
     """Returns that the scheme is to be asked for now, oldest first."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, _order, "order_id",
         f"select {_COLUMNS} from orders where compliance_region = $1 and rail = $2 and state = 'held' and due_at <= now()"
-        " order by order_id limit $3",
-        region, rail, limit,
+        " and order_id <> all ($4::text[]) order by order_id limit $3",
+        region, rail, limit, list(aside),
     )  # fmt: skip
-    return [_order(row) for row in rows]
 
 
 async def move(connection: Connection, region: str, steps: Mapping[str, tuple[OrderState, OrderState]]) -> set[str]:

@@ -4,11 +4,11 @@ Invariants: a scheme's reference is on record once; a row only moves forward, an
 that did. What is decided on sums holds the payment's row locked (store.load).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import timedelta
 
-from cells.backends.postgres import Connection, Record
+from cells.backends.postgres import Connection, Read, Record, fetch_apart
 from cells.transfers.returned import BOOKABLE, Policy, Return, ReturnState, Total
 
 _COLUMNS = ", ".join(field.name for field in fields(Return))
@@ -114,31 +114,50 @@ async def raise_attempts(connection: Connection, region: str, tried: Sequence[Re
     )  # fmt: skip
 
 
-async def standing(connection: Connection, region: str, older_than: timedelta, limit: int) -> list[Return]:
+async def standing(
+    connection: Connection, region: str, older_than: timedelta, limit: int, aside: Collection[str] = ()
+) -> Read[Return]:
     """Returns on record that could be booked and are not, oldest first: what the sweep takes up; none before its settlement date."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, lambda row: Return(**row), "return_id",
         f"""
         select {_QUALIFIED} from returns r join transfers t using (compliance_region, transfer_id)
         where r.compliance_region = $1 and r.state = 'received' and coalesce(r.available_at, r.received_at) < now() - $2::interval
-          and t.state = any ($3::text[])
+          and t.state = any ($3::text[]) and r.return_id <> all ($5::text[])
         order by coalesce(r.available_at, r.received_at) limit $4
         """,
-        region, older_than, _READY, limit,
+        region, older_than, _READY, limit, list(aside),
     )  # fmt: skip
-    return [Return(**row) for row in rows]
 
 
-async def due_for_export(connection: Connection, region: str, limit: int) -> list[Return]:
+async def due_for_export(
+    connection: Connection, region: str, limit: int, aside: Collection[str] = (), only: Collection[str] | None = None
+) -> Read[Return]:
     """Returns that the origin has yet to hear of, oldest first, locked; those that somebody else holds are left for the next round."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, lambda row: Return(**row), "return_id",
         f"""
         select {_QUALIFIED} from returns r join transfers t using (compliance_region, transfer_id)
         where r.compliance_region = $1 and r.state = 'booked' and t.leg = 'destination' and t.state = 'COMPLETED'
+          and r.return_id <> all ($3::text[]) and ($4::text[] is null or r.return_id = any ($4))
         order by r.return_id limit $2 for update of r skip locked
         """,
-        region, limit,
+        region, limit, list(aside), None if only is None else list(only),
     )  # fmt: skip
-    return [Return(**row) for row in rows]
+
+
+async def ids_due_for_export(connection: Connection, region: str, limit: int, aside: Collection[str]) -> list[str]:
+    """The ids alone of what due_for_export finds, whoever holds them."""
+    rows = await connection.fetch(
+        """
+        select r.return_id from returns r join transfers t using (compliance_region, transfer_id)
+        where r.compliance_region = $1 and r.state = 'booked' and t.leg = 'destination' and t.state = 'COMPLETED'
+          and r.return_id <> all ($3::text[])
+        order by r.return_id limit $2
+        """,
+        region, limit, list(aside),
+    )  # fmt: skip
+    return [row["return_id"] for row in rows]
 
 
 async def policies(connection: Connection, region: str, tenant_ids: Sequence[str]) -> dict[str, Policy]:

@@ -1,10 +1,10 @@
 """Sub-wallets as rows. Multi-row statements inside the caller's transaction; nothing commits here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import timedelta
 
-from cells.backends.postgres import Connection
+from cells.backends.postgres import Connection, Read, fetch_apart
 from cells.tenants.account_numbers import mint_account_number
 from cells.transfers.book import SubWallet
 from residency.directory import CellEntry
@@ -83,16 +83,19 @@ async def close(connection: Connection, region: str, wallet_ids: Sequence[str]) 
     )  # fmt: skip
 
 
-async def standing(connection: Connection, region: str, older_than: timedelta, limit: int) -> list[SubWallet]:
+async def standing(
+    connection: Connection, region: str, older_than: timedelta, limit: int, aside: Collection[str] = ()
+) -> Read[SubWallet]:
     """Those that nobody has opened for a while: what the sweep takes up."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, lambda row: SubWallet(**row), "wallet_id",
         f"""
         select {_COLUMNS} from sub_wallets
-        where compliance_region = $1 and state = 'asked' and created_at < now() - $2::interval order by wallet_id limit $3
+        where compliance_region = $1 and state = 'asked' and created_at < now() - $2::interval and wallet_id <> all ($4::text[])
+        order by wallet_id limit $3
         """,
-        region, older_than, limit,
+        region, older_than, limit, list(aside),
     )  # fmt: skip
-    return [SubWallet(**row) for row in rows]
 
 
 async def _insert_wallets(connection: Connection, cell: CellEntry, wanted: Sequence[SubWallet]) -> set[str]:

@@ -2,7 +2,7 @@
 commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -93,8 +93,9 @@ async def append_events(
 
 
 async def claim_deliveries(
-    connection: Connection, region: str, *, limit: int, lease_s: float, busy_endpoints: Sequence[str] = ()
-) -> list[Delivery]:
+    connection: Connection, region: str, *, limit: int, lease_s: float, busy_endpoints: Sequence[str] = (),
+    aside: Collection[str] = (),
+) -> list[Delivery]:  # fmt: skip
     """Take due deliveries, oldest due first: no other worker gets them for `lease_s`, and then one does.
 
     `busy_endpoints` are passed over: they have their share of the sender's attention already.
@@ -104,7 +105,7 @@ async def claim_deliveries(
         with due as (
             select d.event_id, d.endpoint_id from webhook_deliveries d
             where d.compliance_region = $1 and d.state = 'pending' and d.due_at <= now()
-              and d.endpoint_id <> all ($4::text[])
+              and d.endpoint_id <> all ($4::text[]) and d.event_id || ':' || d.endpoint_id <> all ($5::text[])
             order by d.due_at limit $2 for update skip locked
         ), taken as (
             update webhook_deliveries d set attempts = d.attempts + 1, due_at = now() + $3::interval
@@ -114,7 +115,7 @@ async def claim_deliveries(
         select taken.*, e.body from taken
         join events e on e.compliance_region = $1 and e.event_id = taken.event_id
         """,
-        region, limit, timedelta(seconds=lease_s), busy_endpoints,
+        region, limit, timedelta(seconds=lease_s), busy_endpoints, list(aside),
     )  # fmt: skip
     return [Delivery(**dict(row)) for row in rows]
 

@@ -1,10 +1,10 @@
 """Deliveries that were given up, until the cell's stream of dead letters has them. None of it commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from cells.backends.postgres import Connection
+from cells.backends.postgres import Connection, Read, fetch_apart
 
 
 class DeadLetter(NamedTuple):
@@ -19,17 +19,22 @@ class DeadLetter(NamedTuple):
     given_up_at: datetime
 
 
-async def dead_letters(connection: Connection, region: str, *, limit: int) -> list[DeadLetter]:
+async def dead_letters(
+    connection: Connection, region: str, *, limit: int, aside: Collection[str] = ()
+) -> Read[DeadLetter]:
     """Deliveries given up and not yet told to the stream."""
-    rows = await connection.fetch(
+    return await fetch_apart(
+        connection, lambda row: DeadLetter(*row[1:]), "delivery",
         """
-        select event_id, endpoint_id, tenant_id, attempts, last_status, last_error, due_at as given_up_at from webhook_deliveries
+        select event_id || ':' || endpoint_id as delivery, event_id, endpoint_id, tenant_id, attempts, last_status, last_error,
+            due_at as given_up_at
+        from webhook_deliveries
         where compliance_region = $1 and state = 'dead' and dead_lettered_at is null
+          and event_id || ':' || endpoint_id <> all ($3::text[])
         order by event_id limit $2
         """,
-        region, limit,
+        region, limit, list(aside),
     )  # fmt: skip
-    return [DeadLetter(**dict(row)) for row in rows]
 
 
 async def dead_lettered(connection: Connection, region: str, letters: Sequence[DeadLetter]) -> None:

@@ -6,13 +6,16 @@ none is, nothing is asked. Not NOTIFY: it makes commits queue, and every payment
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import Gauge
 
-from cells.backends.postgres import Pool, StoreUnavailable, transaction
+from actors.hosted import place_of
+from actors.workers.aside import AsideRegister, apart
+from cells.backends.postgres import Pool, passing, transaction
 from cells.webhooks.store_feed import BEGINNING, StoredEvent, read_recent, read_resources
 from residency.errors import KovraError
 
@@ -20,6 +23,7 @@ EVERY_S = 0.1
 PER_TENANT_MAX = 50
 STREAMS_MAX = 1_000
 
+_log = logging.getLogger("kovra.api.tail")
 _OPEN = Gauge("kovra_api_streams_open", "Live streams that this process serves")
 
 
@@ -67,6 +71,7 @@ class EventTail:
         self._open: dict[Watched, str] = {}
         self._looking: asyncio.Task[None] | None = None
         self._since = BEGINNING.recorded_in
+        self._aside = AsideRegister(pool, region, "tail")
 
     @asynccontextmanager
     async def watching(self, tenant_id: str, transfer_id: str) -> AsyncIterator[Watched]:
@@ -92,27 +97,48 @@ class EventTail:
         """Until nobody watches. An outage is waited out: streams are silent meanwhile, and go on where they were."""
         try:
             while self._open:
-                with contextlib.suppress(StoreUnavailable):
+                try:
                     await self._show()
+                except Exception as error:  # noqa: BLE001 - streams are silent meanwhile, and go on where they were
+                    if not passing(error):
+                        # Which transfer's it was is known by now, unless all were; the next look is for all of them again.
+                        _log.critical("live streams stand still: %s", place_of(error))
                 await asyncio.sleep(self._every_s)
         finally:
             self._looking = None
 
     async def _show(self) -> None:
         """Tell all of what is new; those who came since the last look, of everything."""
-        fresh = [one for one in self._open if one.fresh]
-        others = [one for one in self._open if not one.fresh]
-        async with transaction(self._pool) as connection:
-            recent, self._since = await read_recent(connection, self._region, _ids(others), self._since)
-            # After the other statement: what falls between the two is told to these again next time, and passed over.
-            whole = await read_resources(connection, self._region, _ids(fresh)) if fresh else []
-        for watched, found in ((others, recent), (fresh, whole)):
+        await self._aside.look()
+        watching = [one for one in self._open if one.transfer_id not in self._aside.held]
+        fresh = [one for one in watching if one.fresh]
+        others = [one for one in watching if not one.fresh]
+        since: list[str] = []
+
+        async def read_new(ids: Sequence[str]) -> list[StoredEvent]:
+            async with transaction(self._pool) as connection:
+                recent, bound = await read_recent(connection, self._region, ids, self._since)
+            since.append(bound)
+            return recent
+
+        async def read_whole(ids: Sequence[str]) -> list[StoredEvent]:
+            async with transaction(self._pool) as connection:
+                return await read_resources(connection, self._region, ids)
+
+        # Fresh ones last: what falls between the two looks is told to them again next time, and passed over.
+        for watched, read in ((others, read_new), (fresh, read_whole)):
+            found, culprits = await apart(_ids(watched), read)
+            unreadable = dict(culprits)
+            await self._aside.put(unreadable)
             by_transfer: dict[str, list[StoredEvent]] = {}
-            for event in found:
+            for event in (event for some in found for event in some):
                 by_transfer.setdefault(event.resource_id, []).append(event)
             for one in watched:
-                one.fresh = False
+                one.fresh = one.transfer_id in unreadable
                 one.show(by_transfer.get(one.transfer_id, ()))
+        # From the earliest bound on, whatever was read in parts.
+        self._since = min(since, key=int, default=self._since)
+        await self._aside.close()
 
     async def close(self) -> None:
         if self._looking is not None:

@@ -76,7 +76,7 @@ async def test_what_is_no_credit_of_ours_is_refused_by_itself_and_the_rest_waits
     assert (kept.state, kept.answer_code) == ("refusing", "CUST")
     for _ in range(2):
         await worker.round(RAIL)
-    assert (await state(cell, "RC-1"), worker.health()) == (("refused", "CUST"), {"told": 2})
+    assert (await state(cell, "RC-1"), worker.health()) == (("refused", "CUST"), {"told": 2, "aside": 0})
     for recall_id, error in ((found.recall_id, RecallDecided), (mint("rcl", "eu-1"), RecallNotFound)):
         with pytest.raises(error):
             async with transaction(cell.parts.writer) as connection:

@@ -119,7 +119,7 @@ async def test_a_deposit_to_nobody_goes_back_once_however_often_it_is_asked(
     await dying.close()
     assert isinstance(outcome, Settled)
     await worker.round(RAIL)
-    assert worker.health() == {"answered": 1}
+    assert worker.health() == {"answered": 1, "aside": 0}
 
     async def done() -> bool:
         async with transaction(cell.parts.writer) as connection:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cells.backends.postgres import transaction
-from cells.backends.store_wrapped import rewrap_batch
 from cells.backends.vault import Vault, VaultUnreadable
 from cells.rails import store_messages
 from cells.rails.archive import VaultArchive
@@ -16,6 +15,7 @@ from cells.rails.registry import open_rail
 from cells.rails.store_messages import WireMessage
 from residency.rules import rules_of
 from tests.integration.party_room import KEK_NEW, KEK_OLD, open_party_room
+from tests.rewrapping import rewrap_batch
 from tests.schemes import RunningSchemes, payout
 from tests.servers import CellDatabase
 

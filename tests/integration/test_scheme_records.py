@@ -176,7 +176,7 @@ async def test_a_duplicate_credit_finds_the_first(cell: EuCell) -> None:
             replace(first, state="credited"),
             other,
         ]
-        assert await store_collections.stuck(connection, REGION, NOW + timedelta(seconds=1), 10) == [other]
+        assert (await store_collections.stuck(connection, REGION, NOW + timedelta(seconds=1), 10)).rows == [other]
 
 
 async def test_a_closed_credit_stays_as_it_is(cell: EuCell) -> None:

@@ -10,13 +10,13 @@ import pytest
 from schwifty import IBAN
 
 from cells.backends.postgres import Connection, tenant_transaction, transaction
-from cells.backends.store_wrapped import rewrap_batch
 from cells.backends.vault import Vault
 from cells.tenants import store, store_keys
 from cells.tenants.issuing import issue, secret_of
 from cells.tenants.keys import InvalidKey, MintedKey, check_key, mint_key, parse_key
 from cells.tenants.tenant import ApiKey, NewWallet, UnknownTenant, mint_tenant
 from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
+from tests.rewrapping import rewrap_batch
 from tests.servers import CellDatabase
 
 REGION = CELL.region

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from cells.backends.postgres import tenant_transaction, transaction
-from cells.backends.store_wrapped import rewrap_batch
 from cells.backends.vault import Vault, VaultUnreadable
 from cells.parties import store_subjects
 from cells.parties.models import Recipient
 from cells.parties.recipients import open_for_payout
 from residency.errors import KovraError
 from tests.integration.party_room import KEK_NEW, KEK_OLD, PartyRoom, indonesian, open_party_room
+from tests.rewrapping import rewrap_batch
 from tests.servers import CellDatabase
 
 Databases = Callable[[str], CellDatabase]

@@ -39,8 +39,13 @@ CELLS = ("eu1", "id1")
 
 
 @pytest.fixture
-async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[EuCell]:
-    async with open_eu_cell(cell_database(REGION)) as opened:
+def cell_database_of(cell_database: Callable[[str], CellDatabase]) -> CellDatabase:
+    return cell_database(REGION)
+
+
+@pytest.fixture
+async def cell(cell_database_of: CellDatabase) -> AsyncIterator[EuCell]:
+    async with open_eu_cell(cell_database_of) as opened:
         yield opened
 
 
@@ -82,7 +87,7 @@ async def test_a_delivery_given_up_is_a_dead_letter_of_ids_in_the_cells_own_stre
         told = an_event(cell)
         await append(cell, told)
         await deliveries(cell, dead=1)
-        await until(lambda: _lettered(cell, 1))
+        await until(lambda: lettered(cell, 1))
     [letter] = await stored(network, "eu1")
     assert {name: letter[name] for name in ("event_id", "endpoint_id", "tenant_id", "attempts", "last_status", "last_error")} == {
         "event_id": told.event_id, "endpoint_id": made.endpoint_id, "tenant_id": cell.tenant.tenant_id, "attempts": 3,
@@ -101,15 +106,15 @@ async def test_a_broker_that_is_away_delays_a_dead_letter_and_loses_none(cell: E
     stop = asyncio.Event()
     with pytest.raises(BusUnavailable):
         await DeadLetters(cell.writer, REGION, bus, every_s=0.05).run(stop)
-    assert await _lettered(cell, 0)
+    assert await lettered(cell, 0)
     network.start("eu1")
     again = await network.bus("eu1")
     async with telling(cell, again):
-        await until(lambda: _lettered(cell, 3))
+        await until(lambda: lettered(cell, 3))
     assert len(await stored(network, "eu1")) == 3
 
 
-async def _lettered(cell: EuCell, count: int) -> bool:
+async def lettered(cell: EuCell, count: int) -> bool:
     query = "select count(*) from webhook_deliveries where dead_lettered_at is not null"
     async with transaction(cell.writer) as connection:
         return bool(await connection.fetchval(query) == count)
