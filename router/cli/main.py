@@ -43,6 +43,7 @@ COMMANDS = {
     "actors": Entry("actors", LOOK, "Show where each actor is, its state and its mailbox."),
     "rails": Entry("rails", LOOK, "Show how every rail stands: open, its circuit, what waits."),
     "reconcile": Entry("reconcile", OPERATE, "Check the ledger's invariants over the running cells."),
+    "doctor": Entry("doctor", OPERATE, "Show what is wrong in each cell; have what is set aside tried again."),
     "tenants": Entry("tenants", OPERATE, "Partners: create, list, show, tiers, keys."),
     "fees": Entry("fees", OPERATE, "Fee rules: list, explain, add, back-test."),
     "limits": Entry("limits", OPERATE, "Limits: list, set."),
