@@ -17,7 +17,12 @@ from tests.unit.cells.rails.test_uploads import line as xml_line
 UNREADABLE = "9999-12-31T23:59:59-01:00"
 FAR_OFF = (datetime.now(UTC) + timedelta(days=400)).isoformat()
 NEXT_WEEK = (datetime.now(UTC) + timedelta(days=7)).isoformat()
-BAD = pytest.mark.parametrize("bad", [UNREADABLE, "0001-01-01T00:00:00+01:00", FAR_OFF, "9999-12-31T23:59:59Z"])
+BAD = pytest.mark.parametrize(
+    "bad",
+    [UNREADABLE, "0001-01-01T00:00:00+01:00", FAR_OFF, "9999-12-31T23:59:59Z"],
+    # Several processes run the tests, and must name them alike.
+    ids=["unreadable", "first-day", "more-than-a-year", "last-second"],
+)
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ async def test_a_json_batch_may_say_by_parameter_what_its_body_does_not(cell: Ap
         ("source_wallet_id", None, "wal_eu1_" + "0" * 26),
         ("payer_id", None, "pyr_eu1_" + "0" * 26),
     ],
+    ids=["scheduled_for", "false-true", "true-false", "source_wallet_id", "payer_id"],
 )
 async def test_a_body_and_a_parameter_that_contradict_each_other_are_refused(
     cell: ApiCell, name: str, in_body: Any, in_query: str
