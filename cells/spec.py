@@ -27,7 +27,8 @@ class SettingsInvalid(KovraError):
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is wrong with a secret must not show it.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class PostgresSettings(_Settings):
@@ -113,7 +114,8 @@ class ListenSettings(_Settings):
 
 class PrivateSettings(_Settings):
     """The whole of cell.json. `schemes` is by rail name. The API listens for partners (`api`), for the cell's operator (`operator`:
-    administration, health, figures) and for the schemes that call the cell (`inbound`). Without `modulus`, UK account numbers are checked by form alone."""
+    administration, health, figures) and for the schemes that call the cell (`inbound`). `router_secret`: by which the cell knows
+    the router, and believes it about who calls (cells/kit/forwarded.py). Without `modulus`, UK account numbers are checked by form alone."""
 
     postgres: PostgresSettings
     redis: str
@@ -126,6 +128,7 @@ class PrivateSettings(_Settings):
     operator: ListenSettings
     inbound: ListenSettings
     host: ListenSettings
+    router_secret: str = Field(min_length=32)
     sandbox: bool
 
     @model_validator(mode="after")

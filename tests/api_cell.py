@@ -40,6 +40,7 @@ from tests.schemes import RunningSchemes
 from tests.servers import CellDatabase, free_port
 
 RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
+ROUTER_SECRET = "secret of the router and this cell"
 REMEMBERED_S = 0.2
 NO_RAY = RayConnection("nowhere:0", Path("/nowhere"))
 # Far above the tier's, so that only the tests of rates meet them.
@@ -164,6 +165,7 @@ def write_home(
         "operator": {"host": "127.0.0.1", "port": free_port()},
         "inbound": {"host": "127.0.0.1", "port": free_port()},
         "host": {"host": "127.0.0.1", "port": 1},
+        "router_secret": ROUTER_SECRET,
         "sandbox": sandbox,
     }
     home.cell(cell).mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,12 @@ class World:
     keys: Mapping[str, CellKeys]
 
     def spec(self, cell: str) -> CellSpec:
-        return CellSpec(Path("/nowhere"), self.directory.cell(cell), self.directory, PrivateSettings.model_construct())
+        return CellSpec(
+            Path("/nowhere"),
+            self.directory.cell(cell),
+            self.directory,
+            PrivateSettings.model_construct(router_secret="s" * 32),
+        )
 
 
 def make_keys(cell: str, number: int = 1) -> CellKeys:

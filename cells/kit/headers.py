@@ -12,12 +12,12 @@ from residency.errors import KovraError
 
 SINGLE = frozenset({
     b"authorization", b"content-encoding", b"content-length", b"content-type", b"host", b"transfer-encoding",
-    b"idempotency-key", b"kovra-region", b"kovra-request-id", b"last-event-id", b"signature", b"signature-input",
+    b"idempotency-key", b"kovra-region", b"kovra-request-id", b"kovra-router", b"last-event-id", b"signature", b"signature-input",
     b"scheme-participant", b"scheme-signature", b"scheme-timestamp",
     b"channel-id", b"x-client-key", b"x-external-id", b"x-partner-id", b"x-signature", b"x-timestamp",
 })  # fmt: skip
 # Defined as lists: all their lines are read, as one.
-LISTS = frozenset({b"accept", b"content-digest", b"forwarded"})
+LISTS = frozenset({b"accept", b"content-digest"})
 
 
 class HeaderRepeated(KovraError):

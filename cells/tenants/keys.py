@@ -31,6 +31,7 @@ ADMIN = "admin"
 _KEY = re.compile(
     r"kv_(?P<environment>sandbox|live)_(?P<cell>[a-z]{2}[0-9]{1,4})_(?P<public>[0-9a-v]{26})_(?P<secret>[0-9a-v]{52})"
 )
+_KEY_ID = re.compile(r"key_[a-z]{2}[0-9]{1,4}_[0-9a-v]{26}")
 _SECRET_BYTES = 32
 _PREFIXES = {"signature": "kvsig_", "client": "kvsec_"}
 
@@ -79,6 +80,11 @@ def mint_key(cell: str, environment: Environment, way: Way = "key") -> MintedKey
         return MintedKey(key_id, digest_of(text), text)
     _, compact_cell, public = key_id.split("_")
     return MintedKey(key_id, digest_of(secret), f"kv_{environment}_{compact_cell}_{public}_{secret}")
+
+
+def is_key_id(text: str) -> bool:
+    """Whether `text` has the form of a key's id: what has not names no key, and is not looked for."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def parse_key(text: str) -> PresentedKey:

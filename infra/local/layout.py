@@ -1,7 +1,7 @@
 """From the directory of cells to the parts of one laptop: ports, keys, settings files, and the list of parts.
 
 Writes what a process of a cell reads: the overlay `directory.json` (addresses and public keys, the same for all), each
-cell's `cell.json` (0600: connection strings), and its scheme simulator's `schemes.json` (0600).
+cell's `cell.json` (0600: connection strings), its scheme simulator's `schemes.json` (0600), and the router's `router.json` (0600).
 """
 
 import json
@@ -86,6 +86,7 @@ async def lay_out(home: Home, chosen: ports.Ports, *, servers_only: bool = False
         if not servers_only:
             needed = tuple(part.key for part in started)
             parts += processes.cell_parts(home, cell.name, numbers, needed, servers.ray.token)
+    _write_router(home, directory)
     write_file(home.root / OVERLAY, json.dumps({"cells": overlay}, indent=2), durable=False)
     transit = brokers.BrokerPorts(shared["transit"], shared["transit-monitor"], shared["transit-leaf"])
     parts.append(brokers.transit_part(home, sorted(directory.cells), transit))
@@ -133,8 +134,21 @@ class _Servers:
             "schemes": schemes,
             "modulus": _modulus() if "GBP" in self._cell.currencies else None,
             **{name: {"host": _LOOPBACK, "port": numbers[name]} for name in ("api", "operator", "inbound", "host")},
+            "router_secret": _router_secret(self._home, self._cell.name),
             "sandbox": True,
         }
+
+
+def _router_secret(home: Home, cell: str) -> str:
+    """By which a cell knows the router."""
+    return remembered_secret(home.keys(cell) / "router")
+
+
+def _write_router(home: Home, directory: Directory) -> None:
+    """The router's own settings: its half of each cell's secret."""
+    cells = {name: {"secret": _router_secret(home, name)} for name in directory.cells}
+    folder = ensure_directory(home.cell(SHARED), 0o755)
+    write_file(folder / "router.json", json.dumps({"cells": cells}, indent=2), 0o600, durable=False)
 
 
 def _write_schemes(home: Home, cell: CellEntry, numbers: dict[str, int]) -> dict[str, dict[str, Any]]:

@@ -105,7 +105,10 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     made = Problems()
     app.state.problems = made
     direct: dict[tuple[str, str], Direct] = {}
-    app.add_middleware(Front, entry=spec.entry, directory=spec.directory, problems=made, direct=direct)
+    app.add_middleware(
+        Front, entry=spec.entry, directory=spec.directory, router_secret=spec.settings.router_secret, problems=made,
+        direct=direct,
+    )  # fmt: skip
     _handle_failures(app, made)
     for resource in _RESOURCES:
         resource.add_routes(app)

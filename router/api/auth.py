@@ -5,8 +5,11 @@
 - a signature over the request (RFC 9421), `Signature-Input` and `Signature`; beside an Authorization it is refused.
 
 A revoked key is refused by every process once its memory of it has run out: REMEMBERED_S after the revocation at the latest, and so
-are its tokens and signatures. Only what is good is remembered, keys and tokens under a digest. Who fails too often is not looked
-up for a while; whoever is remembered goes on unhindered.
+are its tokens and signatures. Only what is good is remembered, keys and tokens under a digest.
+
+Failures are counted by the address that they come from and by the key that they name. An address that fails too often is not looked up for a
+while; whoever is remembered goes on unhindered. A key that is guessed at from everywhere is looked up once in REMEMBERED_S: guesses are turned
+away, and its owner is not.
 """
 
 import asyncio
@@ -16,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -26,7 +29,16 @@ from cells.cell import Institution
 from cells.kit.gcra import Meter
 from cells.spec import CellSpec
 from cells.tenants.issuing import secret_of
-from cells.tenants.keys import InvalidKey, PresentedKey, allows, check_key, digest_of, in_use, parse_key
+from cells.tenants.keys import (
+    InvalidKey,
+    PresentedKey,
+    allows,
+    check_key,
+    digest_of,
+    in_use,
+    is_key_id,
+    parse_key,
+)
 from cells.tenants.signatures import (
     NonceReplayed,
     SignatureInvalid,
@@ -39,13 +51,14 @@ from cells.tenants.store_keys import KeyHolder, find_keys, note_used
 from cells.tenants.tenant import Tenant
 from cells.tenants.tokens import Claims, InvalidToken, TokenDesk
 from residency.errors import KovraError
-from router.api.call import Caller
+from router.api.call import Caller, call_of
 from router.api.errors import LiveOnly, SandboxOnly, ScopeMissing, TooManyFailures
 from router.api.metrics import TURNED_AWAY
 from router.api.throttle import Throttle
 
 REMEMBERED_S = 3.0
 FAILURES_PER_MINUTE = 100
+FAILURES_PER_KEY_PER_MINUTE = 100
 _KNOWN_MAX = 10_000
 _SCHEME = "bearer "
 _WRONG = (InvalidKey, InvalidToken, SignatureInvalid)
@@ -58,6 +71,13 @@ class _Known:
     caller: Caller
     until: float
     secret: bytes = b""
+
+
+class _Holders(NamedTuple):
+    """What a look-up of a key found, None for none, and until when it need not be looked up again."""
+
+    holder: KeyHolder | None
+    until: float
 
 
 class KeyRing:
@@ -76,7 +96,9 @@ class KeyRing:
         # By the digest of what was presented, or by the id of the key that signs.
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[_Known]] = {}
-        self._failures = Meter()
+        # Apart, so that whoever makes up keys does not push addresses out of what is remembered.
+        self._failures, self._key_failures = Meter(), Meter()
+        self._guessed_at: OrderedDict[str, _Holders] = OrderedDict()
         self._used: set[str] = set()
 
     async def caller(self, request: Request) -> Caller:
@@ -98,10 +120,12 @@ class KeyRing:
             return known.caller
         # What does not even read as a key or a token costs no look-up.
         if text.count(".") == 2:
-            look_up = self._by_token(self._tokens.read(text, datetime.now(UTC)))
+            claims = self._claims(request, text)
+            key_id, look_up = claims.key_id, self._by_token(claims)
         else:
-            look_up = self._by_key(parse_key(text))
-        return (await self._looked_up(request, name, look_up)).caller
+            presented = parse_key(text)
+            key_id, look_up = presented.key_id, self._by_key(presented)
+        return (await self._looked_up(request, name, key_id, look_up)).caller
 
     async def client(self, request: Request, client_id: str, secret: str) -> KeyHolder:
         """The client that these credentials are of, with its tenant. Raises InvalidKey, TooManyFailures, StoreUnavailable."""
@@ -111,7 +135,7 @@ class KeyRing:
             presented = PresentedKey("", "", client_id, digest_of(secret))
             check_key(presented, holder and holder.key, holder.checked_at if holder else datetime.now(UTC), "client")
         except _WRONG:
-            self._count_failure(request)
+            self._count_failure(request, client_id)
             raise
         assert holder is not None, "an unknown client has passed its check"
         return holder
@@ -132,11 +156,11 @@ class KeyRing:
         name = b"signs " + head.key_id.encode()
         known = self._known.get(name)
         if known is None or known.until <= time.monotonic():
-            known = await self._looked_up(request, name, self._by_signer(head.key_id))
+            known = await self._looked_up(request, name, head.key_id, self._by_signer(head.key_id))
         assert known.secret, "only keys that sign are remembered under such a name"
         path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
         if not signs(known.secret, text_to_sign(head, request.method, path, query, _lines_of(headers)), head.signature):
-            self._count_failure(request)
+            self._count_failure(request, head.key_id)
             raise SignatureInvalid("What was signed is not what came, or not with this key's secret.")
         if "idempotency-key" in headers and "idempotency-key" not in head.covered:
             raise SignatureInvalid("The request has an Idempotency-Key, and its signature does not cover it.")
@@ -145,7 +169,19 @@ class KeyRing:
             raise NonceReplayed
         return known.caller
 
-    async def _looked_up(self, request: Request, name: bytes, look_up: Coroutine[Any, Any, _Known]) -> _Known:
+    def _claims(self, request: Request, token: str) -> Claims:
+        """What a token says. Checking one costs more than reading a key, so failures are counted, too. Raises InvalidToken, TokenExpired,
+        TooManyFailures."""
+        self._check_source(request)
+        try:
+            return self._tokens.read(token, datetime.now(UTC))
+        except InvalidToken:
+            self._count_failure(request)
+            raise
+
+    async def _looked_up(
+        self, request: Request, name: bytes, key_id: str, look_up: Coroutine[Any, Any, _Known]
+    ) -> _Known:
         """One look-up for all who present the same at once; it goes on if the first of them hangs up."""
         asking = self._asking.get(name)
         if asking is None:
@@ -161,7 +197,7 @@ class KeyRing:
         try:
             known = await asyncio.shield(asking)
         except _WRONG:
-            self._count_failure(request)
+            self._count_failure(request, key_id)
             raise
         self._used.add(known.caller.key_id)
         self._known[name] = known
@@ -190,8 +226,20 @@ class KeyRing:
         return self._as_known(holder, holder.key.scopes, secret=secret_of(self._vault, holder.key))
 
     async def _holder(self, key_id: str) -> KeyHolder | None:
+        now = time.monotonic()
+        found = self._guessed_at.get(key_id)
+        if found is not None and found.until > now:
+            return found.holder
+        if not is_key_id(key_id):
+            return None
         async with transaction(self._pool) as connection:
-            return (await find_keys(connection, self._region, [key_id])).get(key_id)
+            holder = (await find_keys(connection, self._region, [key_id])).get(key_id)
+        if self._key_failures.full(key_id, FAILURES_PER_KEY_PER_MINUTE, now * 1e6):
+            self._guessed_at[key_id] = _Holders(holder, now + self._remembered_s)
+            self._guessed_at.move_to_end(key_id)
+            if len(self._guessed_at) > _KNOWN_MAX:
+                self._guessed_at.popitem(last=False)
+        return holder
 
     def _as_known(
         self, holder: KeyHolder, scopes: frozenset[str], lives_s: float = REMEMBERED_S, secret: bytes = b""
@@ -202,12 +250,17 @@ class KeyRing:
         return _Known(caller, time.monotonic() + min(self._remembered_s, lives_s), secret)
 
     def _check_source(self, request: Request) -> None:
-        if self._failures.full(_source(request), FAILURES_PER_MINUTE, time.monotonic() * 1e6):
+        if self._failures.full(call_of(request).origin.address, FAILURES_PER_MINUTE, time.monotonic() * 1e6):
             TURNED_AWAY.labels("failures").inc()
             raise TooManyFailures
 
-    def _count_failure(self, request: Request) -> None:
-        self._failures.take(_source(request), FAILURES_PER_MINUTE, time.monotonic() * 1e6)
+    def _count_failure(self, request: Request, key_id: str | None = None) -> None:
+        """Raises TooManyFailures in place of what failed, where that key is guessed at."""
+        now_us = time.monotonic() * 1e6
+        self._failures.take(call_of(request).origin.address, FAILURES_PER_MINUTE, now_us)
+        if key_id is not None and not self._key_failures.take(key_id, FAILURES_PER_KEY_PER_MINUTE, now_us).admitted:
+            TURNED_AWAY.labels("failures").inc()
+            raise TooManyFailures
 
 
 def _lines_of(headers: Headers) -> Callable[[str], str | None]:
@@ -218,12 +271,6 @@ def _lines_of(headers: Headers) -> Callable[[str], str | None]:
         return ", ".join(line.strip() for line in lines) if lines else None
 
     return joined
-
-
-def _source(request: Request) -> str:
-    """Whence it comes: the peer, and for whom it says to speak (the global router adds that at the end; RFC 7239)."""
-    peer = request.client.host if request.client else ""
-    return f"{peer} {(_lines_of(request.headers)('forwarded') or '').rpartition(',')[2].strip()}"
 
 
 def require(caller: Caller, scope: str, *, reading: bool) -> None:

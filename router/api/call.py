@@ -7,6 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cells.kit.forwarded import Origin
 from cells.kit.gcra import Allowance
 from cells.tenants.tenant import Tenant
 
@@ -24,10 +25,11 @@ class Caller:
 
 @dataclass(slots=True)
 class Call:
-    """`region_named`: the caller (or the router for it) said this region. `resource_id`: what the call made or changed.
+    """`origin`: whence it comes. `region_named`: the caller (or the router for it) said this region. `resource_id`: what the call made or changed.
     `allowance`: where the caller stands with its rate, once it is known."""
 
     request_id: str
+    origin: Origin
     region_named: bool = False
     caller: Caller | None = None
     resource_id: str = ""

@@ -56,12 +56,13 @@ class ScopeMissing(KovraError):
 
 
 class TooManyFailures(KovraError):
-    """Keys, tokens or signatures from this address were wrong too often. Those that were good a moment ago go on working."""
+    """Keys, tokens or signatures from this address, or in this key's name, were wrong too often. Those that were good a moment ago go on
+    working, and so does a key that others guess at."""
 
     code = "too-many-failures"
     status = 429
     retryable = True
-    title = "Too many failed attempts from this address"
+    title = "Too many failed attempts from this address, or with this key"
 
 
 class RegionRequired(KovraError):

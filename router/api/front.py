@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.hosted import place_of
+from cells.kit.forwarded import FORWARDED, PROOF, Origin, origin
 from cells.kit.headers import HeaderRepeated, single_headers
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
 from residency.ids import MalformedId, mint, parse
 from router.api.call import CALL, Call
 from router.api.errors import BodyTooLarge
-from router.api.metrics import IN_FLIGHT, LATENCY
+from router.api.metrics import IN_FLIGHT, LATENCY, ROUTER_UNPROVEN
 from router.api.problems import Problems
 from router.api.region import check_header, check_path
 from router.api.routes import Direct
@@ -43,6 +44,7 @@ class Front:
         *,
         entry: CellEntry,
         directory: Directory,
+        router_secret: str,
         problems: Problems,
         direct: Mapping[tuple[str, str], Direct],
     ) -> None:
@@ -50,6 +52,7 @@ class Front:
         self._direct = direct
         self._entry = entry
         self._directory = directory
+        self._router_secret = router_secret.encode()
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +60,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         headers, repeated = _read(scope)
-        call = Call(self._request_id(headers.get(b"kovra-request-id")))
+        call = Call(self._request_id(headers.get(b"kovra-request-id")), self._origin(scope, headers))
         scope[CALL] = call
         stamp = (REQUEST_ID.encode(), call.request_id.encode())
         started_at, status = time.perf_counter(), 0
@@ -108,6 +111,19 @@ class Front:
         scope["route"], handle = direct
         response = await handle(Request(scope, receive))
         await response(scope, receive, send)
+
+    def _origin(self, scope: Scope, headers: dict[bytes, bytes]) -> Origin:
+        """Whence it comes. Of what is said about that, an authenticated router alone is believed."""
+        said = {"host": headers.get(b"host", b"").decode("latin-1")}
+        proof = headers.get(PROOF.encode())
+        if proof is not None:
+            lines = [value for name, value in scope["headers"] if name == FORWARDED.encode()]
+            said |= {PROOF: proof.decode("latin-1"), FORWARDED: b", ".join(lines).decode("latin-1")}
+        client = scope.get("client")
+        found, holds = origin(said, client[0] if client else "", self._router_secret, time.time())
+        if not holds:
+            ROUTER_UNPROVEN.inc()
+        return found
 
     def _request_id(self, given: bytes | None) -> str:
         """The router's id where it gave one, else a new one."""

@@ -10,6 +10,10 @@ LATENCY = Histogram("kovra_api_request_seconds", "Time to answer", ["method", "r
 IN_FLIGHT = Gauge("kovra_api_requests_in_flight", "Requests under way")
 AUDIT = Histogram("kovra_api_audit_seconds", "Time to put a call on the audit trail", buckets=_BUCKETS)
 COUNTED_ALONE = Gauge("kovra_api_rates_counted_alone", "1 while this process counts requests without Redis")
+ROUTER_UNPROVEN = Counter(
+    "kovra_api_router_unproven",
+    "Requests whose Kovra-Router does not hold: a router with another secret or clock, or a forgery",
+)
 TURNED_AWAY = Counter("kovra_api_turned_away", "Requests answered 429", ["reason"])
 
 

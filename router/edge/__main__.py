@@ -1,4 +1,4 @@
-"""`python -m router.edge --port 7400 --operator-port 7401`: the global router, over the directory in KOVRA_HOME."""
+"""`python -m router.edge --port 7400 --operator-port 7401`: the global router, over the directory and settings in KOVRA_HOME."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from residency.directory import load_directory
 from router.edge.app import Edge
+from router.edge.settings import load_secrets
 from router.serving import Bounds, Listener, by_port, serve
 
 _CONNECTIONS_PER_ADDRESS_MAX = 1_024
@@ -24,7 +25,9 @@ def main() -> None:
         help=f"how many one address may have open (default {_CONNECTIONS_PER_ADDRESS_MAX}); behind a balancer that is one address, all",
     )  # fmt: skip
     arguments = parser.parse_args()
-    edge = Edge(load_directory(Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()))
+    home = Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()
+    directory = load_directory(home)
+    edge = Edge(directory, load_secrets(home, directory))
     partners, operator = (
         Listener(arguments.host, arguments.port),
         Listener(arguments.operator_host, arguments.operator_port),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import aiohttp
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from cells.kit.forwarded import prove
 from residency.directory import Directory
 from residency.errors import KovraError
 from router.edge import messages, problems
@@ -46,12 +47,18 @@ class Carried(NamedTuple):
 
 
 class Edge:
-    """The application. Its pools open with ASGI's lifespan."""
+    """The application. Its pools open with ASGI's lifespan. `secrets`: by which each cell knows this router."""
 
     def __init__(
-        self, directory: Directory, *, silence_timeout_s: float = 30.0, connections_max: int = CONNECTIONS_MAX
+        self,
+        directory: Directory,
+        secrets: Mapping[str, bytes],
+        *,
+        silence_timeout_s: float = 30.0,
+        connections_max: int = CONNECTIONS_MAX,
     ) -> None:
         self._directory = directory
+        self._secrets = secrets
         self._silence_timeout_s = silence_timeout_s
         self._connections_max = connections_max
         self._upstreams: dict[str, Upstream] = {}
@@ -174,7 +181,10 @@ class Edge:
             # A place in a cell's pool is taken only when there is something to send.
             await body.begin()
         for number, (upstream, path, region) in enumerate(candidates, start=1):
-            headers = messages.onward(scope["headers"], region=region, request_id=request_id, forwarded=forwarded)
+            proof = prove(self._secrets[upstream.cell.name], forwarded, int(time.time()))
+            headers = messages.onward(
+                scope["headers"], region=region, request_id=request_id, forwarded=forwarded, proof=proof
+            )
             try:
                 async with upstream.ask(scope["method"], path + query.decode("latin-1"), headers, body) as answer:
                     status = await _pass_back(answer, receive, send, request_id)

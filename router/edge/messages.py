@@ -1,4 +1,5 @@
-"""Headers on their way through: what belongs to one connection stays behind, what the next hop must know is added.
+"""Headers on their way through: what belongs to one connection stays behind, and so does what a caller says of whence it comes; what the
+next hop must know is added.
 
 Sources: RFC 9110 section 7.6.1 (hop-by-hop fields), RFC 7239 (Forwarded).
 """
@@ -6,6 +7,7 @@ Sources: RFC 9110 section 7.6.1 (hop-by-hop fields), RFC 7239 (Forwarded).
 import re
 from collections.abc import Iterable, Mapping
 
+from cells.kit.forwarded import element, is_claim
 from cells.kit.headers import HeaderRepeated, single_headers
 from residency.ids import mint
 
@@ -47,11 +49,14 @@ def request_id(given: str) -> str:
     return given if _REQUEST_ID_FORM.fullmatch(given) else mint("req", _EDGE)
 
 
-def onward(raw: Raw, *, region: str | None, request_id: str, forwarded: str) -> list[tuple[str, str]]:
-    """A request's headers as the cell gets them. `forwarded` is this hop's element of Forwarded."""
-    kept = [(name, value) for name, value in _end_to_end(raw) if name not in (REGION, REQUEST_ID, "forwarded", "host")]
-    before = [value for name, value in _end_to_end(raw) if name == "forwarded"]
-    kept += [("Forwarded", ", ".join([*before, forwarded])), ("Kovra-Request-Id", request_id)]
+def onward(raw: Raw, *, region: str | None, request_id: str, forwarded: str, proof: str) -> list[tuple[str, str]]:
+    """A request's headers as the cell gets them. `forwarded` is this hop's element of Forwarded, `proof` that it is the router's."""
+    kept = [
+        (name, value)
+        for name, value in _end_to_end(raw)
+        if name not in (REGION, REQUEST_ID, "host") and not is_claim(name)
+    ]
+    kept += [("Forwarded", forwarded), ("Kovra-Router", proof), ("Kovra-Request-Id", request_id)]
     if region is not None:
         kept.append(("Kovra-Region", region))
     return kept
@@ -66,13 +71,10 @@ def back(raw: Raw, request_id: str) -> list[tuple[bytes, bytes]]:
 
 
 def forwarded_element(scope: Mapping[str, object], host: str) -> str:
-    """This hop, as RFC 7239 writes it: who called, on what name, over which scheme."""
+    """This hop's element of Forwarded."""
     client = scope.get("client")
     address = str(client[0]) if isinstance(client, (tuple, list)) else "unknown"
-    if ":" in address:
-        address = f'"[{address}]"'
-    host = re.sub(r"[^A-Za-z0-9.:\[\]_-]", "", host)
-    return f'for={address};host="{host}";proto={scope.get("scheme", "http")}'
+    return element(address, host, str(scope.get("scheme", "http")))
 
 
 def _end_to_end(raw: Raw) -> list[tuple[str, str]]:

@@ -54,7 +54,7 @@ _SERIES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("_total",), "
 def measured() -> dict[str, set[str]]:
     """Every series that the processes show, with its labels."""
     found: dict[str, set[str]] = {"up": set()}
-    for registry in (REGISTRY, Edge(load_directory(None)).registry):
+    for registry in (REGISTRY, Edge(load_directory(None), {}).registry):
         for collector in registry._collector_to_names:
             if isinstance(collector, Spread):
                 labels = set(collector.labels)

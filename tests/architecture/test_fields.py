@@ -28,6 +28,7 @@ _HOUSE_DATA = {
     "residency.rules": "the law, as data",
     "residency.travel_rule.Demand": "what the law asks of one payment: names of fields",
     "cells.spec": "a cell's private settings, which are never shown",
+    "router.edge.settings": "the router's private settings, which are never shown",
     "cells.compliance.lists._Declared": "which lists there are",
     "cells.compliance.lists._Manifest": "which lists there are",
     "cells.compliance.rules": "thresholds",

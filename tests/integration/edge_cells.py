@@ -18,6 +18,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+SECRETS = {name: f"by which {name} knows the router".encode() for name in load_directory().cells}
+
 
 @dataclass
 class Heard:
@@ -109,6 +111,7 @@ async def serve(
             log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             lifespan="auto" if lifespan else "off",
         )
     )
@@ -147,7 +150,9 @@ async def open_world(
             name: entry.model_copy(update={"addresses": {"api": f"http://127.0.0.1:{cells[name].port}"}})
             for name, entry in directory.cells.items()
         }
-        edge = Edge(Directory(cells=entries), silence_timeout_s=silence_timeout_s, connections_max=connections_max)
+        edge = Edge(
+            Directory(cells=entries), SECRETS, silence_timeout_s=silence_timeout_s, connections_max=connections_max
+        )
         listener, operators = (listen(Listener("127.0.0.1", 0)) for _ in range(2))
         port, operator_port = (one.getsockname()[1] for one in (listener, operators))
         application = by_port({port: edge, operator_port: edge.operator}, edge)

@@ -1,16 +1,22 @@
 """Rates as a partner meets them: what every answer says, what a 429 says, and that Redis may come and go meanwhile."""
 
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 from http_sf import parse as parse_field
 
+from cells.kit.forwarded import element, prove
+from cells.kit.gcra import Meter
+from cells.tenants import store_keys
+from cells.tenants.tenant import Way
 from infra.local.child import clean_environment, start
 from router.api import auth
 from tests import servers
-from tests.api_cell import ApiCell, open_api_cell
+from tests.api_cell import ROUTER_SECRET, ApiCell, open_api_cell
+from tests.signing import signed
 from tests.waiting import until
 
 
@@ -28,6 +34,15 @@ def own_redis() -> Iterator[servers.RunningRedis]:
     yield running
     servers.stop(running.process)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def through_router(address: str, *, secret: bytes = ROUTER_SECRET.encode(), at: float | None = None) -> dict[str, str]:
+    """What a router adds to the request of a caller at that address."""
+    forwarded = element(address, "eu-1.test", "http")
+    return {
+        "Forwarded": forwarded,
+        "Kovra-Router": prove(secret, forwarded, int(time.time() if at is None else at)),
+    }
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> None:
@@ -81,9 +96,71 @@ async def test_who_guesses_is_stopped_and_nobody_else(cell: ApiCell) -> None:
     assert statuses[: auth.FAILURES_PER_MINUTE] == [401] * auth.FAILURES_PER_MINUTE
     assert statuses[-1] == 429
     assert (await cell.anyone.get("/v1/wallets", headers={"Authorization": "Bearer kv_nonsense"})).status_code == 401
-    elsewhere = {"Authorization": f"Bearer {text}", "Forwarded": "for=203.0.113.9"}
+    good = {"Authorization": f"Bearer {text}"}
+    for claim in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP"):
+        said = {claim: "for=203.0.113.9" if claim == "Forwarded" else "203.0.113.9"}
+        refused(await cell.anyone.get("/v1/wallets", headers={**good, **said}), 429, "too-many-failures")
+    forged = through_router("203.0.113.9", secret=b"another cell's, or made up, of 32 bytes")
+    refused(await cell.anyone.get("/v1/wallets", headers={**good, **forged}), 429, "too-many-failures")
+    late = through_router("203.0.113.9", at=time.time() - 400)
+    refused(await cell.anyone.get("/v1/wallets", headers={**good, **late}), 429, "too-many-failures")
+    altered = {**through_router("203.0.113.9"), "Forwarded": through_router("203.0.113.8")["Forwarded"]}
+    refused(await cell.anyone.get("/v1/wallets", headers={**good, **altered}), 429, "too-many-failures")
+    elsewhere = {**good, **through_router("203.0.113.9")}
     assert (await cell.anyone.get("/v1/wallets", headers=elsewhere)).status_code == 200
-    assert (await cell.anyone.get("/v1/wallets", headers={"Authorization": f"Bearer {text}"})).status_code == 200
+    assert (await cell.anyone.get("/v1/wallets", headers=good)).status_code == 200, "it is remembered"
+
+
+async def test_nobody_is_locked_out_in_the_name_of_another(cell: ApiCell) -> None:
+    """Whoever is not believed about its address fails for its own, and the router's other callers go on."""
+    text, _ = await cell.key(cell.tenant)
+    wrong = {"Authorization": f"Bearer {text[:-1]}{'0' if text[-1] != '0' else '1'}"}
+    claim = {"Forwarded": through_router("198.51.100.1")["Forwarded"], "X-Forwarded-For": "198.51.100.1"}
+    for _ in range(auth.FAILURES_PER_MINUTE + 20):
+        await cell.anyone.get("/v1/wallets", headers={**wrong, **claim})
+    cell.parts.keys._key_failures = Meter()
+    answer = await cell.anyone.get("/v1/wallets", headers={**wrong, **through_router("198.51.100.1")})
+    refused(answer, 401, "invalid-api-key")
+    neighbours = [through_router(f"2001:db8:1::{number:x}") for number in range(auth.FAILURES_PER_MINUTE + 20)]
+    statuses = [
+        (await cell.anyone.get("/v1/wallets", headers={**wrong, **headers})).status_code for headers in neighbours
+    ]
+    assert statuses[-1] == 429, "one host has a whole /64 of addresses"
+
+
+@pytest.mark.parametrize("way", ["key", "signature", "client"])
+async def test_a_key_that_is_guessed_at_from_everywhere_is_looked_up_seldom_and_opens_for_its_owner(
+    cell: ApiCell, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell.parts.keys._remembered_s = 60
+    text, key_id = await cell.issue(cell.tenant, way)
+    looked_up: list[str] = []
+
+    async def counted(connection, region, key_ids):
+        looked_up.extend(key_ids)
+        return await store_keys.find_keys(connection, region, key_ids)
+
+    monkeypatch.setattr(auth, "find_keys", counted)
+
+    async def asked(number: int, secret: str) -> httpx.Response:
+        origin = through_router(f"198.51.{number // 250}.{number % 250}")
+        if way == "signature":
+            origin |= signed(key_id, secret, "GET", "/v1/wallets")
+        elif way == "client":
+            form = {"grant_type": "client_credentials", "client_id": key_id, "client_secret": secret}
+            return await cell.anyone.post("/v1/oauth/token", data=form, headers=origin)
+        else:
+            origin["Authorization"] = f"Bearer {secret}"
+        return await cell.anyone.get("/v1/wallets", headers=origin)
+
+    statuses = []
+    while statuses.count(429) < 50 and len(statuses) < 5 * auth.FAILURES_PER_KEY_PER_MINUTE:
+        wrong = text[:-3] + f"{len(statuses) % 1000:03d}"
+        statuses.append((await asked(len(statuses), wrong)).status_code)
+    assert statuses[: auth.FAILURES_PER_KEY_PER_MINUTE] == [401] * auth.FAILURES_PER_KEY_PER_MINUTE
+    assert statuses.count(429) == 50
+    assert looked_up.count(key_id) <= auth.FAILURES_PER_KEY_PER_MINUTE + 1, "the guesses after that cost no look-up"
+    assert (await asked(0, text)).status_code == 200, "its owner is not locked out"
 
 
 async def test_redis_may_be_killed_and_come_back_while_partners_ask(

@@ -18,6 +18,7 @@ from infra.local.layout import Layout, lay_out, port_keys
 from infra.local.ports import allocate
 from infra.schemes.config import read_config
 from residency.directory import load_directory
+from router.edge.settings import RouterSettingsInvalid, load_secrets
 from tests import servers
 from tests.modulus_tables import installed
 
@@ -52,6 +53,26 @@ async def test_every_declared_cell_gets_every_part_on_a_port_of_its_own(home: Ho
 async def test_no_cell_needs_another_cell_the_transit_or_the_router_to_start(home: Home) -> None:
     for part in (await laid_out(home)).parts:
         assert {need.split("/", maxsplit=1)[0] for need in part.needs} <= {part.cell}
+
+
+async def test_each_cell_and_the_router_share_a_secret_that_nobody_else_has(home: Home) -> None:
+    await laid_out(home)
+    directory = load_directory(home.root)
+    secrets = load_secrets(home.root, directory)
+    assert len(set(secrets.values())) == len(directory.cells) == len(secrets)
+    for name, secret in secrets.items():
+        assert load_spec(name, home.root).settings.router_secret.encode() == secret
+    path = home.cell("shared") / "router.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    await laid_out(home)
+    assert load_secrets(home.root, directory) == secrets, "it is kept"
+    path.write_text(json.dumps({"cells": {"eu-1": {"secret": "short and secret"}}}))
+    with pytest.raises(RouterSettingsInvalid) as refused:
+        load_secrets(home.root, directory)
+    assert "short and secret" not in str(refused.value)
+    path.write_text(json.dumps({"cells": {"eu-1": {"secret": "s" * 32}}}))
+    with pytest.raises(RouterSettingsInvalid, match="id-1, uk-1"):
+        load_secrets(home.root, directory)
 
 
 async def test_what_is_written_is_what_the_processes_read(home: Home) -> None:

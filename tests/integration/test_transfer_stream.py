@@ -15,7 +15,7 @@ from residency.ids import mint
 from router.api import tail
 from router.api.v1 import transfer_stream
 from router.edge.app import Edge
-from tests.api_cell import ApiCell, open_api_cell
+from tests.api_cell import ROUTER_SECRET, ApiCell, open_api_cell
 from tests.integration.edge_cells import serve
 from tests.integration.test_api_payment import cross_border_wish, pay
 from tests.waiting import until
@@ -38,7 +38,7 @@ async def watched(cell_database, schemes, tmp_path, monkeypatch) -> AsyncIterato
         near, api_port = await served(stack, cell.app)
         address = {"addresses": {"api": f"http://127.0.0.1:{api_port}"}}
         entries = {name: one.model_copy(update=address) for name, one in load_directory().cells.items()}
-        far, _ = await served(stack, Edge(Directory(cells=entries)))
+        far, _ = await served(stack, Edge(Directory(cells=entries), dict.fromkeys(entries, ROUTER_SECRET.encode())))
         stranger = await stack.enter_async_context(
             httpx.AsyncClient(base_url=near.base_url, headers=cell.other.headers)
         )

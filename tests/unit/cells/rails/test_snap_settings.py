@@ -41,6 +41,7 @@ def test_outside_a_sandbox_the_address_is_https() -> None:
         "api": {"host": "x", "port": 1},
         "operator": {"host": "x", "port": 2},
         "inbound": {"host": "x", "port": 3},
+        "router_secret": "s" * 32,
         "host": {"host": "x", "port": 1},
     }
     PrivateSettings.model_validate(base | {"schemes": clear, "sandbox": True})

@@ -43,7 +43,11 @@ OF_ANOTHER_STANDARD = {
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
     directory = load_directory()
-    return create_app(CellSpec(Path("/nowhere"), directory.cell("eu-1"), directory, PrivateSettings.model_construct()))
+    return create_app(
+        CellSpec(
+            Path("/nowhere"), directory.cell("eu-1"), directory, PrivateSettings.model_construct(router_secret="s" * 32)
+        )
+    )
 
 
 def routes_of(app: FastAPI) -> list[Route]:

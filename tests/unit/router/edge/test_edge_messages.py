@@ -1,11 +1,13 @@
 """Headers on their way through the router."""
 
+import pytest
+
 from residency.ids import parse
 from router.edge import messages
 
 
 def _onward(*raw: tuple[bytes, bytes], region: str | None = None) -> list[tuple[str, str]]:
-    return messages.onward(raw, region=region, request_id="req-1", forwarded="for=10.0.0.1")
+    return messages.onward(raw, region=region, request_id="req-1", forwarded="for=10.0.0.1", proof="1 ab")
 
 
 def test_what_belongs_to_the_connection_stays_behind() -> None:
@@ -17,7 +19,7 @@ def test_what_belongs_to_the_connection_stays_behind() -> None:
             (b"X-End", b"2"),
         )
     )
-    assert sent.keys() == {"x-end", "Forwarded", "Kovra-Request-Id"}
+    assert sent.keys() == {"x-end", "Forwarded", "Kovra-Router", "Kovra-Request-Id"}
 
 
 def test_repeated_headers_all_arrive_in_order() -> None:
@@ -30,8 +32,23 @@ def test_the_region_is_what_the_router_found_and_nothing_else() -> None:
     assert "Kovra-Region" not in dict(_onward((b"kovra-region", b"EU")))
 
 
-def test_this_hop_comes_last_in_forwarded() -> None:
-    assert dict(_onward((b"forwarded", b"for=192.0.2.1")))["Forwarded"] == "for=192.0.2.1, for=10.0.0.1"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Forwarded", "FORWARDED", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X_Forwarded_For", "X-Forwarded", "Forwarded-For",
+        "X-Real-IP", "X_REAL_IP", "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6", "cf-visitor", "Fastly-Client-IP", "X-Client-IP",
+        "X-Cluster-Client-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-Forwarded-For", "X-Azure-ClientIP", "X-Envoy-External-Address",
+        "Kovra-Router", "kovra_router",
+    ],
+)  # fmt: skip
+def test_what_a_caller_says_of_whence_it_comes_ends_here(name: str) -> None:
+    sent = _onward((name.encode(), b"for=192.0.2.1"), (b"x-end", b"2"))
+    assert sorted(sent) == sorted(_onward((b"x-end", b"2")))
+
+
+def test_what_only_looks_like_it_goes_on() -> None:
+    sent = dict(_onward((b"x-forward", b"1"), (b"x-hostess", b"2"), (b"cfo", b"3"), (b"real-ipa", b"4")))
+    assert {"x-forward", "x-hostess", "cfo", "real-ipa"} <= sent.keys()
 
 
 def test_forwarded_writes_addresses_as_rfc_7239_does() -> None:
