@@ -85,6 +85,11 @@ Instant = Annotated[UtcInstant, BeforeValidator(_instant)]
 PaymentDate = Annotated[Instant, AfterValidator(payment_date)]
 
 
+# Of a body: pydantic alone would take true for 1, "5" for 5 and "no" for false.
+WholeNumber = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
 class Money(Shape):
     """An amount in major units of `currency`, as a decimal string: never a number."""
 

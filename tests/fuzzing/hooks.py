@@ -16,10 +16,13 @@ from cells.parties.models import BIRTH_YEAR_MIN
 _IDS: dict[str, str] = json.loads(os.environ.get("KOVRA_FUZZ_IDS", "{}"))
 _numbers = count()
 # Rules over one field that JSON Schema has no words for: its patterns know no Unicode classes that every reader shares, and its dates
-# no order.
+# and times no order.
 _UNSAYABLE = {
     "a name has at least one letter",
     "it holds control or unassigned characters",
+    "it has letters that no payment scheme here carries; write them in Latin letters",
+    "the date of a payment is at most a year ahead: check the year",
+    "a time lies within the years 1 to 9999 in UTC",
     f"a date of birth lies between {BIRTH_YEAR_MIN} and today",
 }
 

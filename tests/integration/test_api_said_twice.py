@@ -154,6 +154,25 @@ async def test_a_number_beyond_a_double_is_refused(cell: ApiCell, number: str) -
     assert code_of(answer) == (422, "invalid-request")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/quotes", '{"source":{"value":"1.00","currency":"EUR"},"target_currency":"EUR","sandbox_lifetime_s":%s}'),
+        ("/v1/sandbox/time", '{"seconds":%s}'),
+        ("/v1/webhooks/whe_eu1_00000000000000000000000000/secret", '{"overlap_s":%s}'),
+        ("/v1/batches", '{"lines":[1],"all_or_nothing":%s}'),
+    ],
+)
+async def test_a_value_of_another_type_is_not_taken_for_the_one_that_is_asked_for(
+    cell: ApiCell, path: str, body: str
+) -> None:
+    """Neither true for 1, nor "5" for 5, nor "no" or 0 for false."""
+    for text in ('"1"', '"no"', "[1]", "{}", "true" if "batches" not in path else "0", "1.5"):
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+        answer = await cell.client.post(path, content=body.replace("%s", text), headers=headers)
+        assert code_of(answer) == (422, "invalid-request"), (text, answer.text)
+
+
 def test_every_number_of_a_body_has_bounds_that_a_double_holds(cell: ApiCell) -> None:
     schemas = cell.app.openapi()["components"]["schemas"]
     numbers = list(_numbers({name: one for name, one in schemas.items() if one.get("additionalProperties") is False}))

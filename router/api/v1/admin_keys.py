@@ -22,7 +22,7 @@ from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Instant, Shape, Text, checked_id, stamp
+from router.api.shapes import Instant, Shape, Text, WholeNumber, checked_id, stamp
 from router.api.v1.admin import TENANTS, found_tenant
 
 _HOURS_MAX = 24 * 30
@@ -40,7 +40,7 @@ class KeyNew(Shape):
 
 
 class RotationNew(Shape):
-    overlap_hours: Annotated[int, Public] = Field(int(OVERLAP.total_seconds()) // 3600, ge=0, le=_HOURS_MAX)
+    overlap_hours: Annotated[WholeNumber, Public] = Field(int(OVERLAP.total_seconds()) // 3600, ge=0, le=_HOURS_MAX)
 
 
 class KeyShown(BaseModel):

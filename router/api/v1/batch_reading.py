@@ -22,6 +22,7 @@ from residency.errors import KovraError
 from router.api.problems import invalid
 from router.api.shapes import (
     CurrencyCode,
+    Flag,
     IdText,
     MetadataKey,
     MetadataValue,
@@ -95,7 +96,7 @@ class BatchNew(Shape):
     )
     payer_id: Annotated[IdText | None, Public] = Field(None, description="For the lines that name none")
     scheduled_for: Annotated[PaymentDate | None, Public] = Field(None, description="Not before; else at once")
-    all_or_nothing: Annotated[bool | None, Public] = Field(
+    all_or_nothing: Annotated[Flag | None, Public] = Field(
         None, description="One line that cannot be paid as it stands, and none is; false by default"
     )
     lines: Annotated[list[Any], Personal] = Field(

@@ -39,6 +39,7 @@ from router.api.shapes import (
     MetadataValue,
     Money,
     Shape,
+    WholeNumber,
     checked_id,
     minor_of,
     money,
@@ -92,7 +93,7 @@ class QuoteNew(Sides):
         }
     )
 
-    sandbox_lifetime_s: Annotated[int, Public] = Field(
+    sandbox_lifetime_s: Annotated[WholeNumber, Public] = Field(
         default=QUOTE_LIFETIME_S,
         ge=1,
         le=QUOTE_LIFETIME_S,

@@ -30,7 +30,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.region import elsewhere
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, checked_id, minor_of, money, stamp
+from router.api.shapes import IdText, Money, Shape, WholeNumber, checked_id, minor_of, money, stamp
 from router.api.v1.sandbox import console_of
 
 _DAYS_MAX = 366
@@ -63,7 +63,7 @@ class ReturnNew(Shape):
 class TimeNew(Shape):
     """How much time shall go by at the schemes of the region."""
 
-    seconds: Annotated[int, Public] = Field(ge=1, le=_DAYS_MAX * 86_400, examples=[172_800])
+    seconds: Annotated[WholeNumber, Public] = Field(ge=1, le=_DAYS_MAX * 86_400, examples=[172_800])
 
 
 class SimulatedShown(BaseModel):

@@ -33,7 +33,7 @@ from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL, problem_responses
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Shape, checked_id, stamp
+from router.api.shapes import Shape, WholeNumber, checked_id, stamp
 from router.api.v1.events import EventType
 
 _CACHED = {"Cache-Control": "public, max-age=300"}
@@ -59,7 +59,7 @@ class EndpointChange(Shape):
 class Rotation(Shape):
     """For `overlap_s` seconds the old secret signs beside the new one; 0: it ends at once."""
 
-    overlap_s: Annotated[int, Public] = Field(_DAY_S, ge=0, le=7 * _DAY_S)
+    overlap_s: Annotated[WholeNumber, Public] = Field(_DAY_S, ge=0, le=7 * _DAY_S)
 
 
 class EndpointShown(BaseModel):
