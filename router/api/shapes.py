@@ -85,8 +85,14 @@ Instant = Annotated[UtcInstant, BeforeValidator(_instant)]
 PaymentDate = Annotated[Instant, AfterValidator(payment_date)]
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("write it as a number")  # noqa: TRY004 - pydantic takes this kind alone for a fault of the field
+    return value
+
+
 # Of a body: pydantic alone would take true for 1, "5" for 5 and "no" for false.
-WholeNumber = Annotated[int, Field(strict=True)]
+WholeNumber = Annotated[int, BeforeValidator(_number)]
 Flag = Annotated[bool, Field(strict=True)]
 
 

@@ -268,3 +268,21 @@ async def test_a_body_where_none_is_taken_is_refused(cell: ApiCell) -> None:
         )
         asked += 1
     assert asked > 40
+
+
+async def test_a_whole_number_may_be_written_with_a_point(cell: ApiCell) -> None:
+    """530 and 530.0 are one number of JSON."""
+    for number in (530, 530.0):
+        body = {"source": {"value": "1.00", "currency": "EUR"}, "target_currency": "EUR", "sandbox_lifetime_s": number}
+        assert (await cell.client.post("/v1/quotes", json=body)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["0001-01-01T00:00:00+00:01", "2026-13-01T00:00:00Z", "", "an event", 1, None, ["x"], "2026-11-21T10:00:00"],
+)
+async def test_a_fault_is_told_of_the_field_as_it_is_written(cell: ApiCell, start: Any) -> None:
+    path = "/v1/webhooks/whe_eu1_00000000000000000000000000/replay"
+    answer = await cell.client.post(path, json={"from": start})
+    assert code_of(answer) == (422, "invalid-request")
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["/from"]

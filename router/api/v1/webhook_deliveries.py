@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainValidator, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -62,10 +62,24 @@ class DeliveryPage(BaseModel):
 _FROM = "Give the id of an event of yours in this region, or a time by RFC 3339."
 
 
+_ID, _TIME = TypeAdapter(IdText), TypeAdapter[datetime](Instant)
+
+
+def _event_or_time(value: Any) -> str | datetime:
+    """By hand, since pydantic tells a fault of a union under the names of its members, which are nothing of the body's."""
+    timed = isinstance(value, str) and ":" in value
+    try:
+        return _TIME.validate_python(value) if timed else _ID.validate_python(value)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ") if timed else _FROM) from None
+
+
 class Replay(Shape):
     """`from`: an event's id, or a time. That event and all after it are sent again, those that the endpoint listens for."""
 
-    from_: Annotated[IdText | Instant, Public] = Field(alias="from", examples=["2026-11-21T10:00:00Z"])
+    from_: Annotated[
+        str | datetime, PlainValidator(_event_or_time, json_schema_input_type=IdText | Instant), Public
+    ] = Field(alias="from", examples=["2026-11-21T10:00:00Z"])
 
 
 class ReplayShown(BaseModel):
