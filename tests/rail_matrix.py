@@ -200,7 +200,7 @@ async def _partner(stack: RunningStack) -> AsyncIterator[tuple[Matrix, Mapping[s
     tenant = mint_tenant("Matrix Partner", first, tier="benchmark")
     minted = mint_key(first.name, tenant.environment)
     key = ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, SCOPES, "matrix")
-    done = await provision(stack.home, tenant, keys=[key])
+    done = await provision(stack.home, tenant, keys=[key], actor="system:matrix", action="tenants.create")
     async with AsyncExitStack() as opened:
         consoles = await _consoles(opened, stack, directory.cells)
         kovra = await opened.enter_async_context(KovraClient(stack.status.router_url, minted.text, retry_s=60.0))

@@ -1,5 +1,6 @@
 """The entry and the checkpoint, and the exact bytes that the chain and the signature cover. Pure."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,6 +58,11 @@ class Entry:
     def body(self) -> bytes:
         """The bytes that the chain covers."""
         return canonical(self.record())
+
+
+def code_of(text: str) -> str:
+    """A text of somebody's as an entry may hold it: itself where it is an id or a code, else what tells it from others."""
+    return text if _ID.fullmatch(text) else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,19 @@ async def head(connection: Connection, region: str, cell: str) -> Head:
     return Head(row["sequence"], row["hash"]) if row else genesis(chain_name(cell))
 
 
+async def appended_here(connection: Connection, region: str, cell: str) -> bool:
+    """Whether the transaction that is open has appended to the trail."""
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT xmin = pg_current_xact_id_if_assigned()::xid FROM audit_heads WHERE compliance_region = $1 AND cell = $2
+            """,
+            region,
+            cell,
+        )
+    )
+
+
 async def add_checkpoint(connection: Connection, region: str, cell: str, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint; a head that has one already keeps the first."""
     await connection.execute(

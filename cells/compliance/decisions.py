@@ -12,10 +12,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
+from cells.kit.operator import operator_handle
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 
-_OFFICER = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]")
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{0,64}")
 
 
@@ -58,12 +58,6 @@ class CaseClosed(KovraError):
     title = "This cannot be decided of the case as it stands"
 
 
-class OfficerInvalid(KovraError):
-    code = "officer-invalid"
-    status = 422
-    title = "Who decides must be named"
-
-
 class ReasonInvalid(KovraError):
     code = "reason-invalid"
     status = 422
@@ -85,7 +79,7 @@ class ScreeningMissing(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an officer asks: checked on the way in. Raises OfficerInvalid, ReasonInvalid."""
+    """What an officer asks: checked on the way in. Raises OperatorInvalid, ReasonInvalid."""
 
     deed: Deed
     officer: str
@@ -93,7 +87,7 @@ class Asked:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "officer", named(self.officer))
+        object.__setattr__(self, "officer", operator_handle(self.officer))
         if self.reason not in REASONS[self.deed]:
             raise ReasonInvalid(f"To {self.deed}: {', '.join(REASONS[self.deed])}.")
         if not _REFERENCE.fullmatch(self.reference):
@@ -124,16 +118,6 @@ class Decision:
     def officers(self) -> str:
         """Who decided, as the record of screenings names them."""
         return self.officer if self.second_officer is None else f"{self.officer}+{self.second_officer}"
-
-
-def named(officer: str) -> str:
-    """An officer's handle as the record has it: "Ana" and "ana " are one person. Raises OfficerInvalid."""
-    handle = officer.strip().lower()
-    if not _OFFICER.fullmatch(handle):
-        raise OfficerInvalid(
-            "Name yourself with --officer or KOVRA_OPERATOR: 3 to 64 of a-z, 0-9, dot, dash and underscore."
-        )
-    return handle
 
 
 Weighed = Literal["propose", "confirm", "do", "wait"]

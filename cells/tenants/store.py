@@ -22,8 +22,8 @@ _SELECT_WALLET = """
 """
 
 
-async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> None:
-    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated."""
+async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> list[str]:
+    """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated. Answers the ids of new ones."""
     columns = list(
         zip(
             *(
@@ -43,18 +43,19 @@ async def create_tenants(connection: Connection, region: str, tenants: Sequence[
             strict=True,
         )
     )
-    if columns:
-        await connection.execute(
-            """
-            insert into tenants (compliance_region, tenant_id, name, home_region, home_cell, tier,
-            environment,
-                                 owner_number, placement, agreed_margin_bps)
-            select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                                     $8::bigint[], $9::text[], $10::integer[])
-            on conflict (compliance_region, tenant_id) do nothing
-            """,
-            region, *columns,
-        )  # fmt: skip
+    if not columns:
+        return []
+    rows = await connection.fetch(
+        """
+        insert into tenants (compliance_region, tenant_id, name, home_region, home_cell, tier, environment, owner_number, placement,
+                             agreed_margin_bps)
+        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+                                 $10::integer[])
+        on conflict (compliance_region, tenant_id) do nothing returning tenant_id
+        """,
+        region, *columns,
+    )  # fmt: skip
+    return [row["tenant_id"] for row in rows]
 
 
 async def find_tenants(connection: Connection, region: str, tenant_ids: Sequence[str]) -> dict[str, Tenant]:

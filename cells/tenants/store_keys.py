@@ -32,11 +32,11 @@ _COLUMNS = """key_id, tenant_id, secret_sha256, scopes, label, way, secret_kid, 
               created_at, expires_at, revoked_at, last_used_at"""
 
 
-async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) -> None:
-    """Store new keys; a key that is stored already stays as it is."""
+async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) -> list[str]:
+    """Store new keys; a key that is stored already stays as it is. Answers the ids of new ones."""
     # One array of text per column, but scopes: arrays of arrays must be rectangular, so scopes travel joined.
     sealed = [key.sealed for key in keys]
-    await connection.execute(
+    rows = await connection.fetch(
         """
         insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at, way,
                               secret_kid, secret_key, secret_nonce, secret_sealed)
@@ -44,7 +44,7 @@ async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) 
         from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
                     $10::bytea[], $11::bytea[], $12::bytea[])
              as new (key_id, tenant_id, secret, scopes, label, expires_at, way, kid, wrapped, nonce, sealed)
-        on conflict (compliance_region, key_id) do nothing
+        on conflict (compliance_region, key_id) do nothing returning key_id
         """,
         region,
         [key.key_id for key in keys],
@@ -59,6 +59,7 @@ async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) 
         [one and one.nonce for one in sealed],
         [one and one.ciphertext for one in sealed],
     )
+    return [row["key_id"] for row in rows]
 
 
 async def find_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> dict[str, KeyHolder]:

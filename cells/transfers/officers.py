@@ -12,6 +12,7 @@ from cells.audit.entry import Entry
 from cells.backends.postgres import Connection
 from cells.compliance import store_decisions
 from cells.compliance.decisions import Asked, Decision, weigh
+from cells.kit.operator import operator_actor
 from residency.directory import CellEntry
 from residency.ids import mint
 
@@ -65,7 +66,7 @@ async def record(
     connection: Connection, entry: CellEntry, officer: str, tenant_id: str, action: str, case_id: str, outcome: str, why: str
 ) -> None:  # fmt: skip
     """One line of the audit trail, in the caller's commit. `why`: the decision that it belongs to."""
-    line = Entry(datetime.now(UTC), f"officer:{officer}", tenant_id, action, case_id, outcome, why)
+    line = Entry(datetime.now(UTC), operator_actor(officer), tenant_id, action, case_id, outcome, why)
     await audit.append(connection, entry.region, entry.name, [line])
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cells.backends.postgres import transaction
-from cells.cell import Institution, open_institution, open_ledger
+from cells.cell import Institution, open_ledger
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry, verify_chain
 from cells.kit.hashchain import Break, Head
@@ -22,6 +21,7 @@ from cells.parties.sealing import open_recipient_details
 from cells.spec import load_spec
 from cells.transfers import store as transfers
 from cells.transfers.personal import open_parties
+from router.cli.record import institution_of, reading_of
 
 _PAGE = 500
 
@@ -69,7 +69,7 @@ class Books:
         self.cell = institution.spec.name
 
     async def timeline(self, transfer_id: str) -> list[Moment]:
-        async with transaction(self._institution.pool) as connection:
+        async with reading_of(self._institution.pool) as connection:
             rows = await transfers.timeline(connection, self._spec.region, transfer_id)
         return [Moment(self.cell, row["event"], row["state"], row["room"], row["at"]) for row in rows]
 
@@ -104,7 +104,7 @@ class Books:
         return kind
 
     async def customs(self, transfer_id: str) -> Customs:
-        async with transaction(self._institution.pool) as connection:
+        async with reading_of(self._institution.pool) as connection:
             head: Head = await customs.read_head(connection, self._spec)
             log: list[CustomsEntry] = []
             while page := await customs.read_log(connection, self._spec, after=log[-1].position if log else 0):
@@ -116,7 +116,7 @@ class Books:
 
     async def travelled(self, transfer_id: str) -> dict[str, str]:
         """At the destination: what its own key opens of the parties that crossed sealed. Empty where nothing is kept."""
-        async with transaction(self._institution.pool) as connection:
+        async with reading_of(self._institution.pool) as connection:
             opened = await open_parties(connection, self._institution.vault, [transfer_id])
         found = opened.get(transfer_id)
         if found is None:
@@ -125,14 +125,14 @@ class Books:
 
     async def payer_name(self, payer_id: str) -> str | None:
         """The name that this cell's vault keeps under a payer's id; None where it keeps none."""
-        async with transaction(self._institution.pool) as connection:
+        async with reading_of(self._institution.pool) as connection:
             found = await open_payers(connection, self._institution.vault, [payer_id])
         return found[payer_id].name if payer_id in found else None
 
     async def recipient_name(self, token: str) -> str | None:
         """The name that this cell's vault keeps behind a recipient's token; None where it keeps none."""
         row_id = token.partition(".")[0]
-        async with transaction(self._institution.pool) as connection:
+        async with reading_of(self._institution.pool) as connection:
             found = await open_recipient_details(connection, self._institution.vault, [row_id])
         return found[row_id].name if row_id in found else None
 
@@ -144,8 +144,7 @@ async def open_books(home: Path) -> AsyncIterator[Mapping[str, Books]]:
         opened: dict[str, Books] = {}
         for cell in _cells(home):
             spec = load_spec(cell, home)
-            institution = await open_institution(spec, "writer", name="kovra-demo", connections_max=2)
-            stack.push_async_callback(institution.close)
+            institution = await stack.enter_async_context(institution_of(spec))
             ledger = await open_ledger(spec, name="kovra-demo")
             stack.push_async_callback(ledger.close)
             opened[cell] = Books(institution, ledger)

@@ -12,11 +12,14 @@ from cells.fx import store_fees
 from cells.fx.fee_trials import Backtest, add_up, try_on
 from cells.fx.fees import PLATFORM, FeeRule, Kind, in_force
 from cells.kit.money import format_amount
+from cells.kit.operator import operator_actor
 from cells.spec import CellSpec, home_path
 from router.cli.choices import moment, one_of
 from router.cli.console import listing, out, print_json
 from router.cli.fees_explained import explain
-from router.cli.provisioning import chosen_cells, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import chosen_cells
+from router.cli.record import changing, reading
 
 Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 OneCell = Annotated[str, typer.Option("--cell", help="The cell whose payments are tried; the first by default.")]
@@ -74,11 +77,12 @@ def add(
     until: Annotated[str, typer.Option("--until", help="When it ends, and the version below counts again.")] = "",
     tenant: Tenant = PLATFORM,
     cell: Cell = "",
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Add a version of a rule. Nothing is ever edited: what shall cost nothing any more is a version of 0."""
     rule = _rule(name, kind, amount, applies, tenant, since, until)
-    added = asyncio.run(_add(chosen_cells(home_path(), cell), rule))
+    added = asyncio.run(_add(chosen_cells(home_path(), cell), rule, acting(operator)))
     if json:
         print_json({"rules": [{"cell": name, **asdict(one)} for name, one in added.items()]})
         return
@@ -161,7 +165,7 @@ def _rule(name: str, kind: str, amount: str, applies: str, tenant: str, since: s
 async def _rules(cells: Sequence[CellSpec]) -> dict[str, list[FeeRule]]:
     found = {}
     for spec in cells:
-        async with writing(spec) as connection:
+        async with reading(spec) as connection:
             found[spec.name] = await store_fees.all_rules(connection, spec.region)
     return found
 
@@ -172,17 +176,18 @@ def _counting(rules: Sequence[FeeRule]) -> list[FeeRule]:
     return [one for owner in owners for one in in_force(rules, owner, now) if one.tenant_id == owner]
 
 
-async def _add(cells: Sequence[CellSpec], rule: FeeRule) -> dict[str, FeeRule]:
+async def _add(cells: Sequence[CellSpec], rule: FeeRule, who: str) -> dict[str, FeeRule]:
     added = {}
     for spec in cells:
-        async with writing(spec) as connection:
-            added[spec.name] = await store_fees.add(connection, spec.region, rule)
+        async with changing(spec, operator_actor(who)) as change:
+            one = added[spec.name] = await store_fees.add(change.connection, spec.region, rule)
+            await change.record("fees.add", one.rule, tenant_id=one.tenant_id, outcome=f"v{one.version}")
     return added
 
 
 async def _backtest(spec: CellSpec, candidate: FeeRule, since: datetime, most: int) -> dict[str, Backtest]:
     found: dict[str, Backtest] = {}
-    async with writing(spec) as connection:
+    async with reading(spec) as connection:
         rules = await store_fees.all_rules(connection, spec.region)
         pages = store_fees.past_payments(
             connection, spec.region, since, candidate.tenant_id, most, spec.directory.region_of_currency

@@ -23,7 +23,8 @@ from residency.directory import load_directory
 from residency.errors import KovraError
 from router.cli.choices import one_of
 from router.cli.console import listing, out, print_json
-from router.cli.provisioning import chosen_cells, writing
+from router.cli.provisioning import chosen_cells
+from router.cli.record import reading
 
 Source = Annotated[str, typer.Argument(help="All that leaves the wallet, such as 1000.00.")]
 Currency = Annotated[str, typer.Argument(help="Its currency.")]
@@ -183,6 +184,6 @@ def _show(document: dict[str, Any]) -> None:
 
 
 async def _tariff(spec: CellSpec, tenant_id: str, here: Circumstances) -> Tariff:
-    async with writing(spec) as connection:
+    async with reading(spec) as connection:
         rules = await store_fees.all_rules(connection, spec.region)
     return Tariff(in_force(rules, tenant_id, datetime.now(UTC)), here)

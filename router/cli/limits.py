@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from cells.kit.money import currency_of, format_amount, parse_amount
+from cells.kit.operator import operator_actor
 from cells.limits import store_rules
 from cells.limits.limits import Measure, Scope, Window
 from cells.limits.rules import ANY, SCOPES, LimitRefused, LimitRule
@@ -17,7 +18,9 @@ from cells.tenants.tiers import tiers
 from residency.ids import parse
 from router.cli.choices import moment, one_of
 from router.cli.console import listing, out, print_json
-from router.cli.provisioning import chosen_cells, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import chosen_cells
+from router.cli.record import changing, reading
 
 Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -79,6 +82,7 @@ def put(
     since: Annotated[str, typer.Option("--from", help="From when it counts (RFC 3339); now by default.")] = "",
     until: Annotated[str, typer.Option("--until", help="When it ends, and the version below counts again.")] = "",
     cell: Cell = "",
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Set a limit: a new version. Usage is always counted, so that it holds at once, for what was sent before it too."""
@@ -89,7 +93,7 @@ def put(
         if cell not in ("", home):
             raise LimitRefused(f"{subject} lives in {home}, and --cell names {cell}.")
         cell = home
-    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule))
+    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule, acting(operator)))
     if json:
         print_json({"limits": [{"cell": name, **shown(one)} for name, one in done.items()]})
         return
@@ -145,14 +149,16 @@ def shown(rule: LimitRule) -> dict[str, Any]:
 async def _rules(cells: Sequence[CellSpec]) -> dict[str, list[LimitRule]]:
     found = {}
     for spec in cells:
-        async with writing(spec) as connection:
+        async with reading(spec) as connection:
             found[spec.name] = await store_rules.all_rules(connection, spec.region)
     return found
 
 
-async def _set(cells: Sequence[CellSpec], rule: LimitRule) -> dict[str, LimitRule]:
+async def _set(cells: Sequence[CellSpec], rule: LimitRule, who: str) -> dict[str, LimitRule]:
     done = {}
     for spec in cells:
-        async with writing(spec) as connection:
-            done[spec.name] = await store_rules.add(connection, spec.region, rule)
+        async with changing(spec, operator_actor(who)) as change:
+            one = done[spec.name] = await store_rules.add(change.connection, spec.region, rule)
+            named = f"{one.scope}.{one.window}.{one.measure}.{one.currency}:{one.tier or one.subject}"
+            await change.record("limits.set", named, tenant_id=one.tenant_id, outcome=f"v{one.version}:{one.value}")
     return done

@@ -5,22 +5,21 @@ trail before anything is shown.
 """
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cells.audit import store as audit
-from cells.audit.entry import Entry
-from cells.backends.postgres import transaction
-from cells.cell import open_institution
+from cells.audit.entry import code_of
+from cells.kit.operator import operator_actor
 from cells.rails import store_messages
 from cells.rails.rail import end_to_end_id
 from cells.rails.store_messages import KeptMessage
 from cells.spec import CellSpec, home_path
 from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
+from router.cli.record import changing_of, institution_of, reading_of
 
 Id = Annotated[
     str, typer.Argument(help="A payment (tr_…), a credit (col_…), an order (ord_…) or a scheme's reference.")
@@ -34,9 +33,9 @@ def register(app: typer.Typer) -> None:
     app.command()(messages)
 
 
-def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
+def messages(about: Id, show: Show = False, operator: Operator = "", as_json: Json = False) -> None:
     """Show the messages about a payment as they were on the wire. In the cells of this machine."""
-    found = asyncio.run(look(home_path(), about, show))
+    found = asyncio.run(look(home_path(), about, acting(operator) if show else ""))
     if as_json:
         print_json([_as_json(*one) for one in found])
         return
@@ -54,27 +53,25 @@ def messages(about: Id, show: Show = False, as_json: Json = False) -> None:
         print_plain("erased" if body is None else body.decode())
 
 
-async def look(home: Path, about: str, show: bool) -> Found:
-    """What each cell of the home folder has; the bodies only if they are to be shown, and on record first."""
+async def look(home: Path, about: str, who: str) -> Found:
+    """What each cell of the home folder has; the bodies only if somebody (`who`) is to see them, and on record first."""
     names = list(dict.fromkeys((about, end_to_end_id(about), about.replace("_", ""))))
     found: Found = []
     for spec in all_cells(home):
-        found += await _look_in(spec, about, names, show)
+        found += await _look_in(spec, about, names, who)
     return found
 
 
-async def _look_in(spec: CellSpec, about: str, names: list[str], show: bool) -> Found:
-    institution = await open_institution(spec, "writer", name="kovra-messages", connections_max=1)
-    try:
-        async with transaction(institution.pool) as connection:
+async def _look_in(spec: CellSpec, about: str, names: list[str], who: str) -> Found:
+    async with institution_of(spec) as institution:
+        async with reading_of(institution.pool) as connection:
             kept = await store_messages.about(connection, spec.region, names)
-            if show and kept:
-                entry = Entry(datetime.now(UTC), "operator:cli", "", "messages.show", about[:128], "ok", "")
-                await audit.append(connection, spec.region, spec.name, [entry])
-        bodies = store_messages.open_messages(institution.vault, kept) if show else [None] * len(kept)
+        if not who or not kept:
+            return [(spec.name, one, None) for one in kept]
+        async with changing_of(institution.pool, spec, operator_actor(who)) as change:
+            await change.record("messages.show", code_of(about), outcome=str(len(kept)))
+        bodies = store_messages.open_messages(institution.vault, kept)
         return [(spec.name, one, body) for one, body in zip(kept, bodies, strict=True)]
-    finally:
-        await institution.close()
 
 
 def _as_json(cell: str, one: KeptMessage, body: bytes | None) -> dict[str, object]:

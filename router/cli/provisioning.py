@@ -1,16 +1,14 @@
 """A tenant into every cell: the same id and owner number everywhere, its wallets where their currencies are held.
 
-It writes to each cell's own database with that cell's writer role, which only the operator of the cells can do. Everything is
-written so that doing it again changes nothing.
+It writes to each cell's own database with that cell's writer role, which only the operator of the cells can do, and puts what is new in a
+cell on that cell's audit trail. Everything is written so that doing it again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cells.backends.postgres import Connection, open_pool, transaction
 from cells.cell import vault_of
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store, store_keys
@@ -18,6 +16,7 @@ from cells.tenants.issuing import Issued
 from cells.tenants.tenant import ApiKey, NewWallet, Tenant
 from residency.directory import load_directory
 from router.cli.choices import one_of
+from router.cli.record import changing
 
 
 @dataclass
@@ -35,8 +34,11 @@ async def provision(
     keys: Sequence[ApiKey] = (),
     issued: Sequence[Issued] = (),
     currencies: Sequence[str] | None = None,
+    actor: str,
+    action: str,
 ) -> Provisioned:
-    """Into all cells; wallets in `currencies`, by default in all there are. What signs is sealed by each cell's own vault.
+    """Into all cells; wallets in `currencies`, by default in all there are. What signs is sealed by each cell's own vault. `actor` and
+    `action`: as each cell's audit trail has them.
 
     Raises StoreUnavailable, SettingsInvalid, KeysInvalid.
     """
@@ -49,12 +51,20 @@ async def provision(
             held = []
         vault = vault_of(spec) if issued else None
         rows = [*keys, *(one.sealed_by(vault) for one in issued if vault is not None)]
-        async with writing(spec) as connection:
-            await store.create_tenants(connection, spec.region, [tenant])
-            await store_keys.add_keys(connection, spec.region, rows)
-            opened = await store.open_wallets(
-                connection, spec.entry, [NewWallet(tenant.tenant_id, code) for code in held]
-            )
+        wallets = [NewWallet(tenant.tenant_id, code) for code in held]
+        async with changing(spec, actor) as change:
+            connection = change.connection
+            new = await store.create_tenants(connection, spec.region, [tenant])
+            new_keys = await store_keys.add_keys(connection, spec.region, rows)
+            before = await store.find_wallets_of_tenants(connection, spec.region, wallets)
+            opened = await store.open_wallets(connection, spec.entry, wallets)
+            if new_keys:
+                for key_id in new_keys:
+                    await change.record(action, key_id, tenant_id=tenant.tenant_id)
+            elif new or len(before) < len(wallets):
+                await change.record(action, tenant.tenant_id, tenant_id=tenant.tenant_id)
+            else:
+                change.unchanged = True
         done.wallets.update({one.currency: one.wallet_id for one in opened})
         done.account_numbers.update({one.currency: one.account_number for one in opened})
 
@@ -81,14 +91,3 @@ def chosen_cells(home: Path, name: str) -> list[CellSpec]:
         return all_cells(home)
     one_of(name, load_directory(home).cells, "cell")
     return [load_spec(name, home)]
-
-
-@asynccontextmanager
-async def writing(spec: CellSpec) -> AsyncIterator[Connection]:
-    """One transaction of a cell's writer. Raises StoreUnavailable."""
-    pool = await open_pool(spec.settings.postgres.writer, size_max=1, name="kovra-cli")
-    try:
-        async with transaction(pool) as connection:
-            yield connection
-    finally:
-        await pool.close()

@@ -5,18 +5,15 @@ What is asked or decided is on record, and on the audit trail, in one commit; th
 
 import asyncio
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from cells.audit import store as audit
-from cells.audit.entry import Entry
-from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.kit.operator import operator_actor
 from cells.rails import store_recalls
 from cells.rails.store_recalls import RecallRow
-from cells.spec import CellSpec, home_path, load_spec
+from cells.spec import home_path, load_spec
 from cells.transfers import recalling, store
 from cells.transfers.machine import Leg
 from cells.transfers.orders import Order
@@ -24,7 +21,9 @@ from cells.transfers.recalling import NotRecallable
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.console import err, listing, out, print_json, print_plain
-from router.cli.provisioning import all_cells, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import all_cells
+from router.cli.record import changing, reading
 from router.cli.suspense import carried_out, tell
 
 Recall = Annotated[str, typer.Argument(help="The recall, rcl_….")]
@@ -44,26 +43,28 @@ def register(app: typer.Typer) -> None:
 def ask(
     transfer: Annotated[str, typer.Argument(help="The payment, tr_….")],
     reason: Annotated[str, typer.Option("--reason", help="DUPL, TECH, FRAD or another ISO 20022 code.")] = "DUPL",
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Ask a payment back from the payee's bank (camt.056). Its answer comes later: `kovra recalls`."""
-    made = asyncio.run(_ask(transfer, reason))
+    made = asyncio.run(_ask(transfer, reason, acting(operator)))
     _shown(made, f"{made.recall_id}: {made.rail} is asked for {transfer}.", json=json)
 
 
-def accept(recall: Recall, json: Json = False) -> None:
+def accept(recall: Recall, operator: Operator = "", json: Json = False) -> None:
     """Give a recalled credit back, out of the wallet that has it (pacs.004)."""
-    order = asyncio.run(_accept(recall))
+    order = asyncio.run(_accept(recall, acting(operator)))
     tell(order, json=json)
 
 
 def refuse(
     recall: Recall,
     reason: Annotated[str, typer.Option("--reason", help="CUST, NOAS, LEGL or another ISO 20022 code.")] = "CUST",
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Keep a recalled credit, and say why (camt.029)."""
-    found = asyncio.run(_refuse(recall, reason))
+    found = asyncio.run(_refuse(recall, reason, acting(operator)))
     _shown(found, f"{recall}: the credit is kept ({reason}).", json=json)
 
 
@@ -87,49 +88,42 @@ def recalls(cell: Cell = None, json: Json = False) -> None:
     out.print(table)
 
 
-async def _ask(transfer_id: str, reason: str) -> RecallRow:
+async def _ask(transfer_id: str, reason: str, who: str) -> RecallRow:
     """In the cell that made the payment. Raises MalformedId, UnknownCell, TransferNotFound, NotRecallable."""
     spec = load_spec(parse(transfer_id, "tr").cell, home_path())
-    async with writing(spec) as connection:
+    async with reading(spec) as connection:
         leg = (await store.read(connection, spec.region, [transfer_id])).get(transfer_id)
     if leg is not None and leg.leg is Leg.ORIGIN:
         spec = load_spec(leg.destination_cell, home_path())
-    async with writing(spec) as connection:
-        made = await recalling.ask(connection, spec.entry, transfer_id, reason)
+    async with changing(spec, operator_actor(who)) as change:
+        made = await recalling.ask(change.connection, spec.entry, transfer_id, reason)
         settings = spec.settings.schemes.get(made.rail)
         if settings is None or settings.wire != "iso20022":
             raise NotRecallable(f"{spec.name} speaks to {made.rail} in no form that knows recalls.")
-        await _on_trail(connection, spec, "recall.ask", transfer_id, made.tenant_id, made.recall_id)
+        await change.record("recall.ask", transfer_id, tenant_id=made.tenant_id, outcome=made.recall_id)
     return made
 
 
-async def _accept(recall_id: str) -> Order:
+async def _accept(recall_id: str, who: str) -> Order:
     spec = load_spec(parse(recall_id, "rcl").cell, home_path())
-    async with writing(spec) as connection:
-        order = await recalling.accept(connection, spec.entry, recall_id)
-        await _on_trail(connection, spec, "recall.accept", recall_id, order.tenant_id, order.order_id)
+    async with changing(spec, operator_actor(who)) as change:
+        order = await recalling.accept(change.connection, spec.entry, recall_id)
+        await change.record("recall.accept", recall_id, tenant_id=order.tenant_id, outcome=order.order_id)
     return await carried_out(spec, order)
 
 
-async def _refuse(recall_id: str, reason: str) -> RecallRow:
+async def _refuse(recall_id: str, reason: str, who: str) -> RecallRow:
     spec = load_spec(parse(recall_id, "rcl").cell, home_path())
-    async with writing(spec) as connection:
-        found = await recalling.refuse(connection, spec.entry, recall_id, reason)
-        await _on_trail(connection, spec, "recall.refuse", recall_id, found.tenant_id, reason)
+    async with changing(spec, operator_actor(who)) as change:
+        found = await recalling.refuse(change.connection, spec.entry, recall_id, reason)
+        await change.record("recall.refuse", recall_id, tenant_id=found.tenant_id, outcome=reason)
     return found
-
-
-async def _on_trail(
-    connection: Connection, spec: CellSpec, action: str, about: str, tenant_id: str | None, outcome: str
-) -> None:
-    entry = Entry(datetime.now(UTC), "operator:cli", tenant_id or "", action, about, outcome, "")
-    await audit.append(connection, spec.region, spec.name, [entry])
 
 
 async def _read(cell: str | None) -> list[tuple[str, RecallRow]]:
     found: list[tuple[str, RecallRow]] = []
     for spec in [load_spec(cell, home_path())] if cell else all_cells(home_path()):
-        async with writing(spec) as connection:
+        async with reading(spec) as connection:
             rows = await store_recalls.latest(connection, spec.region, _LISTED_MAX)
         found += [(spec.name, one) for one in rows]
     return found

@@ -4,31 +4,29 @@ The decision, its entry on the audit trail and the deed are one commit; the cell
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from cells.backends.postgres import Connection, transaction
-from cells.cell import Institution, open_institution
 from cells.compliance.decisions import REASONS, Asked, Decision, Deed
-from cells.spec import home_path, load_spec
+from cells.kit.operator import operator_actor
+from cells.spec import CellSpec, home_path, load_spec
 from cells.transfers import store
 from cells.transfers.machine import State, public
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.choices import one_of
 from router.cli.console import err, out, print_json, print_plain
+from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
+from router.cli.record import changing_of, institution_of, reading, reading_of
 from router.cli.review_shown import Case, case_of, cases_of, details_of, opened, table
 
 CaseId = Annotated[
     str, typer.Argument(metavar="CASE", help="A payment (tr_…), a payer (pyr_…) or a recipient (rcp_…).")
 ]
 Payment = Annotated[str, typer.Argument(metavar="CASE", help="A payment, tr_….")]
-Officer = Annotated[
-    str, typer.Option("--officer", envvar="KOVRA_OPERATOR", help="Who decides; required, and on the record.")
-]
 Reference = Annotated[str, typer.Option("--reference", help="Your own file on the case: an id, no names.")]
 Where = Annotated[
     str | None, typer.Option("--cell", help="The cell where the case waits; by default it is found by its id.")
@@ -36,7 +34,6 @@ Where = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 # Origin legs that the other cell decides about now.
 _WITH_THE_PEER = frozenset({State.INSTRUCTED, State.PENDING_RAIL})
-Answer = TypeVar("Answer")
 
 
 def _reason(deed: Deed) -> object:
@@ -50,7 +47,7 @@ ReleaseReason = Annotated[str, _reason(Deed.RELEASE)]
 
 _HELP = """Decide on payments under review, and on parties that screening has found.
 
-Every decision names its officer (--officer, or KOVRA_OPERATOR) and a reason, and is on the audit trail.
+Every decision names its officer (--operator, or KOVRA_OPERATOR) and a reason, and is on the audit trail.
 
 A large payment takes two officers: the first decision is stored as proposed, and takes effect when another officer decides the same."""
 
@@ -83,17 +80,14 @@ def show(
     names: Annotated[
         bool, typer.Option("--names", help="Open the parties' names too; that is on the audit trail.")
     ] = False,
-    officer: Officer = "",
+    operator: Operator = "",
     cell: Where = None,
     json: Json = False,
 ) -> None:
     """One case: what screening met, and what has been decided."""
 
-    async def look(connection: Connection, institution: Institution, case_id: str) -> Case:
-        found = await case_of(connection, institution, case_id)
-        return await opened(connection, institution, found, officer) if names else found
-
-    found = asyncio.run(_in_cell_of(case, cell, look))
+    who = acting(operator) if names else ""
+    found = asyncio.run(_shown(case, cell, who))
     if json:
         print_json(found.as_json())
     else:
@@ -105,33 +99,33 @@ def clear(
     case: CaseId,
     *,
     reason: ClearReason,
-    officer: Officer = "",
+    operator: Operator = "",
     reference: Reference = "",
     cell: Where = None,
     json: Json = False,
 ) -> None:
     """Nothing is wrong: a payment goes on its way at the rate that was kept; a party may pay and be paid."""
-    _decide(case, cell, Asked(Deed.CLEAR, officer, reason, reference), json=json)
+    _decide(case, cell, Asked(Deed.CLEAR, acting(operator), reason, reference), json=json)
 
 
 def refuse(
     case: Payment,
     *,
     reason: RefuseReason,
-    officer: Officer = "",
+    operator: Operator = "",
     reference: Reference = "",
     cell: Where = None,
     json: Json = False,
 ) -> None:
     """A payment is not made: its money goes back to its payer (REFUNDED)."""
-    _decide(case, cell, Asked(Deed.REFUSE, officer, reason, reference), json=json)
+    _decide(case, cell, Asked(Deed.REFUSE, acting(operator), reason, reference), json=json)
 
 
 def block(
     case: CaseId,
     *,
     reason: BlockReason,
-    officer: Officer = "",
+    operator: Operator = "",
     reference: Reference = "",
     cell: Where = None,
     json: Json = False,
@@ -141,7 +135,7 @@ def block(
     Where a payment waits in the region that pays it out, the money is not there: the payment is refused, and its money goes back. Block
     the recipient too.
     """
-    _decide(case, cell, Asked(Deed.BLOCK, officer, reason, reference), json=json)
+    _decide(case, cell, Asked(Deed.BLOCK, acting(operator), reason, reference), json=json)
 
 
 def release(
@@ -151,7 +145,7 @@ def release(
     to: Annotated[
         str, typer.Option("--to", help="Of a payment: payer (the money goes back) or payee (it goes on).")
     ] = "",
-    officer: Officer = "",
+    operator: Operator = "",
     reference: Reference = "",
     cell: Where = None,
     json: Json = False,
@@ -165,18 +159,11 @@ def release(
         deed = Deed.RELEASE_TO_PAYER if to == "payer" else Deed.RELEASE_TO_PAYEE
     else:
         deed = Deed.RELEASE
-    _decide(case, cell, Asked(deed, officer, reason, reference), json=json)
+    _decide(case, cell, Asked(deed, acting(operator), reason, reference), json=json)
 
 
 def _decide(case: str, cell: str | None, asked: Asked, *, json: bool) -> None:
-    async def deed(connection: Connection, institution: Institution, case_id: str) -> tuple[Decision, str]:
-        if case_id.startswith("tr_"):
-            decision, transfer = await institution.reviewing.decide(connection, case_id, asked)
-            return decision, str(public(transfer.state))
-        decision, verdict = await institution.reviewing_parties.decide(connection, case_id, asked)
-        return decision, verdict.attestation.result
-
-    decision, stands = asyncio.run(_in_cell_of(case, cell, deed))
+    decision, stands = asyncio.run(_decided(case, cell, asked))
     if json:
         print_json({"decision": decision, "status": stands})
     elif decision.state == "proposed":
@@ -188,36 +175,55 @@ def _decide(case: str, cell: str | None, asked: Asked, *, json: bool) -> None:
 
 
 async def _list(cells: Sequence[str]) -> list[Case]:
-    return [one for name in cells for one in await _in_cell(name, cases_of)]
+    found: list[Case] = []
+    for name in cells:
+        async with (
+            institution_of(load_spec(name, home_path())) as institution,
+            reading_of(institution.pool) as connection,
+        ):
+            found += await cases_of(connection, institution)
+    return found
 
 
-async def _in_cell_of(
-    case: str, cell: str | None, deed: Callable[[Connection, Institution, str], Awaitable[Answer]]
-) -> Answer:
-    """One transaction in the cell where the case is. Raises MalformedId, UnknownCell, StoreUnavailable."""
-    case_id = parse(case.partition(".")[0], "tr", "pyr", "rcp").text
-    name = cell or await _where(case_id)
-    return await _in_cell(name, lambda connection, institution: deed(connection, institution, case_id))
+async def _shown(case: str, cell: str | None, who: str) -> Case:
+    """A case; with the names of its parties, where somebody (`who`) is to see them. Raises NoSuchCase, MalformedId, UnknownCell."""
+    case_id = _case_id(case)
+    async with institution_of(await _where(case_id, cell)) as institution:
+        async with reading_of(institution.pool) as connection:
+            found = await case_of(connection, institution, case_id)
+        if not who:
+            return found
+        async with changing_of(institution.pool, institution.spec, operator_actor(who)) as change:
+            return await opened(change.connection, institution, found, who)
 
 
-async def _where(case_id: str) -> str:
-    """The cell where a case waits: that of its id, or, of a payment that waits where it is paid out, the other."""
-    home = parse(case_id).cell
-    if not case_id.startswith("tr_"):
+async def _decided(case: str, cell: str | None, asked: Asked) -> tuple[Decision, str]:
+    """The decision, whose entry on the trail is its own, and how the case stands. Raises what deciding raises, MalformedId, UnknownCell."""
+    case_id = _case_id(case)
+    async with (
+        institution_of(await _where(case_id, cell)) as institution,
+        changing_of(institution.pool, institution.spec, operator_actor(asked.officer)) as change,
+    ):
+        if case_id.startswith("tr_"):
+            decision, transfer = await institution.reviewing.decide(change.connection, case_id, asked)
+            stands = str(public(transfer.state))
+        else:
+            decision, verdict = await institution.reviewing_parties.decide(change.connection, case_id, asked)
+            stands = verdict.attestation.result
+        # Who says the same again changes nothing.
+        change.unchanged = not await change.recorded()
+    return decision, stands
+
+
+def _case_id(case: str) -> str:
+    return parse(case.partition(".")[0], "tr", "pyr", "rcp").text
+
+
+async def _where(case_id: str, cell: str | None) -> CellSpec:
+    """The cell where a case waits: the one named, that of its id, or, of a payment that waits where it is paid out, the other."""
+    home = load_spec(cell or parse(case_id).cell, home_path())
+    if cell or not case_id.startswith("tr_"):
         return home
-
-    async def look(connection: Connection, institution: Institution) -> str:
-        leg = (await store.read(connection, institution.spec.region, [case_id])).get(case_id)
-        return leg.destination_cell if leg is not None and leg.state in _WITH_THE_PEER else home
-
-    return await _in_cell(home, look)
-
-
-async def _in_cell(cell: str, deed: Callable[[Connection, Institution], Awaitable[Answer]]) -> Answer:
-    spec = load_spec(cell, home_path())
-    institution = await open_institution(spec, "writer", name="kovra-cli", connections_max=1)
-    try:
-        async with transaction(institution.pool) as connection:
-            return await deed(connection, institution)
-    finally:
-        await institution.close()
+    async with reading(home) as connection:
+        leg = (await store.read(connection, home.region, [case_id])).get(case_id)
+    return load_spec(leg.destination_cell, home_path()) if leg is not None and leg.state in _WITH_THE_PEER else home

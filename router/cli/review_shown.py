@@ -12,7 +12,7 @@ from cells.cell import Institution
 from cells.compliance import store as screenings
 from cells.compliance import store_decisions
 from cells.compliance.checker import Block, Hit, Review, Verdict
-from cells.compliance.decisions import Decision, NoSuchCase, named
+from cells.compliance.decisions import Decision, NoSuchCase
 from cells.kit.money import format_amount
 from cells.parties.sealing import open_payer_details, open_recipient_details
 from cells.transfers import officers, store
@@ -85,14 +85,13 @@ async def case_of(connection: Connection, institution: Institution, case_id: str
 
 
 async def opened(connection: Connection, institution: Institution, case: Case, officer: str) -> Case:
-    """The case with the names of its parties, and who has opened them on the audit trail. Raises OfficerInvalid, VaultUnreadable."""
-    who = named(officer)
+    """The case with the names of its parties, and who has opened them on the audit trail. Raises OperatorInvalid, VaultUnreadable."""
     vault = institution.vault
     payers = await open_payer_details(connection, vault, case.parties)
     recipients = await open_recipient_details(connection, vault, case.parties)
     names = {one: details.name for one, details in (payers | recipients).items()}
     await officers.record(
-        connection, institution.spec.entry, who, case.tenant_id, "review.names", case.case_id, "shown", ""
+        connection, institution.spec.entry, officer, case.tenant_id, "review.names", case.case_id, "shown", ""
     )
     return replace(case, names=names)
 

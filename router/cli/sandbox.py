@@ -40,7 +40,9 @@ async def ensure_sandbox(home: Path) -> Sandbox:
     _write(home, found)
     presented = parse_key(found.key)
     key = ApiKey(presented.key_id, found.tenant.tenant_id, presented.secret_sha256, SCOPES, "sandbox")
-    done: Provisioned = await provision(home, found.tenant, keys=[key])
+    done: Provisioned = await provision(
+        home, found.tenant, keys=[key], actor="system:sandbox", action="sandbox.provision"
+    )
     found = replace(found, wallets=done.wallets, account_numbers=done.account_numbers)
     _write(home, found)
     return found

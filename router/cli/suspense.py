@@ -6,15 +6,13 @@ An order is on record, and on the audit trail, in one commit; the cell's actors 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from cells.audit import store as audit
-from cells.audit.entry import Entry
 from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.kit.operator import operator_actor
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
 from cells.spec import CellSpec, home_path, load_spec
@@ -23,7 +21,9 @@ from cells.transfers.orders import Order
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.console import err, listing, out, print_json, print_plain
-from router.cli.provisioning import all_cells, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import all_cells
+from router.cli.record import changing, reading
 
 Credit = Annotated[str, typer.Argument(help="The credit, col_….")]
 Reason = Annotated[str, typer.Option("--reason", help="An ISO 20022 return reason; why it rests, by default.")]
@@ -66,6 +66,7 @@ def show(cell: Cell = None, json: Json = False) -> None:
 def assign(
     credit: Credit,
     wallet: Annotated[str, typer.Argument(help="The wallet that it is for, wal_….")],
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Give suspended money to a tenant's wallet; the tenant hears of it as of any credit."""
@@ -73,25 +74,24 @@ def assign(
     async def deed(connection: Connection, spec: CellSpec) -> Order:
         return await ordering.assign(connection, spec.entry, credit, wallet)
 
-    tell(asyncio.run(ordered(credit, "suspense.assign", deed)), json=json)
+    tell(asyncio.run(ordered(credit, "suspense.assign", acting(operator), deed)), json=json)
 
 
-def give_back(credit: Credit, reason: Reason = "", json: Json = False) -> None:
+def give_back(credit: Credit, reason: Reason = "", operator: Operator = "", json: Json = False) -> None:
     """Send suspended money back to who paid it, by its scheme."""
 
     async def deed(connection: Connection, spec: CellSpec) -> Order:
         return await ordering.give_back(connection, spec.entry, credit, reason, of_wallets=False)
 
-    tell(asyncio.run(ordered(credit, "suspense.return", deed)), json=json)
+    tell(asyncio.run(ordered(credit, "suspense.return", acting(operator), deed)), json=json)
 
 
-async def ordered(credit: str, action: str, deed: Deed) -> Order:
+async def ordered(credit: str, action: str, who: str, deed: Deed) -> Order:
     """Put an order on record, and wait for what becomes of it. Raises what the deed raises, MalformedId, UnknownCell, StoreUnavailable."""
     spec = load_spec(parse(credit, "col").cell, home_path())
-    async with writing(spec) as connection:
-        order = await deed(connection, spec)
-        entry = Entry(datetime.now(UTC), "operator:cli", order.tenant_id, action, credit, order.order_id, "")
-        await audit.append(connection, spec.region, spec.name, [entry])
+    async with changing(spec, operator_actor(who)) as change:
+        order = await deed(change.connection, spec)
+        await change.record(action, credit, tenant_id=order.tenant_id, outcome=order.order_id)
     return await carried_out(spec, order)
 
 
@@ -100,15 +100,16 @@ async def carried_out(spec: CellSpec, order: Order) -> Order:
     until = asyncio.get_running_loop().time() + _DONE_WITHIN_S
     while order.state not in ("done", "failed") and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(_LOOK_EVERY_S)
-        async with writing(spec) as connection:
-            order = (await store_orders.load(connection, spec.region, [order.order_id]))[order.order_id]
+        async with reading(spec) as connection:
+            orders = await store_orders.of_credits(connection, spec.region, [order.collection_id])
+        order = next(one for one in orders if one.order_id == order.order_id)
     return order
 
 
 async def _read(specs: Sequence[CellSpec]) -> list[tuple[str, CollectionRow, list[Order]]]:
     found: list[tuple[str, CollectionRow, list[Order]]] = []
     for spec in specs:
-        async with writing(spec) as connection:
+        async with reading(spec) as connection:
             rows = await store_collections.suspended(connection, spec.region, _LISTED_MAX)
             orders: dict[str, list[Order]] = {}
             for one in await store_orders.of_credits(connection, spec.region, [row.collection_id for row in rows]):

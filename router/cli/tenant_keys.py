@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from cells.kit.operator import operator_actor
 from cells.spec import home_path
 from cells.tenants import store, store_keys
 from cells.tenants.issuing import Issued, follow, issue
@@ -14,7 +15,9 @@ from cells.tenants.keys import ADMIN, SCOPES, UnknownKey, checked_scopes, in_use
 from cells.tenants.tenant import ApiKey, Tenant, UnknownTenant, Way, platform_tenant
 from residency.ids import parse
 from router.cli.console import err, listing, out, print_json, print_plain
-from router.cli.provisioning import all_cells, provision, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import all_cells, provision
+from router.cli.record import changing, reading
 
 _ALL = ",".join(sorted(SCOPES))
 _HEADS = {
@@ -57,24 +60,26 @@ def create(
     scopes: Scopes = _ALL,
     label: Label = "",
     expires_days: Days = 0.0,
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Mint another key of a partner, good in every cell. Its secret is shown once."""
     chosen = checked_scopes(one.strip() for one in scopes.split(",") if one.strip())
     ends = datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None
+    who = acting(operator)
     tenant = asyncio.run(_tenant(parse(tenant_id, "ten").text))
     issued = issue(tenant, chosen, way=way, label=label, expires_at=ends)
     # The other cells may have missed the tenant: a key without it could not be stored there.
-    asyncio.run(provision(home_path(), tenant, issued=[issued], currencies=[]))
+    asyncio.run(_into_all(tenant, issued, who, "tenants.keys.create"))
     _tell(issued, json=json)
 
 
-def admin(label: Label = "", json: Json = False) -> None:
+def admin(label: Label = "", operator: Operator = "", json: Json = False) -> None:
     """Mint a key of the operator's own, for the admin API of every cell. Never give it to a partner."""
-    home = all_cells(home_path())[0].entry
+    who, home = acting(operator), all_cells(home_path())[0].entry
     tenant = platform_tenant(home)
     issued = issue(tenant, frozenset({ADMIN}), label=label)
-    asyncio.run(provision(home_path(), tenant, issued=[issued], currencies=[]))
+    asyncio.run(_into_all(tenant, issued, who, "tenants.keys.admin"))
     _tell(issued, json=json)
 
 
@@ -87,10 +92,10 @@ def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json =
         out.print(table_of(found))
 
 
-def revoke(key_id: KeyId, json: Json = False) -> None:
+def revoke(key_id: KeyId, operator: Operator = "", json: Json = False) -> None:
     """Revoke a key in every cell. Within seconds it opens nothing, and neither do its tokens."""
     wanted = _id_of(key_id)
-    revoked = asyncio.run(_revoke(wanted))
+    revoked = asyncio.run(_revoke(wanted, acting(operator)))
     if not revoked:
         raise UnknownKey(f"{wanted} was not in use.")
     if json:
@@ -99,10 +104,10 @@ def revoke(key_id: KeyId, json: Json = False) -> None:
         err.print(f"{wanted} is revoked in {', '.join(revoked)}.")
 
 
-def rotate(key_id: KeyId, overlap_hours: Overlap = 24.0, json: Json = False) -> None:
+def rotate(key_id: KeyId, overlap_hours: Overlap = 24.0, operator: Operator = "", json: Json = False) -> None:
     """Mint a key that may do the same, and let the old one end after the overlap, in every cell."""
     wanted = _id_of(key_id)
-    issued = asyncio.run(_rotate(wanted, timedelta(hours=overlap_hours)))
+    issued = asyncio.run(_rotate(wanted, timedelta(hours=overlap_hours), acting(operator)))
     if not json:
         err.print(f"{wanted} opens for another {overlap_hours:g} hours.")
     _tell(issued, json=json)
@@ -141,7 +146,7 @@ def table_of(keys: list[dict[str, Any]]) -> Table:
 async def _keys_of(tenant_id: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for spec in all_cells(home_path()):
-        async with writing(spec) as connection:
+        async with reading(spec) as connection:
             for key in await store_keys.list_keys(connection, spec.region, [tenant_id]):
                 shown = key_shown(key, datetime.now(UTC))
                 row = found.setdefault(key.key_id, {**shown, "cells": []})
@@ -154,36 +159,50 @@ async def _keys_of(tenant_id: str) -> list[dict[str, Any]]:
 async def _tenant(tenant_id: str) -> Tenant:
     specs = all_cells(home_path())
     home = next((spec for spec in specs if spec.name == parse(tenant_id).cell), specs[0])
-    async with writing(home) as connection:
+    async with reading(home) as connection:
         tenant = (await store.find_tenants(connection, home.region, [tenant_id])).get(tenant_id)
     if tenant is None:
         raise UnknownTenant(f"{home.name} has no tenant {tenant_id}; `kovra tenants list` shows who there is.")
     return tenant
 
 
-async def _revoke(key_id: str) -> list[str]:
+async def _revoke(key_id: str, who: str) -> list[str]:
     revoked = []
     for spec in all_cells(home_path()):
-        async with writing(spec) as connection:
-            if await store_keys.revoke_keys(connection, spec.region, [key_id]):
+        async with changing(spec, operator_actor(who)) as change:
+            connection, region = change.connection, spec.region
+            if await store_keys.revoke_keys(connection, region, [key_id]):
+                holder = (await store_keys.find_keys(connection, region, [key_id]))[key_id]
+                await change.record("tenants.keys.revoke", key_id, tenant_id=holder.tenant.tenant_id)
                 revoked.append(spec.name)
+            else:
+                change.unchanged = True
     return revoked
 
 
-async def _rotate(key_id: str, overlap: timedelta) -> Issued:
+async def _rotate(key_id: str, overlap: timedelta, who: str) -> Issued:
     specs = all_cells(home_path())
     home = next((spec for spec in specs if spec.name == parse(key_id).cell), specs[0])
-    async with writing(home) as connection:
+    async with reading(home) as connection:
         holder = (await store_keys.find_keys(connection, home.region, [key_id])).get(key_id)
     if holder is None or not in_use(holder.key, holder.checked_at):
         raise UnknownKey(f"{key_id} is not in use in {home.name}.")
     issued = follow(holder.tenant, holder.key)
     # The new one everywhere before the old one ends anywhere: done again after a failure, nobody is left without.
-    await provision(home_path(), holder.tenant, issued=[issued], currencies=[])
+    await _into_all(holder.tenant, issued, who, "tenants.keys.rotate")
     for spec in specs:
-        async with writing(spec) as connection:
-            await store_keys.expire_keys(connection, spec.region, [key_id], holder.checked_at + overlap)
+        async with changing(spec, operator_actor(who)) as change:
+            if await store_keys.expire_keys(change.connection, spec.region, [key_id], holder.checked_at + overlap):
+                tenant_id, new = holder.tenant.tenant_id, issued.row.key_id
+                await change.record("tenants.keys.expire", key_id, tenant_id=tenant_id, outcome=new)
+            else:
+                change.unchanged = True
     return issued
+
+
+async def _into_all(tenant: Tenant, issued: Issued, who: str, action: str) -> None:
+    actor = operator_actor(who)
+    await provision(home_path(), tenant, issued=[issued], currencies=[], actor=actor, action=action)
 
 
 def _id_of(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.table import Table
 
+from cells.kit.operator import operator_actor
 from cells.spec import home_path
 from cells.tenants import store
 from cells.tenants.issuing import issue
@@ -20,7 +21,9 @@ from residency.ids import parse
 from router.cli import tenant_keys
 from router.cli.choices import one_of
 from router.cli.console import err, listing, out, print_json, print_plain
-from router.cli.provisioning import Provisioned, all_cells, provision, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import Provisioned, all_cells, provision
+from router.cli.record import changing, reading
 from router.cli.tenant_keys import Json
 
 Home = Annotated[
@@ -57,10 +60,11 @@ def create(
     currencies: Currencies = "",
     live: Live = False,
     own: Own = False,
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Provision a partner into every cell, open its wallets, and mint its first API key (shown once)."""
-    root = home_path()
+    who, root = acting(operator), home_path()
     directory = load_directory(root)
     entry = directory.cell(home) if home else min(directory.cells.values(), key=lambda cell: cell.number)
     placement: Placement = "own" if own else partner_tier(tier).placement
@@ -70,7 +74,9 @@ def create(
     environment: Environment = "live" if live else "sandbox"
     tenant = mint_tenant(name, entry, tier=tier, placement=placement, environment=environment)
     first = issue(tenant, SCOPES, label="first key")
-    done = asyncio.run(provision(root, tenant, issued=[first], currencies=wanted))
+    done = asyncio.run(
+        provision(root, tenant, issued=[first], currencies=wanted, actor=operator_actor(who), action="tenants.create")
+    )
     _tell(tenant, first.text, done, json=json)
 
 
@@ -96,7 +102,7 @@ def list_all(json: Json = False) -> None:
 
     async def read() -> None:
         for spec in all_cells(home_path()):
-            async with writing(spec) as connection:
+            async with reading(spec) as connection:
                 for tenant in await store.list_tenants(connection, spec.region):
                     row = found.setdefault(tenant.tenant_id, {**asdict(tenant), "cells": []})
                     row["cells"].append(spec.name)
@@ -142,7 +148,7 @@ async def _read(tenant_id: str) -> tuple[Tenant | None, list[Wallet], list[str]]
     wallets: list[Wallet] = []
     cells = []
     for spec in all_cells(home_path()):
-        async with writing(spec) as connection:
+        async with reading(spec) as connection:
             found = (await store.find_tenants(connection, spec.region, [tenant_id])).get(tenant_id)
             if found is not None:
                 tenant = tenant or found
@@ -154,12 +160,13 @@ async def _read(tenant_id: str) -> tuple[Tenant | None, list[Wallet], list[str]]
 def set_tier(
     tenant_id: Annotated[str, typer.Argument(help="ten_…")],
     tier: Annotated[str, typer.Argument(help="One of `kovra tenants tiers`.")],
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Move a partner to another tier in every cell: its rate within seconds, limits and prices from its next quote on."""
     wanted = parse(tenant_id, "ten").text
     partner_tier(tier)
-    changed = asyncio.run(_set_tier(wanted, tier))
+    changed = asyncio.run(_set_tier(wanted, tier, acting(operator)))
     if not changed:
         raise UnknownTenant(f"No cell has {wanted}; `kovra tenants list` shows who there is.")
     if json:
@@ -168,24 +175,29 @@ def set_tier(
         err.print(f"{wanted} is on {tier} in {', '.join(changed)}.")
 
 
-async def _set_tier(tenant_id: str, tier: str) -> list[str]:
+async def _set_tier(tenant_id: str, tier: str, who: str) -> list[str]:
     changed = []
     for spec in all_cells(home_path()):
-        async with writing(spec) as connection:
-            if await store.set_tier(connection, spec.region, [tenant_id], tier):
+        async with changing(spec, operator_actor(who)) as change:
+            if await store.set_tier(change.connection, spec.region, [tenant_id], tier):
+                await change.record("tenants.set-tier", tenant_id, tenant_id=tenant_id, outcome=tier)
                 changed.append(spec.name)
+            else:
+                change.unchanged = True
     return changed
 
 
 def set_return_policy(
     tenant_id: Annotated[str, typer.Argument(help="ten_…")],
     policy: Annotated[str, typer.Argument(help=f"One of {', '.join(_POLICIES)}.")],
+    operator: Operator = "",
     json: Json = False,
 ) -> None:
     """What a partner gets of a payment that comes back: principal and margin (original), or the fee too. For returns from now on."""
     wanted = parse(tenant_id, "ten").text
     one_of(policy, _POLICIES, "return policy")
-    changed = asyncio.run(_set_return_policy(wanted, "original" if policy == "original" else "original_and_fee"))
+    chosen: Policy = "original" if policy == "original" else "original_and_fee"
+    changed = asyncio.run(_set_return_policy(wanted, chosen, acting(operator)))
     if not changed:
         raise UnknownTenant(f"No cell has {wanted}; `kovra tenants list` shows who there is.")
     if json:
@@ -194,12 +206,15 @@ def set_return_policy(
         err.print(f"{wanted} has the return policy {policy} in {', '.join(changed)}.")
 
 
-async def _set_return_policy(tenant_id: str, policy: Policy) -> list[str]:
+async def _set_return_policy(tenant_id: str, policy: Policy, who: str) -> list[str]:
     changed = []
     for spec in all_cells(home_path()):
-        async with writing(spec) as connection:
-            if await store_returns.set_policy(connection, spec.region, tenant_id, policy):
+        async with changing(spec, operator_actor(who)) as change:
+            if await store_returns.set_policy(change.connection, spec.region, tenant_id, policy):
+                await change.record("tenants.set-return-policy", tenant_id, tenant_id=tenant_id, outcome=policy)
                 changed.append(spec.name)
+            else:
+                change.unchanged = True
     return changed
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from cells.backends.postgres import open_pool
 from cells.kit.trace import trace_id
 from cells.reconciliation.journey import Leg, crossings_of, leg_of
 from cells.spec import CellSpec, home_path, load_spec
@@ -20,6 +19,7 @@ from residency.directory import load_directory
 from residency.errors import KovraError
 from residency.ids import parse
 from router.cli.console import print_json
+from router.cli.record import pool_of
 from router.cli.trace_shown import show
 
 Id = Annotated[str, typer.Argument(help="The payment's id, such as tr_eu1_06a1b2….")]
@@ -98,9 +98,6 @@ async def _add(journey: Journey, home: Path, cell: str) -> None:
 
 
 async def _ask(spec: CellSpec, transfer_id: str) -> tuple[Leg | None, tuple[dict[str, object], ...]]:
-    pool = await open_pool(spec.settings.postgres.writer, size_max=1, name="kovra-trace")
-    try:
+    async with pool_of(spec) as pool:
         leg = await leg_of(spec, pool, transfer_id)
         return leg, () if leg is not None else await crossings_of(spec, pool, transfer_id)
-    finally:
-        await pool.close()

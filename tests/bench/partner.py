@@ -76,7 +76,7 @@ async def new_partner(home: Path, origin: Institution, destination: Institution,
     tenant = mint_tenant("Bench", entry, tier="benchmark")
     key = mint_key(entry.name, tenant.environment)
     row = ApiKey(key.key_id, tenant.tenant_id, key.secret_sha256, SCOPES, "bench")
-    provisioned = await provision(home, tenant, keys=[row])
+    provisioned = await provision(home, tenant, keys=[row], actor="system:bench", action="tenants.create")
     async with tenant_transaction(destination.pool, tenant.tenant_id) as connection:
         account = BankAccount(bank_code="014", account_number="1234567890")
         wanted = RecipientNew(currency="IDR", name="Budi Santoso", account=account)

@@ -236,7 +236,9 @@ async def opened(stack: Running, history: History, webhook_url: str) -> AsyncIte
     text = mint_key(home.name, tenant.environment).text
     presented = parse_key(text)
     key = ApiKey(presented.key_id, tenant.tenant_id, presented.secret_sha256, SCOPES, "chaos")
-    done = await provision(stack.home, tenant, keys=[key], currencies=list(CELLS))
+    done = await provision(
+        stack.home, tenant, keys=[key], currencies=list(CELLS), actor="system:chaos", action="tenants.create"
+    )
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=_ANSWER_S),
         headers={"Authorization": f"Bearer {text}"},

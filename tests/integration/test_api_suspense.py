@@ -86,7 +86,7 @@ async def test_a_deposit_to_nobody_is_assigned_and_the_partner_told(cell: ApiCel
     sweeping = asyncio.create_task(sweep.run(stop))
     arguments = ["suspense", "assign", row.collection_id, wallet]
     done = await asyncio.to_thread(CliRunner().invoke, build(), arguments)
-    assert (done.exit_code, "done" in done.stdout) == (0, True), done.output
+    assert (done.exit_code, "done" in done.stdout) == (0, True), (done.output, done.exception)
     again = await asyncio.to_thread(CliRunner().invoke, build(), arguments)
     assert again.exception is not None
     assert again.exception.code == "not-suspended"  # type: ignore[attr-defined]

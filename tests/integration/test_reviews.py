@@ -9,9 +9,10 @@ import pytest
 
 from cells.backends.postgres import transaction
 from cells.compliance import store_decisions
-from cells.compliance.decisions import Asked, CaseClosed, Decision, Deed, OfficerInvalid, PartyBlocked, ReasonInvalid
+from cells.compliance.decisions import Asked, CaseClosed, Decision, Deed, PartyBlocked, ReasonInvalid
 from cells.compliance.rules import LARGE_AMOUNT
 from cells.kit.command import Command
+from cells.kit.operator import OperatorInvalid
 from cells.ledger.ledger import LedgerUnknown
 from cells.transfers.machine import Event, State
 from cells.transfers.transfer import TooLateToCancel, Transfer
@@ -45,8 +46,8 @@ async def test_a_large_payment_waits_for_two_officers_and_goes_on_its_way(cells:
     for officer in (ANA, BEN):
         assert (await decide(cells.eu, transfer.transfer_id, Deed.CLEAR, officer)).decision_id == first.decision_id
     assert await audited(cells.eu) == [
-        (f"officer:{ANA}", "review.clear.proposed", transfer.transfer_id, WHY[Deed.CLEAR]),
-        (f"officer:{BEN}", "review.clear", transfer.transfer_id, WHY[Deed.CLEAR]),
+        (f"operator:{ANA}", "review.clear.proposed", transfer.transfer_id, WHY[Deed.CLEAR]),
+        (f"operator:{BEN}", "review.clear", transfer.transfer_id, WHY[Deed.CLEAR]),
     ]
     assert (await cells.report()).ok
 
@@ -75,7 +76,7 @@ async def test_a_second_officer_who_decides_otherwise_proposes_anew(cells: Recon
 async def test_one_officer_is_enough_below_the_amount_and_must_be_named(cells: Reconciled) -> None:
     transfer = await doubtful(cells)
     for nobody in ("", "  ", "ab", "Ana Ops", "ana@bank", "anä.ops", "a" * 65):
-        with pytest.raises(OfficerInvalid):
+        with pytest.raises(OperatorInvalid):
             Asked(Deed.CLEAR, nobody, WHY[Deed.CLEAR])
     for reason in ("", "She is fine", WHY[Deed.BLOCK]):
         with pytest.raises(ReasonInvalid):
