@@ -2,8 +2,7 @@
 
 Whoever reads a header takes one line of it; another reader on the way (a proxy, a log, the sender's own retry) takes another. So each that
 a door reads is refused when it comes twice, instead of the first line or the last counting (RFC 9110 section 5.3: only what is defined as
-a list may be repeated; RFC 9112 section 3.2 for Host, section 6.3 for Content-Length). `Signature` and `Signature-Input` may be split by
-RFC 9421, but only to carry several signatures, of which this API takes one.
+a list may be repeated; RFC 9112 section 3.2 for Host, section 6.3 for Content-Length).
 """
 
 from collections.abc import Iterable
@@ -12,12 +11,12 @@ from residency.errors import KovraError
 
 SINGLE = frozenset({
     b"authorization", b"content-encoding", b"content-length", b"content-type", b"host", b"transfer-encoding",
-    b"idempotency-key", b"kovra-region", b"kovra-request-id", b"kovra-router", b"last-event-id", b"signature", b"signature-input",
+    b"idempotency-key", b"kovra-region", b"kovra-request-id", b"kovra-router", b"last-event-id",
     b"scheme-participant", b"scheme-signature", b"scheme-timestamp",
     b"channel-id", b"x-client-key", b"x-external-id", b"x-partner-id", b"x-signature", b"x-timestamp",
 })  # fmt: skip
-# Defined as lists: all their lines are read, as one.
-LISTS = frozenset({b"accept", b"content-digest"})
+# Defined as lists (RFC 9421 section 4 has signatures in dictionaries, one by each who signs): all their lines are read, as one.
+LISTS = frozenset({b"accept", b"content-digest", b"signature", b"signature-input"})
 
 
 class HeaderRepeated(KovraError):

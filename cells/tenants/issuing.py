@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cells.backends.vault import SubjectRef, Vault
 from cells.tenants.keys import mint_key
+from cells.tenants.signatures import key_for
 from cells.tenants.tenant import ApiKey, Tenant, Way
 from residency.classes import Confidential
 
@@ -22,10 +23,11 @@ class Issued:
     text: Annotated[str, Confidential]
 
     def sealed_by(self, vault: Vault) -> ApiKey:
-        """The row as one cell stores it: what signs, sealed under that region's key."""
+        """The row as one cell stores it: what signs there and in no other region, sealed under that region's key."""
         if self.row.way != "signature":
             return self.row
-        [sealed] = vault.seal([(subject_of_key(self.row.tenant_id, self.row.key_id), self.text.encode())])
+        key = key_for(vault.region, self.text)
+        [sealed] = vault.seal([(subject_of_key(self.row.tenant_id, self.row.key_id), key)])
         return replace(self.row, sealed=sealed)
 
 
@@ -43,8 +45,8 @@ def follow(tenant: Tenant, old: ApiKey) -> Issued:
     return issue(tenant, old.scopes, way=old.way, label=old.label)
 
 
-def secret_of(vault: Vault, key: ApiKey) -> bytes:
-    """What signs, in the clear. Raises VaultUnreadable."""
+def signing_key_of(vault: Vault, key: ApiKey) -> bytes:
+    """What signs requests to the vault's region, in the clear. Raises VaultUnreadable."""
     assert key.sealed is not None, "only a key that signs has its secret kept"
     [secret] = vault.open([(subject_of_key(key.tenant_id, key.key_id), key.sealed)])
     return secret

@@ -43,7 +43,7 @@ class RedisServer:
             "save": '""',
             "appendonly": "no",
             "maxmemory": "64mb",
-            "maxmemory-policy": "volatile-lru",
+            "maxmemory-policy": "noeviction",
             "daemonize": "no",
             "databases": "1",
         }

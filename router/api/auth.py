@@ -28,7 +28,7 @@ from cells.backends.postgres import Pool, transaction
 from cells.cell import Institution
 from cells.kit.gcra import Meter
 from cells.spec import CellSpec
-from cells.tenants.issuing import secret_of
+from cells.tenants.issuing import signing_key_of
 from cells.tenants.keys import (
     InvalidKey,
     PresentedKey,
@@ -102,8 +102,8 @@ class KeyRing:
         self._used: set[str] = set()
 
     async def caller(self, request: Request) -> Caller:
-        """Who sends this. Raises InvalidKey, InvalidToken, TokenExpired, SignatureInvalid, SignatureExpired, NonceReplayed,
-        LiveOnly, TooManyFailures, StoreUnavailable."""
+        """Who sends this; of a signed request, check_signed says the rest. Raises InvalidKey, InvalidToken, TokenExpired, SignatureInvalid,
+        SignatureExpired, LiveOnly, TooManyFailures, StoreUnavailable."""
         authorization = request.headers.get("authorization")
         if authorization is None:
             return await self._signed(request)
@@ -148,26 +148,37 @@ class KeyRing:
                 await note_used(connection, self._region, sorted(used))
 
     async def _signed(self, request: Request) -> Caller:
-        headers = request.headers
-        told = headers.get("signature-input")
+        lines = _lines_of(request.headers)
+        told = lines("signature-input")
         if told is None:
             raise InvalidKey("Send Authorization: Bearer … with your API key or access token, or sign the request.")
-        head = read_head(told, headers.get("signature", ""), time.time())
+        head = read_head(told, lines("signature") or "", time.time())
         name = b"signs " + head.key_id.encode()
         known = self._known.get(name)
         if known is None or known.until <= time.monotonic():
             known = await self._looked_up(request, name, head.key_id, self._by_signer(head.key_id))
         assert known.secret, "only keys that sign are remembered under such a name"
         path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
-        if not signs(known.secret, text_to_sign(head, request.method, path, query, _lines_of(headers)), head.signature):
+        call = call_of(request)
+        text = text_to_sign(head, request.method, path, query, lines, call.origin.authority)
+        if not signs(known.secret, text, head.signature):
             self._count_failure(request, head.key_id)
             raise SignatureInvalid("What was signed is not what came, or not with this key's secret.")
-        if "idempotency-key" in headers and "idempotency-key" not in head.covered:
+        if "idempotency-key" in request.headers and "idempotency-key" not in head.covered:
             raise SignatureInvalid("The request has an Idempotency-Key, and its signature does not cover it.")
-        check_body(head, _lines_of(headers)("content-digest"), await request.body())
-        if not await self._throttle.first(f"{head.key_id}:{head.nonce}", head.forgotten_at):
-            raise NonceReplayed
+        call.signed = head
         return known.caller
+
+    async def check_signed(self, request: Request) -> None:
+        """What a signature says of the body, and that it opens once. After the caller was counted: a body is read, and a nonce remembered, for
+        as many requests as its tenant may make. Raises SignatureInvalid, NonceReplayed."""
+        call = call_of(request)
+        if call.signed is None:
+            return
+        check_body(call.signed, _lines_of(request.headers)("content-digest"), await request.body())
+        once = f"{call.signed.key_id}:{call.signed.nonce}"
+        if not await self._throttle.first(call.tenant_id, once, call.signed.forgotten_at):
+            raise NonceReplayed
 
     def _claims(self, request: Request, token: str) -> Claims:
         """What a token says. Checking one costs more than reading a key, so failures are counted, too. Raises InvalidToken, TokenExpired,
@@ -223,7 +234,7 @@ class KeyRing:
         holder = await self._holder(key_id)
         if holder is None or holder.key.way != "signature" or not in_use(holder.key, holder.checked_at):
             raise SignatureInvalid("There is no such key in use that signs.")
-        return self._as_known(holder, holder.key.scopes, secret=secret_of(self._vault, holder.key))
+        return self._as_known(holder, holder.key.scopes, secret=signing_key_of(self._vault, holder.key))
 
     async def _holder(self, key_id: str) -> KeyHolder | None:
         now = time.monotonic()
@@ -268,7 +279,7 @@ def _lines_of(headers: Headers) -> Callable[[str], str | None]:
 
     def joined(name: str) -> str | None:
         lines = headers.getlist(name)
-        return ", ".join(line.strip() for line in lines) if lines else None
+        return ", ".join(line.strip(" \t") for line in lines) if lines else None
 
     return joined
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from cells.kit.forwarded import Origin
 from cells.kit.gcra import Allowance
+from cells.tenants.signatures import SignedHead
 from cells.tenants.tenant import Tenant
 
 CALL = "kovra.call"
@@ -26,7 +27,7 @@ class Caller:
 @dataclass(slots=True)
 class Call:
     """`origin`: whence it comes. `region_named`: the caller (or the router for it) said this region. `resource_id`: what the call made or changed.
-    `allowance`: where the caller stands with its rate, once it is known."""
+    `allowance`: where the caller stands with its rate, once it is known. `signed`: what it signed, if it did."""
 
     request_id: str
     origin: Origin
@@ -34,6 +35,7 @@ class Call:
     caller: Caller | None = None
     resource_id: str = ""
     allowance: Allowance | None = None
+    signed: SignedHead | None = None
 
     @property
     def tenant(self) -> Tenant:

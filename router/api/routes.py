@@ -114,6 +114,7 @@ class PartnerRoute(APIRoute):
             call.allowance = await parts.throttle.admit(call.caller.tenant)
             if not call.allowance.allowed:
                 raise TooManyRequests(retry_after_s=call.allowance.wait_s)
+            await parts.keys.check_signed(request)
             require(call.caller, self.scope, reading=reading)
             if request.scope["query_string"]:
                 _check_query(request, known)

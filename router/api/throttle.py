@@ -2,13 +2,14 @@
 
 While Redis is away each process counts by itself: a tenant has its share of the rate in each, so that together they give about what
 the tier says (less where its requests do not spread evenly, and once the whole share anew when the change comes). A nonce is then
-remembered by the process that saw it, the last NONCES_MAX of them: another process would take it again; what moves money is
+remembered by the process that saw it, the last NONCES_MAX of each tenant: another process would take it again; what moves money is
 protected by its Idempotency-Key, which the signature covers. The edge neither opens nor closes, its metrics say so, and it
 returns to Redis by itself.
 """
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
 from collections import Counter, OrderedDict
@@ -47,7 +48,8 @@ class Throttle:
         self.alone = counters is None
         self._returning: asyncio.Task[None] | None = None
         self._meter = Meter()
-        self._nonces: OrderedDict[str, int] = OrderedDict()
+        # By tenant, whoever signed last at the end: what one sends takes no other's memory.
+        self._nonces: OrderedDict[str, OrderedDict[bytes, int]] = OrderedDict()
         self._rates = Gathering(self._take)
         self._firsts = Gathering(self._first)
         COUNTED_ALONE.set(self.alone)
@@ -63,11 +65,13 @@ class Throttle:
             TURNED_AWAY.labels("rate").inc()
         return told
 
-    async def first(self, nonce: str, until: int) -> bool:
-        """Whether `nonce` was not seen before. It need not be remembered beyond the Unix second `until`."""
-        if not self._first_here(nonce, until):
+    async def first(self, tenant_id: str, nonce: str, until: int) -> bool:
+        """Whether `nonce` was not seen before of that tenant. It need not be remembered beyond the Unix second `until`."""
+        # Of one length, so that a tenant's rate bounds what its nonces take.
+        name = hashlib.blake2b(nonce.encode(), digest_size=16)
+        if not self._first_here(tenant_id, name.digest(), until):
             return False
-        return self.alone or await self._firsts.ask((nonce, until))
+        return self.alone or await self._firsts.ask((name.hexdigest(), until))
 
     async def close(self) -> None:
         if self._returning is not None:
@@ -110,14 +114,26 @@ class Throttle:
             self._leave(error)
             return [True] * len(nonces)
 
-    def _first_here(self, nonce: str, until: int) -> bool:
-        if nonce in self._nonces:
+    def _first_here(self, tenant_id: str, nonce: bytes, until: int) -> bool:
+        own = self._nonces.setdefault(tenant_id, OrderedDict())
+        self._nonces.move_to_end(tenant_id)
+        if nonce in own:
             return False
-        self._nonces[nonce] = until
+        own[nonce] = until
         now = time.time()
-        while len(self._nonces) > NONCES_MAX or next(iter(self._nonces.values())) < now:
-            self._nonces.popitem(last=False)
+        while len(own) > NONCES_MAX or next(iter(own.values()), now) < now:
+            own.popitem(last=False)
+        self._forget(now)
         return True
+
+    def _forget(self, now: float) -> None:
+        """What has run out of the tenant that has signed nothing for longest: two for each nonce that comes, so that all go in the end."""
+        tenant_id, silent = next(iter(self._nonces.items()))
+        for _ in range(2):
+            if next(iter(silent.values()), now) < now:
+                silent.popitem(last=False)
+        if not silent:
+            del self._nonces[tenant_id]
 
     def _leave(self, error: CacheUnavailable) -> None:
         if self.alone:

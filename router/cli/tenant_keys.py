@@ -22,7 +22,7 @@ from router.cli.record import changing, reading
 _ALL = ",".join(sorted(SCOPES))
 _HEADS = {
     "key": "{}; the key itself is shown only now:",
-    "signature": "{} is the keyid of its signatures; the secret that signs is shown only now:",
+    "signature": "{} is the keyid of its signatures; the secret that each region's signing key is made from is shown only now:",
     "client": "{} is the client_id; the client_secret is shown only now:",
 }
 

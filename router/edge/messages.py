@@ -36,10 +36,12 @@ Raw = Iterable[tuple[bytes, bytes]]
 
 
 def looked_at(raw: Raw) -> tuple[dict[str, str], HeaderRepeated | None]:
-    """The headers that may be there once, by lower-case name; and what is wrong where one is not. The cell refuses them as well, but two
-    regions, hosts or keys would have to be told apart here."""
+    """The headers that may be there once, and Signature-Input as one, by lower-case name; and what is wrong where one is not. The cell refuses
+    them as well, but two regions, hosts or keys would have to be told apart here."""
     try:
-        return {name.decode(): value.decode("latin-1") for name, value in single_headers(raw).items()}, None
+        found = {name.decode(): value.decode("latin-1") for name, value in single_headers(raw).items()}
+        signed = [value.decode("latin-1") for name, value in raw if name.lower() == b"signature-input"]
+        return found | ({"signature-input": ", ".join(signed)} if signed else {}), None
     except HeaderRepeated as error:
         return {}, error
 

@@ -15,12 +15,14 @@ from starlette.types import Message
 from cells.backends.postgres import transaction
 from cells.backends.redis import Counters
 from cells.cell import Institution
+from cells.kit.forwarded import Origin
 from cells.tenants import store_keys
 from cells.tenants.issuing import issue
 from cells.tenants.keys import SCOPES
 from cells.tenants.tenant import Tenant
 from cells.tenants.tokens import TokenDesk
 from router.api.auth import KeyRing
+from router.api.call import CALL, Call, call_of
 from router.api.throttle import Throttle
 from tests.signing import signed
 
@@ -49,7 +51,9 @@ async def access(api: Institution, writer: Institution, tenant: Tenant) -> dict[
     ]
 
     async def known(headers: Mapping[str, str]) -> None:
-        await ring.caller(_request(headers))
+        request = _request(headers)
+        call_of(request).caller = await ring.caller(request)
+        await ring.check_signed(request)
 
     async def counted(_: object) -> None:
         assert (await throttle.admit(tenant)).allowed
@@ -85,7 +89,7 @@ def _request(headers: Mapping[str, str]) -> Request:
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     scope = {
         "type": "http", "method": "POST", "path": _PATH, "raw_path": _PATH.encode(), "query_string": b"", "headers": raw,
-        "client": ("127.0.0.1", 1),
+        "client": ("127.0.0.1", 1), CALL: Call("req_eu1_bench", Origin("127.0.0.1", "bench")),
     }  # fmt: skip
 
     async def receive() -> Message:

@@ -237,7 +237,6 @@ async def test_what_the_router_goes_by_is_said_once(world: World) -> None:
         "Authorization",
         "Kovra-Request-Id",
         "Idempotency-Key",
-        "Signature-Input",
         "Content-Type",
     ):
         for second in ("EU", "ID"):

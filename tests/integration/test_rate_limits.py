@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
+import redis.asyncio
 from prometheus_client import REGISTRY
 
 from cells.backends.redis import CacheUnavailable, Counters, Wanted
@@ -86,9 +87,46 @@ async def test_the_clock_is_redis_own(redis_url: str) -> None:
 
 async def test_a_nonce_opens_once_whichever_process_it_comes_to(processes: list[Throttle]) -> None:
     later = int(time.time()) + 600
-    told = await asyncio.gather(*(one.first("key_eu1_x:n1", later) for _ in range(5) for one in processes))
+    told = await asyncio.gather(*(one.first("ten_eu1_x", "key_eu1_x:n1", later) for _ in range(5) for one in processes))
     assert sum(told) == 1
-    assert await processes[0].first("key_eu1_y:n1", later)
+    assert await processes[0].first("ten_eu1_x", "key_eu1_y:n1", later)
+
+
+async def test_no_tenant_s_nonces_push_out_another_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.api.throttle.NONCES_MAX", 100)
+    throttle, later = Throttle(None), int(time.time()) + 600
+    assert await throttle.first("ten_eu1_x", "k:n", later)
+    for number in range(500):
+        assert await throttle.first("ten_eu1_y", f"l:{number}", later)
+    assert not await throttle.first("ten_eu1_x", "k:n", later)
+    assert not await throttle.first("ten_eu1_y", "l:499", later)
+
+
+async def test_nonces_that_have_run_out_take_no_memory() -> None:
+    throttle, past = Throttle(None), int(time.time()) - 1
+    for number in range(50):
+        assert await throttle.first(f"ten_eu1_{number % 5}", f"k:{number}", past)
+    for number in range(50):
+        assert await throttle.first("ten_eu1_x", f"l:{number}", past + 600)
+    assert list(throttle._nonces) == ["ten_eu1_x"]
+
+
+async def test_a_full_redis_forgets_no_nonce(own_redis: servers.RunningRedis) -> None:
+    """Room for one tenant's is not made of another's: without room, each process remembers by itself."""
+    admin, later = redis.asyncio.from_url(own_redis.server.url), int(time.time()) + 600
+    throttle = Throttle(Counters(own_redis.server.url))
+    assert await throttle.first("ten_eu1_x", "k:n", later)
+    assert (await admin.config_get("maxmemory-policy"))["maxmemory-policy"] == "noeviction"
+    await admin.config_set("maxmemory", "1kb")
+    assert await throttle.first("ten_eu1_y", "l:n", later)
+    assert throttle.alone
+    await admin.config_set("maxmemory", "0")
+    await until(lambda: not throttle.alone)
+    other = Throttle(Counters(own_redis.server.url))
+    assert not await other.first("ten_eu1_x", "k:n", later)
+    for one in (throttle, other):
+        await one.close()
+    await admin.aclose()
 
 
 async def test_without_redis_each_process_gives_its_share_and_returns_by_itself(
@@ -105,8 +143,8 @@ async def test_without_redis_each_process_gives_its_share_and_returns_by_itself(
     assert counted_alone() == 1
     assert "Redis is away" in caplog.text
     later = 2**31
-    assert await processes[0].first("k:n", later)
-    assert not await processes[0].first("k:n", later), "the process that saw it remembers it by itself"
+    assert await processes[0].first("ten_eu1_x", "k:n", later)
+    assert not await processes[0].first("ten_eu1_x", "k:n", later), "the process that saw it remembers it by itself"
 
     again = start(own_redis.server.command(), log=own_redis.server.data / "again.log", environment=clean_environment())
     try:
@@ -122,7 +160,7 @@ async def test_without_redis_each_process_gives_its_share_and_returns_by_itself(
 
         await until(back, timeout_s=20)
         assert "Redis is back" in caplog.text
-        assert not await processes[0].first("k:n", later), "its own memory spans the change"
+        assert not await processes[0].first("ten_eu1_x", "k:n", later), "its own memory spans the change"
         await probe.close()
     finally:
         for one in processes:

@@ -1,7 +1,10 @@
 """`kovra tenants` over three cells' databases: the same tenant and the same keys everywhere, each sealed at home."""
 
 import asyncio
+import hmac
 import json
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ from cells.backends.postgres import open_pool, transaction
 from cells.cell import vault_of
 from cells.spec import load_spec
 from cells.tenants import store_keys
-from cells.tenants.issuing import secret_of
+from cells.tenants.issuing import signing_key_of
+from cells.tenants.signatures import key_for, read_head, signs, text_to_sign
 from cells.tenants.store_keys import KeyHolder
 from infra.local.home import Home
 from router.cli.main import build
 from tests.api_cell import write_home
+from tests.signing import signed
 
 CELLS = {"eu-1": "EU", "uk-1": "UK", "id-1": "ID"}
 
@@ -52,6 +57,13 @@ def stored(home: Path, key_id: str) -> dict[str, KeyHolder]:
     return asyncio.run(read())
 
 
+def holds(key: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether a signed POST /v1/payers holds where that key is kept."""
+    found = {name.lower(): value for name, value in headers.items()}
+    head = read_head(found["signature-input"], found["signature"], time.time())
+    return signs(key, text_to_sign(head, "POST", "/v1/payers", "", found.get), head.signature)
+
+
 def test_a_partner_and_its_keys_are_the_same_in_every_cell(home: Path) -> None:
     made = kovra("create", "Nusantara Pay", "--tier", "growth")
     tenant_id = made["tenant"]["tenant_id"]
@@ -62,8 +74,17 @@ def test_a_partner_and_its_keys_are_the_same_in_every_cell(home: Path) -> None:
     holders = stored(home, signing["key_id"])
     assert set(holders) == set(CELLS)
     for cell in CELLS:
-        vault = vault_of(load_spec(cell, home))
-        assert secret_of(vault, holders[cell].key) == signing["secret"].encode()
+        spec = load_spec(cell, home)
+        kept = signing_key_of(vault_of(spec), holders[cell].key)
+        assert kept == key_for(spec.region, signing["secret"])
+        # One request, signed for each region in turn, at every cell.
+        opened = [
+            region
+            for region in spec.directory.regions
+            if holds(kept, signed(signing["key_id"], signing["secret"], "POST", "/v1/payers", b"{}", region=region))
+        ]
+        assert opened == [spec.region], "what is signed for one region is good in no other"
+        assert not hmac.compare_digest(kept, signing["secret"].encode())
     assert len({holder.key.sealed for holder in holders.values()}) == 3, "each cell seals under its own key"
     client = kovra("keys", "create", tenant_id, "--way", "client", "--expires-days", "30")
     assert client["secret"].startswith("kvsec_")

@@ -12,8 +12,9 @@ from schwifty import IBAN
 from cells.backends.postgres import Connection, tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.tenants import store, store_keys
-from cells.tenants.issuing import issue, secret_of
+from cells.tenants.issuing import issue, signing_key_of
 from cells.tenants.keys import InvalidKey, MintedKey, check_key, mint_key, parse_key
+from cells.tenants.signatures import key_for
 from cells.tenants.tenant import ApiKey, NewWallet, UnknownTenant, mint_tenant
 from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
 from tests.rewrapping import rewrap_batch
@@ -180,6 +181,6 @@ async def test_what_signs_moves_to_the_regions_new_key(cell: EuCell) -> None:
         assert await rewrap_batch(connection, newer, store_keys.WRAPPED) == 0
         found = await store_keys.find_keys(connection, REGION, [one.row.key_id for one in issued[:2]])
     only_new = Vault(REGION, {"new": keks["new"]}, "new")
-    assert [secret_of(only_new, found[one.row.key_id].key) for one in issued[:2]] == [
-        one.text.encode() for one in issued[:2]
+    assert [signing_key_of(only_new, found[one.row.key_id].key) for one in issued[:2]] == [
+        key_for(REGION, one.text) for one in issued[:2]
     ]

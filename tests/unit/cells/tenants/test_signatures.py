@@ -1,5 +1,6 @@
 """The profile of RFC 9421: what another library signs opens, and whatever is altered on the way does not."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cells.tenants.signatures import (
     SignatureExpired,
     SignatureInvalid,
     check_body,
+    key_for,
     read_head,
     signs,
     text_to_sign,
@@ -26,7 +28,7 @@ BODY = b'{"quote_id": "qt_eu1_1"}'
 
 class Secrets(HTTPSignatureKeyResolver):
     def resolve_public_key(self, key_id: str) -> bytes:
-        return SECRET.encode()
+        return key_for("EU", SECRET)
 
     resolve_private_key = resolve_public_key
 
@@ -43,7 +45,8 @@ def opens(method: str, target: str, headers: Mapping[str, str], body: bytes, now
     found = {name.lower(): value for name, value in headers.items()}
     head = read_head(found["signature-input"], found["signature"], time.time() if now_s is None else now_s)
     path, _, query = target.partition("?")
-    if not signs(SECRET.encode(), text_to_sign(head, method, path, query, found.get), head.signature):
+    text = text_to_sign(head, method, path, query, found.get, "api.example")
+    if not signs(key_for("EU", SECRET), text, head.signature):
         return False
     check_body(head, found.get("content-digest"), body)
     return head.key_id == KEY
@@ -54,7 +57,7 @@ def test_what_a_library_for_the_standard_signs_opens(target: str) -> None:
     message = Message("POST", f"https://api.example{target}", {"Idempotency-Key": "order 1"})
     HTTPMessageSigner(signature_algorithm=algorithms.HMAC_SHA256, key_resolver=Secrets()).sign(
         message, key_id=KEY, nonce="n-1", created=datetime.now(UTC), body=BODY, label="anything",
-        covered_component_ids=("@method", "@path", "@query", "idempotency-key"),
+        covered_component_ids=("@method", "@path", "@query", "@authority", "idempotency-key"),
     )  # fmt: skip
     assert opens("POST", target, message.headers, BODY)
 
@@ -104,17 +107,27 @@ def test_the_window_is_five_minutes_either_way(age_s: int, good: bool) -> None:
     [
         "",
         "sig1=()",
-        'sig1=("@method" "@path");created=1;keyid="k";nonce="n"',
-        'sig1=("@method" "@path" "@query");created=1;keyid="k"',
+        f'sig1=("@method" "@path");created=1;keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1;keyid="{KEY}"',
         'sig1=("@method" "@path" "@query");created=1;nonce="n"',
-        'sig1=("@method" "@path" "@query");keyid="k";nonce="n"',
-        'sig1=("@method" "@path" "@query");created="1";keyid="k";nonce="n"x',
-        'sig1=("@method" "@path" "@query");created=1;created=2;keyid="k";nonce="n"',
-        'sig1=("@method" "@path" "@query" "@path");created=1;keyid="k";nonce="n"',
-        'sig1=("@method" "@path" "@query");created=1;keyid="k";nonce="n";alg="ed25519"',
-        'sig1=("@method" "@path" "@query");created=1;keyid="k";nonce="n", sig2=("@method");created=1',
-        'sig1=("@method" "@path" "@query");created=1;keyid="k";nonce="n"\n',
-        'sig1=("@method";req "@path" "@query");created=1;keyid="k";nonce="n"',
+        f'sig1=("@method" "@path" "@query");keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created="1";keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1;expires="x";keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1;expires="9";keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1;keyid="{KEY}";nonce=1',
+        'sig1=("@method" "@path" "@query");created=1;keyid=1;nonce="n"',
+        'sig1=("@method" "@path" "@query");created=1;keyid="key_eu1_1";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=-1;keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1.5;keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created={"9" * 5000};keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=²;keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1;keyid="{KEY}";nonce="n";nonce="m"',
+        f'sig1=("@method" "@path" "@query");created=1;keyid="{KEY}";nonce="é"',
+        f'sig1=("@method" "@path" "@query");created=1;created=2;keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query" "@path");created=1;keyid="{KEY}";nonce="n"',
+        f'sig1=("@method" "@path" "@query");created=1;keyid="{KEY}";nonce="n";alg="ed25519"',
+        f'sig1=("@method" "@path" "@query");created=1;keyid="{KEY}";nonce="n"\n',
+        f'sig1=("@method";req "@path" "@query");created=1;keyid="{KEY}";nonce="n"',
     ],
 )
 def test_what_does_not_have_the_form_is_refused_in_words(told: str) -> None:
@@ -124,9 +137,68 @@ def test_what_does_not_have_the_form_is_refused_in_words(told: str) -> None:
 
 
 def test_what_is_covered_must_be_there() -> None:
-    head = read_head('s=("@method" "@path" "@query" "x-other");created=1;keyid="k";nonce="n"', f"s=:{'A' * 43}=:", 1.0)
+    head = read_head(
+        f's=("@method" "@path" "@query" "x-other");created=1;keyid="{KEY}";nonce="n"', f"s=:{'A' * 43}=:", 1.0
+    )
     with pytest.raises(SignatureInvalid, match="x-other"):
         text_to_sign(head, "GET", "/", "", lambda name: None)
     for wrong in ("", "s=", "t=:" + "A" * 43 + "=:", "s=:" + "*" * 44 + ":"):
         with pytest.raises(SignatureInvalid):
-            read_head('s=("@method" "@path" "@query");created=1;keyid="k";nonce="n"', wrong, 1.0)
+            read_head(f's=("@method" "@path" "@query");created=1;keyid="{KEY}";nonce="n"', wrong, 1.0)
+
+
+OTHERS = (
+    'proxy=("@method" "@authority");created=1;keyid="key, of a proxy";alg="ed25519"',
+    'odd=("x-a";sf "x-b";key="a, \\"b");created=1;keyid="proxy \\"1\\""',
+)
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("gap", [",", ", ", " ,\t"])
+def test_of_several_signatures_ours_is_taken(before: int, gap: str) -> None:
+    headers = dict(signed(KEY, SECRET, "GET", "/v1/wallets"))
+    inputs = [*OTHERS[:before], headers["Signature-Input"], *OTHERS[before:]]
+    values = [f"proxy=:{'A' * 86}==:", headers["Signature"], "odd=:AA==:"]
+    several = {"Signature-Input": gap.join(inputs), "Signature": gap.join(values)}
+    assert opens("GET", "/v1/wallets", several, b"")
+    altered = several["Signature"].replace(headers["Signature"], f"sig1=:{'A' * 43}=:")
+    assert not opens("GET", "/v1/wallets", {**several, "Signature": altered}, b"")
+
+
+def test_two_signatures_of_ours_or_two_of_a_name_are_refused() -> None:
+    headers = dict(signed(KEY, SECRET, "GET", "/v1/wallets"))
+    again = headers["Signature-Input"].replace("sig1=", "sig2=")
+    for inputs, values in (
+        (f"{headers['Signature-Input']}, {again}", headers["Signature"]),
+        (f"{headers['Signature-Input']}, {headers['Signature-Input']}", headers["Signature"]),
+        (headers["Signature-Input"], f"{headers['Signature']}, {headers['Signature']}"),
+        (", ".join(OTHERS), headers["Signature"]),
+        (f'{headers["Signature-Input"]}, "', f"{headers['Signature']}, {again}"),
+    ):
+        with pytest.raises(SignatureInvalid):
+            opens("GET", "/v1/wallets", {"Signature-Input": f"{inputs}, {again}", "Signature": values}, b"")
+
+
+def test_a_signature_may_cover_the_authority() -> None:
+    headers = signed(KEY, SECRET, "GET", "/v1/wallets", authority="api.example")
+    assert opens("GET", "/v1/wallets", headers, b"")
+    assert not opens("GET", "/v1/wallets", signed(KEY, SECRET, "GET", "/v1/wallets", authority="evil.example"), b"")
+
+
+@pytest.mark.parametrize("region", ["ID", "UK", "eu", ""])
+def test_what_is_signed_for_one_region_is_good_in_no_other(region: str) -> None:
+    assert not opens("GET", "/v1/wallets", signed(KEY, SECRET, "GET", "/v1/wallets", region=region), b"")
+
+
+@pytest.mark.parametrize("value", ["é" * 44, "A" * 43 + "é", "=" * 44, "\xff" * 44, " " * 44, "A" * 44])
+def test_a_signature_that_is_no_base64_is_refused(value: str) -> None:
+    headers = {**signed(KEY, SECRET, "GET", "/v1/wallets"), "Signature": f"sig1=:{value}:"}
+    with contextlib.suppress(SignatureInvalid):
+        assert not opens("GET", "/v1/wallets", headers, b"")
+
+
+@pytest.mark.parametrize("text", ['"', '"\\', ',"', '"\\"', "a=", ",", 'a="\\" ', '\\"'])
+def test_what_does_not_end_costs_what_it_is_long(text: str) -> None:
+    for size in (1, 2, 20_000):
+        with pytest.raises(SignatureInvalid):
+            read_head(text * size, "", 1.0)
