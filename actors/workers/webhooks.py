@@ -10,11 +10,11 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import Counter as Metric
 
@@ -39,15 +39,52 @@ _log = logging.getLogger("kovra.workers.webhooks")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`in_flight_max` sendings at once, `per_endpoint_max` of them to one endpoint: a slow one cannot take
-    all places.
+    """`in_flight_max` sendings at once, `per_endpoint_max` of them to one endpoint and `per_tenant_max` to one tenant's: who is slow
+    cannot take all places. Endpoints that last failed have `failing_max` of them together, and one each: whoever answers finds
+    places, however many do not.
 
     `lease_s` must be longer than an attempt can take.
     """
 
     in_flight_max: int = 64
     per_endpoint_max: int = 8
+    per_tenant_max: int = 16
+    failing_max: int = 24
     lease_s: float = 60.0
+
+
+class Places(NamedTuple):
+    """What may be taken next: `limit` deliveries, none to these endpoints or tenants; where there is none, one each to `failing`,
+    `failing_limit` in all."""
+
+    limit: int
+    not_endpoints: Sequence[str]
+    not_tenants: Sequence[str]
+    failing: Sequence[str]
+    failing_limit: int
+
+
+def places_of(sending: Sequence[Delivery], unwell: Set[str], bounds: Bounds) -> Places:
+    """Pure: who has places left, while `sending` is under way and the endpoints of `unwell` have last failed."""
+    free = bounds.in_flight_max - len(sending)
+    endpoints = Counter(one.endpoint_id for one in sending)
+    tenants = Counter(one.tenant_id for one in sending)
+    failing = sum(one.endpoint_id in unwell for one in sending)
+    full = {endpoint for endpoint, number in endpoints.items() if number >= bounds.per_endpoint_max}
+    # Small enough that all of it may go to the busiest endpoint, and the busiest tenant, that still have a place.
+    limit = min(
+        free,
+        bounds.per_endpoint_max - max((number for one, number in endpoints.items() if one not in full), default=0),
+        bounds.per_tenant_max
+        - max((number for number in tenants.values() if number < bounds.per_tenant_max), default=0),
+    )
+    return Places(
+        limit,
+        sorted(full | unwell),
+        sorted(tenant for tenant, number in tenants.items() if number >= bounds.per_tenant_max),
+        sorted(unwell - set(endpoints)) if failing < bounds.failing_max else [],
+        min(free, bounds.failing_max - failing),
+    )
 
 
 class WebhookWorker:
@@ -66,7 +103,7 @@ class WebhookWorker:
         assert self._bounds.lease_s > schedule.total_s, "a lease must outlive the attempt it covers"
         self._aside = AsideRegister(pool, region, self.name)
         self._woken = asyncio.Event()
-        self._sending: dict[asyncio.Task[Settlement], str] = {}
+        self._sending: dict[asyncio.Task[Settlement], Delivery] = {}
         self._settled: list[Settlement] = []
         self._gone: set[str] = set()
         # Endpoints whose record says that they are failing: their next success is written down, others' need not be.
@@ -150,19 +187,19 @@ class WebhookWorker:
         """Start what is due and has a place; answer how long to wait for more, in seconds (0: there may be
         more now).
         """
-        free = self._bounds.in_flight_max - len(self._sending)
-        if free == 0:
+        places = places_of(list(self._sending.values()), self._unwell, self._bounds)
+        if not places.limit:
             return IDLE_CHECK_S
-        busy = Counter(self._sending.values())
-        share = self._bounds.per_endpoint_max
-        full = [endpoint for endpoint, number in busy.items() if number >= share]
-        # Small enough that all of it may go to the busiest endpoint that still has a place.
-        limit = min(free, share - max((number for number in busy.values() if number < share), default=0))
+        lease_s, aside = self._bounds.lease_s, self._aside.held
         async with transaction(self._pool, flushed=False) as connection:
             taken = await store.claim_deliveries(
-                connection, self._region, limit=limit, lease_s=self._bounds.lease_s, busy_endpoints=full,
-                aside=self._aside.held,
+                connection, self._region, limit=places.limit, lease_s=lease_s, busy_endpoints=places.not_endpoints,
+                busy_tenants=places.not_tenants, aside=aside,
             )  # fmt: skip
+            if not taken and places.failing:
+                taken = await store.claim_one_each(
+                    connection, self._region, places.failing, limit=places.failing_limit, lease_s=lease_s, aside=aside
+                )
             if not taken:
                 return await self._wait_for(connection)
             endpoints = sorted({one.endpoint_id for one in taken})
@@ -170,7 +207,7 @@ class WebhookWorker:
         self._unwell |= {one.endpoint_id for one in targets.values() if one.failing}
         for delivery in taken:
             attempt = self._attempt(delivery, targets.get(delivery.endpoint_id))
-            self._sending[asyncio.create_task(attempt)] = delivery.endpoint_id
+            self._sending[asyncio.create_task(attempt)] = delivery
         return 0
 
     async def _wait_for(self, connection: Connection) -> float:

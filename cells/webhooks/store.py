@@ -94,30 +94,53 @@ async def append_events(
 
 async def claim_deliveries(
     connection: Connection, region: str, *, limit: int, lease_s: float, busy_endpoints: Sequence[str] = (),
-    aside: Collection[str] = (),
+    busy_tenants: Sequence[str] = (), aside: Collection[str] = (),
 ) -> list[Delivery]:  # fmt: skip
     """Take due deliveries, oldest due first: no other worker gets them for `lease_s`, and then one does.
 
-    `busy_endpoints` are passed over: they have their share of the sender's attention already.
+    `busy_endpoints` and `busy_tenants` are passed over: they have their share of the sender's attention already.
+    """
+    due = """
+        select d.event_id, d.endpoint_id from webhook_deliveries d
+        where d.compliance_region = $1 and d.state = 'pending' and d.due_at <= now()
+          and d.endpoint_id <> all ($4::text[]) and d.tenant_id <> all ($6::text[])
+          and d.event_id || ':' || d.endpoint_id <> all ($5::text[])
+        order by d.due_at limit $2 for update skip locked
     """
     rows = await connection.fetch(
-        """
-        with due as (
+        _taking(due), region, limit, timedelta(seconds=lease_s), busy_endpoints, list(aside), busy_tenants
+    )
+    return [Delivery(**dict(row)) for row in rows]
+
+
+async def claim_one_each(
+    connection: Connection, region: str, endpoints: Sequence[str], *, limit: int, lease_s: float, aside: Collection[str]
+) -> list[Delivery]:
+    """Take the oldest due delivery of each of these endpoints, `limit` at most."""
+    due = """
+        select one.event_id, one.endpoint_id from unnest($4::text[]) as endpoint
+        cross join lateral (
             select d.event_id, d.endpoint_id from webhook_deliveries d
-            where d.compliance_region = $1 and d.state = 'pending' and d.due_at <= now()
-              and d.endpoint_id <> all ($4::text[]) and d.event_id || ':' || d.endpoint_id <> all ($5::text[])
-            order by d.due_at limit $2 for update skip locked
-        ), taken as (
+            where d.compliance_region = $1 and d.state = 'pending' and d.endpoint_id = endpoint and d.due_at <= now()
+              and d.event_id || ':' || d.endpoint_id <> all ($5::text[])
+            order by d.due_at limit 1 for update skip locked
+        ) as one limit $2
+    """
+    rows = await connection.fetch(_taking(due), region, limit, timedelta(seconds=lease_s), endpoints, list(aside))
+    return [Delivery(**dict(row)) for row in rows]
+
+
+def _taking(due: str) -> str:
+    """The statement that takes what `due` selects: leased for $3 from now."""
+    return f"""
+        with due as ({due}), taken as (
             update webhook_deliveries d set attempts = d.attempts + 1, due_at = now() + $3::interval
             from due where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (due.event_id,
             due.endpoint_id) returning d.event_id, d.endpoint_id, d.tenant_id, d.attempts
         )
         select taken.*, e.body from taken
         join events e on e.compliance_region = $1 and e.event_id = taken.event_id
-        """,
-        region, limit, timedelta(seconds=lease_s), busy_endpoints, list(aside),
-    )  # fmt: skip
-    return [Delivery(**dict(row)) for row in rows]
+    """
 
 
 async def settle_deliveries(connection: Connection, region: str, settlements: Sequence[Settlement]) -> None:

@@ -99,6 +99,7 @@ create table webhook_deliveries (
     foreign key (compliance_region, endpoint_id) references webhook_endpoints (compliance_region, endpoint_id)
 ) partition by list (compliance_region);
 create index webhook_deliveries_due on webhook_deliveries (due_at) where state = 'pending';
+create index webhook_deliveries_of_endpoint on webhook_deliveries (endpoint_id, due_at) where state = 'pending';
 create index webhook_deliveries_dead on webhook_deliveries (event_id) where state = 'dead' and dead_lettered_at is null;
 create index webhook_deliveries_by_endpoint on webhook_deliveries (compliance_region, tenant_id, endpoint_id, event_id);
 

@@ -33,7 +33,7 @@ async def worker(
     lease_s: float = 60.0,
 ) -> AsyncIterator[None]:
     """A worker at work."""
-    sender = Sender(VAULT, schedule, allow_loopback=allow_loopback, connections_max=16)
+    sender = Sender(VAULT, schedule, allow_loopback=allow_loopback, connections_max=Bounds().in_flight_max)
     stop = asyncio.Event()
     made = WebhookWorker(pool, REGION, sender, schedule, bounds or Bounds(lease_s=lease_s))
     running = asyncio.create_task(made.run(stop))
