@@ -6,6 +6,7 @@ from types import MappingProxyType
 # The actions of each command that changes a cell's record.
 DEEDS = MappingProxyType(
     {
+        "doctor release": ("doctor.release",),
         "messages": ("messages.show",),
         "tenants create": ("tenants.create",),
         "tenants set-tier": ("tenants.set-tier",),
@@ -44,7 +45,7 @@ OTHERS = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                "trace", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
+                "trace", "doctor", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
                 "fees list", "fees explain", "fees backtest", "limits list", "suspense list", "review list",
             ),
             _LOOKS,

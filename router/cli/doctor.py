@@ -7,25 +7,26 @@ contradictory answers of a scheme. What merely waits is shown, and is no failure
 import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
 import typer
 
-from cells.audit import store as audit
-from cells.audit.entry import Entry
+from cells.audit.entry import code_of
 from cells.backends import store_aside
 from cells.backends.postgres import StoreUnavailable
 from cells.backends.store_aside import SetAside
 from cells.kit.money import format_amount
+from cells.kit.operator import operator_actor
 from cells.reconciliation import store_gauges
 from cells.reconciliation.store_held import Held, held
 from cells.spec import CellSpec, home_path
 from residency.errors import KovraError
 from router.cli.actors import Cell, Json
 from router.cli.console import err, listing, out, print_json, print_plain
-from router.cli.provisioning import chosen_cells, writing
+from router.cli.operator import Operator, acting
+from router.cli.provisioning import chosen_cells
+from router.cli.record import changing, reading
 
 _TIMEOUT_S = 5.0
 _A_MINUTE_S, _AN_HOUR_S, _A_DAY_S = 60, 3600, 86_400
@@ -81,9 +82,10 @@ def release(
     item: Annotated[str, typer.Argument(help="What was set aside, by its id as `kovra doctor` shows it.")],
     worker: Annotated[str | None, typer.Option("--worker", help="For this worker alone; for all by default.")] = None,
     cell: Cell = None,
+    operator: Operator = "",
 ) -> None:
     """Have it tried again at once, after what was wrong with it has been mended. It is set aside once more if it still fails."""
-    released = asyncio.run(_release(chosen_cells(home_path(), cell or ""), item, worker))
+    released = asyncio.run(_release(chosen_cells(home_path(), cell or ""), item, worker, acting(operator)))
     if not released:
         raise NotSetAside(f"Nothing that is called {item} is set aside.")
     for name, one in released:
@@ -123,7 +125,7 @@ async def _ask_host(http: httpx.AsyncClient, spec: CellSpec, told: Diagnosis) ->
 
 async def _read_record(spec: CellSpec, told: Diagnosis) -> None:
     region = spec.region
-    async with writing(spec) as connection:
+    async with reading(spec) as connection:
         aside = await store_aside.aside(connection, region)
         money = await held(connection, region, [_about(one) for one in aside])
         told.aside = [(one, money.get(_about(one))) for one in aside]
@@ -144,15 +146,14 @@ async def _read_record(spec: CellSpec, told: Diagnosis) -> None:
             told.faults.append(f"{name}: {count} payments {kind.replace('_', ' ')}; `kovra reconcile` shows the books")
 
 
-async def _release(specs: Iterable[CellSpec], item: str, worker: str | None) -> list[tuple[str, SetAside]]:
+async def _release(specs: Iterable[CellSpec], item: str, worker: str | None, who: str) -> list[tuple[str, SetAside]]:
     released: list[tuple[str, SetAside]] = []
     for spec in specs:
-        async with writing(spec) as connection:
-            found = await store_aside.release(connection, spec.region, item, worker)
-            now = datetime.now(UTC)
-            entries = [Entry(now, "operator:cli", "", "doctor.release", item, one.worker, "") for one in found]
-            if entries:
-                await audit.append(connection, spec.region, spec.name, entries)
+        async with changing(spec, operator_actor(who)) as change:
+            found = await store_aside.release(change.connection, spec.region, item, worker)
+            for one in found:
+                await change.record("doctor.release", code_of(item), outcome=one.worker)
+            change.unchanged = not found
         released += [(spec.name, one) for one in found]
     return released
 

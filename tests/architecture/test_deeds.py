@@ -20,6 +20,8 @@ def commands() -> dict[str, Callable[..., Any]]:
 
     def below(name: str, command: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command:
+                yield name, getattr(command.callback, "__wrapped__", command.callback)
             for word, one in command.commands.items():
                 yield from below(f"{name} {word}", one)
         else:

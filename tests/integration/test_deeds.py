@@ -74,6 +74,7 @@ def test_every_change_of_tenants_keys_limits_and_fees_is_on_the_trail_of_every_c
 
 # A valid call of every command that changes something.
 CALLS = {
+    "doctor release": ["tr" + NOBODY],
     "messages": ["tr" + NOBODY, "--show"],
     "tenants create": ["X"],
     "tenants set-tier": ["ten" + NOBODY, "growth"],
