@@ -87,7 +87,15 @@ class Institution:
 
     def batches(self, rates: RateSource) -> BatchRoom:
         """Where batches are validated and priced."""
-        return BatchRoom(self.spec.entry, self.spec.directory, self.payers, self.recipients, self.tokens, rates)
+        return BatchRoom(
+            self.spec.entry,
+            self.spec.directory,
+            self.payers,
+            self.recipients,
+            self.tokens,
+            rates,
+            self.spec.settings.rate_age_limit,
+        )
 
     @property
     def destination(self) -> Destination:

@@ -19,6 +19,8 @@ from residency.errors import KovraError
 NAME_CHECK_TIME_MAX_S = 5.0
 HOME_VARIABLE = "KOVRA_HOME"
 HOME_DEFAULT = ".kovra"
+# Rates of how many banking days ago a cell prices by at most, where its settings name no other limit: a week of missed publications.
+RATE_AGE_MAX_DAYS = 5
 
 
 class SettingsInvalid(KovraError):
@@ -115,7 +117,8 @@ class ListenSettings(_Settings):
 class PrivateSettings(_Settings):
     """The whole of cell.json. `schemes` is by rail name. The API listens for partners (`api`), for the cell's operator (`operator`:
     administration, health, figures) and for the schemes that call the cell (`inbound`). `router_secret`: by which the cell knows
-    the router, and believes it about who calls (cells/kit/forwarded.py). Without `modulus`, UK account numbers are checked by form alone."""
+    the router, and believes it about who calls (cells/kit/forwarded.py). Without `modulus`, UK account numbers are checked by form
+    alone. `rate_age_max_days`: rates older than so many banking days make no price; rate_age_limit says what holds without it."""
 
     postgres: PostgresSettings
     redis: str
@@ -130,6 +133,15 @@ class PrivateSettings(_Settings):
     host: ListenSettings
     router_secret: str = Field(min_length=32)
     sandbox: bool
+    rate_age_max_days: int | None = Field(default=None, ge=1)
+
+    @property
+    def rate_age_limit(self) -> int | None:
+        """Rates of how many banking days ago prices are made of at most; None = of any age, which only a sandbox has: its rates come with
+        the release, and grow old with it."""
+        if self.rate_age_max_days is None and not self.sandbox:
+            return RATE_AGE_MAX_DAYS
+        return self.rate_age_max_days
 
     @model_validator(mode="after")
     def _schemes_are_as_they_say(self) -> Self:

@@ -142,6 +142,7 @@ def write_home(
     ray: RayConnection = NO_RAY,
     rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     modulus: Mapping[str, str] | None = None,
+    rate_age_max_days: int | None = None,
 ) -> CellSpec:
     """The files that a cell's processes read, for a cell on a test database."""
     directory = load_directory()
@@ -167,6 +168,7 @@ def write_home(
         "host": {"host": "127.0.0.1", "port": 1},
         "router_secret": ROUTER_SECRET,
         "sandbox": sandbox,
+        "rate_age_max_days": rate_age_max_days,
     }
     home.cell(cell).mkdir(parents=True, exist_ok=True)
     (home.cell(cell) / "cell.json").write_text(json.dumps(settings))
@@ -183,11 +185,15 @@ async def open_api_cell(
     rails: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     redis_url: str | None = None,
     modulus: Mapping[str, str] | None = None,
+    rate_age_max_days: int | None = None,
 ) -> AsyncIterator[ApiCell]:
     """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes;
     `modulus`: its tables. Without a Redis its rates are high."""
-    spec = write_home(Home(root), name, database, schemes, rails=rails, modulus=modulus)
-    currencies = spec.entry.currencies[:2]
+    spec = write_home(
+        Home(root), name, database, schemes, rails=rails, modulus=modulus, rate_age_max_days=rate_age_max_days
+    )
+    # A second wallet of the tenant's, in what no rail moves: as a cell has them that once held the currency.
+    once = spec.entry.model_copy(update={"currencies": (*spec.entry.currencies, "SEK")})
     await found_cell(spec)
     tenant, stranger = (mint_tenant(name, spec.entry, tier="growth") for name in ("Nusantara Pay", "Hanse Remit"))
     runtime = InProcess()
@@ -214,9 +220,9 @@ async def open_api_cell(
         cell = ApiCell(spec, app, app.state.parts, runtime, tenant, stranger, client, other, anyone)
         async with transaction(cell.parts.writer) as connection:
             await tenants.create_tenants(connection, spec.region, [tenant, stranger])
-            wanted = [NewWallet(tenant.tenant_id, one) for one in currencies]
-            wanted.append(NewWallet(stranger.tenant_id, currencies[0]))
-            opened_wallets = await tenants.open_wallets(connection, spec.entry, wanted)
+            wanted = [NewWallet(tenant.tenant_id, one) for one in once.currencies]
+            wanted.append(NewWallet(stranger.tenant_id, once.currencies[0]))
+            opened_wallets = await tenants.open_wallets(connection, once, wanted)
         cell.wallets = {one.currency: one for one in opened_wallets if one.tenant_id == tenant.tenant_id}
         for speaker, whose in ((client, tenant), (other, stranger)):
             text, _ = await cell.key(whose)

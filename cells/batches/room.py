@@ -16,6 +16,7 @@ from cells.batches.store import Mark
 from cells.fx.fees import FeeRule, FeesUnavailable, in_force, tags_of
 from cells.fx.offers import Offer, Wish, offer
 from cells.fx.quotes import NewQuote
+from cells.fx.rate_age import RatesTooOld
 from cells.fx.rates import RateSource, RateTable
 from cells.fx.store import lock_quotes
 from cells.fx.store_fees import all_rules
@@ -48,9 +49,11 @@ class BatchRoom:
     recipients: Recipients
     tokens: TokenVerifier
     rates: RateSource
+    rate_age_max_days: int | None
 
     async def prepare(self, connection: Connection, batch_id: str) -> bool:
-        """One page of whatever a batch needs before its funding; whether anything was done. Safe to repeat."""
+        """One page of whatever a batch needs before its funding; whether anything was done. Safe to repeat. Raises FeesUnavailable and
+        RatesTooOld where nothing can be priced now."""
         region = self.entry.region
         batch = (await store.lock(connection, region, [batch_id])).get(batch_id)
         if batch is None or batch.state not in (State.VALIDATING, State.SCHEDULED):
@@ -129,7 +132,10 @@ class BatchRoom:
         assert line.target_currency is not None
         wish = Wish(line.side, line.amount_minor, batch.source_currency, line.target_currency, _tags(line))
         try:
-            return offer(self.directory, terms.table, terms.rules, terms.tenant, wish)
+            return offer(self.directory, terms.table, terms.rules, terms.tenant, wish, self.rate_age_max_days)
+        except RatesTooOld:
+            # No fault of the line's: the batch waits for rates, as it would for a database.
+            raise
         except KovraError as error:
             return error
 

@@ -5,10 +5,12 @@ at fault by the names that both of them use: `source` or `target`, whichever is 
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from cells.fx.fees import Circumstances, FeeRule, Tariff
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
+from cells.fx.rate_age import check_age
 from cells.fx.rates import RateTable
 from cells.kit.money import format_amount
 from cells.rails import registry
@@ -73,14 +75,22 @@ def corridor_of(regions: Mapping[str, str], home_region: str, source: str, targe
     return f"{regions.get(source, home_region)}-{regions.get(target, home_region)}"
 
 
-def offer(directory: Directory, rates: RateTable, rules: tuple[FeeRule, ...], tenant: Tenant, wish: Wish) -> Offer:
+def offer(
+    directory: Directory,
+    rates: RateTable,
+    rules: tuple[FeeRule, ...],
+    tenant: Tenant,
+    wish: Wish,
+    rate_age_max_days: int | None,
+) -> Offer:
     """Price a wish. Which rail carries it is decided when the payment is accepted, or admitted where it is paid out. `rules`: those
-    that count for the tenant now (FeeBook.rules).
+    that count for the tenant now (FeeBook.rules). `rate_age_max_days`: the cell's limit (PrivateSettings.rate_age_limit).
 
-    Raises NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay, FeesUnavailable.
+    Raises NoRail, RateMissing, RatesTooOld, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay, FeesUnavailable.
     """
     rails = rails_for(directory, wish.target, wish.target_pointer)
     rate = rates.rate(wish.source, wish.target)
+    check_age(rate, rate_age_max_days, datetime.now(UTC))
     margin_bps = tier(tenant.tier).margin_for(tenant.agreed_margin_bps)
     pointer = f"/{wish.side}/value"
     corridor = corridor_of(directory.region_of_currency, tenant.home_region, wish.source, wish.target)

@@ -37,6 +37,8 @@ _LOOPBACK = "127.0.0.1"
 _SHORTER = {"answer_time_s": "KOVRA_SANDBOX_ANSWER_S", "finality_time_s": "KOVRA_SANDBOX_FINALITY_S"}
 # A sandbox's rails are open at all hours, as its schemes are, unless this says `own`.
 _HOURS = "KOVRA_SANDBOX_HOURS"
+# Rates of how many banking days ago a sandbox prices by at most; without it of any age, since they come with the release.
+_RATE_AGE = "KOVRA_SANDBOX_RATE_AGE_MAX_DAYS"
 # Pay.UK's tables for the modulus check, which an operator installs: both, or none and no such check.
 _MODULUS = {"weights_path": "KOVRA_MODULUS_WEIGHTS", "substitutions_path": "KOVRA_MODULUS_SUBSTITUTIONS"}
 
@@ -136,6 +138,7 @@ class _Servers:
             **{name: {"host": _LOOPBACK, "port": numbers[name]} for name in ("api", "operator", "inbound", "host")},
             "router_secret": _router_secret(self._home, self._cell.name),
             "sandbox": True,
+            "rate_age_max_days": _rate_age_max_days(),
         }
 
 
@@ -175,6 +178,14 @@ def _times(rail: str) -> dict[str, float]:
         for name, variable in _SHORTER.items()
     }
     return {name: float(text) for name, text in found.items() if text}
+
+
+def _rate_age_max_days() -> int | None:
+    """Raises LocalError."""
+    text = os.environ.get(_RATE_AGE, "")
+    if text and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise LocalError(f"{_RATE_AGE} must be a whole number of banking days, at least 1")
+    return int(text) if text else None
 
 
 def _modulus() -> dict[str, str] | None:

@@ -47,7 +47,7 @@ def tell(console: Console, story: Story, journey: Journey) -> None:
         f"  {quote.source} leaves the wallet: principal {quote.principal}, margin {quote.margin.amount} "
         f"({quote.margin.bps} bps), fee {quote.fee}.\n"
         f"  {quote.target} arrives, at 1 {quote.source.currency} = {quote.rate} {quote.target.currency} "
-        f"({quote.rate_source}, {quote.rate_as_of}).",
+        f"({quote.rate_source} of {quote.rate_as_of}, {quote.rate_age_days} banking days ago).",
         soft_wrap=True,
     )
     console.print(_timeline(journey.timeline))

@@ -1,8 +1,12 @@
 """What stands on the screen when the stack is up: addresses, the sandbox key, and three lines to paste."""
 
+from datetime import UTC, datetime
+
 from rich.panel import Panel
 from rich.table import Table
 
+from cells.fx.ecb import EcbHistory
+from cells.fx.rate_age import age_days
 from infra.local.record import StackStatus
 from router.cli.console import out, print_plain
 from router.cli.sandbox import Sandbox
@@ -16,6 +20,7 @@ def show_panel(status: StackStatus, sandbox: Sandbox, *, detached: bool) -> None
     table.add_row("sandbox tenant", sandbox.tenant.tenant_id)
     for cell, engine in status.ledgers.items():
         table.add_row(f"ledger {cell}", engine)
+    table.add_row("rates", _rates())
     slowest = max(status.parts, key=lambda part: part.ready_after_s or 0.0)
     table.add_row(
         "parts", f"{len(status.parts)} ready; slowest: {slowest.cell}/{slowest.name} {slowest.ready_after_s or 0:.1f} s"
@@ -31,6 +36,13 @@ def show_panel(status: StackStatus, sandbox: Sandbox, *, detached: bool) -> None
         print_plain(line)
     stops = "`.venv/bin/kovra down`" if detached else "Ctrl-C"
     out.print(f"\n[dim]{stops} stops everything; `.venv/bin/kovra status` shows every part.[/]")
+
+
+def _rates() -> str:
+    """How old the rates are that a sandbox prices by."""
+    table = EcbHistory().latest()
+    age = age_days(table.as_of, datetime.now(UTC))
+    return f"ECB of {table.as_of}, {age} banking days ago: they come with the release, and each quote says how old they are"
 
 
 def curl_lines(router_url: str, sandbox: Sandbox) -> list[tuple[str, str]]:

@@ -54,6 +54,8 @@ class Quote(Answer):
     target: Annotated[Money, Confidential]
     rate: Annotated[str, Public]
     rate_as_of: Annotated[date, Public]
+    rate_age_days: Annotated[int, Public]
+    rate_stale: Annotated[bool, Public]
     rate_source: Annotated[str, Public]
     principal: Annotated[Money, Confidential]
     margin: Annotated[Margin, Confidential]

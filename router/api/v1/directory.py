@@ -1,6 +1,6 @@
 """What the cells offer: regions with their currencies and rails, and today's reference rates."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.fx.offers import rails_paying
+from cells.fx.rate_age import STALE_AFTER_DAYS, age_days
 from cells.kit.money import UnknownCurrency, currency_of
 from cells.rails.profile import RailProfile
 from cells.rails.registry import profile_of
@@ -31,7 +32,12 @@ class RateShown(BaseModel):
 class Rates(BaseModel):
     """One publication of reference rates. `indicative`: they promise nothing; a quote locks a price."""
 
-    as_of: Annotated[date, Public]
+    as_of: Annotated[date, Public] = Field(description="The day on which the source published them")
+    age_days: Annotated[int, Public] = Field(description="Banking days (TARGET's) from that day to today")
+    stale: Annotated[bool, Public] = Field(description="Whether they are older than two banking days")
+    age_max_days: Annotated[int | None, Public] = Field(
+        description="Rates older than so many banking days make no price here; null: rates of any age do, as in a sandbox"
+    )
     rate_source: Annotated[str, Public]
     kind: Annotated[Literal["mid"], Public]
     indicative: Annotated[Literal[True], Public]
@@ -105,7 +111,15 @@ async def list_rates(
         for other in codes
         if one != other and source in (None, one) and target in (None, other)
     ]
-    publication = {"as_of": table.as_of.isoformat(), "rate_source": table.origin, "kind": "mid", "indicative": True}
+    age = age_days(table.as_of, datetime.now(UTC))
+    ages = {"age_days": age, "stale": age > STALE_AFTER_DAYS, "age_max_days": parts.spec.settings.rate_age_limit}
+    publication = {
+        "as_of": table.as_of.isoformat(),
+        **ages,
+        "rate_source": table.origin,
+        "kind": "mid",
+        "indicative": True,
+    }
     return Json({**publication, "data": data})
 
 

@@ -14,6 +14,7 @@ from cells.fx.fees import Kind as FeeKind
 from cells.fx.offers import NoRail, Offer, RailCannotPay, Wish, offer
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall
 from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, UnknownQuote
+from cells.fx.rate_age import RatesTooOld, age_days, is_stale
 from cells.fx.rates import RateMissing
 from cells.fx.store import find_quotes, lock_quotes, page_quotes
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
@@ -128,7 +129,13 @@ class QuoteShown(BaseModel):
     source: Annotated[Money, Confidential]
     target: Annotated[Money, Confidential]
     rate: Annotated[str, Public] = Field(description="Mid-market: major units of the target for one of the source")
-    rate_as_of: Annotated[date, Public]
+    rate_as_of: Annotated[date, Public] = Field(description="The day on which the source published it")
+    rate_age_days: Annotated[int, Public] = Field(
+        description="Banking days (TARGET's) from that day to the day of the quote"
+    )
+    rate_stale: Annotated[bool, Public] = Field(
+        description="Whether the rate was older than two banking days: publications were missed. Always false within one currency"
+    )
     rate_source: Annotated[str, Public]
     principal: Annotated[Money, Confidential]
     margin: Annotated[MarginShown, Confidential]
@@ -162,6 +169,8 @@ def shown(quote: Quote, now: datetime) -> dict[str, Any]:
         "target": money(quote.payout_minor, target),
         "rate": quote.rate,
         "rate_as_of": quote.rate_as_of.isoformat(),
+        "rate_age_days": age_days(quote.rate_as_of, quote.created_at),
+        "rate_stale": is_stale(quote.price.rate, quote.created_at),
         "rate_source": quote.rate_origin,
         "principal": money(quote.principal_minor, source),
         "margin": {"bps": quote.margin_bps, "amount": money(quote.margin_minor, source)},
@@ -209,7 +218,8 @@ async def priced(parts: Parts, tenant: Tenant, asked: Sides) -> Offer:
     """The price of a wish by today's rates and the tenant's terms, and the rail that is expected to carry it."""
     wish = wish_of(parts, asked)
     rules = await parts.fee_book.rules(tenant.tenant_id)
-    return offer(parts.spec.directory, parts.rates.latest(), rules, tenant, wish)
+    limit = parts.spec.settings.rate_age_limit
+    return offer(parts.spec.directory, parts.rates.latest(), rules, tenant, wish, limit)
 
 
 async def create_quote(request: Request, body: QuoteNew) -> Response:
@@ -254,7 +264,7 @@ async def list_quotes(request: Request, limit: Limit = 50, cursor: Cursor = None
 
 PRICE_ERRORS: tuple[type[KovraError], ...] = (
     UnknownCurrency, InvalidAmount, NoRail, RateMissing, AmountTooSmall, AmountTooLarge, AmountNotPayable, RailCannotPay,
-    FeesUnavailable,
+    FeesUnavailable, RatesTooOld,
 )  # fmt: skip
 _ERRORS: tuple[type[KovraError], ...] = (
     *PRICE_ERRORS, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight, SandboxOnly,
