@@ -30,6 +30,7 @@ from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
+from cells.preflight import check_directory
 from cells.rails import registry
 from cells.rails.archive import VaultArchive
 from cells.rails.desk import RailDesk
@@ -119,7 +120,8 @@ class Institution:
 
 
 async def open_institution(spec: CellSpec, role: Role, *, name: str, connections_max: int) -> Institution:
-    """Raises KeysInvalid, ModulusTableInvalid, StoreUnavailable."""
+    """Raises DirectoryInvalid, KeysInvalid, ModulusTableInvalid, StoreUnavailable."""
+    check_directory(spec.directory)
     keys = load_keys(spec.home, spec.name, spec.directory)
     vault = vault_of(spec)
     standing = Standing(spec.region, open_list_checker(), name_reader(vault))
@@ -191,7 +193,8 @@ async def open_rail_desk(cell: str, rail: str) -> RailDesk:
 
 
 async def found_cell(spec: CellSpec) -> None:
-    """Make sure of what every payment rests on. Idempotent: run at every start of the cell's host."""
+    """Make sure of what every payment rests on. Idempotent: run at every start of the cell's host. Raises DirectoryInvalid."""
+    check_directory(spec.directory)
     pool = await open_pool(spec.settings.postgres.writer, size_max=1, name="kovra-founding")
     ledger = await open_ledger(spec, name="kovra-founding")
     try:
@@ -212,8 +215,8 @@ async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
             NewWallet(PEER_TENANT_PREFIX + one.name, currency) for one in cells for currency in spec.entry.currencies
         ]
         await tenants.open_wallets(connection, spec.entry, wanted)
-        await found_rules(connection, spec.region)
-        await store_rules.found(connection, spec.region, founding_limits())
+        await found_rules(connection, spec.region, spec.entry.currencies)
+        await store_rules.found(connection, spec.region, founding_limits(spec.entry.currencies))
     await _grant_caps(spec, ledger)
 
 

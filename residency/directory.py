@@ -9,15 +9,16 @@ Nothing here assumes which regions exist, or that a region has one cell.
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from residency.errors import KovraError
+from residency.faults import faults_of
 from residency.ids import compact
 
 DECLARED = Path(__file__).resolve().parent.parent / "cells" / "declared"
@@ -25,8 +26,14 @@ OVERLAY = "directory.json"
 
 
 class DirectoryInvalid(KovraError):
+    """`of` makes one of several faults, a line each: whoever mends a directory wants to know all of them."""
+
     code = "directory-invalid"
     title = "The directory of cells does not hold together"
+
+    @classmethod
+    def of(cls, faults: Sequence[str]) -> Self:
+        return cls("".join(f"\n  {one}" for one in faults) if len(faults) > 1 else faults[0])
 
 
 class UnknownCell(KovraError):
@@ -49,7 +56,7 @@ class Capacity(_Data):
 class Settlement(_Data):
     """Prefunding per peer: how much a peer may owe this cell before its payments wait, in minor units by currency."""
 
-    peer_cap_minor: Mapping[str, int]
+    peer_cap_minor: Mapping[str, Annotated[int, Field(gt=0)]]
 
 
 class PublicKey(_Data):
@@ -62,14 +69,20 @@ class PublicKey(_Data):
     not_after: datetime
 
 
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({one for one in names if names.count(one) > 1}):
+        raise ValueError(f"{', '.join(twice)} is there twice")
+    return names
+
+
 class Declaration(_Data):
     """What a cell declares of itself. `number` is append-only: the ledger's account ids hold it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z]{2}-[0-9]{1,4}$")]
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     number: int = Field(gt=0, lt=2**32)
-    currencies: tuple[str, ...]
-    rails: tuple[str, ...]
+    currencies: Annotated[tuple[str, ...], AfterValidator(_each_once), Field(min_length=1)]
+    rails: Annotated[tuple[str, ...], AfterValidator(_each_once)]
     capacity: Capacity
     settlement: Settlement
 
@@ -133,35 +146,69 @@ class Directory(_Data):
 
 
 def load_directory(home: Path | None = None, declared: Path = DECLARED) -> Directory:
-    """Read declarations, and the overlay under `home` when given; validate the whole. Raises DirectoryInvalid."""
+    """Read declarations, and the overlay under `home` when given; validate the whole. Raises DirectoryInvalid with all that is wrong.
+
+    What a declaration needs beside itself (rules, rails, account numbers, fees) is for cells.preflight to ask.
+    """
+    declarations = _declarations(declared)
+    if faults := list(_contradictions(declarations)):
+        raise DirectoryInvalid.of(faults)
+    overlay = {} if home is None else _overlay(home, {one.name for one in declarations})
     try:
-        declarations = [
-            Declaration.model_validate(tomllib.loads(file.read_text())) for file in sorted(declared.glob("*.toml"))
-        ]
-        overlay: dict[str, Any] = {}
-        if home is not None:
-            overlay = json.loads((home / OVERLAY).read_text())["cells"]
         cells = {
             one.name: CellEntry.model_validate({**one.model_dump(), **overlay.get(one.name, {})})
             for one in declarations
         }
-    except (ValidationError, tomllib.TOMLDecodeError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise DirectoryInvalid(f"Cannot read the directory of cells: {error}") from error
-    _check_whole(declarations, overlay)
+    except ValidationError as error:
+        raise DirectoryInvalid.of([f"{OVERLAY}: {one}" for one in faults_of(error)]) from error
     return Directory(cells=cells)
 
 
-def _check_whole(declarations: list[Declaration], overlay: Mapping[str, Any]) -> None:
-    names = [one.name for one in declarations]
-    numbers = [one.number for one in declarations]
-    if not names:
-        raise DirectoryInvalid("No cell is declared; add one under cells/declared.")
-    if len(set(names)) != len(names) or len(set(numbers)) != len(numbers):
-        raise DirectoryInvalid("Two cells share a name or a number.")
-    if strangers := set(overlay) - set(names):
+def _declarations(folder: Path) -> list[Declaration]:
+    found: list[Declaration] = []
+    faults: list[str] = []
+    for file in sorted(folder.glob("*.toml")):
+        place = f"cells/declared/{file.name}"
+        try:
+            one = Declaration.model_validate(tomllib.loads(file.read_text()))
+        except ValidationError as error:
+            faults += [f"{place}: {said}." for said in faults_of(error)]
+        except (tomllib.TOMLDecodeError, OSError) as error:
+            faults.append(f"{place}: cannot be read: {error}.")
+        else:
+            found.append(one)
+            if one.name != file.stem:
+                faults.append(
+                    f"{place}: it declares {one.name}; call the file {one.name}.toml, or the cell {file.stem}."
+                )
+    if not found and not faults:
+        faults.append("No cell is declared; add one under cells/declared.")
+    if faults:
+        raise DirectoryInvalid.of(faults)
+    return found
+
+
+def _overlay(home: Path, declared: set[str]) -> dict[str, Any]:
+    try:
+        overlay: dict[str, Any] = json.loads((home / OVERLAY).read_text())["cells"]
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        raise DirectoryInvalid(f"Cannot read the directory of cells: {error}") from error
+    if strangers := set(overlay) - declared:
         raise DirectoryInvalid(f"The overlay names cells that are not declared: {sorted(strangers)}.")
-    holder: dict[str, str] = {}
+    return overlay
+
+
+def _contradictions(declarations: list[Declaration]) -> Iterator[str]:
+    numbers: dict[int, str] = {}
+    holder: dict[str, Declaration] = {}
     for one in declarations:
+        place = f"cells/declared/{one.name}.toml"
+        if (first := numbers.setdefault(one.number, one.name)) != one.name:
+            yield f"{place}: number {one.number} is {first}'s; take one that was never used."
         for currency in one.currencies:
-            if holder.setdefault(currency, one.region) != one.region:
-                raise DirectoryInvalid(f"{currency} is held by two regions, {holder[currency]} and {one.region}.")
+            other = holder.setdefault(currency, one)
+            if other.region != one.region:
+                yield (
+                    f"{place}: {currency} is held by two regions, {other.region} and {one.region}; "
+                    f"take it out of the currencies of {other.name} or {one.name}."
+                )

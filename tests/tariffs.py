@@ -16,7 +16,7 @@ def circumstances(
 
 def founded(source: str, target: str, rail: str) -> Tariff:
     """What a payment of a founded cell costs today."""
-    return Tariff(in_force(seeds(), PLATFORM, datetime.now(UTC)), circumstances(source, target, rail))
+    return Tariff(in_force(seeds((source,)), PLATFORM, datetime.now(UTC)), circumstances(source, target, rail))
 
 
 def rule(amount: str, kind: Kind = "PRE", *, name: str = "made-up", applies: str = "true", version: int = 1) -> FeeRule:

@@ -101,8 +101,10 @@ class HandCell:
             return (await store.read(connection, self.spec.region, [transfer_id]))[transfer_id]
 
     async def wallet(self, tenant: Tenant, currency: str) -> Wallet:
+        """A wallet of the tenant's, also in what the cell holds no more."""
+        entry = self.spec.entry.model_copy(update={"currencies": (currency,)})
         async with transaction(self.institution.pool) as connection:
-            [wallet] = await tenants.open_wallets(connection, self.spec.entry, [NewWallet(tenant.tenant_id, currency)])
+            [wallet] = await tenants.open_wallets(connection, entry, [NewWallet(tenant.tenant_id, currency)])
             return wallet
 
     async def balance(self, wallet: Wallet) -> dict[str, int]:

@@ -6,7 +6,7 @@ or a few seconds after it was added if that is later.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection, Pool, transaction
@@ -42,9 +42,9 @@ class FeeBook:
         return Tariff(await self.rules(tenant_id), circumstances)
 
 
-async def found_rules(connection: Connection, region: str) -> None:
-    """The rules that every cell begins with. What is there stays."""
-    changed = await store_fees.insert(connection, region, seeds())
+async def found_rules(connection: Connection, region: str, currencies: Collection[str]) -> None:
+    """The rules that a cell which holds `currencies` begins with. What is there stays."""
+    changed = await store_fees.insert(connection, region, seeds(currencies))
     for one in changed:
         _log.warning(
             "fees.toml and the record differ in version %s of fee rule %s; the record counts", one.version, one.rule

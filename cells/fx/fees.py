@@ -18,12 +18,12 @@ added to it ends in neither, and is refused.
 
 import logging
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from prometheus_client import Counter
 
@@ -193,13 +193,20 @@ def total(items: Sequence[FeeItem]) -> int:
     return sum(item.amount_minor for item in items)
 
 
-@cache
-def seeds() -> tuple[FeeRule, ...]:
-    """The rules of fees.toml, which every cell is founded with. Raises InvalidExpression."""
+def seeds(currencies: Collection[str]) -> tuple[FeeRule, ...]:
+    """The rules of fees.toml that a cell which holds `currencies` is founded with: those about payments from its own wallets.
+    Raises InvalidExpression.
+    """
     rules = tuple(
         FeeRule(line["rule"], line["version"], PLATFORM, line["kind"], line["applies"], line["amount"])
-        for line in tomllib.loads(_DATA.read_text())["rule"]
+        for line in _seed_lines()
+        if line["currency"] in currencies
     )
     for one in rules:
         one.check()
     return rules
+
+
+@cache
+def _seed_lines() -> tuple[dict[str, Any], ...]:
+    return tuple(tomllib.loads(_DATA.read_text())["rule"])

@@ -26,6 +26,7 @@ class Currency:
         return int(10**self.exponent)
 
 
+# What is written here is known, not offered: a cell offers the currencies that it declares, which its rails move (cells/preflight.py).
 # Source: ISO 4217 list one (SIX). Bank Indonesia's rails carry whole rupiah although ISO gives IDR two decimals.
 CURRENCIES: MappingProxyType[str, Currency] = MappingProxyType(
     {
@@ -59,8 +60,9 @@ def currency_of(code: str, pointer: str | None = None) -> Currency:
     try:
         return CURRENCIES[code]
     except KeyError:
-        supported = ", ".join(sorted(CURRENCIES))
-        raise UnknownCurrency(f"Use one of {supported}.", pointer=pointer) from None
+        raise UnknownCurrency(
+            "`GET /v1/regions` lists the currencies that are held and paid.", pointer=pointer
+        ) from None
 
 
 def parse_amount(value: str, code: str, pointer: str | None = None) -> int:

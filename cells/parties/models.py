@@ -95,7 +95,7 @@ class Address(_Data):
 
 
 class BankAccount(_Data):
-    """An account as its own country writes it: `iban` (EUR, SEK, DKK), `sort_code` with `account_number` or
+    """An account as its own country writes it: `iban` (EUR), `sort_code` with `account_number` or
     a GB `iban` (GBP), or `bank_code` with `account_number` (IDR). Spaces and dashes do not count. It is kept,
     and shown, in one form, however it was written."""
 

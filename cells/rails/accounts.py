@@ -27,7 +27,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.rail import Account, AccountForm
 from residency.errors import KovraError
 
-_FORM_OF_CURRENCY: Final[Mapping[str, AccountForm]] = {
+FORM_OF_CURRENCY: Final[Mapping[str, AccountForm]] = {
     "EUR": "iban",
     "SEK": "iban",
     "DKK": "iban",
@@ -67,7 +67,7 @@ _TEXT_MAX = 64
 _UK_FIELDS: Final = ("sort_code", "account_number")
 _SORT_CODE, _JOINED = 6, 14  # digits of a UK sort code, and of one with the account number behind it
 # Accounts that are nobody's, as their issuers print them in examples.
-_EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
+EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
     "EUR": {"iban": "DE89370400440532013000"},
     "SEK": {"iban": "SE4550000000058398257466"},
     "DKK": {"iban": "DK5000400440116243"},
@@ -99,11 +99,11 @@ def parse_account(
 ) -> Account:
     """The account in `given`, in the form that `currency` is paid to.
 
-    EUR, SEK, DKK: `iban` and, if wanted, `bic`. GBP: `sort_code` and `account_number`, in one of the two fields joined, or a GB `iban`
+    By FORM_OF_CURRENCY. EUR: `iban` and, if wanted, `bic`. GBP: `sort_code` and `account_number`, in one of the two fields joined, or a GB `iban`
     in place of both. IDR: `bank_code`, `account_number`. Spaces and dashes of any kind are ignored. Without `modulus` GBP is checked by
     form alone. Raises IbanInvalid, AccountInvalid, NoRailForCurrency, with a pointer below `pointer`.
     """
-    match _FORM_OF_CURRENCY.get(currency):
+    match FORM_OF_CURRENCY.get(currency):
         case "iban":
             return _iban(given, pointer)
         case "uk":
@@ -141,10 +141,10 @@ def received_account(form: AccountForm, number: str, bank: str) -> Account:
 
 def form_of(currency: str, pointer: str = "") -> tuple[tuple[AccountField, ...], Mapping[str, str]]:
     """What an account in `currency` is asked for, and one that is taken. Raises NoRailForCurrency."""
-    form = _FORM_OF_CURRENCY.get(currency)
+    form = FORM_OF_CURRENCY.get(currency)
     if form is None:
         raise _no_rail(currency, pointer)
-    return FORMS[form], _EXAMPLES[currency]
+    return FORMS[form], EXAMPLES[currency]
 
 
 def _no_rail(currency: str, pointer: str) -> NoRailForCurrency:

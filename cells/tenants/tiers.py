@@ -3,7 +3,7 @@ tier's name.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,12 +54,14 @@ def tier(name: str) -> Tier:
     return known[name]
 
 
-def founding_limits() -> tuple[LimitRule, ...]:
-    """The limits that a cell is founded with: those of the tiers, for all that a tenant sends from its wallets of one currency."""
+def founding_limits(currencies: Collection[str]) -> tuple[LimitRule, ...]:
+    """The limits that a cell which holds `currencies` is founded with: those of the tiers, for all that a tenant sends from its wallets
+    of one currency."""
     return tuple(
         LimitRule(ANY, tier.name, currency, "tenant", ANY, window, measure, 1, getattr(limits, field))
         for tier in tiers().values()
         for currency, limits in tier.limits.items()
+        if currency in currencies
         for field, window, measure in _FOUNDING
     )
 

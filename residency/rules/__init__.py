@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from residency.errors import KovraError
+from residency.faults import faults_of
 
 _HERE = Path(__file__).resolve().parent
 _ALLOW_LIST = "allow_list.toml"
@@ -117,10 +118,14 @@ def all_rules() -> dict[str, JurisdictionRules]:
             continue
         try:
             rules = JurisdictionRules.model_validate(tomllib.loads(path.read_text()))
-        except (ValidationError, tomllib.TOMLDecodeError) as error:
-            raise RulesInvalid(f"{path.name}: {error}") from error
+        except ValidationError as error:
+            raise RulesInvalid(f"residency/rules/{path.name}: {'; '.join(faults_of(error))}.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise RulesInvalid(f"residency/rules/{path.name}: cannot be read: {error}.") from error
         if path.stem != rules.region.lower():
-            raise RulesInvalid(f"{path.name} states the rules of {rules.region}; name it {rules.region.lower()}.toml.")
+            raise RulesInvalid(
+                f"residency/rules/{path.name} states the rules of {rules.region}; name it {rules.region.lower()}.toml."
+            )
         _check_names(rules)
         found[rules.region] = rules
     return found

@@ -12,6 +12,7 @@ import psutil
 from infra.local.home import Home
 from infra.local.record import StackStatus
 from infra.local.stack import Report, Stack
+from router.cli.preflight import preflight
 
 _PREFIX = "kovra-demo-"
 _GONE_WITHIN_S = 5.0
@@ -30,7 +31,8 @@ class DemoStack:
         self.startup_s = 0.0
 
     async def up(self, report: Report) -> StackStatus:
-        """Start everything. Raises what Stack.up raises."""
+        """Start everything. Raises what Stack.up raises, and DirectoryInvalid."""
+        preflight()
         began = time.perf_counter()
         status = await self._stack.up(report)
         self.startup_s = time.perf_counter() - began

@@ -15,6 +15,7 @@ from cells.limits.limits import Measure, Scope, Window
 from cells.limits.rules import ANY, SCOPES, LimitRefused, LimitRule
 from cells.spec import CellSpec, home_path
 from cells.tenants.tiers import tiers
+from residency.directory import load_directory
 from residency.ids import parse
 from router.cli.choices import moment, one_of
 from router.cli.console import listing, out, print_json
@@ -86,6 +87,7 @@ def put(
     json: Json = False,
 ) -> None:
     """Set a limit: a new version. Usage is always counted, so that it holds at once, for what was sent before it too."""
+    one_of(currency, load_directory(home_path()).region_of_currency, "wallet currency")
     rule = rule_of(scope, window, measure, currency, value, (tier, tenant, subject), (since, until))
     if subject:
         # A wallet and a payer are known where they live, and nowhere else.

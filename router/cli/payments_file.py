@@ -17,7 +17,7 @@ from residency.errors import KovraError
 # Every column there is, with what it holds; those marked * are needed in every line.
 COLUMNS: Mapping[str, str] = {
     "reference": "* your own, told to the recipient; no two lines may be the same throughout",
-    "source_currency": "* the wallet that pays: EUR, GBP, IDR, SEK, DKK",
+    "source_currency": "* the wallet that pays, such as EUR",
     "amount": "what leaves the wallet, fees included, such as 1250.00; this or target_amount",
     "target_amount": "what arrives; this or amount",
     "target_currency": "* of the recipient's account",
@@ -38,7 +38,7 @@ COLUMNS: Mapping[str, str] = {
     "payer_lei": "of a business",
     "recipient_name": "* as the bank account has it",
     "recipient_kind": "person (default) or business",
-    "recipient_iban": "for EUR, SEK, DKK",
+    "recipient_iban": "where accounts have one, such as those in EUR",
     "recipient_bic": "may be left out",
     "recipient_sort_code": "for GBP, with the account number",
     "recipient_bank_code": "for IDR, with the account number",

@@ -11,6 +11,7 @@ from infra.local.supervisor import State
 from residency.errors import KovraError
 from router.cli.console import err, listing, out, print_json
 from router.cli.panel import show_panel
+from router.cli.preflight import preflight
 from router.cli.progress import Starting
 from router.cli.sandbox import ensure_sandbox
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def up(detach: Detach = False, json: Json = False) -> None:
     """Start the same, and return when it is ready with --detach. Without it, the same as `kovra run`."""
+    preflight()
     stack = Stack()
     if not detach:
         asyncio.run(_in_foreground(stack, json=json))
@@ -46,6 +48,7 @@ def up(detach: Detach = False, json: Json = False) -> None:
 
 def run(json: Json = False) -> None:
     """Start every cell, the router and the simulated schemes, until Ctrl-C stops them. The data stays."""
+    preflight()
     asyncio.run(_in_foreground(Stack(), json=json))
 
 

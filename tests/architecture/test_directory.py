@@ -1,59 +1,42 @@
 """A cell is declared in one file, and everything it needs follows: rules, rails, ports, brokers, lawful corridors, a partition."""
 
-import tomllib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cells.kit.money import CURRENCIES
-from cells.rails.registry import PROFILES
+from cells.cell import found_cell, open_institution
+from cells.preflight import check_directory, lacks
+from cells.spec import CellSpec
 from infra.local.layout import port_keys
 from infra.local.nats import cell_config
 from infra.schemes.rules import SCHEMES as SCHEME_RULES
-from residency.directory import CellEntry, load_directory
+from residency.directory import CellEntry, Directory, DirectoryInvalid, load_directory
 from residency.links import incoming, outgoing, peers
-from residency.rules import rules_of
-from tests.architecture.tree import ROOT, keep
+from tests.architecture.tree import keep
 
 DIRECTORY = load_directory()
 
 
-def missing(cell: CellEntry) -> Iterator[str]:
-    declared = ROOT / "cells" / "declared" / f"{cell.name}.toml"
-    if not declared.exists() or tomllib.loads(declared.read_text())["name"] != cell.name:
-        yield f"{cell.name}  cells/declared/{cell.name}.toml"
-    if not (ROOT / "residency" / "rules" / f"{cell.region.lower()}.toml").exists():
-        yield f"{cell.name}  residency/rules/{cell.region.lower()}.toml: without rules a region has no corridor"
-    for rail in cell.rails:
-        if rail not in PROFILES:
-            yield f"{cell.name}  a profile of the rail {rail} in cells/rails/registry.py"
-        elif PROFILES[rail].currency not in cell.currencies:
-            yield f"{cell.name}  the currency {PROFILES[rail].currency}, which its rail {rail} moves"
-        if rail not in SCHEME_RULES:
-            yield f"{cell.name}  a simulated scheme for {rail} in infra/schemes/rules.py"
-    for currency in cell.currencies:
-        if currency not in CURRENCIES:
-            yield f"{cell.name}  the currency {currency} in cells/kit/money.py"
-        if currency not in cell.settlement.peer_cap_minor:
-            yield f"{cell.name}  a cap of what a peer may owe it in {currency}: without one a stolen key could drain it"
-    held = set(port_keys(DIRECTORY))
+def missing(directory: Directory) -> Iterator[str]:
+    yield from lacks(directory, SCHEME_RULES)
+    held = set(port_keys(directory))
     yield from (
-        f"{cell.name}  a port for {part}"
-        for part in ("api", "host", "nats", "postgres", "ray")
-        if f"{cell.name}/{part}" not in held
+        f"infra/local/layout.py: a port for {part} of {cell}"
+        for cell in directory.cells
+        for part in ("api", "operator", "inbound", "host", "nats", "postgres", "ray")
+        if f"{cell}/{part}" not in held
     )
 
 
-@pytest.mark.parametrize("cell", DIRECTORY.cells.values(), ids=lambda cell: cell.name)
-def test_all_that_a_cell_needs_follows_from_its_declaration(cell: CellEntry) -> None:
+def test_all_that_a_cell_needs_follows_from_its_declaration() -> None:
     keep(
-        "Every cell of the directory has its declaration, rules, rails, caps and ports.",
+        "Every cell of the directory has its rules, rails, terms, account numbers, caps and ports.",
         why="a cell is known whole at boot or refuses to boot; what is found missing later is found missing by a payment.",
-        mend="add what is named.",
-        breaches=missing(cell),
+        mend="write what is named where it is named.",
+        breaches=missing(DIRECTORY),
     )
-    assert rules_of(cell.region).region == cell.region
 
 
 @pytest.mark.parametrize("cell", DIRECTORY.cells.values(), ids=lambda cell: cell.name)
@@ -70,7 +53,26 @@ def test_a_cells_broker_lets_its_corridors_through_and_no_others(cell: CellEntry
     assert strangers == [], "a corridor between two other cells is none of this one's"
 
 
-def test_an_incomplete_cell_is_seen() -> None:
+def test_an_incomplete_cell_is_seen_by_name_and_refused() -> None:
     cell = next(iter(DIRECTORY.cells.values()))
     bare = cell.model_copy(update={"name": "zz-9", "region": "ZZ", "rails": ("pigeon",), "currencies": ("XTS",)})
-    assert len(list(missing(bare))) >= 6
+    with_it = Directory(cells={**DIRECTORY.cells, "zz-9": bare})
+    found = list(missing(with_it))
+    assert len(found) >= 10
+    assert all(
+        re.match(r"[a-zA-Z/_0-9-]+\.(py|toml): |ZZ has no rules; write residency/rules/zz.toml", one) for one in found
+    )
+    with pytest.raises(DirectoryInvalid) as refused:
+        check_directory(with_it, SCHEME_RULES)
+    assert all(one in refused.value.detail for one in found)
+
+
+async def test_a_process_of_a_cell_refuses_to_open_over_it(tmp_path: Path) -> None:
+    """Before it asks for anything: a database that is not there would be named instead."""
+    entry = DIRECTORY.cell("eu-1").model_copy(update={"currencies": ("EUR", "NOK")})
+    directory = Directory(cells={**DIRECTORY.cells, "eu-1": entry})
+    spec = CellSpec(tmp_path, entry, directory, None)  # type: ignore[arg-type]
+    with pytest.raises(DirectoryInvalid, match="a rail that moves NOK"):
+        await open_institution(spec, "api", name="test", connections_max=1)
+    with pytest.raises(DirectoryInvalid, match="a rail that moves NOK"):
+        await found_cell(spec)

@@ -32,6 +32,7 @@ _HOUSE_DATA = {
     "cells.compliance.lists._Declared": "which lists there are",
     "cells.compliance.lists._Manifest": "which lists there are",
     "cells.compliance.rules": "thresholds",
+    "cells.tenants.account_numbers": "the forms of account numbers",
 }
 _PERSONAL_WORDS = {
     "remittance", "street", "postcode", "town", "date_of_birth", "birth_date", "birth_place", "document_number", "iban", "payer_name",

@@ -139,7 +139,7 @@ async def test_fields_that_do_not_fit_each_other_lock_no_price_and_leave_the_key
         ({"target_currency": "GBP"}, "recipient-currency", "/recipient_id"),
         ({"recipient_id": "rcp_eu1_nobody"}, "unknown-recipient", "/recipient_id"),
         ({"deadline": "2020-01-01T00:00:00Z"}, "deadline-cannot-be-met", "/deadline"),
-        ({"source": {"value": "100.00", "currency": "DKK"}}, "wallet-missing", "/source/currency"),
+        ({"source": {"value": "100.00", "currency": "DKK"}}, "no-rail", "/source/currency"),
         ({"source": {"value": "0.00", "currency": "EUR"}}, "invalid-amount", "/source/value"),
         ({"target": {"value": "1.00", "currency": "EUR"}}, "invalid-request", None),
     ):

@@ -12,7 +12,7 @@ from residency.travel_rule import demand
 from tests.api_cell import ApiCell, open_api_cell
 
 CORRIDORS = [("EUR", "IDR"), ("EUR", "GBP"), ("GBP", "IDR"), ("GBP", "EUR"), ("IDR", "EUR")]
-REGIONS = {"EUR": "EU", "SEK": "EU", "GBP": "UK", "IDR": "ID"}
+REGIONS = {"EUR": "EU", "GBP": "UK", "IDR": "ID"}
 
 
 @pytest.fixture
@@ -33,9 +33,8 @@ async def requirements(cell: ApiCell, noun: str, **asked: str) -> dict[str, Any]
     return found
 
 
-@pytest.mark.parametrize("currency", ["EUR", "SEK"])
-async def test_the_example_of_each_form_makes_a_recipient(cell: ApiCell, currency: str) -> None:
-    found = await requirements(cell, "recipients", target_currency=currency, source_currency="GBP")
+async def test_the_example_of_each_form_makes_a_recipient(cell: ApiCell) -> None:
+    found = await requirements(cell, "recipients", target_currency="EUR", source_currency="GBP")
     assert (found["region"], found["crosses_border"]) == ("EU", True)
     assert [form["kind"] for form in found["forms"]] == ["person", "business"]
     for example in [example for form in found["forms"] for example in form["examples"]]:
@@ -84,7 +83,7 @@ async def test_a_small_amount_and_a_payment_at_home_ask_for_less(cell: ApiCell) 
 
 async def test_what_cannot_be_asked_for(cell: ApiCell) -> None:
     for noun, asked, code in (
-        ("recipients", {"target_currency": "USD"}, "no-rail-for-currency"),
+        *(("recipients", {"target_currency": one}, "no-rail-for-currency") for one in ("USD", "SEK", "DKK")),
         ("recipients", {"target_currency": "XXX"}, "unknown-currency"),
         ("recipients", {}, "invalid-request"),
         ("payers", {"source_currency": "EUR", "target_currency": "USD"}, "no-rail-for-currency"),

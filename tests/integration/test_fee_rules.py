@@ -28,7 +28,7 @@ REGION = CELL.region
 async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[EuCell]:
     async with open_eu_cell(cell_database(REGION)) as opened:
         async with transaction(opened.writer) as connection:
-            await found_rules(connection, REGION)
+            await found_rules(connection, REGION, CELL.currencies)
         yield opened
 
 
@@ -50,9 +50,9 @@ async def test_the_rules_of_a_founded_cell_are_those_of_the_file_and_founding_ag
     cell: EuCell,
 ) -> None:
     async with transaction(cell.writer) as connection:
-        await found_rules(connection, REGION)
+        await found_rules(connection, REGION, CELL.currencies)
         assert {one.rule: one for one in await store_fees.all_rules(connection, REGION)} == {
-            one.rule: one for one in seeds()
+            one.rule: one for one in seeds(CELL.currencies)
         }
 
 
@@ -134,7 +134,7 @@ def tried(rules: Sequence[FeeRule], payments: Sequence[PastPayment], candidate: 
 async def test_a_back_test_says_what_past_payments_would_have_cost(cell_database) -> None:
     async with past(cell_database) as (rules, payments):
         assert [one.circumstances.corridor for one in payments] == ["EU-ID", "EU-ID", "EU-EU"]
-        today = next(one for one in seeds() if one.rule == "eur-idr")
+        today = next(one for one in seeds(CELL.currencies) if one.rule == "eur-idr")
         same = tried(rules, payments, today)["EUR"]
         assert (same.payments, same.dearer, same.cheaper, same.was_minor, same.would_be_minor) == (3, 0, 0, 460, 460)
         assert same.was_minor == total([item for one in payments for item in one.fees])

@@ -212,8 +212,8 @@ async def test_batches_over_the_same_payers_in_other_orders_do_not_deadlock(cell
 async def test_the_record_gives_the_limits_of_the_moment(cell: EuCell) -> None:
     now = datetime.now(UTC)
     async with transaction(cell.writer) as connection:
-        await store_rules.found(connection, REGION, founding_limits())
-        await store_rules.found(connection, REGION, founding_limits())
+        await store_rules.found(connection, REGION, founding_limits(CELL.currencies))
+        await store_rules.found(connection, REGION, founding_limits(CELL.currencies))
         for change in (
             rule("payer", "day", "amount", 700),
             rule("payer", "day", "amount", 900, effective_from=now + timedelta(days=1)),

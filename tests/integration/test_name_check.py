@@ -11,7 +11,7 @@ from cells.backends.postgres import transaction
 from cells.rails.connection import sign
 from cells.rails.name_check import UNAVAILABLE, HttpNameCheck, NameAnswer, name_check_for
 from infra.schemes.magic import NAME_SCRIPTS
-from tests.api_cell import RECIPIENT, ApiCell, open_api_cell
+from tests.api_cell import ApiCell, open_api_cell
 from tests.schemes import CREDITORS, RunningSchemes, start_schemes, stop_schemes
 
 HERE = {"Kovra-Region": "EU"}
@@ -104,12 +104,6 @@ async def test_another_tenants_a_deleted_and_another_regions_recipient_are_not_a
     assert (answer.status_code, answer.json()["code"]) == (421, "wrong-region")
     assert (await cell.client.delete(f"/v1/recipients/{recipient}")).status_code == 204
     assert (await cell.client.post(path)).status_code == 404
-
-
-async def test_a_currency_that_no_scheme_answers_for_is_unavailable(cell: ApiCell) -> None:
-    body = {**RECIPIENT, "currency": "SEK", "account": {"iban": "SE4550000000058398257466"}}
-    recipient = (await cell.client.post("/v1/recipients", json=body, headers=HERE)).json()["id"]
-    assert (await asked(cell, recipient)).json()["result"] == "unavailable"
 
 
 @pytest.mark.parametrize("rail", ALL_RAILS)

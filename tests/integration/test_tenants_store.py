@@ -21,6 +21,8 @@ from tests.rewrapping import rewrap_batch
 from tests.servers import CellDatabase
 
 REGION = CELL.region
+# As a cell is that holds more than one currency.
+NORDIC = CELL.model_copy(update={"currencies": ("EUR", "SEK", "DKK")})
 
 
 @pytest.fixture
@@ -103,10 +105,10 @@ async def test_a_tenant_revokes_its_own_key_and_not_another_tenants(cell: EuCell
 
 
 async def test_wallets_open_once_each_with_an_account_number_that_finds_it(cell: EuCell) -> None:
-    asked = [NewWallet(cell.tenant.tenant_id, currency) for currency in ("EUR", "SEK", "DKK")]
+    asked = [NewWallet(cell.tenant.tenant_id, currency) for currency in NORDIC.currencies]
     async with transaction(cell.writer) as connection:
-        opened = await store.open_wallets(connection, CELL, [*asked, asked[0]])
-        again = await store.open_wallets(connection, CELL, asked)
+        opened = await store.open_wallets(connection, NORDIC, [*asked, asked[0]])
+        again = await store.open_wallets(connection, NORDIC, asked)
         by_account = await store.find_wallets_by_account(connection, REGION, [opened[0].account_number])
         by_id = await store.find_wallets(connection, REGION, [one.wallet_id for one in opened])
         by_key = await store.find_wallets_of_tenants(connection, REGION, asked)
@@ -139,7 +141,7 @@ async def test_one_wallet_opened_by_many_at_once_is_one_wallet(cell: EuCell) -> 
 async def test_an_epoch_only_rises_and_an_unknown_wallet_is_left_out(cell: EuCell) -> None:
     async with transaction(cell.writer) as connection:
         wallets = await store.open_wallets(
-            connection, CELL, [NewWallet(cell.tenant.tenant_id, one) for one in ("EUR", "SEK")]
+            connection, NORDIC, [NewWallet(cell.tenant.tenant_id, one) for one in ("EUR", "SEK")]
         )
     ids = [one.wallet_id for one in wallets]
 

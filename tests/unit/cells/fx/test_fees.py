@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 
 from cells.fx.expressions import EvaluationFailed
 from cells.fx.fees import FeeItem, FeeRule, FeesUnavailable, in_force, seeds, tags_of, total
+from cells.kit.money import CURRENCIES
 from tests.tariffs import circumstances, founded, linear, made, rule
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -110,6 +111,6 @@ def test_a_broken_row_in_the_record_refuses_too() -> None:
 
 
 def test_the_rules_that_a_cell_begins_with_are_whole_and_named_once() -> None:
-    names = [one.rule for one in seeds()]
+    names = [one.rule for one in seeds(CURRENCIES)]
     assert len(set(names)) == len(names)
     assert total(founded("IDR", "IDR", "bi_fast").of("PRE", 10**9)) == 250_000

@@ -9,6 +9,7 @@ from cells.fx.fees import Tariff, total
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, price
 from cells.fx.rates import Rate
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
+from residency.directory import load_directory
 from tests.tariffs import founded, linear
 
 FREE = linear()
@@ -65,7 +66,7 @@ def test_a_payment_in_one_currency_has_no_margin() -> None:
 
 
 def test_the_rules_that_a_cell_begins_with_charge_every_pair_once() -> None:
-    for source in CURRENCIES:
+    for source in load_directory().region_of_currency:
         for target in CURRENCIES:
             assert len(founded(source, target, "any_rail").of("PRE", 100_000)) == 1
     assert total(founded("EUR", "IDR", "bi_fast").of("PRE", 125_000)) == 100 + 250
