@@ -1,11 +1,9 @@
 """`python -m router.api --cell eu-1`: one cell's API on the addresses that its settings name, until SIGTERM or SIGINT."""
 
 import argparse
-import logging
 import os
 
-import structlog
-
+from cells.kit import log
 from cells.spec import load_spec
 from router.api.app import create_app
 from router.api.listeners import faces
@@ -17,28 +15,9 @@ _CELL_VARIABLE = "KOVRA_CELL"
 
 def application() -> App:
     """The application of the cell that the environment names: what each worker process builds."""
-    _log_plainly()
     spec = load_spec(os.environ[_CELL_VARIABLE])
+    log.configure("api", spec.name)
     return faces(create_app(spec), spec.settings)
-
-
-def _log_plainly() -> None:
-    """JSON lines, and no request in them: paths and bodies may name people, and what must be known is on the audit trail."""
-    formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(),
-        ],
-        foreign_pre_chain=[
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ],
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
 def main() -> None:

@@ -30,6 +30,8 @@ RAIL_BODY_MAX_BYTES = 1024 * 1024
 RAIL_PREFIX = "/rails/"
 BATCH_BODY_MAX_BYTES = 16 * 1024 * 1024
 _LIMITS = {"/v1/batches": BATCH_BODY_MAX_BYTES}
+# Of an announced length: a number of thousands of digits is none that can be read.
+_DIGITS_MAX = 18
 REQUEST_ID = "Kovra-Request-Id"
 _log = logging.getLogger("kovra.api")
 
@@ -102,7 +104,7 @@ class Front:
         if length is None:
             await self._app(scope, _counted(receive, limit), send)
             return
-        if not length.isdigit() or int(length) > limit:
+        if not length.isdigit() or len(length) > _DIGITS_MAX or int(length) > limit:
             raise BodyTooLarge(f"This address takes {limit} bytes at most.")
         direct = self._direct.get((scope["method"], path))
         if direct is None:

@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from cells.kit import log
 from residency.directory import load_directory
 from router.edge.app import Edge
 from router.edge.settings import load_secrets
@@ -25,6 +26,7 @@ def main() -> None:
         help=f"how many one address may have open (default {_CONNECTIONS_PER_ADDRESS_MAX}); behind a balancer that is one address, all",
     )  # fmt: skip
     arguments = parser.parse_args()
+    log.configure("router")
     home = Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()
     directory = load_directory(home)
     edge = Edge(directory, load_secrets(home, directory))

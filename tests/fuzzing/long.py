@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tests.api_cell import ApiCell, credit_to, open_api_cell
+from tests.fuzzing.credentials import malformed
 from tests.fuzzing.edges import mutated, submitted
 from tests.fuzzing.runs import fuzz
 
@@ -56,7 +57,7 @@ async def test_a_fuzzer_finds_nothing_at_length(cell: ApiCell, speaks: str) -> N
     assert status == 0, said[:100_000]
 
 
-@pytest.mark.parametrize("searched", [mutated, submitted])
+@pytest.mark.parametrize("searched", [mutated, submitted, malformed])
 async def test_what_is_said_twice_or_in_several_forms_at_length(cell: ApiCell, searched: Search) -> None:
     seed = int(os.environ.get("SEED", secrets.randbelow(10**6)))
     found = await searched(cell, seed, REQUESTS)

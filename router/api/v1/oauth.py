@@ -5,7 +5,6 @@ Failures are those of RFC 6749 section 5.2, as `application/json` with `error`: 
 """
 
 import base64
-import binascii
 import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -178,7 +177,7 @@ def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, 
     scheme, _, encoded = authorization.partition(" ")
     try:
         told = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not UTF-8, or not even ASCII
         told = ""
     client_id, colon, secret = told.partition(":")
     if scheme.lower() != "basic" or not colon:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import Connection, Record, tenant_transaction, transaction
+from cells.backends.postgres import Connection, Record, tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.kit.headers import HeaderRepeated
 from cells.tenants.tokens import published
@@ -198,8 +198,8 @@ async def public_keys(
     parts = parts_of(request)
     if tenant_id is None:
         return Json({"keys": published(parts.spec.entry, datetime.now(UTC))}, headers=_CACHED)
-    # No caller, so no tenant to bind to: the writer's role reads, and public halves are all it answers with.
-    async with transaction(parts.writer) as connection:
+    # No caller, but a tenant to bind to, whose rows alone are seen; of them, public halves are all that is answered with.
+    async with tenant_transaction(parts.pool, tenant_id) as connection:
         found = await store_secrets.public_keys(connection, parts.region, tenant_id)
     return Json(jwks(found), headers=_CACHED)
 
