@@ -28,6 +28,10 @@ class DeadlineMissed(ActorUnavailable):
     """The answer did not come within the deadline. The service may still be at work on it."""
 
 
+class CommandTripped(ActorUnavailable):
+    """One command, asked alone, met a bug on its way: its outcome is unknown, and asking again is likely to end the same."""
+
+
 class ActorFailed(KovraError):
     """The service met a bug. Its message stays in the service's own log, since it might name a person."""
 

@@ -19,7 +19,8 @@ from typing import Any
 from actors.deployment import Deployment
 from actors.hosted import place_of, resolve
 from actors.mailbox import Drain
-from actors.runtime import ActorUnavailable, Runtime
+from actors.runtime import ActorUnavailable, CommandTripped, Runtime
+from cells.backends.postgres import passing
 from cells.kit.command import Command, Journaled, Reply, StaleEpoch, WalletHandler
 from residency.errors import KovraError
 
@@ -138,7 +139,8 @@ class WalletActor:
             return [error] * len(batch)
         if isinstance(error, OSError) or len(batch) == 1:
             _log.error("a batch of %d ended unknown: %s", len(batch), place_of(error))
-            return [ActorUnavailable()] * len(batch)
+            lone = len(batch) == 1 and not isinstance(error, OSError) and not passing(error)
+            return [CommandTripped() if lone else ActorUnavailable()] * len(batch)
         half = len(batch) // 2
         first, second = batch[:half], batch[half:]
         return [*await self._carry_out(first, journaled), *await self._carry_out(second, journaled)]

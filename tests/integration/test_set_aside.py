@@ -142,6 +142,29 @@ async def test_the_sweep_goes_on_beside_rows_it_cannot_read_and_the_operator_see
     assert again.exception.code == "not-set-aside"  # type: ignore[attr-defined]
 
 
+async def test_what_trips_its_wallet_is_set_aside_too(cell: ApiCell, database: CellDatabase) -> None:
+    tripping, _ = await held(cell, 2)
+    await spoil(
+        database,
+        f"update transfers set updated_at = {OLD}, state = 'CREATED', source_currency = 'XXX' where transfer_id = '{tripping}'",
+    )
+    writer = cell.parts.writer
+    async with running(Sweep(host_of(cell), cell.parts.wallets)):
+        await until(holds(writer, {tripping}))
+        assert (await aside(writer))[tripping].reason.startswith("CommandTripped")
+        await spoil(
+            database,
+            f"update transfers set source_currency = 'EUR', updated_at = {OLD} where transfer_id = '{tripping}'",
+        )
+        await release(writer, tripping)
+        await until(holds(writer, set()))
+
+        async def resumed() -> bool:
+            return (await cell.client.get(f"/v1/transfers/{tripping}")).json()["status"] == "FUNDS_HELD"
+
+        await until(resumed)
+
+
 async def test_what_fails_again_waits_longer_each_time_and_keeps_since_when(
     cell: ApiCell, database: CellDatabase
 ) -> None:
