@@ -27,6 +27,7 @@ from actors.workers.registry import HostParts, opened_workers
 from actors.workers.worker import Supervisor, sleep_unless
 from cells.kit import log, metrics, trace
 from cells.spec import CellSpec, load_spec
+from residency import tasks
 
 _log = logging.getLogger("kovra.host")
 _ENSURE_EVERY_S = 5.0
@@ -124,8 +125,8 @@ async def _serve(host: Host, spec: CellSpec, stop: asyncio.Event) -> None:
             lifespan="off",
         )
     )
-    serving = asyncio.create_task(server.serve())
-    stopping = asyncio.create_task(stop.wait())
+    serving = tasks.asked(server.serve(), "the host's own server")
+    stopping = tasks.asked(stop.wait(), "the end of the host")
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     # uvicorn takes the signals over while it serves, and returns on one of them; then everything else stops too.
     stop.set()

@@ -20,6 +20,7 @@ from typing import Any
 from actors.backoff import backoff_s
 from actors.runtime import ActorFailed, ActorUnavailable, Described, Runtime
 from cells.kit import metrics
+from residency import tasks
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors")
@@ -71,7 +72,7 @@ class Hosted:
         self._starter: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._starter = asyncio.get_running_loop().create_task(self._start())
+        self._starter = tasks.start(self._start(), f"the start of {self.name}")
 
     async def ask(self, method: str, arguments: bytes) -> bytes:
         """Carry one ask in; the packed answer or failure comes out. Never raises, apart from cancellation."""

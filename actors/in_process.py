@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
+from residency import tasks
 
 
 class InProcess:
@@ -91,7 +92,7 @@ class _Slot:
         if self.gone:
             raise ActorUnavailable()
         # A task of its own: the caller's deadline or cancellation does not stop the service's work, as across processes.
-        task = asyncio.get_running_loop().create_task(self.hosted.ask(method, arguments))
+        task = tasks.start(self.hosted.ask(method, arguments), self.hosted.name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         done, _ = await asyncio.wait({task}, timeout=deadline_s)

@@ -5,7 +5,8 @@ one command and nothing waits; under load it grows by itself.
 
 Invariants: one batch is journaled at a time, and at most one other is with the ledger; a mailbox keeps its order and never holds more than its bound; a batch takes from
 every mailbox in turn, so that a full one cannot starve its neighbours; a command id that is waiting, in flight or lately
-done is not run again: whoever asks gets the same answer. Only answers that are final are remembered: a retryable failure is asked again.
+done is not run again: whoever asks gets the same answer. Only answers that are final are remembered: a
+retryable failure, or a bug, runs again when it is asked again. Whatever ends a batch or the loop, whoever waits gets an answer.
 """
 
 import asyncio
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.hosted import place_of
-from actors.runtime import ActorUnavailable
+from actors.runtime import ActorFailed, ActorUnavailable
 from cells.kit.command import Command, Journaled, Reply
 from cells.kit.metrics import BATCHES
+from residency import tasks
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors.mailbox")
@@ -112,7 +114,7 @@ class Drain:
         self._worker: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._places = asyncio.Semaphore(2)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[Sequence[Reply]], Sequence[Command]] = {}
         self._closed = False
         self.stats = Stats()
 
@@ -162,11 +164,11 @@ class Drain:
         self._closed = True
         for box in self._boxes.values():
             for command in box.take(len(box.waiting)):
-                self._settle(command, failure)
+                self._settle(command.command_id, failure)
         self._ready.clear()
         self.stats.depth = 0
         if self._worker is not None:
-            await self._worker
+            await asyncio.wait({self._worker})
         if self._under_way:
             await asyncio.wait(self._under_way)
 
@@ -194,34 +196,64 @@ class Drain:
 
     def _wake(self) -> None:
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.get_running_loop().create_task(self._drain())
+            self._worker = tasks.start(self._drain(), "the wallets' mailboxes")
 
     async def _drain(self) -> None:
-        while self.stats.depth:
-            await self._places.acquire()
-            async with self._turn:
-                batch = self._gather()
-                self.stats.note(len(batch))
-                BATCHES.observe(len(batch), "wallet")
-                journaled = asyncio.Event()
-                task = asyncio.get_running_loop().create_task(self._work(batch, journaled))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
-                await journaled.wait()
+        try:
+            while self.stats.depth:
+                await self._places.acquire()
+                begun = False
+                try:
+                    async with self._turn:
+                        journaled = self._begin(self._gather())
+                        begun = True
+                        await journaled.wait()
+                finally:
+                    if not begun:
+                        self._places.release()
+        finally:
+            self._answer_the_rest()
 
-    async def _work(self, batch: Sequence[Command], journaled: asyncio.Event) -> None:
-        replies = await self._carry_out(batch, journaled.set)
-        for command, reply in zip(batch, replies, strict=True):
-            self._settle(command, reply)
+    def _begin(self, batch: Sequence[Command]) -> asyncio.Event:
+        """Have a batch carried out, which gives its place back at its end; the event says when the next may begin."""
+        self.stats.note(len(batch))
+        BATCHES.observe(len(batch), "wallet")
+        journaled = asyncio.Event()
+        task = tasks.start(self._carry_out(batch, journaled.set), "a wallet batch")
+        self._under_way[task] = batch
+        task.add_done_callback(lambda _: self._end(task, journaled))
+        return journaled
+
+    def _end(self, task: asyncio.Task[Sequence[Reply]], journaled: asyncio.Event) -> None:
+        """However a batch ended, its place is free, and whoever waits for one of its commands gets an answer."""
+        batch = self._under_way.pop(task)
         self._places.release()
         journaled.set()
+        ended_well = not task.cancelled() and task.exception() is None
+        replies = task.result() if ended_well else [ActorUnavailable()] * len(batch)
+        for command, reply in zip(batch, replies, strict=True):
+            self._settle(command.command_id, reply)
+
+    def _answer_the_rest(self) -> None:
+        """The loop has ended. Where it did not end because nothing waits any more, what waits would wait for ever."""
+        under_way = {command.command_id for batch in self._under_way.values() for command in batch}
+        for command_id in self._open.keys() - under_way:
+            self._settle(command_id, ActorUnavailable())
+        for box in self._boxes.values():
+            box.take(len(box.waiting))
+        self._ready.clear()
+        self.stats.depth = 0
 
     async def _carry_out(self, batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         try:
             replies = await self._run(batch, journaled)
-            assert len(replies) == len(batch), (len(replies), len(batch))
         except Exception as bug:  # noqa: BLE001 - an id that is never settled could never be asked again
             _log.error("a batch of %d ended unknown: %s", len(batch), place_of(bug))
+            return [ActorUnavailable()] * len(batch)
+        if len(replies) != len(batch):
+            _log.critical(
+                "a batch of %d was answered with %d replies: which is whose is unknown", len(batch), len(replies)
+            )
             return [ActorUnavailable()] * len(batch)
         return replies
 
@@ -240,12 +272,12 @@ class Drain:
         self.stats.depth -= len(batch)
         return batch
 
-    def _settle(self, command: Command, reply: Reply) -> None:
-        final = not (isinstance(reply, KovraError) and reply.retryable)
+    def _settle(self, command_id: str, reply: Reply) -> None:
+        final = not (isinstance(reply, ActorFailed) or (isinstance(reply, KovraError) and reply.retryable))
         if final:
-            self._done[command.command_id] = reply
+            self._done[command_id] = reply
             if len(self._done) > self._remembered:
                 self._done.popitem(last=False)
-        future = self._open.pop(command.command_id)
+        future = self._open.pop(command_id)
         if not future.done():
             future.set_result(reply)

@@ -22,6 +22,7 @@ from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
 from cells.kit import log, trace
 from cells.spec import CellSpec
+from residency import tasks
 
 NAMESPACE = "kovra"
 _HEAD_PROBE_S = 1.0
@@ -153,7 +154,7 @@ class OnRay:
             if self._inside:
                 return self._ray
             if self._watch is None or self._watch.done():
-                self._watch = asyncio.get_running_loop().create_task(self._watch_head())
+                self._watch = tasks.start(self._watch_head(), "the watch over the cluster's head")
             return self._ray
 
     async def _watch_head(self) -> None:

@@ -10,7 +10,7 @@ until the wallet has taken it; memory is rebuilt from the record at start. Only 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +33,7 @@ from cells.rails.rail import (
     end_to_end_id,
     outcome_after,
 )
+from residency import tasks
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors.rail")
@@ -195,9 +196,8 @@ class RailActor:
             self._in_background(self._send(payouts[start : start + size]))
         return held_back
 
-    def _in_background(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._sends.add(task)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._sends.add(task := tasks.start(work, f"a message to {self._name}"))
         task.add_done_callback(self._sends.discard)
 
     async def _send(self, payouts: Sequence[Payout]) -> None:

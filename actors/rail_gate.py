@@ -5,7 +5,7 @@ Invariant: only what the record still has as queued leaves by another rail. What
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ class Gate:
         rails: Rails,
         breaker: Breaker,
         now: Callable[[], datetime],
-        in_background: Callable[[Awaitable[None]], None],
+        in_background: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._name = name
         self._desk = desk

@@ -28,15 +28,12 @@ class DeadlineMissed(ActorUnavailable):
     """The answer did not come within the deadline. The service may still be at work on it."""
 
 
-class CommandTripped(ActorUnavailable):
-    """One command, asked alone, met a bug on its way: its outcome is unknown, and asking again is likely to end the same."""
-
-
 class ActorFailed(KovraError):
-    """The service met a bug. Its message stays in the service's own log, since it might name a person."""
+    """The service met a bug. Its message stays in the service's own log, since it might name a person.
 
-    code = "actor-failed"
-    status = 500
+    What was asked may have been carried out or not: asked again under the same id it runs again.
+    """
+
     title = "The request could not be carried out"
 
 

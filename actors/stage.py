@@ -7,12 +7,15 @@ process, after which the owner fills its stages again from the record.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 from actors.backoff import backoff_s
 from actors.hosted import place_of
 from actors.mailbox import Stats
+from actors.workers.aside import apart
 from cells.kit.metrics import BATCHES
+from residency import tasks
 
 _log = logging.getLogger("kovra.actors.stage")
 
@@ -20,7 +23,8 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class Stage(Generic[Item]):
-    """`run` takes a batch and answers the items to try again; an exception means all of them."""
+    """`run` takes a batch and answers the items to try again; after an exception it is tried in halves, until what set it
+    off stands alone and comes again by itself; an outage means all of them."""
 
     def __init__(
         self,
@@ -93,7 +97,7 @@ class Stage(Generic[Item]):
             self._under_way.update(batch)
             self.stats.note(len(batch))
             BATCHES.observe(len(batch), self._name)
-            task = asyncio.get_running_loop().create_task(self._carry_out(batch))
+            task = tasks.start(self._carry_out(batch), f"the stage {self._name}")
             self._running.add(task)
             task.add_done_callback(self._over)
         self.stats.depth = len(self._attempts)
@@ -104,7 +108,10 @@ class Stage(Generic[Item]):
 
     async def _carry_out(self, batch: Sequence[Item]) -> None:
         try:
-            again: Sequence[Item] = await self._run(batch)
+            done, culprits = await apart(batch, self._run)
+            again: Sequence[Item] = [*chain.from_iterable(done), *(item for item, _ in culprits)]
+            for _, bug in culprits:
+                _log.error("%s: an item comes again, and holds up no other: %s", self._name, place_of(bug))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the items must come again
             _log.warning("%s: a batch of %d comes again: %s", self._name, len(batch), place_of(error))
             again = batch

@@ -19,9 +19,10 @@ from typing import Any
 from actors.deployment import Deployment
 from actors.hosted import place_of, resolve
 from actors.mailbox import Drain
-from actors.runtime import ActorUnavailable, CommandTripped, Runtime
+from actors.runtime import ActorFailed, ActorUnavailable, Runtime
 from cells.backends.postgres import passing
 from cells.kit.command import Command, Journaled, Reply, StaleEpoch, WalletHandler
+from residency import tasks
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors.wallet")
@@ -67,7 +68,7 @@ class WalletActor:
     async def start(self, runtime: Runtime) -> None:
         deployment = self._deployment
         self._handler = await resolve(deployment.handler)(deployment.cell, deployment.rails(runtime))
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        self._sweeper = tasks.keep(self._sweep, "the sweep of idle wallets")
 
     async def stop(self) -> None:
         await self._drain.close(ActorUnavailable("The wallet's actor was stopped; ask again."))
@@ -135,15 +136,17 @@ class WalletActor:
         """An outage leaves the whole batch unknown. Whatever else one command sets off must not become its neighbours'
         answer: halve the batch until that command stands alone. All ids may run again, so nothing is done twice.
         """
-        if isinstance(error, KovraError) and (error.retryable or len(batch) == 1):
-            return [error] * len(batch)
-        if isinstance(error, OSError) or len(batch) == 1:
-            _log.error("a batch of %d ended unknown: %s", len(batch), place_of(error))
-            lone = len(batch) == 1 and not isinstance(error, OSError) and not passing(error)
-            return [CommandTripped() if lone else ActorUnavailable()] * len(batch)
-        half = len(batch) // 2
-        first, second = batch[:half], batch[half:]
-        return [*await self._carry_out(first, journaled), *await self._carry_out(second, journaled)]
+        if passing(error):
+            _log.warning("a batch of %d ended unknown: %s", len(batch), place_of(error))
+            return [error if isinstance(error, KovraError) else ActorUnavailable()] * len(batch)
+        if len(batch) > 1:
+            half = len(batch) // 2
+            first, second = batch[:half], batch[half:]
+            return [*await self._carry_out(first, journaled), *await self._carry_out(second, journaled)]
+        if isinstance(error, KovraError):
+            return [error]
+        _log.error("%s %s met a bug: %s", batch[0].name, batch[0].command_id, place_of(error))
+        return [ActorFailed()]
 
     async def _activate(self, batch: Sequence[Command]) -> None:
         assert self._handler is not None

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from actors.hosted import place_of
@@ -18,6 +19,7 @@ from actors.mailbox import MailboxFull
 from actors.placement import Placement
 from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
 from cells.kit.command import Command, Reply
+from residency import tasks
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.actors.wallets")
@@ -155,14 +157,16 @@ class _Lane:
                 if not waiting[1].done():  # done already: its caller gave up before it left
                     batch.append(waiting)
             if batch:
-                call = asyncio.get_running_loop().create_task(self._call(batch))
+                call = tasks.start(self._call(batch), f"a call to {self._service.name}")
                 self._calls.add(call)
-                call.add_done_callback(self._called)
+                call.add_done_callback(partial(self._called, batch))
 
-    def _called(self, call: "asyncio.Task[None]") -> None:
+    def _called(self, batch: list[_Waiting], call: "asyncio.Task[None]") -> None:
         self._calls.discard(call)
+        for _, future in batch:
+            # Unanswered still: the call was ended before it could say anything.
+            _settle(future, ActorUnavailable())
         self._pump()
-        call.result()
 
     async def _call(self, batch: list[_Waiting]) -> None:
         commands = [command for command, _ in batch]

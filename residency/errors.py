@@ -12,6 +12,8 @@ A bug is an assertion, never a KovraError. The edge turns a KovraError into an R
 anything else into a bare 500 that says nothing.
 """
 
+import traceback
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -42,3 +44,11 @@ def _rebuild(kind: type[KovraError], detail: str, pointer: str | None, extra: di
     error = kind.__new__(kind)
     KovraError.__init__(error, detail, pointer=pointer, **extra)
     return error
+
+
+def place_of(error: BaseException) -> str:
+    """Which error and where, without its message, which might name a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    code = f" ({error.code})" if isinstance(error, KovraError) else ""
+    return f"{type(error).__name__}{code}{at}"

@@ -29,6 +29,7 @@ from cells.transfers.recovery import told_by_answer
 from cells.transfers.return_leg import return_command
 from cells.transfers.return_reception import admit_returns
 from cells.transfers.transfer import Told, Transfer
+from residency import tasks
 from residency.envelope import OpenedEnvelope
 from residency.errors import KovraError
 from residency.ids import compact
@@ -190,7 +191,7 @@ class Admitter:
         """Tell the wallets while the next batch is admitted. What is not taken is found by the sweep."""
         if not commands:
             return
-        task = asyncio.create_task(self._tell_quietly(commands))
+        task = tasks.start(self._tell_quietly(commands), f"{self.name}, telling wallets")
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.runtime import ActorFailed, CommandTripped
+from actors.runtime import ActorFailed
 from actors.workers.aside import AsideRegister
 from actors.workers.worker import sleep_unless
 from cells.backends.postgres import passing, transaction
@@ -105,7 +105,7 @@ class Batches:
         taken, faults = 0, dict[str, Exception]()
         replies = await self._ask(list(commands.values())) if commands else ()
         for batch_id, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, ActorFailed | CommandTripped):
+            if isinstance(reply, ActorFailed):
                 faults[batch_id] = reply
             elif isinstance(reply, KovraError):
                 _log.warning("a wallet did not take up its batch: %s", reply.code)

@@ -24,6 +24,7 @@ from cells.customs.store_outbox import Publication, mark_published, overdue, unp
 from cells.kit.metrics import BATCHES
 from cells.transfers import handoff
 from cells.transfers.step import EXPORT_CHANNEL
+from residency import tasks
 from residency.ids import compact
 from residency.links import Corridor, peers
 
@@ -78,7 +79,7 @@ class Exporter:
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        repeat = asyncio.create_task(self._repeat_overdue(stop))
+        repeat = tasks.keep(lambda: self._repeat_overdue(stop), "the repetition of what is overdue")
         try:
             async with listening(self._institution.pool, EXPORT_CHANNEL, self._wake.set) as connection:
                 while not stop.is_set() and not connection.is_closed():

@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge
 
 from actors.hosted import place_of
-from actors.runtime import ActorFailed, CommandTripped
+from actors.runtime import ActorFailed
 from actors.wallets import Wallets
 from actors.workers.aside import AsideRegister
 from actors.workers.worker import sleep_unless
@@ -167,7 +167,7 @@ class Sweep:
         faults: dict[str, Exception] = {}
         replies = await self._wallets.ask_many(list(commands.values()))
         for item_id, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, ActorFailed | CommandTripped):
+            if isinstance(reply, ActorFailed):
                 faults[item_id] = reply
             elif isinstance(reply, KovraError):
                 _log.warning("a wallet did not take up what stood still: %s", reply.code)

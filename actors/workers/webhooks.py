@@ -27,6 +27,7 @@ from cells.webhooks.schedule import Schedule, published_schedule
 from cells.webhooks.sender import GONE, Attempt, Fault, Sender
 from cells.webhooks.store import CHANNEL, Delivery, Settlement
 from cells.webhooks.store_secrets import Target
+from residency import tasks
 from residency.ids import parse
 
 IDLE_CHECK_S = 30.0
@@ -118,7 +119,7 @@ class WebhookWorker:
 
         Raises StoreUnavailable: start it again.
         """
-        stopping = asyncio.create_task(self._wake_at(stop))
+        stopping = tasks.start(self._wake_at(stop), "the end of the webhooks")
         try:
             async with listening(self._pool, CHANNEL, self._woken.set) as connection:
                 while not stop.is_set():
@@ -143,7 +144,7 @@ class WebhookWorker:
         if self._aside.held:
             wait_s = min(wait_s, _BUSY_CHECK_S)
         if wait_s > 0:
-            woken = asyncio.create_task(self._woken.wait())
+            woken = tasks.asked(self._woken.wait(), "something due")
             await asyncio.wait({woken, *self._sending}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
             await _cancelled([woken])
         for task in [task for task in self._sending if task.done()]:
@@ -207,7 +208,7 @@ class WebhookWorker:
         self._unwell |= {one.endpoint_id for one in targets.values() if one.failing}
         for delivery in taken:
             attempt = self._attempt(delivery, targets.get(delivery.endpoint_id))
-            self._sending[asyncio.create_task(attempt)] = delivery
+            self._sending[tasks.asked(attempt, "a delivery")] = delivery
         return 0
 
     async def _wait_for(self, connection: Connection) -> float:

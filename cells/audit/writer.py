@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cells.audit import store
 from cells.audit.entry import Entry, sign_checkpoint
 from cells.backends.postgres import Pool, transaction
+from residency import tasks
 from residency.errors import KovraError
 
 _BATCH_MAX = 1_000
@@ -47,7 +48,7 @@ class AuditWriter:
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, recorded))
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
+            self._flushing = tasks.start(self._flush(), "the audit writer")
         await recorded
 
     async def checkpoint(self) -> None:

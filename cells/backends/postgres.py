@@ -6,6 +6,7 @@ Money is bigint, ids are text, u128 numbers are `uuid` columns (16 bytes, ordere
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from traceback import walk_tb
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
@@ -48,17 +49,36 @@ class StoreUnavailable(KovraError):
     title = "This region's record is not reachable just now"
 
 
-# What a lost or restarting server raises; everything else is a bug and travels up.
-LOST = (
-    OSError,
-    TimeoutError,
+# What the server, or the driver on its behalf, calls an end of the connection.
+_SAID_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
     asyncpg.TooManyConnectionsError,
 )
+# What connecting, acquiring and committing raise without a server. Raised by the body of a transaction they may be anything: a file
+# that is missing is an OSError, and a value that the driver cannot send an InterfaceError.
+LOST = (*_SAID_LOST, OSError, TimeoutError, asyncpg.InterfaceError)
+
+
+def _is_outage(error: Exception, connection: Connection) -> bool:
+    """Whether an error of LOST that a body raised is the connection's, and not the body's own bug."""
+    if isinstance(error, _SAID_LOST) or _is_gone(connection):
+        return True
+    return not isinstance(error, asyncpg.InterfaceError) and _is_of_the_driver(error)
+
+
+def _is_gone(connection: Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool takes a dead connection back at once, and it answers no more
+        return True
+
+
+def _is_of_the_driver(error: Exception) -> bool:
+    """Whether it was raised below a call to the driver: its time limit is a bare TimeoutError, and a socket's failure an OSError."""
+    return any(frame.f_globals.get("__name__", "").startswith("asyncpg") for frame, _ in walk_tb(error.__traceback__))
 
 
 # What the driver raises over a value that Python cannot hold, or a document that is none.
@@ -116,20 +136,46 @@ async def open_pool(dsn: str, *, size_max: int, name: str, size_min: int = 1) ->
 
 @asynccontextmanager
 async def transaction(pool: Pool, *, flushed: bool = True) -> AsyncIterator[Connection]:
-    """One transaction of the pool's role, committed at the end of the block. Raises StoreUnavailable.
+    """One transaction of the pool's role, committed at the end of the block. Raises StoreUnavailable; what the block raises of its own
+    it raises as it is, after a rollback.
 
     `flushed=False`: the commit does not wait for the disk. A crash of the server may then undo it, never a part of it, and never
     beneath a later commit that did wait: only for what will be found out again and written anew.
     """
-    try:
-        async with _acquired(pool) as connection, connection.transaction():
-            if not flushed:
-                await connection.execute("set local synchronous_commit to off")
+    async with _outages_translated(pool) as (connection, body), connection.transaction():
+        if not flushed:
+            await connection.execute("set local synchronous_commit to off")
+        with body:
             yield connection
+
+
+class _Body:
+    """What a caller does with a connection: remembers what it raises of its own, a cancellation among it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.bug: BaseException | None = None
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not (isinstance(error, LOST) and _is_outage(error, self._connection)):
+            self.bug = error
+
+
+@asynccontextmanager
+async def _outages_translated(pool: Pool) -> AsyncIterator[tuple[Connection, _Body]]:
+    """A connection; whatever it fails in is StoreUnavailable, apart from the bugs of what is done within the body."""
+    body: _Body | None = None
+    try:
+        async with _acquired(pool) as connection:
+            body = _Body(connection)
+            yield connection, body
     except LOST as error:
-        # The driver's word for a value that it cannot send (its DataError) is an InterfaceError too, and no outage.
-        if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-            raise
+        if body is not None and body.bug is not None:
+            # It stands, even if the rollback after it failed as well.
+            raise body.bug from None
         raise StoreUnavailable() from error
 
 
@@ -216,15 +262,13 @@ async def listening(pool: Pool, channel: str, wake: Callable[[], None]) -> Async
     def heard(*_: object) -> None:
         wake()
 
-    try:
-        async with _acquired(pool) as connection:
-            connection.add_termination_listener(heard)
-            await connection.add_listener(channel, heard)
-            try:
+    async with _outages_translated(pool) as (connection, body):
+        connection.add_termination_listener(heard)
+        await connection.add_listener(channel, heard)
+        try:
+            with body:
                 yield connection
-            finally:
+        finally:
+            if not _is_gone(connection):
                 connection.remove_termination_listener(heard)
-                if not connection.is_closed():
-                    await connection.remove_listener(channel, heard)
-    except LOST as error:
-        raise StoreUnavailable() from error
+                await connection.remove_listener(channel, heard)

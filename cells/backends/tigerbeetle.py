@@ -29,6 +29,7 @@ from tigerbeetle import (
     TransferFlags,
 )
 
+from residency import tasks
 from residency.errors import KovraError
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
 
 _Payload = TypeVar("_Payload")
 _Result = TypeVar("_Result")
+_Answer = TypeVar("_Answer")
 
 
 class NoAnswer(KovraError):
@@ -117,7 +119,7 @@ class Session:
         if self._client is None:
             # Evicted earlier: another session has taken our place, and we take one again.
             self._client = ClientAsync(*self._key)
-        work = asyncio.ensure_future(operation(self._client, payload))
+        work = tasks.asked(_answered(operation(self._client, payload)), "a request to the ledger")
         # Not cancelled with the caller: the client keeps the request's memory until the answer has come.
         self._late.add(work)
         work.add_done_callback(self._forget)
@@ -156,3 +158,7 @@ class Session:
             # Whoever waited has read it; if nobody waits any more, the answer has no reader and is no
             # failure.
             work.exception()
+
+
+async def _answered(request: Awaitable[_Answer]) -> _Answer:
+    return await request

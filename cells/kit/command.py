@@ -39,6 +39,12 @@ class StaleEpoch(KovraError):
     title = "Another copy of this wallet has taken over; ask again"
 
 
+class UnknownCommand(KovraError):
+    """Nobody here knows a command of that name: a bug of whoever asks. Nothing was done."""
+
+    title = "The wallet does not know what it was asked"
+
+
 class RailDoor(Protocol):
     """What the saga is handed from above to reach the rails of its cell."""
 

@@ -6,7 +6,7 @@ so that the saga asks the ledger once for everything. What their closing tells p
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from cells.backends.postgres import Connection
 from cells.ledger import chart
@@ -23,6 +23,7 @@ from residency.directory import CellEntry
 
 Errand = DepositOwed | ReturnOwed | OrderOwed | BatchOwed | BookOwed
 AccountOf = Callable[[str], int]
+COMMANDS: Final = frozenset({"open_sub_wallet", "book", "deposit", "return", "order", "fund", "give_back"})
 
 
 async def journal(

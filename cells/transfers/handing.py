@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cells.kit.command import RailDoor
 from cells.transfers.transfer import Transfer
+from residency import tasks
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.saga")
@@ -24,7 +25,7 @@ class Handing:
         for transfer in transfers:
             by_rail.setdefault(transfer.rail, []).append(transfer.transfer_id)
         for rail, transfer_ids in by_rail.items():
-            task = asyncio.create_task(self._submit_quietly(rail, transfer_ids))
+            task = tasks.start(self._submit_quietly(rail, transfer_ids), f"handing payments to {rail}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

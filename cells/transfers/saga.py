@@ -19,7 +19,7 @@ from typing import Any
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
-from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
+from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch, UnknownCommand
 from cells.ledger import chart
 from cells.ledger.chain import Chain
 from cells.ledger.entry import PostingResult
@@ -118,7 +118,10 @@ class Saga:
     async def run(self, batch: Sequence[Command], epochs: Mapping[str, int], journaled: Journaled) -> Sequence[Reply]:
         """See WalletHandler. Raises StoreUnavailable and LedgerUnknown: then nothing is known of the batch."""
         turn = _Turn(batch, [None] * len(batch))
-        writing = [index for index, command in enumerate(batch) if command.name not in _READERS]
+        writing = [index for index, command in enumerate(batch) if command.name in _WRITERS]
+        for index, command in enumerate(batch):
+            if command.name not in _WRITERS and command.name not in _READERS:
+                turn.replies[index] = UnknownCommand(command.name)
         await self._read(turn, [index for index, command in enumerate(batch) if command.name in _READERS])
         if writing:
             await self._open_reserves(batch)
@@ -277,3 +280,4 @@ def _found(intents: Sequence[Intent]) -> list[str]:
 
 
 _READERS = {"balance": wallet_view.balance, "statement": wallet_view.statement}
+_WRITERS = beside.COMMANDS | {"accept", "accept_lines", "cancel", "doubt", "resume", "tell"}

@@ -20,6 +20,7 @@ from infra.local.layout import Layout, lay_out, port_keys
 from infra.local.ray import REPOSITORY
 from infra.local.record import Phase, StackStatus
 from infra.local.supervisor import Event, State, Supervisor
+from residency import tasks
 from residency.directory import load_directory
 
 Report = Callable[[Event], None]
@@ -109,8 +110,8 @@ class Stack:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
-        starting = asyncio.create_task(self.up(report))
-        stopping = asyncio.create_task(stop.wait())
+        starting = tasks.asked(self.up(report), "the start of the stack")
+        stopping = tasks.asked(stop.wait(), "the end of the stack")
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()

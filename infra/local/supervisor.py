@@ -23,6 +23,7 @@ from infra.local.errors import LocalError
 from infra.local.home import Home
 from infra.local.part import Part
 from infra.local.patience import Patience
+from residency import tasks
 
 _POLL_S = 0.05
 _CHECK_EVERY_S = 5.0
@@ -106,8 +107,8 @@ class Supervisor:
         """Start everything; returns when all are ready. Raises PartFailed, having stopped what had started."""
         self._failed = asyncio.get_running_loop().create_future()
         for running in self.parts.values():
-            running.tender = asyncio.create_task(self._tend(running), name=running.part.key)
-        all_ready = asyncio.ensure_future(self._all_ready())
+            running.tender = tasks.start(self._tend(running), running.part.key)
+        all_ready = tasks.asked(self._all_ready(), "the parts that start")
         try:
             await asyncio.wait({all_ready, self._failed}, return_when=asyncio.FIRST_COMPLETED)
             if self._failed.done():
@@ -205,7 +206,7 @@ class Supervisor:
     async def _watch(self, running: Running) -> str:
         """Until the process ends; returns how it ended."""
         assert running.process is not None
-        ended = asyncio.create_task(running.process.wait())
+        ended = tasks.asked(running.process.wait(), f"the end of {running.part.key}")
         try:
             while True:
                 done, _ = await asyncio.wait([ended], timeout=_CHECK_EVERY_S)

@@ -23,6 +23,7 @@ from infra.schemes.snap_signing import notice_headers
 from infra.schemes.statements import notification
 from infra.schemes.store import Entry, Plan, SchemeStore
 from infra.schemes.store_notices import CREDIT, NOTIFICATION, RETURN, SNAP_CREDIT, Notice, NoticeStore
+from residency import tasks
 
 _log = logging.getLogger("kovra.schemes")
 _ACCEPTED = frozenset({"ACCP", "ACSC", "ACCC", "ACSP"})
@@ -64,8 +65,7 @@ class Courier:
         self._places = asyncio.Semaphore(_AT_ONCE_MAX)
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_TIME_S))
         self._changed = asyncio.Event()
-        self._watch = asyncio.create_task(self._keep_time())
-        self._watch.add_done_callback(_ended)
+        self._watch = tasks.keep(self._keep_time, "the schemes' clock")
 
     def wake(self) -> None:
         """There may be something new to send, or to do."""
@@ -81,13 +81,13 @@ class Courier:
         self._notices.added = False
         for key in self._notices.open():
             if key not in self._tasks and key[0] in self._secrets:
-                self._tasks[key] = asyncio.create_task(self._deliver(*key))
+                self._tasks[key] = tasks.start(self._deliver(*key), f"a delivery of {key[0]}")
 
     async def close(self) -> None:
-        tasks = [self._watch, *self._tasks.values()]
-        for task in tasks:
+        running = [self._watch, *self._tasks.values()]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         await self._client.close()
 
     async def _keep_time(self) -> None:
@@ -163,11 +163,6 @@ class Courier:
                     return "accepted", ""
                 return ("refused", code) if code.startswith(("40025", "40425")) else None
         return None
-
-
-def _ended(watch: asyncio.Task[None]) -> None:
-    if not watch.cancelled():
-        _log.critical("the schemes deliver nothing any more", exc_info=watch.exception())
 
 
 def _meaning(notice: Notice, status: int, body: bytes) -> _Answer | None:

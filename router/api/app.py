@@ -20,7 +20,6 @@ from router.api.front import Front
 from router.api.pages import add_pages
 from router.api.parts import Parts, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
-from router.api.reasons import add_reasons
 from router.api.routes import Direct, OpenRoute, direct_routes
 from router.api.v1 import (
     admin,
@@ -28,10 +27,7 @@ from router.api.v1 import (
     batches,
     directory,
     events,
-    fees,
     intents,
-    keys,
-    limits,
     oauth,
     payers,
     quotes,
@@ -79,9 +75,6 @@ _RESOURCES = (
     webhook_deliveries,
     events,
     directory,
-    keys,
-    limits,
-    fees,
     rails,
     sandbox,
     oauth,
@@ -124,7 +117,6 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     inbound_snap.add_routes(app)
     _add_probes(app)
     add_pages(app)
-    add_reasons(app)
     app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]
     return app
 

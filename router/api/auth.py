@@ -50,6 +50,7 @@ from cells.tenants.signatures import (
 from cells.tenants.store_keys import KeyHolder, find_keys, note_used
 from cells.tenants.tenant import Tenant
 from cells.tenants.tokens import Claims, InvalidToken, TokenDesk
+from residency import tasks
 from residency.errors import KovraError
 from router.api.call import Caller, call_of
 from router.api.errors import LiveOnly, SandboxOnly, ScopeMissing, TooManyFailures
@@ -201,7 +202,7 @@ class KeyRing:
             except KovraError:
                 look_up.close()
                 raise
-            asking = self._asking[name] = asyncio.create_task(look_up)
+            asking = self._asking[name] = tasks.asked(look_up, "the look-up of a key")
             asking.add_done_callback(lambda _: self._asking.pop(name, None))
         else:
             look_up.close()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from residency import tasks
+
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
@@ -21,7 +23,7 @@ class Gathering(Generic[Question, Answer]):
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._asking is None:
-            self._asking = asyncio.create_task(self._work())
+            self._asking = tasks.start(self._work(), "gathered questions")
         return await future
 
     async def _work(self) -> None:

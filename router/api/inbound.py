@@ -31,6 +31,7 @@ from cells.transfers.doubts import named_by_messages, take_late_answers
 from cells.transfers.reception import receive
 from cells.transfers.return_leg import return_command
 from cells.transfers.return_reception import receive_returns
+from residency import tasks
 from residency.errors import KovraError
 from router.api.errors import BodyTooLarge, InvalidRequest
 from router.api.openapi import Header, described, problem_responses
@@ -148,7 +149,7 @@ async def _keep(
 def tell_later(wallets: Wallets, commands: Sequence[Command]) -> None:
     """Tell wallets without holding up the answer; what they do not hear, the sweep tells again."""
     if commands:
-        task = asyncio.create_task(_tell(wallets, commands))
+        task = tasks.start(_tell(wallets, commands), "telling wallets of what a scheme brought")
         _telling.add(task)
         task.add_done_callback(_telling.discard)
 

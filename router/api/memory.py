@@ -12,6 +12,7 @@ from cells.fx.quotes import UnknownQuote
 from cells.fx.store import find_quotes
 from cells.tenants.store import find_wallets_of_tenants
 from cells.tenants.tenant import NewWallet
+from residency import tasks
 from residency.directory import CellEntry
 from router.api.errors import WalletMissing
 
@@ -45,7 +46,7 @@ class QuoteWallets:
         if found is None:
             found = asked[quote_id] = asyncio.get_running_loop().create_future()
         if tenant_id not in self._asking:
-            self._asking[tenant_id] = asyncio.create_task(self._ask(tenant_id))
+            self._asking[tenant_id] = tasks.start(self._ask(tenant_id), "a look-up of quotes")
         return await asyncio.shield(found)
 
     async def _ask(self, tenant_id: str) -> None:

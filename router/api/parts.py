@@ -23,6 +23,7 @@ from cells.fx.fee_book import FeeBook
 from cells.fx.rates import RateSource
 from cells.spec import CellSpec
 from cells.tenants.tokens import TokenDesk
+from residency import tasks
 from residency.errors import KovraError
 from router.api.auth import REMEMBERED_S, KeyRing
 from router.api.memory import QuoteWallets
@@ -130,7 +131,7 @@ async def opened_parts(spec: CellSpec) -> AsyncIterator[Parts]:
     parts = assemble(institution, writer, runtime, wallets, throttle)
     # The first payment shall not wait for the rates to be read; nor for Ray, which the probe connects to.
     await asyncio.to_thread(parts.rates.latest)
-    probing = asyncio.create_task(probe(parts))
+    probing = tasks.keep(lambda: probe(parts), "the probe of the parts")
     try:
         yield parts
     finally:

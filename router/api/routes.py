@@ -91,12 +91,8 @@ class OpenRoute(APIRoute):
         return checked
 
 
-# The scope of what any key may ask, whatever else it may do.
-ANY_SCOPE = ""
-
-
 class PartnerRoute(APIRoute):
-    """A route for keys with `scope`, or for any key (ANY_SCOPE). A method other than GET is audited."""
+    """A route for keys with `scope`. A method other than GET is audited."""
 
     scope: ClassVar[str]
     direct: ClassVar[bool] = False
@@ -119,8 +115,7 @@ class PartnerRoute(APIRoute):
             if not call.allowance.allowed:
                 raise TooManyRequests(retry_after_s=call.allowance.wait_s)
             await parts.keys.check_signed(request)
-            if self.scope != ANY_SCOPE:
-                require(call.caller, self.scope, reading=reading)
+            require(call.caller, self.scope, reading=reading)
             if request.scope["query_string"]:
                 _check_query(request, known)
             if takes_json and not is_json(media_type(request)):
@@ -233,7 +228,7 @@ async def audited(request: Request, call: Call, action: str, status: int) -> Non
 
 
 class Resource:
-    """Adds the routes of one resource to the application. `noun` is the scope that its keys need, or ANY_SCOPE."""
+    """Adds the routes of one resource to the application. `noun` is the scope that its keys need."""
 
     def __init__(self, app: FastAPI, noun: str, tag: str) -> None:
         self._router: APIRouter = app.router

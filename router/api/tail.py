@@ -17,6 +17,7 @@ from actors.hosted import place_of
 from actors.workers.aside import AsideRegister, apart
 from cells.backends.postgres import Pool, passing, transaction
 from cells.webhooks.store_feed import BEGINNING, StoredEvent, read_recent, read_resources
+from residency import tasks
 from residency.errors import KovraError
 
 EVERY_S = 0.1
@@ -81,7 +82,7 @@ class EventTail:
         self._open[watched] = tenant_id
         _OPEN.set(len(self._open))
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+            self._looking = tasks.start(self._look(), "the tail of events")
         try:
             yield watched
         finally:

@@ -19,6 +19,7 @@ from cells.backends.redis import CacheUnavailable, Counters, Wanted
 from cells.kit.gcra import Allowance, Grant, Meter, allowances
 from cells.tenants.tenant import Tenant
 from cells.tenants.tiers import tier
+from residency import tasks
 from residency.errors import KovraError
 from router.api.gathering import Gathering
 from router.api.metrics import COUNTED_ALONE, TURNED_AWAY
@@ -141,7 +142,7 @@ class Throttle:
         self.alone = True
         COUNTED_ALONE.set(1)
         _log.warning("Redis is away (%s): rates are counted by each process alone", error.detail)
-        self._returning = asyncio.create_task(self._return())
+        self._returning = tasks.keep(self._return, "the return to Redis")
 
     async def _return(self) -> None:
         """Ask in the background, so that no request waits for a Redis that is away."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeVar
 
+from residency import tasks
 from residency.errors import KovraError
 from router.cli.payments_file import BadLine, Payment
 from router.client import KovraClient, ProblemError, Unreachable
@@ -167,7 +168,7 @@ class Paying:
     async def _once(self, key: str, make: Callable[[], Awaitable[str]]) -> str:
         """Lines with one payer register it once, also while they run at the same time."""
         if key not in self._parties:
-            self._parties[key] = asyncio.ensure_future(_awaited(make))
+            self._parties[key] = tasks.asked(_awaited(make), "a party")
         return await asyncio.shield(self._parties[key])
 
     def _region(self, currency: str) -> str:

@@ -8,6 +8,7 @@ import typer
 from infra.local.record import Phase, StackStatus
 from infra.local.stack import NotRunning, Stack
 from infra.local.supervisor import State
+from residency import tasks
 from residency.errors import KovraError
 from router.cli.console import err, listing, out, print_json
 from router.cli.panel import show_panel
@@ -58,7 +59,7 @@ async def _in_foreground(stack: Stack, *, json: bool) -> None:
 
         def ready(status: StackStatus) -> None:
             starting.done()
-            showing.append(asyncio.create_task(_show_or_say(stack, status, json=json)))
+            showing.append(tasks.start(_show_or_say(stack, status, json=json), "what the stack shows"))
 
         await stack.run(starting, ready)
     for task in showing:

@@ -1,6 +1,5 @@
 """The router as an ASGI application: what partners ask for is carried to a cell and back; its own two pages are for its operator."""
 
-import asyncio
 import json
 import logging
 import time
@@ -12,6 +11,7 @@ import aiohttp
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cells.kit.forwarded import prove
+from residency import tasks
 from residency.directory import Directory
 from residency.errors import KovraError
 from router.edge import messages, problems
@@ -198,7 +198,7 @@ class Edge:
 async def _pass_back(answer: aiohttp.ClientResponse, receive: Receive, send: Send, request_id: str) -> int:
     headers = messages.back(answer.raw_headers, request_id)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    leaving = asyncio.create_task(_leave(answer, receive)) if answer.content_type == _ENDLESS else None
+    leaving = tasks.start(_leave(answer, receive), "the end of a stream") if answer.content_type == _ENDLESS else None
     try:
         async for chunk in answer.content.iter_any():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

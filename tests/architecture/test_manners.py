@@ -79,6 +79,46 @@ def test_every_top_folder_has_its_page() -> None:
     )
 
 
+def bare_tasks(source: Source) -> Iterator[str]:
+    """Tasks started by hand. Those of an asyncio.TaskGroup are watched by it."""
+    groups = {
+        item.optional_vars.id
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.AsyncWith)
+        for item in node.items
+        if ast.unparse(item.context_expr).endswith("TaskGroup()") and isinstance(item.optional_vars, ast.Name)
+    }
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call):
+            owner, _, called = ast.unparse(node.func).rpartition(".")
+            if called in ("create_task", "ensure_future") and owner not in groups:
+                yield source.at(node, ast.unparse(node)[:80])
+
+
+def test_no_task_is_started_by_hand() -> None:
+    keep(
+        "Tasks are started by residency/tasks.py alone.",
+        why="a task that dies otherwise tells nobody, and one that nobody holds may be collected while it runs.",
+        mend="tasks.start for what nobody reads, tasks.keep for a loop that shall never end, tasks.asked where its result is read.",
+        breaches=[
+            breach for source in sources(*HOUSE) if source.path != "residency/tasks.py" for breach in bare_tasks(source)
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "asyncio.create_task(x())",
+        "create_task(x())",
+        "asyncio.get_running_loop().create_task(x())",
+        "asyncio.ensure_future(x)",
+    ],
+)
+def test_a_bare_task_is_seen(text: str) -> None:
+    assert list(bare_tasks(Source("actors/x.py", text)))
+
+
 @pytest.mark.parametrize(
     "text",
     [

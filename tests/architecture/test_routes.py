@@ -22,23 +22,20 @@ _OPEN = {
     "/metrics": "counts and times; no tenant is a label",
     "/problems": "what each problem type means",
     "/problems/{code}": "what one problem type means",
-    "/reasons": "what each reason code means",
-    "/reasons/{code}": "what one reason code means",
     "/.well-known/jwks.json": "public keys, to verify webhooks and tokens with",
     "/.well-known/oauth-authorization-server": "where tokens are asked for, the same for everybody",
     "/v1/oauth/token": "the client's id and secret, in the request, are its authentication; counted and audited like the rest",
     "/rails/{rail}/inbound": "schemes: every body is signed with the connection's own secret (cells/rails/connection.py)",
     "/rails/{rail}/v1.0/transfer-va/payment": "banks: every notice is signed with the bank's own key (cells/rails/snap/notices.py)",
 }
-_SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox", "admin", "read"}
-_ANY_KEY = {"/v1/me": "who the caller is and what its key may do, which it learns from every refusal anyway"}
+_SCOPES = {"transfers", "quotes", "wallets", "recipients", "webhooks", "sandbox", "admin"}
 
 
 def open_doors(app: FastAPI) -> Iterator[str]:
     for route in app.routes:
         path, methods = _shown(route)
         if isinstance(route, PartnerRoute):
-            if getattr(route, "scope", None) not in _SCOPES and path not in _ANY_KEY:
+            if getattr(route, "scope", None) not in _SCOPES:
                 yield f"{methods} {path}  asks for the scope {getattr(route, 'scope', None)!r}"
         elif path not in _OPEN:
             yield f"{methods} {path}  answers anybody"

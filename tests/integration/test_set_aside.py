@@ -151,7 +151,7 @@ async def test_what_trips_its_wallet_is_set_aside_too(cell: ApiCell, database: C
     writer = cell.parts.writer
     async with running(Sweep(host_of(cell), cell.parts.wallets)):
         await until(holds(writer, {tripping}))
-        assert (await aside(writer))[tripping].reason.startswith("CommandTripped")
+        assert (await aside(writer))[tripping].reason.startswith("ActorFailed")
         await spoil(
             database,
             f"update transfers set source_currency = 'EUR', updated_at = {OLD} where transfer_id = '{tripping}'",

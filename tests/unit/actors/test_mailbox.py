@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from actors.mailbox import Drain, MailboxFull
-from actors.runtime import ActorUnavailable
+from actors.runtime import ActorFailed, ActorUnavailable
 from cells.kit.command import Command, Journaled, Reply
 from tests.actor_doubles import Refused
 from tests.waiting import until
@@ -201,3 +201,67 @@ async def test_closing_finishes_the_batch_in_flight_and_answers_the_rest() -> No
     assert await first == "body 0"
     assert isinstance(await waiting, ActorUnavailable)
     assert isinstance(await drain.ask(command(2)), MailboxFull)
+
+
+async def test_who_waits_gets_an_answer_when_the_batch_under_way_is_cancelled() -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+    first = asyncio.create_task(drain.ask(command(1)))
+    await gate.entered.acquire()
+    second = asyncio.create_task(drain.ask(command(2)))
+    await until(lambda: drain.stats.depth == 1)
+    for task in list(drain._under_way):
+        task.cancel()
+    gate.let_through(2)
+    assert isinstance(await first, ActorUnavailable)
+    assert await second == "body 2"
+    assert await drain.ask(command(1)) == "body 1"
+
+
+@pytest.mark.parametrize("times", [1, 5])
+async def test_who_waits_gets_an_answer_when_the_loop_itself_dies(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+
+    def stumble() -> list[Command]:
+        raise RuntimeError("a bug in the loop")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(drain, "_gather", stumble)
+        for _ in range(times):
+            replies = await drain.ask_many([command(1, "a"), command(2, "b")])
+            assert [type(reply) for reply in replies] == [ActorUnavailable] * 2
+    gate.let_through(2)
+    assert await drain.ask_many([command(1, "a"), command(2, "b")]) == ["body 1", "body 2"]
+
+
+async def test_who_waits_gets_an_answer_when_the_loop_is_cancelled() -> None:
+    gate = Gate()
+    drain = Drain(gate.run)
+    first = asyncio.create_task(drain.ask(command(1)))
+    await gate.entered.acquire()
+    second = asyncio.create_task(drain.ask(command(2)))
+    await until(lambda: drain.stats.depth == 1)
+    assert drain._worker is not None
+    drain._worker.cancel()
+    assert isinstance(await second, ActorUnavailable)
+    gate.let_through(1)
+    assert await first == "body 1"
+
+
+async def test_fewer_replies_than_commands_answer_nobody_with_anothers() -> None:
+    async def run(batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
+        return [one.body for one in batch][1:]
+
+    replies = await Drain(run).ask_many([command(1), command(2)])
+    assert [type(reply) for reply in replies] == [ActorUnavailable] * 2
+
+
+async def test_a_bug_is_not_remembered_as_the_answer() -> None:
+    gate = Gate()
+    gate.let_through(2)
+    drain = Drain(gate.run)
+    gate.answers["c1"] = ActorFailed()
+    assert isinstance(await drain.ask(command(1)), ActorFailed)
+    del gate.answers["c1"]
+    assert await drain.ask(command(1)) == "body 1"

@@ -89,3 +89,22 @@ def test_backoff_grows_to_its_limit_and_has_jitter() -> None:
     for attempt, longest in ((1, 1.0), (2, 2.0), (5, 16.0), (6, 20.0), (1_000, 20.0)):
         pauses = [backoff_s(attempt, 1.0, 20.0) for _ in range(50)]
         assert longest / 2 <= min(pauses) < max(pauses) <= longest
+
+
+async def test_an_item_that_trips_the_stage_holds_up_no_other() -> None:
+    done: Counter[str] = Counter()
+    tripped = 0
+
+    async def run(batch: Sequence[str]) -> Sequence[str]:
+        nonlocal tripped
+        if "50" in batch and tripped < 20:
+            tripped += 1
+            raise FileNotFoundError
+        done.update(batch)
+        return ()
+
+    stage = Stage("s", run, retry_s=FAST)
+    stage.add([str(number) for number in range(100)])
+    await until(lambda: len(done) >= 99)
+    await until_empty(stage)
+    assert set(done.values()) == {1}

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import asyncpg
+import pytest
+
 from actors.deployment import Deployment
 from actors.in_process import InProcess
-from actors.runtime import ActorUnavailable
+from actors.runtime import ActorFailed
 from actors.wallet import UnknownWallet, WalletActor
+from cells.backends.postgres import StoreUnavailable
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
 from residency.errors import KovraError
 from tests.actor_doubles import Refused
@@ -151,27 +155,34 @@ async def test_a_copy_that_is_stale_twice_over_gives_the_wallet_up() -> None:
     await actor.stop()
 
 
-async def test_a_command_that_trips_the_handler_fails_alone() -> None:
+@pytest.mark.parametrize(
+    "bug",
+    [ValueError("a bug"), FileNotFoundError("lists.csv"), asyncpg.DataError("no int64"), TimeoutError(), OSError()],
+)
+async def test_a_command_that_trips_the_handler_fails_alone(bug: Exception) -> None:
     def answer(one: Command) -> Reply:
         if one.name == "trip":
-            raise ValueError("a bug")
+            raise bug
         return done(one)
 
     actor, handler = await started(answer=answer)
-    batch = [command(number, f"w{number}", "trip" if number == 5 else "do") for number in range(8)]
+    batch = [command(number, f"w{number}", "trip" if number == 50 else "do") for number in range(100)]
     replies = await actor.ask_many(batch)
-    assert [isinstance(reply, ActorUnavailable) for reply in replies] == [number == 5 for number in range(8)]
-    assert len(handler.batches) <= 1 + 2 * 3
+    assert [isinstance(reply, ActorFailed) for reply in replies] == [number == 50 for number in range(100)]
+    assert replies[50].code == "internal"
+    assert [reply for reply in replies if reply != replies[50]] == [done(one) for one in batch if one.name == "do"]
+    assert len(handler.batches) <= 1 + 2 * 7
     await actor.stop()
 
 
-async def test_an_outage_leaves_the_batch_unknown_at_once() -> None:
+@pytest.mark.parametrize("outage", [StoreUnavailable(), asyncpg.DeadlockDetectedError("a deadlock")])
+async def test_an_outage_leaves_the_batch_unknown_at_once(outage: Exception) -> None:
     def answer(_: Command) -> Reply:
-        raise ConnectionResetError
+        raise outage
 
     actor, handler = await started(answer=answer)
     replies = await actor.ask_many([command(number) for number in range(8)])
-    assert all(isinstance(reply, ActorUnavailable) for reply in replies)
+    assert all(reply.retryable for reply in replies)
     assert len(handler.batches) == 1
     await actor.stop()
 
