@@ -1,4 +1,4 @@
-"""`kovra pay --fund`: in the sandbox, have the simulated schemes send the wallets what the file needs."""
+"""`kovra pay --fund`: in the sandbox, have the simulated schemes send the wallets what they lacked."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from decimal import Decimal
 from cells.kit.money import CURRENCIES
 from cells.rails import registry
 from residency.errors import KovraError
-from router.client import KovraClient
+from router.client import KovraClient, ProblemError, Unreachable
 from router.client.wallet_models import Wallet
 
 _ARRIVES_WITHIN_S = 30.0
@@ -20,19 +20,26 @@ class NotFunded(KovraError):
     title = "The wallets could not be funded"
 
 
-async def fund(client: KovraClient, needed: Mapping[str, Decimal], regions: Mapping[str, str]) -> dict[str, Decimal]:
-    """Deposit what is missing, and wait until it is there: the amounts by currency. Raises NotFunded, ProblemError."""
-    sent: dict[str, Decimal] = {}
-    for currency, amount in needed.items():
+async def fund(
+    client: KovraClient, needed: Mapping[str, Decimal], regions: Mapping[str, str]
+) -> dict[str, Decimal | KovraError]:
+    """Deposit what is missing, and wait until it is there: by currency what was sent, or why it could not be. One that cannot stops no
+    other."""
+    return {currency: await _funded(client, currency, amount, regions) for currency, amount in needed.items()}
+
+
+async def _funded(
+    client: KovraClient, currency: str, amount: Decimal, regions: Mapping[str, str]
+) -> Decimal | KovraError:
+    try:
         wallet = await wallet_in(client, currency, regions)
-        missing = amount - wallet.available.amount
-        if missing <= 0:
-            continue
-        sent[currency] = missing
+        missing = max(amount - wallet.available.amount, Decimal())
         for part in _parts(missing, currency):
             await client.sandbox.deposit(wallet.id, f"{part:f}", currency)
         await _arrived(client, wallet, amount)
-    return sent
+    except (NotFunded, ProblemError, Unreachable) as error:
+        return error
+    return missing
 
 
 async def wallet_in(client: KovraClient, currency: str, regions: Mapping[str, str]) -> Wallet:

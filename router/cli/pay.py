@@ -1,24 +1,27 @@
 """`kovra pay FILE.csv`: every line of a file paid, each to its own outcome."""
 
 import asyncio
-import csv
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
+from pydantic import ValidationError
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cells.kit.csv_text import write_rows
 from cells.spec import home_path
 from infra.local.home import Home
 from infra.local.record import read_status
 from residency.errors import KovraError
 from router.cli.console import err, listing, out, print_json
 from router.cli.funding import fund
-from router.cli.paying import Outcome, Paying
+from router.cli.paying import Outcome, Paying, Result
 from router.cli.payments_file import COLUMNS, BadLine, FileInvalid, Payment, read_payments
 from router.cli.sandbox import read_sandbox
 from router.client import KovraClient
@@ -47,7 +50,13 @@ Columns, * needed in every line:
 {_VERBATIM}{chr(10).join(_column(name, about) for name, about in COLUMNS.items())}"""
 
 File = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The payments, as CSV in UTF-8.")
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="The payments, as CSV: commas, in UTF-8, its first line the names of the columns.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the outcomes as CSV.", dir_okay=False)]
 Url = Annotated[str | None, typer.Option("--url", envvar="KOVRA_URL", help="The API's address.")]
@@ -55,13 +64,23 @@ Key = Annotated[str | None, typer.Option("--key", envvar="KOVRA_API_KEY", help="
 AtOnce = Annotated[int, typer.Option("--at-once", min=1, max=64, help="How many lines are under way at the same time.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds to wait for the end of each payment.")]
 Run = Annotated[str | None, typer.Option("--run", help="What tells this run from others; the file's name by default.")]
-Fund = Annotated[bool, typer.Option("--fund", help="In the sandbox: first deposit what the wallets lack for it.")]
+Fund = Annotated[
+    bool,
+    typer.Option(
+        "--fund", help="In the sandbox: deposit what the wallets lack for lines that can be paid, and pay them."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 class NoStack(KovraError):
     code = "no-stack"
     title = "There is nothing to pay through"
+
+
+class NotUnderstood(KovraError):
+    code = "not-understood"
+    title = "The API's answer cannot be read"
 
 
 @dataclass(frozen=True)
@@ -93,12 +112,20 @@ def pay(
     fund_first: Fund = False,
     json: Json = False,
 ) -> None:
-    lines = read_payments(file.read_bytes())
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise FileInvalid(f"{file} cannot be read: {error.strerror}.") from error
+    lines = read_payments(content)
     url, key = reach(url, key)
+    if out_file is not None:
+        _open(out_file, "a").close()
     order = _Order(lines, run or file.name, url, key, at_once, wait, fund_first)
     done: list[Outcome] = []
     try:
         outcomes = asyncio.run(_pay(order, done))
+    except ValidationError as error:
+        raise NotUnderstood(f"What answers at {url} is not Kovra's API, or another version of it.") from error
     except KeyboardInterrupt:
         # What is known by now is worth keeping.
         _finish(sorted(done, key=lambda one: one.line), out_file, json=json)
@@ -114,31 +141,46 @@ async def _pay(order: _Order, done: list[Outcome]) -> list[Outcome]:
     async with KovraClient(order.url, order.key) as client:
         regions = {code: one.region for one in await client.regions.list() for code in one.currencies}
         paying = Paying(client, order.name, regions, wait_s=order.wait_s)
-        if order.fund:
-            needed = await paying.needed([line for line in order.lines if isinstance(line, Payment)])
-            _tell_funding(await fund(client, needed, regions))
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
             task = progress.add_task("", total=len(order.lines))
 
             def note(outcome: Outcome) -> None:
-                done.append(outcome)
-                progress.advance(task)
+                if not (order.fund and outcome.line in paying.short and not funded):
+                    done.append(outcome)
+                    progress.advance(task)
 
-            return await paying.run(order.lines, at_once=order.at_once, report=note)
+            funded = False
+            outcomes = await paying.run(order.lines, at_once=order.at_once, report=note)
+            if order.fund and paying.short:
+                unpaid = [one for one in order.lines if one.line in paying.short]
+                _tell_funding(await fund(client, paying.lacked(), regions))
+                funded = True
+                again = {one.line: one for one in await paying.run(unpaid, at_once=order.at_once, report=note)}
+                outcomes = [again.get(one.line, one) for one in outcomes]
+            return outcomes
 
 
-def _tell_funding(sent: Mapping[str, object]) -> None:
-    if sent:
-        err.print(f"Deposited {', '.join(f'{amount:,} {currency}' for currency, amount in sent.items())}.")
+def _tell_funding(sent: Mapping[str, Decimal | KovraError]) -> None:
+    done = [f"{amount:,} {currency}" for currency, amount in sent.items() if isinstance(amount, Decimal)]
+    if done:
+        err.print(f"Deposited {', '.join(done)}.")
+    for currency, error in sent.items():
+        if isinstance(error, KovraError):
+            err.print(f"{currency} could not be deposited: {error.detail}", markup=False)
 
 
 def reach(url: str | None, key: str | None) -> tuple[str, str]:
     """Address and key: as given, else those of the stack on this machine. Raises NoStack."""
     home = home_path()
-    if url is None:
-        url = read_status(Home(home)).router_url
-    if key is None and (sandbox := read_sandbox(home)) is not None:
-        key = sandbox.key
+    try:
+        if url is None:
+            url = read_status(Home(home)).router_url
+        if key is None and (sandbox := read_sandbox(home)) is not None:
+            key = sandbox.key
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoStack(
+            f"What is written down in {home} about the stack cannot be read; name it with --url and --key."
+        ) from error
     if not url or not key:
         raise NoStack("No stack was started from here (`kovra run` does); or name one with --url and --key.")
     return url, key
@@ -146,30 +188,31 @@ def reach(url: str | None, key: str | None) -> tuple[str, str]:
 
 def _finish(outcomes: Sequence[Outcome], out_file: Path | None, *, json: bool) -> None:
     counts = Counter(one.result for one in outcomes)
-    if out_file is not None:
-        _write(outcomes, out_file)
     if json:
         print_json({"summary": counts, "lines": [asdict(one) for one in outcomes]})
-        return
+    else:
+        _show(outcomes, counts)
+    if out_file is not None:
+        with _open(out_file, "w") as file:
+            file.write(write_rows([field.name for field in fields(Outcome)], map(astuple, outcomes)))
+        err.print(f"The outcomes are in {out_file}.", markup=False)
+
+
+def _show(outcomes: Sequence[Outcome], counts: Mapping[Result, int]) -> None:
     table = listing(
         "line", "reference", "result", "status", "leaves", "arrives", "reason", right=("line", "leaves", "arrives")
     )
     for one in outcomes:
         result = f"[{_STYLES[one.result]}]{one.result}[/]"
         reason = " ".join(part for part in (one.code, one.reason) if part)
-        table.add_row(str(one.line), one.reference, result, one.status, one.source, one.target, reason)
+        # A file's text is no markup of ours.
+        table.add_row(str(one.line), escape(one.reference), result, one.status, one.source, one.target, escape(reason))
     out.print(table)
     out.print(", ".join(f"{count} {result}" for result, count in counts.items()))
-    if out_file is not None:
-        err.print(f"The outcomes are in {out_file}.")
 
 
-def _write(outcomes: Sequence[Outcome], path: Path) -> None:
-    names = [field.name for field in fields(Outcome)]
+def _open(path: Path, mode: str) -> IO[str]:
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(asdict(one) for one in outcomes)
+        return path.open(mode, newline="", encoding="utf-8")
     except OSError as error:
         raise FileInvalid(f"The outcomes cannot be written to {path}: {error.strerror}.") from error

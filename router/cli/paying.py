@@ -15,14 +15,14 @@ from typing import Literal, TypeVar
 
 from residency import tasks
 from residency.errors import KovraError
-from router.cli.payments_file import BadLine, Payment
+from router.cli.payments_file import BadLine, LineFault, Payment, column_of
 from router.client import KovraClient, ProblemError, Unreachable
-from router.client.errors import StillRunning
-from router.client.models import Quote, Transfer
+from router.client.errors import Problem, StillRunning
+from router.client.models import Money, Quote, Transfer
 
 Result = Literal["paid", "not paid", "refused", "under way", "unknown"]
 _ATTEMPTS_MAX = 100
-_EXPIRED = "quote-expired"
+_EXPIRED, _INSUFFICIENT = "quote-expired", "insufficient-funds"
 Made = TypeVar("Made")
 
 
@@ -31,9 +31,21 @@ class NoRegion(KovraError):
     title = "No region holds that currency"
 
 
+class RefusedTooOften(KovraError):
+    code = "refused-too-often"
+    title = "The line was refused in every run before"
+
+
+class _PartiesRefused(KovraError):
+    """`of`: the code of the first refusal."""
+
+    code = "parties-refused"
+    title = "Who pays or is paid was refused"
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a line. `not paid`: it was accepted and came back; `refused`: nothing moved; `unknown`: run the file again."""
+    """What became of a line of the file. `not paid`: it was accepted and came back; `refused`: nothing moved; `unknown`: run the file again."""
 
     line: int
     reference: str
@@ -48,7 +60,8 @@ class Outcome:
 
 
 class Paying:
-    """One run. `name` tells this file from others; `region_of_currency` is the API's own word."""
+    """One run. `name` tells this file from others; `region_of_currency` is the API's own word. `short`: by line, what would have left a
+    wallet that lacked it."""
 
     def __init__(self, client: KovraClient, name: str, region_of_currency: Mapping[str, str], *, wait_s: float) -> None:
         self._client = client
@@ -56,6 +69,7 @@ class Paying:
         self._regions = region_of_currency
         self._wait_s = wait_s
         self._parties: dict[str, asyncio.Task[str]] = {}
+        self.short: dict[int, Money] = {}
 
     async def run(
         self, lines: Sequence[Payment | BadLine], *, at_once: int, report: Callable[[Outcome], None]
@@ -65,8 +79,9 @@ class Paying:
 
         async def one(line: Payment | BadLine) -> Outcome:
             if isinstance(line, BadLine):
-                at = f"{line.column}: " if line.column else ""
-                outcome = Outcome(line.line, line.reference, "refused", code=line.code, reason=f"{at}{line.reason}")
+                outcome = Outcome(
+                    line.line, line.reference, "refused", code=line.faults[0].code, reason=_all(line.faults)
+                )
             else:
                 async with slots:
                     outcome = await self._pay(line)
@@ -82,16 +97,15 @@ class Paying:
             return Outcome(line.line, line.reference, result, seconds=round(time.monotonic() - began, 3), **more)
 
         try:
-            payer_id, recipient_id = await asyncio.gather(self._payer(line), self._recipient(line))
+            payer_id, recipient_id = await self._registered(line)
             transfer = await self._accepted(line, payer_id, recipient_id)
         except ProblemError as error:
             problem = error.problem
             if problem.retryable:
                 return ended("unknown", code=problem.code, reason=problem.detail)
-            at = f"{problem.pointer}: " if problem.pointer else ""
-            return ended("refused", code=problem.code, reason=f"{at}{problem.detail}")
-        except NoRegion as error:
-            return ended("refused", code=error.code, reason=error.detail)
+            return ended("refused", code=problem.code, reason=_all(_faults(problem, "")))
+        except (_PartiesRefused, NoRegion, RefusedTooOften) as error:
+            return ended("refused", code=error.extra.get("of", error.code), reason=error.detail)
         except Unreachable as error:
             return ended("unknown", code=error.code, reason=error.detail)
         try:
@@ -116,8 +130,10 @@ class Paying:
             except ProblemError as error:
                 # A quote that an interrupted run left behind may have expired unused: then nothing has moved either.
                 if not error.replayed and error.problem.code != _EXPIRED:
+                    if error.problem.code == _INSUFFICIENT:
+                        self.short[line.line] = quote.source
                     raise
-        raise AssertionError(f"line {line.line} was refused {_ATTEMPTS_MAX} times; nobody runs a file that often")
+        raise RefusedTooOften(f"It was refused {_ATTEMPTS_MAX} times before; give the file another name or --run.")
 
     async def _quote(self, line: Payment, attempt: int) -> Quote:
         key = self._key("quote", line.digest, str(attempt))
@@ -133,19 +149,28 @@ class Paying:
             target=target, source_currency=line.source_currency, region=region, key=key
         )
 
-    async def needed(self, lines: Sequence[Payment]) -> dict[str, Decimal]:
-        """What the wallets must hold for these lines, by currency. Lines that cannot be priced count nothing."""
+    def lacked(self) -> dict[str, Decimal]:
+        """What the wallets must hold for the lines in `short`, by currency."""
         totals: dict[str, Decimal] = {}
-        for line in lines:
-            side, value = line.fixed
-            amount = Decimal(value)
-            if side == "target":
-                try:
-                    amount = (await self._quote(line, 1)).source.amount
-                except (ProblemError, NoRegion):
-                    continue
-            totals[line.source_currency] = totals.get(line.source_currency, Decimal()) + amount
+        for one in self.short.values():
+            totals[one.currency] = totals.get(one.currency, Decimal()) + one.amount
         return totals
+
+    async def _registered(self, line: Payment) -> tuple[str, str]:
+        """(payer, recipient). Raises _PartiesRefused with all that is wrong with either, NoRegion, ProblemError, Unreachable."""
+        made = await asyncio.gather(self._payer(line), self._recipient(line), return_exceptions=True)
+        faults: list[LineFault] = []
+        for one, who in zip(made, ("payer", "recipient"), strict=True):
+            if isinstance(one, ProblemError) and not one.problem.retryable:
+                faults += _faults(one.problem, who)
+            elif isinstance(one, BaseException):
+                raise one
+        if faults:
+            raise _PartiesRefused(_all(faults), of=faults[0].code)
+        payer, recipient = made
+        assert isinstance(payer, str)
+        assert isinstance(recipient, str)
+        return payer, recipient
 
     async def _payer(self, line: Payment) -> str:
         region = self._region(line.source_currency)
@@ -178,7 +203,8 @@ class Paying:
 
     def _key(self, *parts: str) -> str:
         text = "\x00".join(("kovra-pay-v1", self._name, *parts))
-        return f"pay-{hashlib.sha256(text.encode()).hexdigest()}"
+        # A file's name may be no text at all.
+        return f"pay-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()}"
 
 
 async def _awaited(make: Callable[[], Awaitable[Made]]) -> Made:
@@ -192,3 +218,20 @@ def _shown(transfer: Transfer) -> dict[str, str]:
         "source": f"{transfer.source.value} {transfer.source.currency}",
         "target": f"{transfer.target.value} {transfer.target.currency}",
     }
+
+
+def _faults(problem: Problem, prefix: str) -> list[LineFault]:
+    """What a problem document names, each fault by the column that it speaks of; `prefix`: of the party whose body was refused."""
+    named = (problem.model_extra or {}).get("errors")
+    found = named if isinstance(named, list) and named else [{"pointer": problem.pointer, "detail": problem.detail}]
+    return [
+        LineFault(
+            problem.code, str(one.get("detail", "")), column_of(str(one.get("pointer") or ""), prefix) or prefix or None
+        )
+        for one in found
+    ]
+
+
+def _all(faults: Sequence[LineFault]) -> str:
+    """Everything wrong with a line, each with its column."""
+    return " ".join(f"{one.column}: {one.reason}" if one.column else one.reason for one in faults)

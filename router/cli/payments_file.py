@@ -1,17 +1,19 @@
-"""A file of payments: its columns, and each line as a payment or as a refusal with its line and reason. Pure.
+"""A file of payments: its columns, and each line as a payment or as a refusal with its line and everything wrong with it. Pure.
 
 What can be told from the line alone is checked here, by the cells' own rules, before anything is sent: amounts, currencies,
-account numbers, what is missing. The rest the API says. A refusal never repeats the value at fault.
+account numbers, what is missing. The rest the API says. A refusal names the column and never repeats the value at fault.
 """
 
-import csv
 import hashlib
-import io
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cells.kit.csv_text import CsvInvalid, Row, read_rows
 from cells.kit.money import currency_of, parse_amount
-from cells.rails.accounts import parse_account
+from cells.rails import registry
+from cells.rails.accounts import account_fields, check_reach, parse_account
 from residency.errors import KovraError
 
 # Every column there is, with what it holds; those marked * are needed in every line.
@@ -38,7 +40,7 @@ COLUMNS: Mapping[str, str] = {
     "payer_lei": "of a business",
     "recipient_name": "* as the bank account has it",
     "recipient_kind": "person (default) or business",
-    "recipient_iban": "where accounts have one, such as those in EUR",
+    "recipient_iban": "where accounts have one, such as those in EUR; in place of the next two in GBP",
     "recipient_bic": "may be left out",
     "recipient_sort_code": "for GBP, with the account number",
     "recipient_bank_code": "for IDR, with the account number",
@@ -66,7 +68,8 @@ class FileInvalid(KovraError):
 
 @dataclass(frozen=True)
 class Payment:
-    """One line. `fixed` is (side, value): what leaves the wallet, or what arrives. `payer` and `recipient` as the API takes them."""
+    """One line. `fixed` is (side, value): what leaves the wallet, or what arrives. `payer` and `recipient` as the API takes them.
+    `digest`: of what it pays, however that is written."""
 
     line: int
     reference: str
@@ -79,100 +82,143 @@ class Payment:
 
 
 @dataclass(frozen=True)
-class BadLine:
-    """A line that is not sent, with the reason. `code` is that of the failure, `column` the one at fault if it is one."""
+class LineFault:
+    """`column`: of the file, None where the fault is of the line."""
 
-    line: int
-    reference: str
     code: str
     reason: str
     column: str | None = None
 
 
-class _Bad(KovraError):
-    """This line cannot be paid as it stands."""
+@dataclass(frozen=True)
+class BadLine:
+    line: int
+    reference: str
+    faults: tuple[LineFault, ...]
 
+
+class _Bad(KovraError):
     code = "line-invalid"
+    status = 422
     title = "The line cannot be paid as it stands"
 
 
 def read_payments(content: bytes) -> list[Payment | BadLine]:
     """Every line that is not empty, in order. Raises FileInvalid."""
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FileInvalid("It is not UTF-8 text; save it as CSV UTF-8.") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    _check_columns(reader.fieldnames or ())
+        rows = read_rows(content, list(COLUMNS), _NEEDED, LINES_MAX)
+    except CsvInvalid as error:
+        raise FileInvalid(error.detail) from None
     seen: dict[str, int] = {}
-    found: list[Payment | BadLine] = []
-    try:
-        for row in reader:
-            found.append(_line(reader.line_num, row, seen))
-            if len(found) > LINES_MAX:
-                raise FileInvalid(f"It has more than {LINES_MAX:,} lines; split it.")
-    except csv.Error as error:
-        raise FileInvalid(f"Line {reader.line_num} is not CSV: {error}.") from None
-    if not found:
-        raise FileInvalid("It has no line but the first.")
-    return found
+    return [_line(row, seen) for row in rows]
 
 
-def _check_columns(names: Sequence[str]) -> None:
-    given = [name.strip() for name in names]
-    if missing := [name for name in _NEEDED if name not in given]:
-        raise FileInvalid(f"Its first line must name the columns; {', '.join(missing)} is missing.")
-    if unknown := sorted(set(given) - set(COLUMNS)):
-        raise FileInvalid(f"There is no column {', '.join(unknown)}; `kovra pay --help` lists them all.")
-    if len(set(given)) != len(given):
-        raise FileInvalid("A column stands in the first line twice.")
+def column_of(pointer: str, prefix: str = "") -> str | None:
+    """The column that a JSON pointer of the API speaks of, in the body of the party whose columns begin with `prefix`, or in that of a quote
+    or a transfer; None where there is none."""
+    parts = [one for one in pointer.split("/") if one not in ("", "account", "address", "value")]
+    if not prefix and parts[:1] == ["source"]:
+        return "source_currency" if "currency" in parts else "amount"
+    if not prefix and parts[:1] == ["target"]:
+        return "target_currency" if "currency" in parts else "target_amount"
+    name = "_".join([prefix, *parts] if prefix else parts)
+    if name == "recipient_currency":
+        return "target_currency"
+    return name if name in COLUMNS else None
 
 
-def _line(number: int, row: Mapping[str | None, str | list[str] | None], seen: dict[str, int]) -> Payment | BadLine:
-    fields = {
-        str(name).strip(): value.strip() for name, value in row.items() if isinstance(value, str) and value.strip()
-    }
-    reference = fields.get("reference", "")
-    try:
-        if None in row:
-            raise _Bad("It has more fields than the first line; a text with a comma needs quotes.")
-        digest = hashlib.sha256("\n".join(f"{name}={fields[name]}" for name in sorted(fields)).encode()).hexdigest()
-        if digest in seen:
-            raise _Bad(
-                f"It is the same as line {seen[digest]}; a second payment needs another reference.",
-                pointer="/reference",
-            )
-        payment = _payment(number, fields, digest)
-        seen[digest] = number
-        return payment
-    except KovraError as error:
-        column = error.pointer.removeprefix("/") if error.pointer else None
-        return BadLine(number, reference, error.code, error.detail, column)
+def _line(row: Row, seen: dict[str, int]) -> Payment | BadLine:
+    fields = {name: _composed(value) for name, value in row.cells.items()}
+    found = _Found(row)
+    payment = _payment(row.line, fields, found)
+    if payment is not None and (first := seen.setdefault(payment.digest, row.line)) != row.line:
+        found.add(_Bad(f"It is the same as line {first}; a second payment needs another reference."), "reference")
+    if payment is None or found.faults:
+        return BadLine(row.line, fields.get("reference", ""), tuple(found.faults))
+    return payment
 
 
-def _payment(number: int, fields: Mapping[str, str], digest: str) -> Payment:
+def _composed(text: str) -> str:
+    """In one form, whatever program wrote it: composed letters, single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+class _Found:
+    """Collects what is wrong with a line."""
+
+    def __init__(self, row: Row) -> None:
+        self.faults = [] if row.fault is None else [LineFault(_Bad.code, row.fault)]
+
+    def add(self, error: KovraError, column: str | None) -> None:
+        self.faults.append(LineFault(error.code, error.detail, column))
+
+    def tried(self, make: Callable[[], Any], column: str, prefix: str = "") -> Any:
+        """What `make` gives; None where it fails, with the failure noted for the column that it names, else `column`."""
+        try:
+            return make()
+        except KovraError as error:
+            self.add(error, column_of(error.pointer or "", prefix) or column)
+            return None
+
+
+def _payment(number: int, fields: Mapping[str, str], found: _Found) -> Payment | None:
     for name in _NEEDED:
         if name not in fields:
-            raise _Bad(f"{name} is empty.", pointer=f"/{name}")
-    source = currency_of(fields["source_currency"], "/source_currency").code
-    target = currency_of(fields["target_currency"], "/target_currency").code
-    given = [side for side in ("amount", "target_amount") if side in fields]
-    if len(given) != 1:
-        raise _Bad("Give amount (what leaves) or target_amount (what arrives), one of them.", pointer="/amount")
-    [side] = given
-    parse_amount(fields[side], source if side == "amount" else target, f"/{side}")
-    account = _group(fields, "recipient", _ACCOUNT)
-    parse_account(target, account, "/recipient")
+            found.add(_Bad("It is empty."), name)
+    source, target = (_currency(fields, name, found) for name in ("source_currency", "target_currency"))
+    side = _side(fields, found)
+    held_in = source if side == "amount" else target
+    minor = None
+    if side is not None and held_in is not None:
+        minor = found.tried(lambda: parse_amount(fields[side], held_in), side)
+    account = None if target is None else _account(fields, target, found)
+    if (
+        minor is None
+        or account is None
+        or source is None
+        or target is None
+        or any(one not in fields for one in _NEEDED)
+    ):
+        return None
+    assert side is not None
+    payer, recipient = _party(fields, "payer"), {**_party(fields, "recipient"), "currency": target, "account": account}
+    paid = (fields["reference"], source, target, side, minor, sorted(payer.items()), sorted(recipient.items()))
     return Payment(
         line=number,
         reference=fields["reference"],
         source_currency=source,
         target_currency=target,
         fixed=("source" if side == "amount" else "target", fields[side]),
-        payer=_party(fields, "payer"),
-        recipient={**_party(fields, "recipient"), "currency": target, "account": account},
-        digest=digest,
+        payer=payer,
+        recipient=recipient,
+        digest=hashlib.sha256(repr(paid).encode()).hexdigest(),
     )
+
+
+def _currency(fields: Mapping[str, str], name: str, found: _Found) -> str | None:
+    if name not in fields:
+        return None
+    return found.tried(lambda: currency_of(fields[name]).code, name)  # type: ignore[no-any-return]
+
+
+def _side(fields: Mapping[str, str], found: _Found) -> str | None:
+    given = [side for side in ("amount", "target_amount") if side in fields]
+    if len(given) == 1:
+        return given[0]
+    found.add(_Bad("Give amount (what leaves) or target_amount (what arrives), one of them."), "amount")
+    return None
+
+
+def _account(fields: Mapping[str, str], currency: str, found: _Found) -> dict[str, str] | None:
+    """In the one form that it has, however the file writes it, without a BIC that the file does not name."""
+    given = _group(fields, "recipient", _ACCOUNT)
+
+    def checked() -> dict[str, str]:
+        account = parse_account(currency, given)
+        check_reach(account, currency, registry.PROFILES.values())
+        return {name: one for name, one in account_fields(account).items() if name != "bic" or name in given}
+
+    return found.tried(checked, "recipient_account_number", "recipient")  # type: ignore[no-any-return]
 
 
 def _party(fields: Mapping[str, str], who: str) -> dict[str, object]:

@@ -59,6 +59,13 @@ class Unreachable(KovraError):
     title = "The API did not answer"
 
 
+class NotAsked(KovraError):
+    """The address or the key is not one that a request can be made with."""
+
+    code = "not-asked"
+    title = "The API could not be asked"
+
+
 class StillRunning(KovraError):
     """The transfer had not ended in the time given; it goes on, and can be waited for again."""
 

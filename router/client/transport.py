@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from router.client.errors import Problem, ProblemError, Unreachable
+from router.client.errors import NotAsked, Problem, ProblemError, Unreachable
 
 _REGION = "Kovra-Region"
 _PAUSE = wait_random_exponential(multiplier=0.1, max=5.0)
@@ -23,12 +23,15 @@ class Transport:
 
     def __init__(self, base_url: str, api_key: str, *, retry_s: float, timeout_s: float) -> None:
         self._retry_s = retry_s
-        self._http = httpx.AsyncClient(
-            base_url=base_url.rstrip("/"),
-            headers={"Authorization": f"Bearer {api_key}"},
-            timeout=timeout_s,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=3.0),
-        )
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=base_url.rstrip("/"),
+                headers={"Authorization": f"Bearer {api_key}"},
+                timeout=timeout_s,
+                limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=3.0),
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise NotAsked("The address is none of an API, or the key no API key.") from error
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -81,12 +84,22 @@ class Transport:
     async def _once(self, method: str, path: str, headers: Mapping[str, str], **more: Any) -> Any:
         try:
             answer = await self._http.request(method, path, headers=headers, **more)
-        except httpx.TransportError as error:
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            # The words of the second would show the key.
+            raise NotAsked(f"{self._http.base_url} is no address of an API, or the key no API key.") from error
+        except httpx.RequestError as error:
             raise Unreachable(f"{self._http.base_url} did not answer ({type(error).__name__}).") from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return _json(answer)
         replayed = answer.headers.get("idempotent-replayed") == "true"
         raise ProblemError(_problem(answer), _seconds(answer.headers.get("retry-after")), replayed=replayed)
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        raise Unreachable(f"{answer.url.host} answered, and not in JSON: is it Kovra's API?") from None
 
 
 def _headers(region: str | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import router.cli
-from router.cli.payments_file import BadLine, FileInvalid, Payment, read_payments
+from router.cli.payments_file import BadLine, FileInvalid, Payment, column_of, read_payments
 
 _HEAD = "reference,source_currency,amount,target_amount,target_currency,payer_name,recipient_name,recipient_iban"
 _IBAN = "DE89370400440532013000"
@@ -33,7 +33,7 @@ def test_a_line_becomes_a_payment() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "column"),
     [
-        (f"A,EUR,10.00,,EUR,Ann,Bo,{_IBAN[:-1]}1", "iban-invalid", "recipient/iban"),
+        (f"A,EUR,10.00,,EUR,Ann,Bo,{_IBAN[:-1]}1", "iban-invalid", "recipient_iban"),
         (f"A,EUR,10.005,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
         (f"A,EUR,0,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
         (f"A,EUR,-3,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
@@ -49,8 +49,9 @@ def test_a_line_becomes_a_payment() -> None:
 )
 def test_a_bad_line_is_refused_with_its_column_and_never_its_value(line: str, code: str, column: str | None) -> None:
     bad = _bad(line)
-    assert (bad.line, bad.reference, bad.code, bad.column) == (2, "A", code, column)
-    assert _IBAN[4:] not in bad.reason
+    assert (bad.line, bad.reference) == (2, "A")
+    assert [(one.code, one.column) for one in bad.faults] == [(code, column)]
+    assert _IBAN[4:] not in bad.faults[0].reason
 
 
 def test_a_bad_line_stops_no_other() -> None:
@@ -64,7 +65,7 @@ def test_the_same_line_twice_is_paid_once() -> None:
     first, second = _read(line, line.replace("Ann", " Ann "))
     assert isinstance(first, Payment)
     assert isinstance(second, BadLine)
-    assert "line 2" in second.reason
+    assert "line 2" in second.faults[0].reason
 
 
 def test_what_a_line_says_is_its_digest_not_how_it_is_written() -> None:
@@ -83,10 +84,10 @@ def test_what_a_line_says_is_its_digest_not_how_it_is_written() -> None:
     [
         (b"", "is missing"),
         (b"reference,amount\n", "source_currency"),
-        (f"{_HEAD},iban\n".encode(), "no column iban"),
+        (f"{_HEAD},iban\n".encode(), r"no column iban"),
         (f"{_HEAD},reference\n".encode(), "twice"),
         (f"{_HEAD}\n".encode(), "no line"),
-        (b"\xff\xfe\x00", "UTF-8"),
+        (b"\xff\xfe\x00", "UTF-16"),
     ],
 )
 def test_a_file_that_is_not_one_is_refused_whole(content: bytes, told: str) -> None:
@@ -97,7 +98,7 @@ def test_a_file_that_is_not_one_is_refused_whole(content: bytes, told: str) -> N
 def test_the_sample_has_good_lines_and_bad_ones() -> None:
     found = read_payments(_SAMPLE.read_bytes())
     assert len(found) == 40
-    assert {(one.line, one.code) for one in found if isinstance(one, BadLine)} == {
+    assert {(one.line, one.faults[0].code) for one in found if isinstance(one, BadLine)} == {
         (33, "iban-invalid"),
         (34, "invalid-amount"),
         (35, "unknown-currency"),
@@ -105,3 +106,64 @@ def test_the_sample_has_good_lines_and_bad_ones() -> None:
         (39, "account-invalid"),
         (41, "line-invalid"),
     }
+
+
+def test_every_fault_of_a_line_is_told_at_once_in_the_columns_of_the_file() -> None:
+    bad = _bad(f"=1+1,EUX,ten,5.00,EU,,Bo,{_IBAN[:-1]}1")
+    assert {one.column for one in bad.faults} == {"source_currency", "amount", "target_currency", "payer_name"}
+    bad = _bad(",EUR,10.005,,GBP,Ann,,")
+    assert [one.column for one in bad.faults] == ["reference", "recipient_name", "amount", "recipient_sort_code"]
+
+
+def test_one_payment_in_other_spellings_is_told_to_be_the_same() -> None:
+    found = _read(
+        f"E1,EUR,,5.00,EUR,Jürgen Weiß,Muster KG,{_IBAN}",
+        f"E1,EUR,,5.0,EUR,Jürgen Weiß,Muster KG,{_IBAN}",
+        "E1,EUR,,5,EUR,Ju\u0308rgen\u00a0Weiß,Muster  KG,de89 3704 0044 0532\u00a00130\u201300",
+        f"E2,EUR,,5,EUR,Jürgen Weiß,Muster KG,{_IBAN}",
+    )
+    assert [type(one) for one in found] == [Payment, BadLine, BadLine, Payment]
+    assert all("same as line 2" in one.faults[0].reason for one in found[1:3] if isinstance(one, BadLine))
+
+
+def test_a_uk_account_is_one_in_each_spelling() -> None:
+    head = _HEAD.replace("recipient_iban", "recipient_iban,recipient_sort_code,recipient_account_number")
+    lines = ("GB29 NWBK 6016 1331 9268 19,,", ",60-16-13,31926819", ",,60161331926819")
+    found = read_payments(
+        "\n".join((head, *(f"A{at},GBP,1,,GBP,Ann,Bo,{one}" for at, one in enumerate(lines)))).encode()
+    )
+    account = {"sort_code": "601613", "account_number": "31926819"}
+    assert [one.recipient["account"] for one in found if isinstance(one, Payment)] == [account] * 3
+
+
+def test_an_account_that_no_scheme_reaches_is_told_before_anything_is_sent() -> None:
+    [fault] = _bad("A,EUR,10.00,,EUR,Ann,Bo,TR330006100519786457841326").faults
+    assert (fault.code, fault.column) == ("account-unreachable", "recipient_iban")
+
+
+def test_the_lines_are_those_of_the_file() -> None:
+    text = f'{_HEAD}\r\n\r\n,,,,,,,\r\n"Zeile eins\r\nZeile zwei",EUR,1,,EUR,Ann,Bo,{_IBAN}\r\nB,EUR,bad,,EUR,Ann,Bo,{_IBAN},,,\r\n,,,\r\n'
+    first, second = read_payments(text.encode("utf-8-sig"))
+    assert (first.line, first.reference) == (4, "Zeile eins Zeile zwei")
+    assert isinstance(second, BadLine)
+    assert (second.line, [one.column for one in second.faults]) == (6, ["amount"])
+
+
+@pytest.mark.parametrize(
+    ("pointer", "prefix", "column"),
+    [
+        ("/account/iban", "recipient", "recipient_iban"),
+        ("/address/town", "recipient", "recipient_town"),
+        ("/document/number", "payer", "payer_document_number"),
+        ("/name", "payer", "payer_name"),
+        ("/currency", "recipient", "target_currency"),
+        ("/source/value", "", "amount"),
+        ("/target/value", "", "target_amount"),
+        ("/target/currency", "", "target_currency"),
+        ("/reference", "", "reference"),
+        ("/quote_id", "", None),
+        ("", "payer", None),
+    ],
+)
+def test_what_the_api_points_at_is_a_column(pointer: str, prefix: str, column: str | None) -> None:
+    assert column_of(pointer, prefix) == column
