@@ -1,6 +1,6 @@
 """A batch and its lines, as rows; and the life of a batch as pure functions. No I/O, no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -74,15 +74,17 @@ WAITING_LINES: Final = (LineState.RECEIVED, LineState.READY)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a line, or a whole batch, is not paid: the code of the failure, a sentence that quotes nothing, and the field at fault."""
+    """Why a line, or a whole batch, is not paid: the code of the failure, a sentence that quotes nothing, and the field at fault. `errors`:
+    where several fields are at fault, the sentence (`detail`) and `pointer` of each."""
 
     code: Annotated[str, Public]
     detail: Annotated[str, Public]
     pointer: Annotated[str | None, Public] = None
+    errors: Annotated[Sequence[Mapping[str, str]], Public] = ()
 
     @classmethod
     def of(cls, error: KovraError) -> "Fault":
-        return cls(error.code, error.detail, error.pointer)
+        return cls(error.code, error.detail, error.pointer, error.extra.get("errors", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of `batch_lines`. An INVALID line may lack anything but its number; any other has what a payment needs."""
+    """A row of `batch_lines`. An INVALID line may lack anything but its number; any other has what a payment needs. `file_line`: where it
+    begins in the file that it came in, where that has lines."""
 
     line: Annotated[int, Public]
     state: Annotated[LineState, Public]
@@ -124,6 +127,7 @@ class Line:
     quote_id: Annotated[str | None, Public] = None
     source_minor: Annotated[int | None, Confidential] = None
     fault: Annotated[Fault | None, Public] = None
+    file_line: Annotated[int | None, Public] = None
 
 
 @dataclass(frozen=True, slots=True)

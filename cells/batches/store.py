@@ -46,9 +46,10 @@ async def insert(
     await connection.execute(
         """
         insert into batch_lines (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side,
-            amount_minor, target_currency, metadata, deadline, fault)
+            amount_minor, target_currency, metadata, deadline, fault, file_line)
         select $1, $2, $3, n.* from jsonb_to_recordset($4::jsonb) as n (line integer, state text, transfer_id text, recipient_id text,
-            payer_id text, side text, amount_minor bigint, target_currency text, metadata jsonb, deadline timestamptz, fault jsonb)
+            payer_id text, side text, amount_minor bigint, target_currency text, metadata jsonb, deadline timestamptz, fault jsonb,
+            file_line integer)
         """,
         region, batch.batch_id, batch.tenant_id, [_document(one) for one in lines],
     )  # fmt: skip
@@ -209,6 +210,7 @@ def _document(line: Line) -> dict[str, Any]:
         "metadata": dict(line.metadata),
         "deadline": line.deadline,
         "fault": None if line.fault is None else asdict(line.fault),
+        "file_line": line.file_line,
     }
 
 

@@ -43,6 +43,7 @@ class LineStanding:
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]
     fault: Annotated[Fault | None, Public]
+    file_line: Annotated[int | None, Public]
 
 
 class Wanted(NamedTuple):
@@ -68,7 +69,7 @@ async def lines_page(
         f"""
         select l.line, coalesce(t.state, l.state) as state, case when l.state = 'ACCEPTED' then l.transfer_id end as transfer_id,
             l.recipient_id, l.payer_id, l.target_currency, l.source_minor, t.target_amount - t.recipient_fee as payout_minor,
-            t.reason_code, t.scheme_reference, l.metadata, l.fault
+            t.reason_code, t.scheme_reference, l.metadata, l.fault, l.file_line
         {_JOINED} and l.line > $3
           and ($5::text[] is null or (t.state is null and l.state = any ($5)) or t.state = any ($6::text[]))
         order by l.line limit $4

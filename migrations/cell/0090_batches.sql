@@ -55,6 +55,7 @@ create table batch_lines (
     quote_id text,
     source_minor bigint check (source_minor > 0),
     fault jsonb,
+    file_line integer check (file_line > 0),
     primary key (compliance_region, batch_id, line),
     foreign key (compliance_region, batch_id) references batches (compliance_region, batch_id),
     check (state in ('INVALID', 'NOT_SENT')
@@ -75,7 +76,7 @@ grant select on batches, batch_lines to kovra_api;
 grant insert (compliance_region, batch_id, tenant_id, wallet_id, source_currency, format, all_or_nothing, line_count, scheduled_for,
     message_id, message_created_at, file_key) on batches to kovra_api;
 grant insert (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side, amount_minor,
-    target_currency, metadata, deadline, fault) on batch_lines to kovra_api;
+    target_currency, metadata, deadline, fault, file_line) on batch_lines to kovra_api;
 -- To cancel.
 grant update (state, updated_at) on batches to kovra_api;
 grant update (state) on batch_lines to kovra_api;

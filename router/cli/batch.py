@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from residency.errors import KovraError
 from router.cli.console import listing, out, print_json
@@ -80,11 +82,15 @@ def submit(
     same = hashlib.sha256(repr((file.name, sorted(parameters.items()))).encode() + content).hexdigest()
     door = reach(url, key)
 
-    async def send() -> Batch:
+    async def send() -> tuple[Batch, list[BatchLine]]:
         async with KovraClient(*door) as client:
-            return await client.batches.submit(content, kind, key=same, region=region, **parameters)
+            taken = await client.batches.submit(content, kind, key=same, region=region, **parameters)
+            return taken, [one async for one in client.batches.lines(taken.id, status="INVALID")]
 
-    _told(asyncio.run(send()), json=json)
+    taken, invalid = asyncio.run(send())
+    _told(taken, json=json)
+    if invalid and not json:
+        _listed(invalid)
 
 
 def show(batch: BatchId, *, url: Url = None, key: Key = None, json: Json = False) -> None:
@@ -110,12 +116,18 @@ def lines(batch: BatchId, *, status: Status = None, url: Url = None, key: Key = 
     if json:
         print_json({"lines": [one.model_dump(mode="json") for one in found]})
         return
-    table = listing("line", "status", "transfer", "leaves", "arrives", "reason", right=("line", "leaves", "arrives"))
+    _listed(found)
+
+
+def _listed(found: Sequence[BatchLine]) -> None:
+    right = ("line", "in file", "leaves", "arrives")
+    table = listing("line", "in file", "status", "transfer", "leaves", "arrives", "reason", right=right)
     for one in found:
         reason = one.reason_code or "" if one.error is None else f"{one.error.code} {one.error.detail}"
         table.add_row(
-            str(one.line), one.status, one.transfer_id or "", str(one.source or ""), str(one.target or ""), reason
-        )
+            str(one.line), str(one.file_line or ""), one.status, one.transfer_id or "", str(one.source or ""),
+            str(one.target or ""), escape(reason),
+        )  # fmt: skip
     out.print(table)
 
 
@@ -131,7 +143,7 @@ def _told(found: Batch, *, json: bool) -> None:
         if value is not None:
             out.print(f"{name}: {value}")
     if found.error is not None:
-        out.print(f"[red]{found.error.code}[/]: {found.error.detail}")
+        out.print(f"[red]{found.error.code}[/]: {escape(found.error.detail)}")
     table = listing("status", "lines", "leaves", right=("lines", "leaves"))
     for one in found.progress:
         table.add_row(one.status, str(one.lines), str(one.source))

@@ -80,7 +80,7 @@ class NoStack(KovraError):
 
 class NotUnderstood(KovraError):
     code = "not-understood"
-    title = "The API's answer cannot be read"
+    title = "What answers at that address is not Kovra's API, or another version of it"
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def pay(
     try:
         outcomes = asyncio.run(_pay(order, done))
     except ValidationError as error:
-        raise NotUnderstood(f"What answers at {url} is not Kovra's API, or another version of it.") from error
+        raise NotUnderstood from error
     except KeyboardInterrupt:
         # What is known by now is worth keeping.
         _finish(sorted(done, key=lambda one: one.line), out_file, json=json)
@@ -136,10 +136,18 @@ def pay(
         raise typer.Exit(1)
 
 
+async def _regions(client: KovraClient) -> dict[str, str]:
+    """The region of each currency. Raises NotUnderstood where something else than the API answers; ProblemError, Unreachable."""
+    try:
+        return {code: one.region for one in await client.regions.list() for code in one.currencies}
+    except (ValidationError, KeyError, TypeError) as error:
+        raise NotUnderstood from error
+
+
 async def _pay(order: _Order, done: list[Outcome]) -> list[Outcome]:
     columns = (TextColumn("Paying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with KovraClient(order.url, order.key) as client:
-        regions = {code: one.region for one in await client.regions.list() for code in one.currencies}
+        regions = await _regions(client)
         paying = Paying(client, order.name, regions, wait_s=order.wait_s)
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
             task = progress.add_task("", total=len(order.lines))

@@ -16,12 +16,20 @@ KINDS = {".json": "application/json", ".csv": "text/csv", ".xml": "application/x
 _PAGE = 1_000
 
 
+class FieldFault(Answer):
+    """One field of a line, and what is wrong with it."""
+
+    detail: Annotated[str, Public]
+    pointer: Annotated[str | None, Public] = None
+
+
 class BatchFault(Answer):
     """Why a line, or the whole, is not paid."""
 
     code: Annotated[str, Public]
     detail: Annotated[str, Public]
     pointer: Annotated[str | None, Public] = None
+    errors: Annotated[list[FieldFault] | None, Public] = None
 
 
 class Progress(Answer):
@@ -46,6 +54,7 @@ class Batch(Answer):
 
 class BatchLine(Answer):
     line: Annotated[int, Public]
+    file_line: Annotated[int | None, Public] = None
     status: Annotated[str, Public]
     transfer_id: Annotated[str | None, Public] = None
     source: Annotated[Money | None, Confidential] = None

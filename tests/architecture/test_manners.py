@@ -137,3 +137,23 @@ def test_a_waiting_helper_may_pause() -> None:
             Source("tests/x.py", "async def until() -> None:\n    while not x():\n        await asyncio.sleep(0.01)\n")
         )
     )
+
+
+def csv_writers(source: Source) -> Iterator[str]:
+    """Calls that write CSV with the library itself."""
+    yield from (
+        source.at(node, ast.unparse(node.func))
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("csv.writer", "csv.DictWriter")
+    )
+
+
+def test_csv_is_written_in_one_place() -> None:
+    found = {breach: source.path for room in HOUSE for source in sources(room) for breach in csv_writers(source)}
+    assert "cells/kit/csv_text.py" in found.values(), "the search sees what it looks for"
+    keep(
+        "CSV is written by cells.kit.csv_text alone.",
+        why="a text that begins with = or + is a formula to the spreadsheet that opens the file; only there is it made harmless.",
+        mend="use write_rows.",
+        breaches=[breach for breach, path in found.items() if path != "cells/kit/csv_text.py"],
+    )

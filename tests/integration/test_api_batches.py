@@ -101,10 +101,10 @@ async def test_the_report_is_read_in_pages_and_as_csv(cell: ApiCell, worker: Bat
     assert text.headers["content-type"].startswith("text/csv")
     assert text.headers["Kovra-Next-Cursor"] == "2"
     head, first, second = text.text.strip().split("\r\n")
-    assert head.startswith("line,status,transfer_id")
-    assert first.startswith("1,INVALID,,")
+    assert head.startswith("line,file_line,status,transfer_id")
+    assert first.startswith("1,,INVALID,,")
     assert "amount-too-small,/source/value" in first
-    assert second.startswith("2,COMPLETED,tr_eu1_")
+    assert second.startswith("2,,COMPLETED,tr_eu1_")
 
 
 async def test_a_batch_is_made_once_per_key(cell: ApiCell) -> None:

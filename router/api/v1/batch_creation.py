@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -40,7 +41,8 @@ from router.api.media import media_type
 from router.api.parts import Parts, parts_of
 from router.api.region import check_path
 from router.api.shapes import IdText, PaymentDate
-from router.api.v1.batch_reading import BatchFileInvalid, BatchNew, ReadLine, Wished, read_csv, read_head, read_lines
+from router.api.v1.batch_csv import read_csv
+from router.api.v1.batch_reading import BatchFileInvalid, BatchNew, ReadLine, Wished, read_head, read_lines
 from router.api.v1.batch_shown import (
     shown,
 )
@@ -68,6 +70,7 @@ class _Taken(NamedTuple):
     all_or_nothing: bool
     lines: Sequence[ReadLine]
     upload: Upload | None = None
+    file_lines: Sequence[int | None] | None = None
 
 
 class _Asked(NamedTuple):
@@ -172,8 +175,9 @@ async def _csv(request: Request, body: bytes, asked: _Asked) -> _Taken:
     if asked.wallet_id is None:
         raise BatchFileInvalid("Say by the parameter source_wallet_id which wallet pays.")
     wallet = await _wallet(request, asked.wallet_id)
-    lines = await asyncio.to_thread(read_csv, body, wallet.currency, asked.payer_id)
-    return _Taken("csv", wallet, asked.scheduled_for, asked.all_or_nothing or False, lines)
+    rows = await asyncio.to_thread(read_csv, body, wallet.currency, asked.payer_id)
+    lines, places = [read for _, read in rows], [place for place, _ in rows]
+    return _Taken("csv", wallet, asked.scheduled_for, asked.all_or_nothing or False, lines, file_lines=places)
 
 
 async def _uploaded(body: bytes, region: str) -> Upload:
@@ -243,7 +247,11 @@ async def _keep(
         taken.all_or_nothing, len(read), _future(taken.scheduled_for),
         None if taken.upload is None else taken.upload.message_id, None if taken.upload is None else taken.upload.created_at,
     )  # fmt: skip
-    lines = [_line(number, one, cell) for number, one in enumerate(read, start=1)]
+    places = taken.file_lines or [None] * len(read)
+    lines = [
+        replace(_line(number, one, cell), file_line=place)
+        for number, (one, place) in enumerate(zip(read, places, strict=True), start=1)
+    ]
     if not await store.insert(connection, parts.region, batch, lines, file_key):
         # The same file was taken while this was being read.
         raise _duplicate(await store.made_of(connection, parts.region, tenant_id, file_key or "") or "another batch")

@@ -1,13 +1,11 @@
-"""A batch as it comes, in JSON or CSV: its head, and each line as a wish or as a fault. Pure.
+"""A batch as it comes in JSON: its head, and each line as a wish or as a fault (batch_csv.py: in CSV). Pure.
 
 Invariants: what spoils the whole (its form, its number of lines) refuses it; what spoils one line is told of that line, by its number and
 the field, and the others stand. No fault quotes what a line says. Both forms of a line are one model, so they are checked alike.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -15,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from cells.batches.batch import LINES_MAX, Fault
 from cells.fx.pricing import Side
-from cells.kit.money import InvalidAmount
+from cells.kit.money import CURRENCIES, InvalidAmount, parse_amount
 from cells.rails.remittance import Remittance
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
@@ -33,11 +31,6 @@ from router.api.shapes import (
     minor_of,
     read,
 )
-
-_METADATA = "metadata."
-CSV_COLUMNS = (
-    "recipient_id", "payer_id", "source_amount", "target_amount", "target_currency", "reference", "deadline",
-)  # fmt: skip
 
 
 class BatchFileInvalid(KovraError):
@@ -121,7 +114,6 @@ class Wished:
 
 
 ReadLine = Wished | Fault
-Row = Mapping[str | Any, str | Any]
 
 
 def read_head(body: bytes) -> BatchNew:
@@ -131,40 +123,51 @@ def read_head(body: bytes) -> BatchNew:
 
 def read_lines(lines: Sequence[object], currency: str, payer_id: str | None) -> list[ReadLine]:
     """The lines of a JSON batch, in order; `currency`: of the wallet that pays, `payer_id`: for lines that name none."""
-    return [_line(one, currency, payer_id) for one in lines]
+    return [read_line(one, currency, payer_id) for one in lines]
 
 
-def read_csv(body: bytes, currency: str, payer_id: str | None) -> list[ReadLine]:
-    """The lines of a CSV file with a line of column names. Raises BatchFileInvalid."""
+def read_line(given: object, currency: str, payer_id: str | None) -> ReadLine:
+    """One line in the form of JSON: what it asks for, or every fault of it."""
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BatchFileInvalid("It is not UTF-8 text.") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        asked = BatchLineNew.model_validate(given)
+    except ValidationError as error:
+        return _fault([invalid(error), *_amounts(given)])
+    payer, found = asked.payer_id or payer_id, []
+    if payer is None:
+        found.append(BatchFileInvalid("It names no payer, and nor does the batch.", pointer="/payer_id"))
     try:
-        _check_columns(reader.fieldnames or ())
-        found = [_line(_of_row(row, currency), currency, payer_id) for row in _bounded(iter(reader))]
-    except csv.Error:
-        raise BatchFileInvalid(f"Line {reader.line_num} is not CSV.") from None
-    if not found:
-        raise BatchFileInvalid("It has no line but the first.")
+        side, amount_minor, target = _fixed(asked, currency)
+    except KovraError as error:
+        return _fault([*found, error])
+    if payer is None:
+        return _fault(found)
+    return Wished(
+        asked.recipient_id, payer, side, amount_minor, target, asked.metadata, asked.deadline,
+        None if asked.reference is None else Remittance(text=asked.reference),
+    )  # fmt: skip
+
+
+def _amounts(given: object) -> list[KovraError]:
+    """What is wrong with the amounts of a line that has other faults, as far as their currencies are known."""
+    found: list[KovraError] = []
+    for name in ("source", "target"):
+        money = given.get(name) if isinstance(given, dict) else None
+        value, code = (money.get("value"), money.get("currency")) if isinstance(money, dict) else (None, None)
+        if isinstance(value, str) and isinstance(code, str) and code in CURRENCIES:
+            try:
+                parse_amount(value, code, f"/{name}/value")
+            except InvalidAmount as error:
+                found.append(error)
     return found
 
 
-def _line(given: object, currency: str, payer_id: str | None) -> ReadLine:
-    try:
-        asked = BatchLineNew.model_validate(given)
-        payer = asked.payer_id or payer_id
-        if payer is None:
-            raise BatchFileInvalid("It names no payer, and nor does the batch.", pointer="/payer_id")
-        return Wished(
-            asked.recipient_id, payer, *_fixed(asked, currency), asked.metadata, asked.deadline,
-            None if asked.reference is None else Remittance(text=asked.reference),
-        )  # fmt: skip
-    except ValidationError as error:
-        return Fault.of(invalid(error))
-    except KovraError as error:
-        return Fault.of(error)
+def _fault(found: Sequence[KovraError]) -> Fault:
+    errors = [
+        one
+        for error in found
+        for one in error.extra.get("errors", ({"detail": error.detail, "pointer": error.pointer or ""},))
+    ]
+    return replace(Fault.of(found[0]), errors=errors)
 
 
 def _fixed(asked: BatchLineNew, currency: str) -> tuple[Side, int, str]:
@@ -176,38 +179,3 @@ def _fixed(asked: BatchLineNew, currency: str) -> tuple[Side, int, str]:
     if asked.source.currency != currency:
         raise InvalidAmount(f"The wallet of the batch holds {currency}.", pointer="/source/currency")
     return "source", minor_of(asked.source, "/source"), asked.target_currency
-
-
-def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
-    for number, row in enumerate(rows, start=1):
-        if number > LINES_MAX:
-            raise BatchFileInvalid(f"It has more than {LINES_MAX:,} lines; split it.")
-        yield row
-
-
-def _check_columns(names: Sequence[str]) -> None:
-    known = [name for name in names if name in CSV_COLUMNS or name.startswith(_METADATA)]
-    if "recipient_id" not in known or len(known) != len(names) or len(set(known)) != len(known):
-        raise BatchFileInvalid(
-            f"Its first line names the columns, each once: recipient_id, and of {', '.join(CSV_COLUMNS[1:])} and metadata.<key> those"
-            " that it has."
-        )
-
-
-def _of_row(row: Row, currency: str) -> dict[str, Any] | None:
-    """A row in the form of a JSON line; what is empty is left out. None for one with more fields than there are columns."""
-    if None in row:
-        return None
-    given = {name: value for name, value in row.items() if name is not None and value}
-    line: dict[str, Any] = {
-        name: given[name] for name in ("recipient_id", "payer_id", "reference", "deadline") if name in given
-    }
-    target = given.get("target_currency")
-    if "source_amount" in given:
-        line["source"] = {"value": given["source_amount"], "currency": currency}
-    if "target_amount" in given:
-        line["target"] = {"value": given["target_amount"], "currency": target}
-    elif target is not None:
-        line["target_currency"] = target
-    metadata = {name.removeprefix(_METADATA): value for name, value in given.items() if name.startswith(_METADATA)}
-    return line | ({"metadata": metadata} if metadata else {})

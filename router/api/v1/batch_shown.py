@@ -1,7 +1,5 @@
 """Batches and their lines as the API shows them, in JSON and, of lines, in CSV. Pure."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +11,13 @@ from starlette.responses import Response
 
 from cells.batches.batch import Batch, Fault, Format, LineState, State, public
 from cells.batches.store_status import LineStanding, Standing, Wanted
+from cells.kit.csv_text import write_rows
 from cells.transfers.machine import State as PaymentState
 from cells.transfers.machine import public as public_payment
 from residency.classes import Confidential, Public
+from router.api.problems import FieldFault
 from router.api.shapes import Money, money, stamp
+from router.api.v1.batch_csv import csv_pointer
 
 NEXT_CURSOR = "Kovra-Next-Cursor"
 
@@ -57,11 +58,14 @@ _OF_LINES: Final = MappingProxyType(
 
 class FaultShown(BaseModel):
     """Why it is not paid. `code`: of the problem, which has a page at `/problems/{code}`; of pain.001, an ISO 20022 reason code.
-    `pointer`: the field of the line; of pain.001, the element's path in the file."""
+    `pointer`: the field of the line; of CSV its column, of pain.001 the element's path in the file."""
 
     code: Annotated[str, Public]
     detail: Annotated[str, Public]
     pointer: Annotated[str | None, Public]
+    errors: Annotated[list[FieldFault] | None, Public] = Field(
+        description="Every field at fault, where there are several"
+    )
 
 
 class ProgressShown(BaseModel):
@@ -106,6 +110,9 @@ class BatchLineShown(BaseModel):
     """A line, and what became of it."""
 
     line: Annotated[int, Public] = Field(description="From 1, in the order of the request")
+    file_line: Annotated[int | None, Public] = Field(
+        description="Where it begins in a file of CSV, whose first line has the names of the columns"
+    )
     status: Annotated[LineStatus, Public]
     transfer_id: Annotated[str | None, Public]
     recipient_id: Annotated[str | None, Public]
@@ -147,11 +154,13 @@ def shown(batch: Batch, progress: Sequence[Standing] | None = None) -> dict[str,
     return body if progress is None else {**body, "progress": _progress(progress, currency)}
 
 
-def line_shown(one: LineStanding, currency: str) -> dict[str, Any]:
-    """A line as the API writes it; `currency`: of the wallet."""
+def line_shown(one: LineStanding, batch: Batch) -> dict[str, Any]:
+    """A line of the batch as the API writes it, with the fields at fault in the words of its form."""
+    currency = batch.source_currency
     target = one.target_currency
     return {
         "line": one.line,
+        "file_line": one.file_line,
         "status": str(_status(one.state)),
         "transfer_id": one.transfer_id,
         "recipient_id": one.recipient_id,
@@ -161,7 +170,7 @@ def line_shown(one: LineStanding, currency: str) -> dict[str, Any]:
         "reason_code": one.reason_code,
         "scheme_reference": one.scheme_reference,
         "metadata": dict(one.metadata),
-        "error": _fault(one.fault),
+        "error": _fault(one.fault, in_csv=batch.format == "csv"),
     }
 
 
@@ -179,21 +188,20 @@ def wanted_of(status: LineStatus) -> Wanted:
 
 def csv_of(rows: Sequence[Mapping[str, Any]], next_cursor: str | None) -> Response:
     """Lines as CSV, amounts and errors in columns of their own; the cursor to the next page is in a header."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(
-        ["line", "status", "transfer_id", "recipient_id", "payer_id", "source", "source_currency", "target", "target_currency",
-         "reason_code", "scheme_reference", "error_code", "error_pointer", "error_detail"]
+    columns = (
+        "line", "file_line", "status", "transfer_id", "recipient_id", "payer_id", "source", "source_currency", "target", "target_currency",
+         "reason_code", "scheme_reference", "error_code", "error_pointer", "error_detail",
     )  # fmt: skip
+    lines = []
     for row in rows:
         source, target, error = row["source"] or {}, row["target"] or {}, row["error"] or {}
-        writer.writerow(
-            [row["line"], row["status"], row["transfer_id"], row["recipient_id"], row["payer_id"], source.get("value"),
+        lines.append(
+            [row["line"], row["file_line"], row["status"], row["transfer_id"], row["recipient_id"], row["payer_id"], source.get("value"),
              source.get("currency"), target.get("value"), target.get("currency"), row["reason_code"], row["scheme_reference"],
              error.get("code"), error.get("pointer"), error.get("detail")]
         )  # fmt: skip
     headers = {NEXT_CURSOR: next_cursor} if next_cursor is not None else {}
-    return Response(text.getvalue(), 200, headers, "text/csv; charset=utf-8")
+    return Response(write_rows(columns, lines), 200, headers, "text/csv; charset=utf-8")
 
 
 def _progress(progress: Sequence[Standing], currency: str) -> list[dict[str, Any]]:
@@ -214,8 +222,19 @@ def _status(state: str) -> LineStatus:
     return of_line or LineStatus(str(public_payment(PaymentState(state))))
 
 
-def _fault(fault: Fault | None) -> dict[str, Any] | None:
-    return None if fault is None else {"code": fault.code, "detail": fault.detail, "pointer": fault.pointer}
+def _fault(fault: Fault | None, *, in_csv: bool = False) -> dict[str, Any] | None:
+    if fault is None:
+        return None
+    errors = (
+        [{**one, "pointer": _said(one.get("pointer"), in_csv)} for one in fault.errors]
+        if len(fault.errors) > 1
+        else None
+    )
+    return {"code": fault.code, "detail": fault.detail, "pointer": _said(fault.pointer, in_csv), "errors": errors}
+
+
+def _said(pointer: str | None, in_csv: bool) -> str | None:
+    return csv_pointer(pointer) if in_csv and pointer is not None else pointer
 
 
 def _money(minor: int | None, currency: str) -> dict[str, str] | None:

@@ -77,7 +77,7 @@ async def list_batch_lines(
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         batch = await find_batch(parts, connection, found)
         lines = await store_status.lines_page(connection, parts.region, found, int(cursor or 0), limit, wanted)
-    rows = [line_shown(one, batch.source_currency) for one in lines]
+    rows = [line_shown(one, batch) for one in lines]
     body = page(rows, limit, str(lines[-1].line) if lines else None)
     if "text/csv" in request.headers.get("accept", ""):
         return csv_of(rows, body["next_cursor"])

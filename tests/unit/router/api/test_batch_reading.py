@@ -7,7 +7,8 @@ import pytest
 from cells.batches.batch import LINES_MAX, Fault
 from cells.rails.remittance import Remittance
 from residency.errors import KovraError
-from router.api.v1.batch_reading import BatchFileInvalid, Wished, read_csv, read_head, read_lines
+from router.api.v1.batch_csv import csv_pointer, read_csv
+from router.api.v1.batch_reading import BatchFileInvalid, Wished, read_head, read_lines
 
 GOOD = {
     "recipient_id": "rcp_1",
@@ -63,17 +64,68 @@ def test_csv_and_json_are_one_form() -> None:
         "recipient_id,payer_id,source_amount,target_amount,target_currency,metadata.order\n"
         "rcp_1,pyr_1,10.00,,IDR,\nrcp_1,pyr_1,,1500000.00,IDR,A-1\n"
     )
-    first, second = read_csv(content.encode(), "EUR", None)
+    (_, first), (_, second) = read_csv(content.encode(), "EUR", None)
     assert [first] == read_lines([GOOD], "EUR", None)
     assert [second] == read_lines([{**TARGET, "metadata": {"order": "A-1"}}], "EUR", None)
 
 
 def test_a_byte_order_mark_and_quoted_commas_are_no_matter() -> None:
     content = '\ufeffrecipient_id,payer_id,target_amount,target_currency,reference\r\nrcp_1,pyr_1,5.00,EUR,"a, b"\r\n'
-    [found] = read_csv(content.encode(), "EUR", None)
+    [(line, found)] = read_csv(content.encode(), "EUR", None)
+    assert line == 2
     assert isinstance(found, Wished)
     assert found.remittance == Remittance(text="a, b")
     assert "a, b" not in repr(found)
+
+
+def csv_faults(row: str, payer: str | None = "pyr_1") -> list[tuple[str, str]]:
+    """The columns at fault, and what is wrong with each."""
+    head = "recipient_id,payer_id,source_amount,target_amount,target_currency,reference,deadline,metadata.a b"
+    [(_, found)] = read_csv(f"{head}\n{row}\n".encode(), "EUR", payer)
+    assert isinstance(found, Fault), found
+    return [(one["pointer"], one["detail"]) for one in found.errors]
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        (",,10,,,,,", ["/target_currency", "/recipient_id"]),
+        ("r1,,10,5,EUR,,,", ["/source_amount"]),
+        ("r1,,,,EUR,,,", ["/source_amount"]),
+        ("r1,,ten,,euro,,soon,", ["/deadline", "/source_amount", "/target_currency"]),
+        ("r1,,10.001,,EUR,,,", ["/source_amount"]),
+        ("r1,,,5.0001,EUR,,,", ["/target_amount"]),
+        ("r1,,,5.00,,,,", ["/target_currency"]),
+        (f"r1,,10,,EUR,{'x' * 141},,v", ["/reference", "/metadata.a b"]),
+        ("r1,,10,,EUR,Muster, KG,,v,more", ["", "/deadline"]),
+    ],
+)
+def test_every_fault_of_a_row_is_told_at_once_in_the_columns_of_the_file(row: str, columns: list[str]) -> None:
+    found = csv_faults(row)
+    assert sorted(column for column, _ in found) == sorted(columns)
+    assert not any("source and" in said or "/target" in said for _, said in found)
+
+
+def test_a_row_without_a_payer_says_so_beside_the_rest() -> None:
+    assert [column for column, _ in csv_faults("r1,,ten,,EUR,,,", None)] == ["/payer_id", "/source_amount"]
+
+
+def test_rows_that_are_empty_are_none_and_the_lines_are_the_file_s() -> None:
+    content = 'recipient_id,target_amount,target_currency,reference\n\n,,,,\nr1,1,EUR,"Zeile eins\nZeile zwei"\nr1,bad,EUR,after\n'
+    found = read_csv(content.encode(), "EUR", "pyr_1")
+    assert [(line, type(one)) for line, one in found] == [(4, Wished), (6, Fault)]
+
+
+def test_every_fault_of_a_json_line_is_told_at_once() -> None:
+    [fault] = read_lines([{**GOOD, "source": {"value": "x", "currency": "EUR"}, "colour": 1}], "EUR", None)
+    assert isinstance(fault, Fault)
+    assert {one["pointer"] for one in fault.errors} == {"/source/value", "/colour"}
+
+
+def test_a_pointer_into_a_line_names_its_column() -> None:
+    assert csv_pointer("/source/value") == csv_pointer("/source/currency") == "/source_amount"
+    assert (csv_pointer("/target/currency"), csv_pointer("/metadata/a")) == ("/target_currency", "/metadata.a")
+    assert csv_pointer("/recipient_id") == "/recipient_id"
 
 
 @pytest.mark.parametrize(
