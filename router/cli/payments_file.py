@@ -13,7 +13,7 @@ from typing import Any
 from cells.kit.csv_text import CsvInvalid, Row, read_rows
 from cells.kit.money import currency_of, parse_amount
 from cells.rails import registry
-from cells.rails.accounts import account_fields, check_reach, parse_account
+from cells.rails.accounts import account_fields, check_reach, form_of, parse_account
 from residency.errors import KovraError
 
 # Every column there is, with what it holds; those marked * are needed in every line.
@@ -214,6 +214,7 @@ def _account(fields: Mapping[str, str], currency: str, found: _Found) -> dict[st
     given = _group(fields, "recipient", _ACCOUNT)
 
     def checked() -> dict[str, str]:
+        form_of(currency, "/currency")
         account = parse_account(currency, given)
         check_reach(account, currency, registry.PROFILES.values())
         return {name: one for name, one in account_fields(account).items() if name != "bic" or name in given}

@@ -53,8 +53,14 @@ def _read(row: Row, currency: str, payer_id: str | None) -> ReadLine:
     faults = own + [{"detail": one["detail"], "pointer": csv_pointer(one.get("pointer", ""))} for one in read.errors]
     # What has no column, and what is said of one a second time, is said in the words of JSON alone.
     told = {one["pointer"]: one for one in reversed(faults) if one["pointer"] or one in own}
-    kept = [one for one in faults if told.get(one["pointer"]) is one]
+    kept = sorted((one for one in faults if told.get(one["pointer"]) is one), key=_place)
     return _fault(InvalidRequest.code if own else read.code, kept or faults)
+
+
+def _place(fault: Mapping[str, str]) -> int:
+    """In the order of the columns as they are documented; what is of the row comes first, metadata last."""
+    name = fault["pointer"].removeprefix("/")
+    return CSV_COLUMNS.index(name) if name in CSV_COLUMNS else len(CSV_COLUMNS) if name else -1
 
 
 def _fault(code: str, faults: Sequence[Mapping[str, str]]) -> Fault:

@@ -137,6 +137,8 @@ def test_a_uk_account_is_one_in_each_spelling() -> None:
 
 
 def test_an_account_that_no_scheme_reaches_is_told_before_anything_is_sent() -> None:
+    [fault] = _bad(f"A,EUR,10.00,,USD,Ann,Bo,{_IBAN}").faults
+    assert (fault.code, fault.column) == ("no-rail-for-currency", "target_currency")
     [fault] = _bad("A,EUR,10.00,,EUR,Ann,Bo,TR330006100519786457841326").faults
     assert (fault.code, fault.column) == ("account-unreachable", "recipient_iban")
 
