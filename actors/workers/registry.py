@@ -14,6 +14,7 @@ from actors.runtime import Runtime
 from actors.wallets import Wallets
 from actors.workers.admitter import Admitter
 from actors.workers.batches import Batches
+from actors.workers.checkpoints import Checkpoints
 from actors.workers.dead_letters import DeadLetters
 from actors.workers.exporter import Exporter
 from actors.workers.gauges import GaugeWorker
@@ -69,6 +70,7 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
                 RecallMessages(institution),
                 GiveBacks(institution, parts.wallets),
                 Keeper(institution),
+                Checkpoints(institution),
                 PlacementWorker(parts.wallets, institution.pool, spec),
                 Batches(institution, parts.wallets.ask_many, EcbHistory()),
                 Reconciler(spec),

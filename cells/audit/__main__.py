@@ -1,7 +1,8 @@
 """`python -m cells.audit EXPORT DIRECTORY`: verify an exported trail with nothing of Kovra's running.
 
 EXPORT is the file of JSON lines; DIRECTORY the published directory of cells (directory.json), for the public
-keys. Exit status: 0 whole, 1 not whole, 2 wrong use.
+keys. Exit status: 0 whole and signed to its end, 1 not whole, 2 wrong use, 3 unsigned: whole, and nothing
+vouches for its end.
 """
 
 import json
@@ -16,18 +17,37 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     export, directory = (Path(argument) for argument in arguments)
-    cells = json.loads(directory.read_text())["cells"]
-    keys = {
-        name: {key["kid"]: key["public_hex"] for key in cell.get("keys", ()) if key["use"] == "signing"}
-        for name, cell in cells.items()
-    }
-    with export.open() as lines:
-        report = verify(lines, keys)
+    try:
+        cells = json.loads(directory.read_text())["cells"]
+        keys = {
+            name: {key["kid"]: key["public_hex"] for key in cell.get("keys", ()) if key["use"] == "signing"}
+            for name, cell in cells.items()
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        print(f"{directory} is no directory of cells that can be read.", file=sys.stderr)
+        return 2
+    try:
+        with export.open() as lines:
+            report = verify(lines, keys)
+    except (OSError, UnicodeDecodeError):
+        print(f"{export} cannot be read.", file=sys.stderr)
+        return 2
     for problem in report.problems:
         print(f"not whole: {problem}")
     print(f"{report.cell}: {report.entries} entries, {report.first} to {report.last}")
-    print(f"{report.checkpoints} checkpoints, signed through {report.signed_through}, {report.unsigned} unsigned")
-    return 0 if report.whole else 1
+    if report.checkpoints:
+        print(
+            f"{report.checkpoints} checkpoints: signed through entry {report.signed_through}, the last at {report.signed_at}"
+        )
+    if not report.whole:
+        return 1
+    if report.vouched:
+        return 0
+    first = max(report.signed_through + 1, report.first)
+    print(
+        f"unsigned: no checkpoint vouches for {f'entries {first} to {report.last}' if report.unsigned else 'anything here'}"
+    )
+    return 3
 
 
 if __name__ == "__main__":

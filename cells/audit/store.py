@@ -3,6 +3,7 @@ keep that short.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from cells.audit.entry import Checkpoint, Entry, chain_name
@@ -89,9 +90,55 @@ async def add_checkpoint(connection: Connection, region: str, cell: str, checkpo
     )
 
 
-async def export(connection: Connection, region: str, cell: str, *, after_sequence: int = 0) -> AsyncIterator[str]:
-    """The trail as JSON lines, as verify reads it: a header, then entries, each checkpoint behind the entry
-    it vouches for.
+async def has_checkpoint(connection: Connection, region: str, cell: str, sequence: int) -> bool:
+    """Whether a checkpoint vouches for the chain up to exactly this entry."""
+    found: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM audit_checkpoints WHERE compliance_region = $1 AND cell = $2 AND sequence = $3)
+        """,
+        region,
+        cell,
+        sequence,
+    )
+    return found
+
+
+class Span(NamedTuple):
+    """Entries of a time: those after the entry `after` and up to `through`. `signed`: up to where a checkpoint vouches for them."""
+
+    after: int
+    through: int
+    signed: int
+
+
+async def span(connection: Connection, region: str, cell: str, since: datetime, until: datetime) -> Span:
+    """The entries from `since` until before `until`, and on to the next checkpoint where there is one; `after` = `through` for none."""
+    row = await connection.fetchrow(
+        """
+        WITH inside AS (
+            SELECT min(sequence) AS first, max(sequence) AS last FROM audit_log
+            WHERE compliance_region = $1 AND cell = $2 AND at >= $3 AND at < $4
+        )
+        SELECT first, last,
+               (SELECT min(sequence) FROM audit_checkpoints WHERE compliance_region = $1 AND cell = $2 AND sequence >= last) AS next,
+               (SELECT max(sequence) FROM audit_checkpoints WHERE compliance_region = $1 AND cell = $2 AND sequence <= last) AS before
+        FROM inside
+        """,
+        region,
+        cell,
+        since,
+        until,
+    )
+    if row["first"] is None:
+        return Span(0, 0, 0)
+    return Span(row["first"] - 1, row["next"] or row["last"], row["next"] or row["before"] or 0)
+
+
+async def export(
+    connection: Connection, region: str, cell: str, *, after_sequence: int = 0, through: int | None = None
+) -> AsyncIterator[str]:
+    """The trail as JSON lines, as verify reads it: a header, then entries up to number `through` (all by default), each checkpoint behind
+    the entry it vouches for.
 
     Runs a cursor, so the connection must be in a transaction (repeatable read, for one consistent picture).
     """
@@ -104,11 +151,13 @@ async def export(connection: Connection, region: str, cell: str, *, after_sequen
         select a.sequence, a.hash, {_ENTRY.replace("at,", "a.at,", 1)},
                c.hash as checkpoint_hash, c.at as checkpoint_at, c.kid, c.signature
         from audit_log a left join audit_checkpoints c using (compliance_region, cell, sequence)
-        where a.compliance_region = $1 and a.cell = $2 and a.sequence > $3 order by a.sequence
+        where a.compliance_region = $1 and a.cell = $2 and a.sequence > $3 and a.sequence <= coalesce($4, a.sequence)
+        order by a.sequence
         """,
         region,
         cell,
         after_sequence,
+        through,
         prefetch=1_000,
     )
     async for row in rows:

@@ -30,6 +30,7 @@ class Report:
     last: int = 0
     checkpoints: int = 0
     signed_through: int = 0
+    signed_at: str = ""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -37,8 +38,13 @@ class Report:
         return not self.problems
 
     @property
+    def vouched(self) -> bool:
+        """Whether it is whole, and a checkpoint vouches for it to its end."""
+        return self.whole and self.checkpoints > 0 and not self.unsigned
+
+    @property
     def unsigned(self) -> int:
-        """How many entries stand behind the last good checkpoint."""
+        """How many entries stand behind the last good checkpoint: nothing vouches for them."""
         return max(0, self.last - max(self.signed_through, self.first - 1))
 
 
@@ -124,4 +130,4 @@ def _checkpoint(
     except InvalidSignature:
         raise _DoesNotHold(f"(checkpoint at {head.sequence}) has a signature that is not its key's") from None
     report.checkpoints += 1
-    report.signed_through = head.sequence
+    report.signed_through, report.signed_at = head.sequence, record["at"]

@@ -51,14 +51,15 @@ class AuditWriter:
             self._flushing = tasks.start(self._flush(), "the audit writer")
         await recorded
 
-    async def checkpoint(self) -> None:
-        """Vouch for all that is recorded. Raises StoreUnavailable."""
+    async def checkpoint(self) -> int:
+        """Vouch for all that is recorded; the number of the last entry. Raises StoreUnavailable, KeysInvalid."""
         async with transaction(self._pool) as connection:
             head = await store.head(connection, self._region, self._cell)
-            if head.sequence:
+            if head.sequence and not await store.has_checkpoint(connection, self._region, self._cell, head.sequence):
                 at = datetime.now(UTC)
                 signed = sign_checkpoint(self._cell, head, at, *self._signer_at(at))
                 await store.add_checkpoint(connection, self._region, self._cell, signed)
+        return head.sequence
 
     async def close(self) -> None:
         """Record what is waiting and sign the end."""

@@ -18,7 +18,7 @@ from router.api.call import Json, call_of
 from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, RouteUnknown
 from router.api.front import Front
 from router.api.pages import add_pages
-from router.api.parts import Parts, opened_parts, parts_of
+from router.api.parts import Parts, count_refusal, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
 from router.api.routes import Direct, OpenRoute, direct_routes
 from router.api.v1 import (
@@ -107,7 +107,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     direct: dict[tuple[str, str], Direct] = {}
     app.add_middleware(
         Front, entry=spec.entry, directory=spec.directory, router_secret=spec.settings.router_secret, problems=made,
-        direct=direct,
+        direct=direct, refused=lambda call, status: count_refusal(app.state.parts, call, status),
     )  # fmt: skip
     _handle_failures(app, made)
     for resource in _RESOURCES:

@@ -6,13 +6,14 @@ log says which error and where, never what it said.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.hosted import place_of
+from cells.audit.refusals import REFUSED
 from cells.kit.forwarded import FORWARDED, PROOF, Origin, origin
 from cells.kit.headers import HeaderRepeated, single_headers
 from residency.directory import CellEntry, Directory
@@ -37,7 +38,8 @@ _log = logging.getLogger("kovra.api")
 
 
 class Front:
-    """ASGI middleware. `direct`: by method and path, the routes whose handlers need nothing of the framework. It spends as much on
+    """ASGI middleware. `refused` is given each call that was denied, with its status. `direct`: by method and path, the routes whose
+    handlers need nothing of the framework. It spends as much on
     finding a route and on its own layers as such a handler does on a payment."""
 
     def __init__(
@@ -49,9 +51,11 @@ class Front:
         router_secret: str,
         problems: Problems,
         direct: Mapping[tuple[str, str], Direct],
+        refused: Callable[[Call, int], None],
     ) -> None:
         self._app = app
         self._direct = direct
+        self._refused = refused
         self._entry = entry
         self._directory = directory
         self._router_secret = router_secret.encode()
@@ -87,6 +91,8 @@ class Front:
                 await self._problems.of_bug(call.request_id)(scope, receive, stamped)
         finally:
             IN_FLIGHT.dec()
+            if status in REFUSED:
+                self._refused(call, status)
             route = getattr(scope.get("route"), "path", "none")
             LATENCY.labels(scope["method"], route, status).observe(time.perf_counter() - started_at)
 

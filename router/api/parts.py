@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 
@@ -14,6 +15,7 @@ from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, Runtime
 from actors.wallets import Wallets
 from actors.workers.placing import PlacementWorker
+from cells.audit.refusals import Refusals
 from cells.audit.writer import AuditWriter
 from cells.backends.postgres import Pool, StoreUnavailable, open_pool, ping
 from cells.backends.redis import Counters
@@ -26,6 +28,7 @@ from cells.tenants.tokens import TokenDesk
 from residency import tasks
 from residency.errors import KovraError
 from router.api.auth import REMEMBERED_S, KeyRing
+from router.api.call import Call
 from router.api.memory import QuoteWallets
 from router.api.tail import EventTail
 from router.api.throttle import Throttle
@@ -56,6 +59,7 @@ class Parts:
     runtime: Runtime
     wallets: Wallets
     audit: AuditWriter
+    refusals: Refusals
     tokens: TokenDesk
     throttle: Throttle
     keys: KeyRing
@@ -108,6 +112,7 @@ def assemble(
         runtime=runtime,
         wallets=wallets,
         audit=AuditWriter(writer, spec.region, spec.name, lambda at: institution.keys.signer(spec.directory, at)),
+        refusals=Refusals(),
         tokens=tokens,
         throttle=throttle,
         keys=KeyRing(institution, throttle, tokens, remembered_s=remembered_s),
@@ -140,6 +145,7 @@ async def opened_parts(spec: CellSpec) -> AsyncIterator[Parts]:
             await probing
         await parts.tail.close()
         await wallets.close()
+        await record_refusals(parts, ending=True)
         with contextlib.suppress(KovraError):
             await parts.audit.close()
         await throttle.close()
@@ -152,7 +158,24 @@ async def probe(parts: Parts) -> None:
     """Look at the parts every few seconds, for ever."""
     while True:
         await look(parts)
+        await record_refusals(parts)
         await asyncio.sleep(_PROBE_EVERY_S)
+
+
+def count_refusal(parts: Parts, call: Call, status: int) -> None:
+    """A request that was denied, for the trail: of its caller, or of whoever it comes from."""
+    now, caller = datetime.now(UTC), call.caller
+    if caller is None:
+        parts.refusals.count(status, now, address=call.origin.address)
+    else:
+        parts.refusals.count(status, now, key_id=caller.key_id, tenant_id=caller.tenant.tenant_id)
+
+
+async def record_refusals(parts: Parts, *, ending: bool = False) -> None:
+    """Put what was denied on the trail. What cannot be recorded now is tried again."""
+    entries = parts.refusals.due(datetime.now(UTC), ending=ending)
+    done = await asyncio.gather(*(parts.audit.append(one) for one in entries), return_exceptions=True)
+    parts.refusals.again([one for one, failure in zip(entries, done, strict=True) if failure is not None])
 
 
 async def look(parts: Parts) -> None:

@@ -27,6 +27,7 @@ DEEDS = MappingProxyType(
             "review.release.proposed", "review.release", "review.release_to_payer.proposed", "review.release_to_payer",
             "review.release_to_payee.proposed", "review.release_to_payee",
         ),
+        "audit export": ("audit.export",),
         "recall ask": ("recall.ask",),
         "recall accept": ("recall.accept",),
         "recall refuse": ("recall.refuse",),

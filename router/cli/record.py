@@ -61,7 +61,7 @@ async def changing(spec: CellSpec, actor: str) -> AsyncIterator[Change]:
 async def reading_of(pool: Pool) -> AsyncIterator[Connection]:
     """As `reading`, of an open pool."""
     async with transaction(pool) as connection:
-        await connection.execute("SET TRANSACTION READ ONLY")
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield connection
 
 

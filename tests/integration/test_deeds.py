@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,15 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from actors.workers.checkpoints import Checkpoints
 from cells.kit.operator import OperatorInvalid
 from cells.spec import load_spec
 from infra.local.home import Home
 from router.cli.deeds import DEEDS
 from router.cli.main import build
-from router.cli.record import changing, reading
+from router.cli.record import changing, institution_of, reading
 from tests.api_cell import write_home
+from tests.waiting import until
 
 CELLS = {"eu-1": "EU", "uk-1": "UK", "id-1": "ID"}
 NOBODY = "_eu1_" + "0" * 26
@@ -92,6 +96,7 @@ CALLS = {
     "review refuse": ["tr" + NOBODY, "--reason", "no-answer"],
     "review block": ["tr" + NOBODY, "--reason", "the-listed-party"],
     "review release": ["tr" + NOBODY, "--to", "payer", "--reason", "no-longer-listed"],
+    "audit export": ["eu-1", "/nonexistent/trail"],
     "recall ask": ["tr" + NOBODY],
     "recall accept": ["rcl" + NOBODY],
     "recall refuse": ["rcl" + NOBODY],
@@ -135,3 +140,61 @@ async def test_a_change_without_an_entry_is_undone_and_a_bug(home: Path) -> None
         assert await connection.fetchval("SELECT array_agg(resource_id) FROM audit_log") == ["kept"]
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute(rename)
+
+
+def checked(file: Path, home: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "cells.audit", str(file), str(home / "directory.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+async def _sign(home: Path) -> dict[str, Any]:
+    async with institution_of(load_spec("eu-1", home)) as institution:
+        worker, stop = Checkpoints(institution), asyncio.Event()
+        running = asyncio.create_task(worker.run(stop))
+        await until(lambda: worker.health()["signed_through"] > 0)
+        stop.set()
+        await running
+        return dict(worker.health())
+
+
+def test_an_export_is_checked_offline_and_says_what_nobody_vouches_for(home: Path, tmp_path: Path) -> None:
+    kovra("tenants", "create", "Nusantara Pay")
+    first = tmp_path / "first.jsonl"
+    told = kovra("audit", "export", "eu-1", str(first))
+    assert (told["first"], told["last"], told["signed_through"]) == (1, 1, 0)
+    assert first.stat().st_mode & 0o777 == 0o600
+    status, words = checked(first, home)
+    assert (status, "unsigned: no checkpoint vouches for entries 1 to 1" in words) == (3, True), words
+
+    assert asyncio.run(_sign(home))["signed_through"] == 2, "the export is on the trail, too"
+    kovra("limits", "set", "tenant", "day", "amount", "EUR", "5000.00")
+    second = tmp_path / "second.jsonl"
+    kovra("audit", "export", "eu-1", str(second))
+    status, words = checked(second, home)
+    assert (status, "signed through entry 2" in words, "entries 3 to 3" in words) == (3, True, True), words
+    asyncio.run(_sign(home))
+    # Of a span that ends before it, the next checkpoint is there too: the whole span is vouched for.
+    [at] = [json.loads(line)["at"] for line in second.read_text().splitlines() if '"limits.set"' in line]
+    third = tmp_path / "third.jsonl"
+    told = kovra("audit", "export", "eu-1", str(third), "--from", at)
+    assert (told["first"], told["last"], told["signed_through"]) == (3, 4, 4)
+    status, words = checked(third, home)
+    assert (status, "signed through entry 4" in words) == (0, True), words
+    lines = third.read_text().splitlines(keepends=True)
+    third.write_text("".join(lines).replace("operator:ana.ops", "operator:ben.ops", 1))
+    assert checked(third, home)[0] == 1
+
+    empty = tmp_path / "empty.jsonl"
+    kovra("audit", "export", "eu-1", str(empty), "--until", "2020-01-01T00:00:00Z")
+    assert checked(empty, home)[0] == 3
+    for wrong in (first, tmp_path / "no" / "folder"):
+        done = CliRunner().invoke(build(), ["audit", "export", "eu-1", str(wrong)])
+        assert getattr(done.exception, "title", "") == "The file cannot be made"
+    assert checked(tmp_path / "none", home)[0] == 2
+    assert checked(third, tmp_path / "none")[0] == 2
+    assert not list(tmp_path.glob("*.partial"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cells.audit.entry import Entry, chain_name, sign_checkpoint
+from cells.audit.entry import Entry, chain_name, sign_checkpoint, timestamp
 from cells.audit.lines import checkpoint_line, entry_line, header_line
 from cells.audit.verify import Report, verify
 from cells.kit.hashchain import extend, genesis
@@ -43,7 +43,9 @@ def _changed(line: str, **changes: object) -> str:
 
 def test_a_whole_export_is_whole_and_says_how_far_it_is_signed() -> None:
     report = verify(_export(5, 2, 4), KEYS)
-    assert report == Report("eu-1", entries=5, first=1, last=5, checkpoints=2, signed_through=4)
+    assert report == Report(
+        "eu-1", entries=5, first=1, last=5, checkpoints=2, signed_through=4, signed_at=timestamp(AT)
+    )
     assert report.whole
     assert report.unsigned == 1
 
