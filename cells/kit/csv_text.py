@@ -20,6 +20,9 @@ from residency.errors import KovraError
 _SEPARATORS: Final[Mapping[str, str]] = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "upright lines"}
 # How far down a table may begin, for its header to be recognised; banks put a dozen lines above it at most.
 _ABOVE_MAX = 30
+# Names are looked for in the file's beginning alone; and no table of ours, with what partners add, is wider than this.
+_HEAD_CHARACTERS = 64 * 1024
+COLUMNS_MAX = 100
 _NAMES_SHOWN_MAX = 12
 # What may be shown of a header: words as columns have them, where each of its names is one. A payment that stands in its place has a number.
 _NAME = re.compile(r"[^\W\d](?:[^\W\d]|[ ._/()*€$£&-]){0,39}")
@@ -62,6 +65,7 @@ def read_rows(
     """The rows below a header that names some of `columns`, each once and all of `needed`; `free`: whether another name may stand there.
     Raises CsvInvalid."""
     text = _decoded(body)
+    _check_width(text)
     _check_header(text, columns, needed, free)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = _numbered(reader)
@@ -122,9 +126,20 @@ def _place(body: bytes, at: int) -> str:
     return f"at position {at + 1:,} (line {line:,})"
 
 
+def _check_width(text: str) -> None:
+    """Before anything is read: a row costs as much as it has cells, and a few bytes make very many. Raises CsvInvalid."""
+    for number, line in enumerate(text.splitlines(), 1):
+        widest = max(line.count(separator) for separator in _SEPARATORS)
+        # Far beyond what is read, since a text in quotation marks may hold some.
+        if widest > 20 * COLUMNS_MAX:
+            raise CsvInvalid(f"Line {number} has some {widest:,} columns; a table here has {COLUMNS_MAX} at most.")
+
+
 def _check_header(text: str, columns: Sequence[str], needed: Sequence[str], free: Callable[[str], bool]) -> None:
     """Everything that is wrong with the table's head, in one answer. Raises CsvInvalid."""
-    separator, above, line, names = _header(text, columns)
+    separator, above, line, names = _header(text[:_HEAD_CHARACTERS], columns)
+    if len(names) > COLUMNS_MAX:
+        raise CsvInvalid(f"It has {len(names):,} columns; a table here has {COLUMNS_MAX} at most.")
     faults = []
     if separator != ",":
         faults.append(f"Its columns are separated by {_SEPARATORS[separator]}, and commas are expected.")

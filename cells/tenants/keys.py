@@ -118,6 +118,12 @@ def allows(scopes: frozenset[str], noun: str, *, reading: bool) -> bool:
     return reading and noun != ADMIN and ("read" in scopes or f"{noun}:read" in scopes)
 
 
+def grants(held: frozenset[str], scope: str) -> bool:
+    """Whether who holds these scopes may ask for that one: one of them, or the reading of what one of them names."""
+    noun, _, reading = scope.partition(":")
+    return scope in held or (reading == "read" and allows(held, noun, reading=True))
+
+
 def checked_scopes(wanted: Iterable[str], *, platform: bool = False) -> frozenset[str]:
     """What a key may be given. Raises ScopeUnknown."""
     known, chosen = GRANTABLE | {ADMIN} if platform else GRANTABLE, frozenset(wanted)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
 from cells.kit.command import Reply
@@ -78,6 +79,9 @@ def reply_to(name: str, transfer: Transfer | None, refused: Mapping[tuple[str, E
         return TransferNotFound()
     if name == "accept":
         return RequestInFlight() if transfer.state is State.CREATED else accepted(transfer)
+    if transfer.state in (State.CANCELLING, State.CANCELLED):
+        # Whoever asked first: a hold that is being released leads nowhere else.
+        return Answer(200, resource(replace(transfer, state=State.CANCELLED)))
     if (transfer.transfer_id, Event.CANCEL) in refused:
         return TooLateToCancel()
     return Answer(200, resource(transfer))

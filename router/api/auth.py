@@ -35,6 +35,7 @@ from cells.tenants.keys import (
     allows,
     check_key,
     digest_of,
+    grants,
     in_use,
     is_key_id,
     parse_key,
@@ -229,7 +230,8 @@ class KeyRing:
         holder = await self._holder(claims.key_id)
         if holder is None or holder.key.way != "client" or not in_use(holder.key, holder.checked_at):
             raise InvalidToken
-        return self._as_known(holder, claims.scopes & holder.key.scopes, claims.expires_at - time.time())
+        scopes = frozenset(one for one in claims.scopes if grants(holder.key.scopes, one))
+        return self._as_known(holder, scopes, claims.expires_at - time.time())
 
     async def _by_signer(self, key_id: str) -> _Known:
         holder = await self._holder(key_id)

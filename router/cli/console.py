@@ -1,5 +1,10 @@
-"""Where words go: results to stdout, everything about how it goes to stderr."""
+"""Where words go: results to stdout, everything about how it goes to stderr.
 
+Words come from files, partners and schemes too. None of them may steer the terminal: control characters are left out of all that a person
+reads (ECMA-48: C0 but the ends of lines and tabs, DEL, C1), and so are the marks that turn the direction of writing around (UAX #9).
+"""
+
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -8,19 +13,31 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from residency.errors import KovraError
 
 # A pipe has no width to fit into: what is cut off there is lost.
 _PIPE_WIDTH = 250
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-err = Console(stderr=True, highlight=False)
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class _Plain(Console):
+    """Every text that is printed, and every cell of a table, passes here before it is styled."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(_STEERING.sub("", text), **how)
+
+
+out = _Plain(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = _Plain(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, and nothing else."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    """One JSON document on stdout, and nothing else. Characters that could steer a terminal are written as escapes."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    typer.echo("\n".join(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")))
 
 
 def print_plain(text: str) -> None:

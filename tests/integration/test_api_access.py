@@ -142,6 +142,11 @@ async def test_a_client_gets_a_token_for_what_it_may_do(cell: ApiCell) -> None:
     refused(await cell.anyone.get("/v1/transfers", headers=headers), 403, "scope-missing")
     narrow = bearer(await token_for(cell, client_id, secret, scope="wallets:read"))
     refused(await cell.anyone.post("/v1/quotes", json=QUOTE, headers=narrow), 403, "scope-missing")
+    # Who may change what a noun names may ask to read it, and no more.
+    reading = bearer(await token_for(cell, client_id, secret, scope="quotes:read"))
+    assert (await cell.anyone.get("/v1/quotes", headers=reading)).status_code == 200
+    refused(await cell.anyone.post("/v1/quotes", json=QUOTE, headers=reading), 403, "scope-missing")
+    assert (await token_for(cell, client_id, secret, scope="wallets")).json()["error"] == "invalid_scope"
     in_form = {**GRANT, "client_id": client_id, "client_secret": secret}
     assert (await cell.anyone.post("/v1/oauth/token", data=in_form)).status_code == 200
     keys = KeySet.import_key_set((await cell.anyone.get("/.well-known/jwks.json")).json())

@@ -1,9 +1,12 @@
 """Payments through two cells' real journals, ledgers and border gates, moved by hand: what each step leaves behind."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from cells.idempotency.answer import Answer
+from cells.kit.command import Command
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart, house
 from cells.parties.models import BankAccount
@@ -95,3 +98,15 @@ async def test_an_in_region_payment_needs_no_border(cells: TwoCells) -> None:
     assert (await cells.eu.transfer(transfer.transfer_id)).state is State.COMPLETED
     assert await cells.eu.balance(wallet) == {"available_minor": 489_980, "held_minor": 0}
     assert await cells.eu.export() == []
+
+
+async def test_a_cancel_that_worked_says_so_to_everybody_who_asked(cells: TwoCells) -> None:
+    """Eight ask at once, in one batch and in two at a time; whoever asks later hears the same."""
+    wallet, transfer = await accepted(cells)
+    asked = [Command(f"cancel-{number}", wallet.wallet_id, "cancel", transfer.transfer_id) for number in range(9)]
+    together, others = await asyncio.gather(cells.eu.ask(*asked[:4]), cells.eu.ask(*asked[4:8]))
+    [later] = await cells.eu.ask(asked[8])
+    for reply in (*together, *others, later):
+        assert isinstance(reply, Answer), reply
+        assert (reply.status, reply.body["status"]) == (200, "CANCELLED")
+    assert await cells.eu.balance(wallet) == {"available_minor": 500_000, "held_minor": 0}

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.kit.headers import HeaderRepeated
-from cells.tenants.keys import GRANTABLE, InvalidKey
+from cells.tenants.keys import GRANTABLE, InvalidKey, grants
 from cells.tenants.tokens import LIFETIME_S
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
@@ -130,7 +130,7 @@ async def _created(request: Request) -> Response:
     call.allowance = await parts.throttle.admit(holder.tenant)
     if not call.allowance.allowed:
         raise TooManyRequests(retry_after_s=call.allowance.wait_s)
-    if not asked.scopes <= holder.key.scopes:
+    if not all(grants(holder.key.scopes, one) for one in asked.scopes):
         raise ScopeInvalid(f"This client may have {', '.join(sorted(holder.key.scopes))}.")
     scopes, now = asked.scopes or holder.key.scopes, datetime.now(UTC)
     signer = parts.institution.keys.signer(parts.spec.directory, now)

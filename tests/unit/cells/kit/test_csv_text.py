@@ -6,6 +6,7 @@ import io
 import pytest
 
 from cells.kit.csv_text import CsvInvalid, Row, read_rows, write_rows
+from tests.growth import cost
 
 COLUMNS = ("recipient_id", "amount", "currency", "reference")
 HEAD = ",".join(COLUMNS)
@@ -15,6 +16,29 @@ GOOD = f"{HEAD}\nr1,10.00,EUR,Käse\n"
 def rows(text: str | bytes) -> list[Row]:
     body = text.encode() if isinstance(text, str) else text
     return read_rows(body, COLUMNS, ("recipient_id", "amount"), 5, lambda name: name.startswith("metadata."))
+
+
+def test_a_file_costs_no_more_than_its_length_whatever_its_shape() -> None:
+    """Before it is refused, four times the columns, or the cells of a row, take some four times as long at most."""
+
+    def wide(count: int) -> bytes:
+        return (
+            ",".join(["recipient_id", "amount", *(f"metadata.c{number}" for number in range(count))]) + "\nr1,1.00\n"
+        ).encode()
+
+    def deep(count: int) -> bytes:
+        return f"{HEAD}\nr1,1.00,EUR{',' * count}\n".encode()
+
+    for shape, sizes in ((wide, (20_000, 80_000)), (deep, (250_000, 1_000_000))):
+        short, long = (shape(size) for size in sizes)
+        assert "columns" in refused(long)
+        assert cost(lambda long=long: refused(long)) < 9 * cost(lambda short=short: refused(short))
+
+
+def test_a_table_is_a_hundred_columns_wide_at_most() -> None:
+    names = ["recipient_id", "amount", *(f"metadata.c{number}" for number in range(99))]
+    assert refused(",".join(names) + "\nr1,1.00\n") == "It has 101 columns; a table here has 100 at most."
+    assert rows(",".join(names[:100]) + "\nr1,1.00\n")
 
 
 def refused(text: str | bytes) -> str:
