@@ -11,6 +11,7 @@ from router.api.app import create_app
 from router.api.routes import PartnerRoute
 from tests.architecture.tree import keep
 from tests.border import make_world
+from tests.documented import documented
 from tests.tenant_matrix import BODIES, gaps, guarded
 
 _OPEN = {
@@ -115,3 +116,17 @@ def test_every_route_is_tried_with_another_tenants_ids() -> None:
         breaches=gaps(document),
     )
     assert set(BODIES) <= {(method, path) for method, path, _ in guarded(document)}, "take what is gone out of BODIES"
+
+
+def test_a_route_that_reads_never_says_that_its_outcome_is_unknown() -> None:
+    document = create_app(make_world().spec("eu-1")).openapi()
+    keep(
+        "A GET declares no problem outcome-unknown.",
+        why="it changes nothing, so nothing of what it did can be unknown: a partner would look for a payment that was never asked for.",
+        mend="ask the wallets through router.api.v1.wallets.read_of, and declare UNREAD.",
+        breaches=[
+            f"{method.upper()} {path}"
+            for (method, path), codes in documented(document).items()
+            if method.lower() == "get" and "outcome-unknown" in codes
+        ],
+    )

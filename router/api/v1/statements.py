@@ -23,7 +23,7 @@ from router.api.call import Json, call_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
 from router.api.shapes import PAGE_MAX, Instant, Limit, Money, money
-from router.api.v1.wallets import UNREACHED, own_wallet
+from router.api.v1.wallets import UNREAD, own_wallet, read_of
 
 # The ledger's timestamps are below 2^63; what lies beyond is after everything.
 _LAST_NS = 2**63 - 1
@@ -74,7 +74,7 @@ async def get_statement(
         "to_ns": max(_nanoseconds(until), 1) if until else 0,
     }
     command = Command(f"{wallet.wallet_id}:statement:{call.request_id}", wallet.wallet_id, "statement", body)
-    found = await parts.wallets.ask(command)
+    [found] = await read_of(parts, [command])
     entries = found["entries"]
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         payments = await _payments(parts, connection, {entry["payment_number"] for entry in entries})
@@ -140,5 +140,5 @@ def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "wallets", "Wallets")
     routes.add(
         "GET", "/v1/wallets/{wallet_id}/statement", get_statement, summary="What moved in a wallet", model=Statement,
-        errors=(UnknownWallet, *UNREACHED),
+        errors=(UnknownWallet, *UNREAD),
     )  # fmt: skip

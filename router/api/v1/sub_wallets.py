@@ -30,7 +30,7 @@ from router.api.parts import parts_of
 from router.api.routes import Resource
 from router.api.shapes import Cursor, Instant, Limit, Money, Shape, Text, checked_id, minor_of, money, page, stamp
 from router.api.v1.wallet_transfers import BOOK_ERRORS
-from router.api.v1.wallets import UNREACHED, NotAMainWallet, main_wallet_of
+from router.api.v1.wallets import UNREACHED, UNREAD, NotAMainWallet, WalletUnreadable, main_wallet_of, read_of
 
 OPEN, CLOSE = "wallets.sub-wallet", "wallets.sub-wallet.close"
 
@@ -149,10 +149,7 @@ async def _shown(request: Request, found: Sequence[SubWallet]) -> list[dict[str,
     """With what is in them, read from the ledger."""
     parts, call = parts_of(request), call_of(request)
     commands = [Command(f"{one.wallet_id}:balance:{call.request_id}", one.wallet_id, "balance") for one in found]
-    replies = await parts.wallets.ask_many(commands) if commands else []
-    for reply in replies:
-        if isinstance(reply, KovraError):
-            raise reply
+    replies = await read_of(parts, commands)
     return [_one(one, reply) for one, reply in zip(found, replies, strict=True)]
 
 
@@ -175,11 +172,11 @@ def _one(found: SubWallet, balance: Mapping[str, int]) -> dict[str, Any]:
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "wallets", "Wallets")
     path, one = "/v1/wallets/{wallet_id}/sub-wallets", "/v1/wallets/{wallet_id}/sub-wallets/{sub_wallet_id}"
-    errors: tuple[type[KovraError], ...] = (UnknownWallet, NotAMainWallet, *UNREACHED)
+    errors: tuple[type[KovraError], ...] = (UnknownWallet, NotAMainWallet, *UNREAD)
     keyed = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight)
     routes.add(
         "POST", path, create_sub_wallet, summary="Open a sub-wallet", model=SubWalletShown, status=201,
-        errors=(*errors, *keyed, WalletNotOpen, NameTaken, UnknownCurrency, InvalidAmount), headers=(KEY_REQUIRED,),
+        errors=(*errors, *UNREACHED[:2], *keyed, WalletNotOpen, NameTaken, UnknownCurrency, InvalidAmount), headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add("GET", path, list_sub_wallets, summary="The sub-wallets of a wallet", model=SubWalletPage, errors=errors)
     routes.add(
@@ -187,5 +184,5 @@ def add_routes(app: FastAPI) -> None:
     )
     routes.add(
         "POST", f"{one}/close", close_sub_wallet, summary="Close a sub-wallet", model=SubWalletShown,
-        errors=(*BOOK_ERRORS, NotAMainWallet), headers=(KEY_REQUIRED,),
+        errors=(*BOOK_ERRORS, NotAMainWallet, WalletUnreadable), headers=(KEY_REQUIRED,),
     )  # fmt: skip

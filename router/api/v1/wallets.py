@@ -1,6 +1,6 @@
 """Wallets: what is in them. It is read from the ledger, which is the record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -20,11 +20,23 @@ from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from router.api.call import Json, call_of
-from router.api.parts import parts_of
+from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
 from router.api.shapes import Money, checked_id, money
 
 UNREACHED: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
+
+
+class WalletUnreadable(KovraError):
+    """Who keeps the wallet did not answer. It was asked to read, so nothing is unknown of what it did."""
+
+    code = "wallet-unreadable"
+    status = 503
+    retryable = True
+    title = "The wallet cannot be read just now"
+
+
+UNREAD: tuple[type[KovraError], ...] = (WalletUnreadable, MailboxFull)
 
 
 class NotAMainWallet(KovraError):
@@ -62,10 +74,7 @@ async def list_wallets(request: Request) -> Response:
         found = [one for one in every if not one.qualifier]
         coming = await store_collections.pending(connection, parts.region, [one.wallet_id for one in found])
     commands = [Command(f"{one.wallet_id}:balance:{call.request_id}", one.wallet_id, "balance") for one in found]
-    replies = await parts.wallets.ask_many(commands) if commands else []
-    for reply in replies:
-        if isinstance(reply, KovraError):
-            raise reply
+    replies = await read_of(parts, commands)
     return Json({"data": [shown(one, reply, coming) for one, reply in zip(found, replies, strict=True)]})
 
 
@@ -74,10 +83,22 @@ async def get_wallet(request: Request, wallet_id: str) -> Response:
     parts, call = parts_of(request), call_of(request)
     wallet = await own_wallet(request, wallet_id, UnknownWallet())
     command = Command(f"{wallet.wallet_id}:balance:{call.request_id}", wallet.wallet_id, "balance")
-    balance = await parts.wallets.ask(command)
+    [balance] = await read_of(parts, [command])
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         coming = await store_collections.pending(connection, parts.region, [wallet.wallet_id])
     return Json(shown(wallet, balance, coming))
+
+
+async def read_of(parts: Parts, commands: Sequence[Command]) -> Sequence[Mapping[str, Any]]:
+    """What the wallets answer to commands that only read. Raises WalletUnreadable, MailboxFull."""
+    try:
+        replies = await parts.wallets.ask_many(commands) if commands else []
+    except ActorUnavailable:
+        raise WalletUnreadable from None
+    for reply in replies:
+        if isinstance(reply, KovraError):
+            raise WalletUnreadable() if isinstance(reply, ActorUnavailable) else reply
+    return replies
 
 
 async def own_wallet(request: Request, wallet_id: str, missing: KovraError) -> Wallet:
@@ -114,7 +135,7 @@ def shown(wallet: Wallet, balance: Mapping[str, int], coming: Mapping[str, int])
 
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "wallets", "Wallets")
-    routes.add("GET", "/v1/wallets", list_wallets, summary="Your wallets", model=WalletList, errors=UNREACHED)
+    routes.add("GET", "/v1/wallets", list_wallets, summary="Your wallets", model=WalletList, errors=UNREAD)
     one = "/v1/wallets/{wallet_id}"
-    errors: tuple[type[KovraError], ...] = (UnknownWallet, *UNREACHED)
+    errors: tuple[type[KovraError], ...] = (UnknownWallet, *UNREAD)
     routes.add("GET", one, get_wallet, summary="A wallet", model=WalletShown, errors=errors)
