@@ -23,6 +23,8 @@ _UNSAYABLE = {
     "it has letters that no payment scheme here carries; write them in Latin letters",
     "the date of a payment is at most a year ahead: check the year",
     "a time lies within the years 1 to 9999 in UTC",
+    # Over several fields of an address, which is a part of the body.
+    "of street, lines and sub_division at most 2 are carried",
     f"a date of birth lies between {BIRTH_YEAR_MIN} and today",
 }
 
