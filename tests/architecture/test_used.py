@@ -14,7 +14,6 @@ _ALLOWED = {
     "cells.ledger.house.withdraw_cap": "the undoing of a prefunding decision (LEDGER.md); prefunding is changed by hand today",
     "cells.rails.snap.signatures.sign_notification": "the bank's half of SNAP's credit notification, of which a cell has the other",
     "cells.rails.snap.signatures.is_token_request": "the bank's half of SNAP's access token: it checks what a cell signs",
-    "cells.audit.store.export": "what a regulator verifies offline; no command writes it out yet, and the trail's tests read by it",
     "cells.ledger.house.position": "invariant L8 as one figure, which the explorer and the contract suite hold the ledger to",
     "cells.limits.store.find_usage": "what limits have counted, read back by the tests of what counts it; no operator's command shows it yet",
     "cells.webhooks.catalogue.table": "the README's table of events, written anew by hand as the test that holds it says",
