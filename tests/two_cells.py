@@ -234,7 +234,9 @@ class HandCell:
 async def open_hand_cell(
     world: World, cell: str, database: CellDatabase, tenants_of_world: Sequence[Tenant], ledger: Ledger | None = None
 ) -> AsyncIterator[HandCell]:
-    spec = CellSpec(Path("/nowhere"), world.directory.cell(cell), world.directory, PrivateSettings.model_construct())
+    spec = CellSpec(
+        Path("/nowhere"), world.directory.cell(cell), world.directory, PrivateSettings.model_construct(sandbox=True)
+    )
     keys = world.keys[cell]
     pool = await open_pool(database.writer, size_max=6, name="test-cell")
     api = await open_pool(database.api, size_max=2, name="test-api")

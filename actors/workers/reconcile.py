@@ -19,6 +19,7 @@ from cells.reconciliation.reconcile import opened, own_results
 from cells.reconciliation.report import Result
 from cells.reconciliation.strange_credits import examined
 from cells.spec import CellSpec
+from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.reconcile")
 EVERY_S = 300.0
@@ -63,7 +64,7 @@ class Reconciler:
                 self._failure = ""
             except Exception as error:  # noqa: BLE001 - an outage, or a row that cannot be read: the next round is a whole pause away
                 # The gauge of the last success grows old, which is what an alert watches.
-                self._failure = place_of(error)
+                self._failure = error.code if isinstance(error, KovraError) else place_of(error)
                 _log.error("%s could not be reconciled: %s", self._spec.name, self._failure)
             took_s = time.monotonic() - began
             _DURATION.labels(self._spec.name).set(took_s)

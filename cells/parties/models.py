@@ -40,7 +40,7 @@ def _past(day: date) -> date:
     return day
 
 
-def _asked(label: str, *examples: str) -> FieldInfo:
+def _asked(label: str, *examples: str | list[str]) -> FieldInfo:
     """What a form says of a field, and what it shows there: for a person first, then for a business where that differs."""
     field: FieldInfo = Field(title=label, examples=list(examples) or None)
     return field
@@ -78,7 +78,7 @@ class Address(_Data):
     sub_division: Annotated[Word | None, Personal, _asked("State or province")] = None
     country: Annotated[Country, Personal, _asked("Country (ISO 3166-1 alpha-2)", "SE")]
     lines: Annotated[
-        tuple[Line, ...], Field(max_length=_FREE_LINES_MAX), Personal, _asked("Address lines", "Gate B, 3rd floor")
+        tuple[Line, ...], Field(max_length=_FREE_LINES_MAX), Personal, _asked("Address lines", ["Gate B, 3rd floor"])
     ] = ()
 
     @model_validator(mode="after")

@@ -68,7 +68,7 @@ async def test_a_line_of_a_pain_001_is_refused_and_the_others_stand(opened, tmp_
             ("WAITING", None),
             ("INVALID", "account-invalid"),
         ]
-        assert lines[1]["error"]["pointer"] == "/creditor/account/account_number"
+        assert lines[1]["error"]["pointer"] == "/Document/CstmrCdtTrfInitn/PmtInf/CdtTrfTxInf[2]/CdtrAcct/Id/Othr/Id"
 
 
 def creditor(number: str) -> str:

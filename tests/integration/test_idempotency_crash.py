@@ -52,6 +52,7 @@ class Api:
         self._spec = spec
         self.url = f"http://127.0.0.1:{spec.settings.api.port}"
         self.operator_url = f"http://127.0.0.1:{spec.settings.operator.port}"
+        self.inbound_url = f"http://127.0.0.1:{spec.settings.inbound.port}"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -170,7 +171,8 @@ async def fund(world: World) -> None:
     rail = "sepa_instant"
     body = credit_message(credit_to({"iban": world.wallet.account_number}, FUNDED_MINOR))
     headers = sign(RAIL_SECRETS[rail].encode(), body, datetime.now(UTC))
-    answer = await world.client.post(f"/rails/{rail}/inbound", content=body, headers=headers)
+    async with httpx.AsyncClient(base_url=world.api.inbound_url, timeout=60) as scheme:
+        answer = await scheme.post(f"/rails/{rail}/inbound", content=body, headers=headers)
     assert answer.status_code == 200, answer.text
 
     async def arrived() -> bool:

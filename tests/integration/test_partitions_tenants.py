@@ -83,6 +83,7 @@ def value_of(column: Column, tenant: str) -> object:
         "boolean": True,
         "date": date(2026, 11, 20),
         "timestamp with time zone": datetime(2026, 11, 20, tzinfo=UTC),
+        "instant": datetime(2026, 11, 20, tzinfo=UTC),
         "bytea": number.to_bytes(32, "big"),
         "jsonb": json.dumps({}),
     }

@@ -69,7 +69,7 @@ async def test_funding_is_for_the_lines_that_can_be_paid(
                 f"TR,EUR,800.00,,EUR,{_PAYER},Muster KG,TR330006100519786457841326",
                 f"[/red],EUR,20.00,,EUR,{_PAYER},Muster KG,{_IBAN}",
                 f'"N ""x""",EUR,900.00,,EUR,{_PAYER},,{_IBAN}',
-                f"SE,SEK,100.00,,EUR,{_PAYER},李 3,{_IBAN}",
+                f"SE,EUR,100.00,,EUR,{_PAYER},李 3,{_IBAN}",
             )
         )
     )

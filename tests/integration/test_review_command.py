@@ -8,7 +8,8 @@ import pytest
 from click.testing import Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from cells.compliance.decisions import OfficerInvalid, ReasonInvalid
+from cells.compliance.decisions import ReasonInvalid
+from cells.kit.operator import OperatorInvalid
 from cells.transfers.machine import State
 from residency.keys import CellKeys
 from router.cli import review
@@ -50,7 +51,7 @@ async def test_a_case_is_listed_shown_decided_and_gone(cells: Reconciled, monkey
     assert [one["case_id"] for one in listed] == [transfer.transfer_id, transfer.payer_id]
     assert "Sandbox" not in json.dumps(listed)
     nameless = await kovra("refuse", transfer.transfer_id, "--reason", "risk-not-taken")
-    assert isinstance(nameless.exception, OfficerInvalid)
+    assert isinstance(nameless.exception, OperatorInvalid)
     unreasoned = await kovra("refuse", transfer.transfer_id, "--reason", "no idea", "--officer", "ana.ops")
     assert isinstance(unreasoned.exception, ReasonInvalid)
     assert "Sandbox" not in (await kovra("show", transfer.transfer_id)).stdout

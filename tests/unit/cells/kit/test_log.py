@@ -81,7 +81,8 @@ async def test_what_asyncio_says_of_a_task_shows_no_person(written: io.StringIO)
 
 
 def test_what_a_library_says_shows_its_own_words_alone(written: io.StringIO) -> None:
-    other = logging.getLogger("uvicorn.error")
+    # No name that another test's server sets up for itself.
+    other = logging.getLogger("some.library")
     other.error("Exception in ASGI application\n")
     other.warning("Started %s of %s: 100%%", PERSON, 7)
     other.error("Traceback: " + PERSON.title())
