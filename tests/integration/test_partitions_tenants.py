@@ -57,6 +57,8 @@ _SPECIAL_BY_TABLE = {
     ("batches", "format"): "json",
     ("batches", "state"): "VALIDATING",
     ("batch_lines", "state"): "INVALID",
+    ("review_decisions", "deed"): "clear",
+    ("review_decisions", "state"): "proposed",
 }
 # A check demands these although the column may be null.
 _ALSO = {"subjects": ("kek_kid", "wrapped_key"), "collections": ("tenant_id", "wallet_id"), "recalls": ("tenant_id",)}

@@ -52,10 +52,10 @@ async def test_a_case_is_listed_shown_decided_and_gone(cells: Reconciled, monkey
     assert "Sandbox" not in json.dumps(listed)
     nameless = await kovra("refuse", transfer.transfer_id, "--reason", "risk-not-taken")
     assert isinstance(nameless.exception, OperatorInvalid)
-    unreasoned = await kovra("refuse", transfer.transfer_id, "--reason", "no idea", "--officer", "ana.ops")
+    unreasoned = await kovra("refuse", transfer.transfer_id, "--reason", "no idea", "--operator", "ana.ops")
     assert isinstance(unreasoned.exception, ReasonInvalid)
     assert "Sandbox" not in (await kovra("show", transfer.transfer_id)).stdout
-    named = await kovra("show", transfer.transfer_id, "--names", "--officer", "ana.ops")
+    named = await kovra("show", transfer.transfer_id, "--names", "--operator", "ana.ops")
     assert "Kovra Sandbox Review" in named.stdout
     monkeypatch.setenv("KOVRA_OPERATOR", "ana.ops")
     done = await kovra("refuse", transfer.transfer_id, "--reason", "risk-not-taken", "--reference", "CASE-7")
