@@ -176,6 +176,9 @@ async def test_the_payees_bank_may_say_no(cell: ApiCell, schemes: RunningSchemes
     made = (await pay(cell, {**await wish(cell), "recipient_id": stubborn})).json()
     await until_final(cell, made["id"])
     told = await asyncio.to_thread(CliRunner().invoke, build(), ["recall", "ask", made["id"], "--json"])
+    async with transaction(cell.parts.writer) as connection:
+        trail = await connection.fetch("SELECT actor, action, resource_id FROM audit_log WHERE actor LIKE 'operator:%'")
+    assert [tuple(one) for one in trail] == [("operator:ana.ops", "recall.ask", made["id"])]
     asked = (await record(cell))[json.loads(told.stdout)["case_id"]]
     await RecallMessages(host_of(cell)).round(RAIL)
 

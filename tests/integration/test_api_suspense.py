@@ -87,6 +87,9 @@ async def test_a_deposit_to_nobody_is_assigned_and_the_partner_told(cell: ApiCel
     arguments = ["suspense", "assign", row.collection_id, wallet]
     done = await asyncio.to_thread(CliRunner().invoke, build(), arguments)
     assert (done.exit_code, "done" in done.stdout) == (0, True), (done.output, done.exception)
+    async with transaction(cell.parts.writer) as connection:
+        trail = await connection.fetch("SELECT actor, action, resource_id FROM audit_log WHERE actor LIKE 'operator:%'")
+    assert [tuple(one) for one in trail] == [("operator:ana.ops", "suspense.assign", row.collection_id)]
     again = await asyncio.to_thread(CliRunner().invoke, build(), arguments)
     assert again.exception is not None
     assert again.exception.code == "not-suspended"  # type: ignore[attr-defined]

@@ -1,13 +1,19 @@
 """Every route that changes something leaves a row on the trail, whatever its answer; and who is turned away is counted there."""
 
+import asyncio
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cells.backends.postgres import transaction
 from router.api.parts import record_refusals
+from router.cli import messages
+from router.cli.main import build
 from tests.api_cell import ApiCell, open_api_cell
 from tests.tenant_matrix import guarded, nobodys
 
@@ -60,3 +66,42 @@ async def test_refused_access_is_counted_on_the_trail_without_an_address(cell: A
         ("access.refused", cell.tenant.tenant_id, "403:5"),
     }
     assert "127.0.0.1" not in repr(found)
+
+
+def kovra(*arguments: str) -> Any:
+    done = CliRunner().invoke(build(), [*arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+async def test_an_officers_look_and_decision_are_on_the_trail_once(cell: ApiCell) -> None:
+    case = await cell.recipient(name="Kovra Sandbox Review")
+    case = case.partition(".")[0]
+    before = len(await rows(cell))
+    [listed] = (await asyncio.to_thread(kovra, "review", "list", "--cell", "eu-1"))["cases"]
+    assert listed["case_id"] == case
+    assert (await asyncio.to_thread(kovra, "review", "show", case)).get("names") is None
+    shown = await asyncio.to_thread(kovra, "review", "show", case, "--names", "--operator", "Ben.Ops")
+    assert shown["names"] == {case: "Kovra Sandbox Review"}
+    clear = ("review", "clear", case, "--reason", "not-the-listed-party")
+    for _ in range(2):
+        assert (await asyncio.to_thread(kovra, *clear))["decision"]["officer"] == "ana.ops"
+    assert [row[:2] for row in (await rows(cell))[before:]] == [
+        ("operator:ben.ops", "review.names"),
+        ("operator:ana.ops", "review.clear"),
+    ]
+
+
+async def test_what_is_shown_of_messages_is_on_the_trail(cell: ApiCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of the directory's cells this one alone is here.
+    monkeypatch.setattr(messages, "all_cells", lambda _: [cell.spec])
+    await cell.fund()
+    async with transaction(cell.parts.writer) as connection:
+        credit = await connection.fetchval("SELECT collection_id FROM collections")
+    before = len(await rows(cell))
+    assert all("body" not in one for one in await asyncio.to_thread(kovra, "messages", credit))
+    found = await asyncio.to_thread(kovra, "messages", credit, "--show")
+    made = (await rows(cell))[before:]
+    assert [row[:2] for row in made] == ([("operator:ana.ops", "messages.show")] if found else [])
+    assert found
+    assert all("body" in one for one in found)
