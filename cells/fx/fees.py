@@ -117,6 +117,14 @@ def in_force(rules: Iterable[FeeRule], tenant_id: str, at: datetime) -> tuple[Fe
     return tuple(best[name] for name in sorted(best))
 
 
+def concerns(rule: FeeRule, places: Iterable[Circumstances]) -> bool:
+    """Whether a rule may apply to some payment of these circumstances, whatever its amount and labels."""
+    if any(name in rule.applies for name in ("amount_minor", "metadata.tags")):
+        return True
+    condition = compiled(rule.applies, "condition")
+    return any(condition.of(Tariff((), here).facts(1)) for here in places)
+
+
 @dataclass(frozen=True, slots=True)
 class Tariff:
     """The rules that count for one payment, and its circumstances."""

@@ -105,8 +105,8 @@ def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict
 
 
 def security(noun: str) -> list[dict[str, list[str]]]:
-    """Any of the three ways in opens a route; a token's scope must hold `noun`."""
-    return [{"api_key": []}, {"oauth2": [noun]}, {"signature": []}]
+    """Any of the three ways in opens a route; a token's scope must hold `noun`, where there is one."""
+    return [{"api_key": []}, {"oauth2": [noun] if noun else []}, {"signature": []}]
 
 
 def described(

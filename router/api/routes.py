@@ -91,8 +91,12 @@ class OpenRoute(APIRoute):
         return checked
 
 
+# The scope of what any key may ask, whatever else it may do.
+ANY_SCOPE = ""
+
+
 class PartnerRoute(APIRoute):
-    """A route for keys with `scope`. A method other than GET is audited."""
+    """A route for keys with `scope`, or for any key (ANY_SCOPE). A method other than GET is audited."""
 
     scope: ClassVar[str]
     direct: ClassVar[bool] = False
@@ -115,7 +119,8 @@ class PartnerRoute(APIRoute):
             if not call.allowance.allowed:
                 raise TooManyRequests(retry_after_s=call.allowance.wait_s)
             await parts.keys.check_signed(request)
-            require(call.caller, self.scope, reading=reading)
+            if self.scope != ANY_SCOPE:
+                require(call.caller, self.scope, reading=reading)
             if request.scope["query_string"]:
                 _check_query(request, known)
             if takes_json and not is_json(media_type(request)):
@@ -228,7 +233,7 @@ async def audited(request: Request, call: Call, action: str, status: int) -> Non
 
 
 class Resource:
-    """Adds the routes of one resource to the application. `noun` is the scope that its keys need."""
+    """Adds the routes of one resource to the application. `noun` is the scope that its keys need, or ANY_SCOPE."""
 
     def __init__(self, app: FastAPI, noun: str, tag: str) -> None:
         self._router: APIRouter = app.router

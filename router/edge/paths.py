@@ -12,8 +12,8 @@ from residency.errors import KovraError
 # What a partner may ask for, by the first segment after /v1/. Everything else is not carried: what an operator or a scheme asks of a
 # cell is served on listeners of its own. tests/architecture/test_router_paths.py holds this list against the cell's routes, both ways.
 NOUNS = frozenset({
-    "batches", "events", "intents", "oauth", "payers", "quotes", "rails", "rates", "recipients", "regions", "sandbox", "transfers",
-    "wallets", "webhooks",
+    "batches", "events", "fees", "intents", "keys", "limits", "me", "oauth", "payers", "quotes", "rails", "rates", "recipients", "regions",
+    "sandbox", "transfers", "wallets", "webhooks",
 })  # fmt: skip
 # What every cell answers alike, and to anybody: whichever cell is up may say it.
 OF_ANY_CELL = ("docs", "redoc", "openapi.json", "problems")

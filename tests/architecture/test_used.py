@@ -15,7 +15,6 @@ _ALLOWED = {
     "cells.rails.snap.signatures.sign_notification": "the bank's half of SNAP's credit notification, of which a cell has the other",
     "cells.rails.snap.signatures.is_token_request": "the bank's half of SNAP's access token: it checks what a cell signs",
     "cells.ledger.house.position": "invariant L8 as one figure, which the explorer and the contract suite hold the ledger to",
-    "cells.limits.store.find_usage": "what limits have counted, read back by the tests of what counts it; no operator's command shows it yet",
     "cells.webhooks.catalogue.table": "the README's table of events, written anew by hand as the test that holds it says",
     "cells.webhooks.schedule.in_words": "the README's sentence on retries, as above",
     "cells.rails.iso20022.upload_elements.markdown": "the README's table of pain.001's elements, as above",

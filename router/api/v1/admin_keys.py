@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel, Field, StringConstraints
@@ -22,8 +22,9 @@ from router.api.idempotency import Made, created
 from router.api.openapi import KEY_OPTIONAL
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Instant, Shape, Text, WholeNumber, checked_id, stamp
+from router.api.shapes import Instant, Shape, Text, WholeNumber, checked_id
 from router.api.v1.admin import TENANTS, found_tenant
+from router.api.v1.keys import KeyListed, key_shown
 
 _HOURS_MAX = 24 * 30
 Label = Annotated[Text, StringConstraints(max_length=100)]
@@ -43,19 +44,9 @@ class RotationNew(Shape):
     overlap_hours: Annotated[WholeNumber, Public] = Field(int(OVERLAP.total_seconds()) // 3600, ge=0, le=_HOURS_MAX)
 
 
-class KeyShown(BaseModel):
-    """A key without what opens; `prefix` is how it begins. `secret` is shown once, when it is made: the whole key, or its secret."""
+class KeyShown(KeyListed):
+    """A key of a partner. `secret` is shown once, when it is made: the whole key, or its secret."""
 
-    id: Annotated[str, Public]
-    tenant_id: Annotated[str, Public]
-    way: Annotated[Way, Public]
-    prefix: Annotated[str, Public]
-    scopes: Annotated[list[str], Public]
-    label: Annotated[str, Confidential]
-    state: Annotated[Literal["in_use", "expired", "revoked"], Public]
-    created_at: Annotated[datetime | None, Public]
-    expires_at: Annotated[datetime | None, Public]
-    last_used_at: Annotated[datetime | None, Public] = Field(description="True to the minute, of this cell alone")
     secret: Annotated[str | None, Confidential] = None
 
 
@@ -100,7 +91,7 @@ async def list_keys(request: Request, tenant_id: str) -> Response:
     async with transaction(parts.writer) as connection:
         tenant = await found_tenant(connection, parts, tenant_id)
         found = await store_keys.list_keys(connection, parts.region, [tenant.tenant_id])
-    return Json({"data": [_key_shown(one, tenant) for one in found]})
+    return Json({"data": [key_shown(one, tenant) for one in found]})
 
 
 async def revoke_key(request: Request, tenant_id: str, key_id: str) -> Response:
@@ -125,7 +116,7 @@ async def _key(connection: Connection, parts: Parts, tenant: Tenant, key_id: str
 async def _stored(connection: Connection, parts: Parts, tenant: Tenant, issued: Issued) -> Made:
     await store_keys.add_keys(connection, parts.region, [issued.sealed_by(parts.institution.vault)])
     key = await _key(connection, parts, tenant, issued.row.key_id)
-    return Made(key.key_id, {**_key_shown(key, tenant), "secret": issued.text})
+    return Made(key.key_id, {**key_shown(key, tenant), "secret": issued.text})
 
 
 async def _key_created(
@@ -135,25 +126,9 @@ async def _key_created(
 
     async def again(connection: Connection, key_id: str) -> dict[str, Any]:
         tenant = await found_tenant(connection, parts, tenant_id)
-        return _key_shown(await _key(connection, parts, tenant, key_id), tenant)
+        return key_shown(await _key(connection, parts, tenant, key_id), tenant)
 
     return await created(request, f"{operation} {tenant_id}", make, again, within=transaction(parts.writer))
-
-
-def _key_shown(key: ApiKey, tenant: Tenant) -> dict[str, Any]:
-    _, cell, public = key.key_id.split("_")
-    state = "revoked" if key.revoked_at else "in_use" if in_use(key, datetime.now(UTC)) else "expired"
-    times = {"created_at": key.created_at, "expires_at": key.expires_at, "last_used_at": key.last_used_at}
-    return {
-        "id": key.key_id,
-        "tenant_id": key.tenant_id,
-        "way": key.way,
-        "prefix": f"kv_{tenant.environment}_{cell}_{public}" if key.way == "key" else key.key_id,
-        "scopes": sorted(key.scopes),
-        "label": key.label,
-        "state": state,
-        **{name: stamp(at) if at else None for name, at in times.items()},
-    }
 
 
 def add_routes(app: FastAPI) -> None:
