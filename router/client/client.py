@@ -9,6 +9,7 @@ async with KovraClient("https://api.example", "kv_live_…") as kovra:
 from types import TracebackType
 from typing import Self
 
+from router.client.account import Account
 from router.client.batches import Batches
 from router.client.intents import Intents
 from router.client.resources import Payers, Quotes, Recipients, Regions, Sandbox, Transfers, Webhooks
@@ -21,6 +22,7 @@ class KovraClient:
 
     def __init__(self, base_url: str, api_key: str, *, retry_s: float = 20.0, timeout_s: float = 35.0) -> None:
         self._transport = Transport(base_url, api_key, retry_s=retry_s, timeout_s=timeout_s)
+        self.account = Account(self._transport)
         self.quotes = Quotes(self._transport)
         self.recipients = Recipients(self._transport)
         self.payers = Payers(self._transport)

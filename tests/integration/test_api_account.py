@@ -15,6 +15,7 @@ from cells.limits.rules import ANY, LimitRule, Scope
 from cells.tenants.tiers import tier
 from residency.rules import rules_of
 from router.api.shapes import stamp
+from router.client.client import KovraClient
 from tests.api_cell import ApiCell, open_api_cell
 
 
@@ -66,6 +67,19 @@ async def test_any_key_may_ask_who_it_is(cell: ApiCell) -> None:
     }
     assert (await cell.anyone.get("/v1/keys", headers=headers)).status_code == 403, "one key does not see the others"
     assert (await cell.anyone.get("/v1/me")).status_code == 401
+
+
+async def test_the_client_reads_all_of_it(cell: ApiCell, monkeypatch) -> None:
+    kovra = KovraClient("http://cell", "unused")
+    await kovra.close()
+    monkeypatch.setattr(kovra._transport, "_http", cell.client)
+    await limit(cell, "payer", 50_000)
+    assert (await kovra.account.profile()).key.scopes
+    assert {one.state for one in await kovra.account.keys()} == {"in_use"}
+    found = {one.limit: one for one in await kovra.account.limits(payer_id=await cell.payer()) if one.currency == "EUR"}
+    assert str(found["payer-day-amount"].left) == "EUR 500.00"
+    assert found["tenant-day-count"].used == 0
+    assert "eur-idr" in {one.rule for one in await kovra.account.fees()}
 
 
 async def test_keys_are_listed_without_what_opens(cell: ApiCell) -> None:
