@@ -30,7 +30,8 @@ def postgres_cluster() -> Iterator[servers.RunningPostgres]:
 
 @pytest.fixture
 def cell_database(postgres_cluster: servers.RunningPostgres) -> Iterator[Callable[[str], servers.CellDatabase]]:
-    """`cell_database("EU")`: a fresh, migrated database of that region; dropped after the test."""
+    """`cell_database("EU")`: a fresh, migrated database of that region; dropped after the test, once its events are held against
+    the catalogue."""
     made: list[servers.CellDatabase] = []
 
     def make(region: str) -> servers.CellDatabase:
@@ -38,8 +39,10 @@ def cell_database(postgres_cluster: servers.RunningPostgres) -> Iterator[Callabl
         return made[-1]
 
     yield make
+    strange = [fault for database in made for fault in postgres_cluster.strange_events(database)]
     for database in made:
         postgres_cluster.drop(database)
+    assert not strange, "partners were told what the catalogue does not show (cells/webhooks/catalogue.py)"
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from infra.local.child import clean_environment, start
 from infra.local.home import ensure_directory
 from infra.local.reach import reachable_install, server_user
 from migrations.apply import apply, create_database
+from tests.emitted import strange_events
 
 _HURRIED = {**postgres.SETTINGS, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
@@ -105,6 +106,16 @@ class RunningPostgres:
     def _described(self, region: str, name: str) -> CellDatabase:
         owner, api, writer, ledger = (self.server.dsn(role, name) for role in postgres.ROLES)
         return CellDatabase(region, name, owner, api, writer, ledger, self.server.dsn(postgres.SUPERUSER, name))
+
+    def strange_events(self, database: CellDatabase) -> list[str]:
+        """What the events of a database say otherwise than the catalogue."""
+        found: list[str] = []
+
+        async def read() -> None:
+            found.extend(await strange_events(self.server.dsn(postgres.SUPERUSER, database.name)))
+
+        _outside_loop(read())
+        return found
 
     def drop(self, database: CellDatabase) -> None:
         async def dropped() -> None:

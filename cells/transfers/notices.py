@@ -68,7 +68,7 @@ def of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
         "source_amount": {"value": format_amount(transfer.source_total, source), "currency": source},
         "target_amount": {"value": format_amount(transfer.payout_amount, target), "currency": target},
         "fee": {"value": format_amount(transfer.fee, source), "currency": source},
-        "rail": transfer.rail,
+        "rail": transfer.rail_used,
         "reason_code": transfer.reason_code,
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),

@@ -21,7 +21,7 @@ _TRANSFER: Final = MappingProxyType(
         "source_amount": {"value": "101.50", "currency": "EUR"},
         "target_amount": {"value": "1812345.00", "currency": "IDR"},
         "fee": {"value": "1.50", "currency": "EUR"},
-        "rail": None,
+        "rail": "bi_fast",
         "reason_code": None,
         "scheme_reference": None,
         "metadata": {"order": "10021"},
@@ -43,7 +43,7 @@ _BATCH: Final = MappingProxyType(
         "reason_code": None,
     }
 )
-_PAID: Final = MappingProxyType({"rail": "bi_fast", "scheme_reference": "20261121CENAIDJA0101"})
+_PAID: Final = MappingProxyType({"scheme_reference": "20261121CENAIDJA0101"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from cells.webhooks.events import NewEvent
 
 CHANNEL = "kovra_webhooks"
 ATTEMPTS_KEPT = 20
+# The first so many are never dropped: all that the schedule makes of the first sending (schedule.toml).
+FIRST_KEPT = 10
 
 
 class Delivery(NamedTuple):
@@ -144,16 +146,17 @@ def _taking(due: str) -> str:
 
 
 async def settle_deliveries(connection: Connection, region: str, settlements: Sequence[Settlement]) -> None:
-    """Write down attempts, each also in its delivery's log. One whose lease ran out and that somebody else has taken since changes
+    """Write down attempts, each also in its delivery's log; what became of an earlier sending stays. One whose lease ran out and that somebody else has taken since changes
     nothing."""
     await connection.execute(
         """
         update webhook_deliveries d
         set state = done.state, last_status = done.status, last_error = done.error,
-            delivered_at = case when done.state = 'delivered' then now() end,
+            delivered_at = coalesce(d.delivered_at, case when done.state = 'delivered' then now() end),
             due_at = now() + make_interval(secs => coalesce(done.retry_in_s, 0)),
-            attempt_log = case when jsonb_array_length(d.attempt_log) >= $10 then d.attempt_log - 0 else d.attempt_log end
-                || jsonb_build_object('at', now(), 'status', done.status, 'error', done.error, 'took_ms', done.took_ms)
+            attempt_log = case when jsonb_array_length(d.attempt_log) >= $10 then d.attempt_log - $11::integer else d.attempt_log end
+                || jsonb_build_object('at', now(), 'sending', d.sending, 'status', done.status, 'error', done.error,
+                    'took_ms', done.took_ms)
         from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::float8[], $7::integer[],
         $8::text[], $9::integer[])
              as done (event_id, endpoint_id, attempts, state, retry_in_s, status, error, took_ms)
@@ -163,6 +166,7 @@ async def settle_deliveries(connection: Connection, region: str, settlements: Se
         region,
         *([list(column) for column in zip(*settlements, strict=True)] if settlements else [[]] * 8),
         ATTEMPTS_KEPT,
+        FIRST_KEPT,
     )
 
 

@@ -12,12 +12,14 @@ from residency.classes import Public
 
 @dataclass(frozen=True, slots=True)
 class LoggedDelivery:
-    """One event's way to one endpoint. `attempt_log`: the last attempts, oldest first, each with `at`, `status`, `error`, `took_ms`."""
+    """One event's way to one endpoint. `attempt_log`: the last attempts, oldest first, each with `at`, `sending`,
+    `status`, `error`, `took_ms`. `delivered_at`: when it was first taken, whatever became of it when it was sent again."""
 
     event_id: Annotated[str, Public]
     event_type: Annotated[str, Public]
     endpoint_id: Annotated[str, Public]
     state: Annotated[str, Public]
+    sending: Annotated[int, Public]
     attempts: Annotated[int, Public]
     due_at: Annotated[datetime, Public]
     last_status: Annotated[int | None, Public]
@@ -27,7 +29,7 @@ class LoggedDelivery:
     created_at: Annotated[datetime, Public]
 
 
-_COLUMNS = """d.event_id, e.event_type, d.endpoint_id, d.state, d.attempts, d.due_at, d.last_status, d.last_error, d.attempt_log,
+_COLUMNS = """d.event_id, e.event_type, d.endpoint_id, d.state, d.sending, d.attempts, d.due_at, d.last_status, d.last_error, d.attempt_log,
     d.delivered_at, d.created_at"""
 
 
@@ -61,7 +63,8 @@ async def resend(connection: Connection, region: str, endpoint_id: str, event_id
     row: Record | None = await connection.fetchrow(
         f"""
         with again as (
-            update webhook_deliveries set state = 'pending', attempts = 0, due_at = now(), dead_lettered_at = null
+            update webhook_deliveries set state = 'pending', sending = sending + (attempts > 0)::integer, attempts = 0, due_at = now(),
+                dead_lettered_at = null
             where compliance_region = $1 and endpoint_id = $2 and event_id = $3 returning *
         )
         select {_COLUMNS}, pg_notify($4, '') from again d
@@ -118,7 +121,9 @@ async def go_on_replaying(connection: Connection, region: str, *, limit: int) ->
             select $1, event_id, endpoint_id, tenant_id from page
             where event_type <> 'webhook.test' and (event_types = '{}' or event_type = any (event_types))
             on conflict (compliance_region, event_id, endpoint_id)
-            do update set state = 'pending', attempts = 0, due_at = now(), dead_lettered_at = null where d.state <> 'pending'
+            do update set state = 'pending', sending = d.sending + (d.attempts > 0)::integer, attempts = 0, due_at = now(),
+                dead_lettered_at = null
+            where d.state <> 'pending'
         ), reached as (
             select recorded_in, event_id from page order by recorded_in desc, event_id desc limit 1
         ), moved as (

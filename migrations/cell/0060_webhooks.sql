@@ -86,6 +86,8 @@ create table webhook_deliveries (
     endpoint_id text not null,
     tenant_id text not null,
     state text not null default 'pending' check (state in ('pending', 'delivered', 'dead')),
+    -- which sending this is: a replay or resending is the next; its attempts are counted anew
+    sending integer not null default 1,
     attempts integer not null default 0,
     due_at instant not null default now(),
     last_status integer,
@@ -114,7 +116,7 @@ grant select, insert on events, webhook_deliveries, webhook_endpoints, webhook_s
 grant update (url, event_types, failing_since, disabled_at, disabled_reason, deleted_at, replay_after_xact, replay_after_event,
     replay_until) on webhook_endpoints to kovra_api;
 grant update (ends_at) on webhook_secrets to kovra_api;
-grant update (state, attempts, due_at, dead_lettered_at) on webhook_deliveries to kovra_api;
+grant update (state, sending, attempts, due_at, dead_lettered_at) on webhook_deliveries to kovra_api;
 grant select, insert on events to kovra_writer;
 grant select on webhook_endpoints, webhook_secrets, webhook_signers to kovra_writer;
 grant update (secret_kid, secret_key) on webhook_secrets, webhook_signers to kovra_writer;

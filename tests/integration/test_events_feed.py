@@ -9,6 +9,7 @@ import pytest
 
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.webhooks import store, store_feed
+from cells.webhooks.catalogue import CATALOGUE
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store_feed import BEGINNING, Position
 from residency.ids import mint
@@ -26,7 +27,7 @@ async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[Eu
 
 def event(cell: EuCell, event_type: str = "transfer.completed", resource_id: str = "") -> NewEvent:
     resource_id = resource_id or mint("tr", CELL.name)
-    data = {"transfer_id": resource_id}
+    data = {**CATALOGUE[event_type].example, "transfer_id": resource_id}
     return NewEvent.of(CELL.name, cell.tenant.tenant_id, event_type, resource_id, data, datetime.now(UTC))
 
 

@@ -10,6 +10,7 @@ from actors.workers.webhooks import Bounds, WebhookWorker
 from cells.backends.postgres import Connection, Pool, Record, open_pool, tenant_transaction, transaction
 from cells.backends.vault import Vault
 from cells.webhooks import store
+from cells.webhooks.catalogue import CATALOGUE
 from cells.webhooks.endpoints import NewEndpoint, create_endpoint
 from cells.webhooks.events import NewEvent
 from cells.webhooks.schedule import Schedule
@@ -60,7 +61,7 @@ async def new_endpoint(cell: EuCell, url: str, *event_types: str) -> NewEndpoint
 
 def an_event(cell: EuCell, event_type: str = "transfer.completed") -> NewEvent:
     transfer_id = mint("tr", CELL.name)
-    data = {"transfer_id": transfer_id, "state": event_type, "reason_code": "ü"}
+    data = {**CATALOGUE[event_type].example, "transfer_id": transfer_id, "reason_code": "ü"}
     return NewEvent.of(CELL.name, cell.tenant.tenant_id, event_type, transfer_id, data, datetime.now(UTC))
 
 

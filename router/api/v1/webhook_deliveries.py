@@ -29,22 +29,25 @@ State = Literal["pending", "delivered", "dead"]
 
 
 class AttemptShown(BaseModel):
-    """One attempt. `status`: what the endpoint answered, if it did. `error`: the class of failure, null if it was taken."""
+    """One attempt. `sending`: 1 is the first delivery, each resending or replay the next. `status`: what the endpoint answered, if it did. `error`: the class of failure, null if it was taken."""
 
     at: Annotated[datetime, Public]
+    sending: Annotated[int, Public]
     status: Annotated[int | None, Public]
     error: Annotated[Fault | None, Public]
     took_ms: Annotated[int, Public]
 
 
 class DeliveryShown(BaseModel):
-    """An event's way to an endpoint. `next_attempt_at`: when it is sent next, while it is pending. `attempts`: the last twenty,
-    oldest first, over all resendings; `attempt_count`: since the last time it began anew."""
+    """An event's way to an endpoint. `sending` counts the first delivery and each resending or replay; `state` and `attempt_count` are of
+    the last. `next_attempt_at`: when it is sent next, while it is pending. `delivered_at`: when it was first taken. `attempts`: oldest
+    first, of all sendings: the first ten, and the last ten."""
 
     event_id: Annotated[str, Public]
     event_type: Annotated[str, Public]
     endpoint_id: Annotated[str, Public]
     state: Annotated[State, Public]
+    sending: Annotated[int, Public]
     attempt_count: Annotated[int, Public]
     next_attempt_at: Annotated[datetime | None, Public]
     delivered_at: Annotated[datetime | None, Public]
@@ -179,6 +182,7 @@ def _shown(delivery: LoggedDelivery) -> dict[str, Any]:
         "event_type": delivery.event_type,
         "endpoint_id": delivery.endpoint_id,
         "state": delivery.state,
+        "sending": delivery.sending,
         "attempt_count": delivery.attempts,
         "next_attempt_at": stamp(delivery.due_at) if delivery.state == "pending" else None,
         "delivered_at": stamp(delivery.delivered_at) if delivery.delivered_at else None,

@@ -1,6 +1,7 @@
 """Event types, the closed set of what events say, the published schedule."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from cells.transfers.machine import TABLE, Effect, Leg, State
 from cells.transfers.notices import event_type_of, of_transfer
 from cells.transfers.transfer import Transfer
-from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES
+from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES, example
 from cells.webhooks.events import DATA_FIELDS, NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule
+from cells.webhooks.store import ATTEMPTS_KEPT, FIRST_KEPT
+from tests.emitted import faults
 
 _TRANSFER = Transfer(
     transfer_id="tr_eu1_06a1b2c3d4e5f6g7h8i9j0a0a0", tenant_id="ten", leg=Leg.ORIGIN, state=State.COMPLETED, version=2,
@@ -32,6 +35,39 @@ def test_the_examples_say_what_the_events_say_and_nothing_unclassified() -> None
     for name, shown in transfers.items():
         said = set(of_transfer(_TRANSFER, None).data) | ({"returned"} if name.endswith("returned") else set())
         assert set(shown) == said, name
+
+
+def test_an_event_says_the_rail_that_paid() -> None:
+    """The destination chose another rail than was expected at acceptance."""
+    paid = replace(_TRANSFER, answer={"event": "SETTLED", "rail": "bi_rtgs"})
+    assert of_transfer(_TRANSFER, None).data["rail"] == "bi_fast"
+    assert of_transfer(paid, None).data["rail"] == "bi_rtgs"
+
+
+def test_every_example_is_an_event_of_its_kind() -> None:
+    for name in CATALOGUE:
+        assert list(faults(name, json.dumps(example(name)))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"rail": None}, "rail is None"),
+        ({"state": "LOST"}, "state is LOST"),
+        ({"fee": 150}, "fee is no amount"),
+        ({"fee": {"value": "1,50", "currency": "EUR"}}, "fee is no amount"),
+        ({"wallet_id": "tr_eu1_06l2r0k8q5o7t3v1a9c4e6g8io"}, "wallet_id is tr_"),
+        ({"returned": None}, "returned is told"),
+    ],
+)
+def test_an_event_that_differs_from_the_catalogue_is_seen(change: dict, fault: str) -> None:
+    event = example("transfer.completed")
+    data = {**CATALOGUE["transfer.completed"].example, **change}
+    assert any(fault in one for one in faults("transfer.completed", json.dumps({**event, "data": data})))
+
+
+def test_the_first_delivery_fits_the_log_whole() -> None:
+    assert len(published_schedule().delays_s) + 1 <= FIRST_KEPT < ATTEMPTS_KEPT
 
 
 def test_an_event_says_only_what_is_classified() -> None:
