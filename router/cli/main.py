@@ -37,6 +37,7 @@ COMMANDS = {
     "demo": Entry("demo", RUN, "Show one payment across the border, and prove it."),
     "pay": Entry("pay", PAY, "Pay every line of a CSV file, and tell what became of each."),
     "batch": Entry("batch", PAY, "Pay a whole file as one batch: submit, show, lines."),
+    "payments": Entry("payments", LOOK, "Payments of every tenant: list, blocked."),
     "trace": Entry("trace", LOOK, "Show one payment's journey through every room and cell."),
     "messages": Entry("messages", LOOK, "Show the messages about a payment as they were on the wire."),
     "recalls": Entry("recalls", LOOK, "List every recall, newest first."),
