@@ -9,6 +9,7 @@ from datetime import time
 from types import MappingProxyType
 from typing import Literal
 
+from cells.kit.money import format_amount
 from cells.rails.iso20022.reasons import DUPLICATES
 from cells.rails.remittance import Carried
 
@@ -146,9 +147,12 @@ class RailProfile:
         if country and country not in self.countries:
             return "CNOR", f"{self.title} reaches no account in {country}."
         if amount_minor % self.payable_unit_minor:
-            return "AM12", f"{self.title} moves whole payable units of {self.payable_unit_minor} minor units."
+            return "AM12", f"{self.title} moves whole payable units of {self._written(self.payable_unit_minor)}."
         if amount_minor < self.floor_minor:
-            return "AM06", f"{self.title} takes no amount below {self.floor_minor} minor units."
+            return "AM06", f"{self.title} takes no amount below {self._written(self.floor_minor)}."
         if self.ceiling_minor is not None and amount_minor > self.ceiling_minor:
-            return "AM02", f"{self.title} takes no amount above {self.ceiling_minor} minor units."
+            return "AM02", f"{self.title} takes no amount above {self._written(self.ceiling_minor)}."
         return None
+
+    def _written(self, minor: int) -> str:
+        return f"{format_amount(minor, self.currency)} {self.currency}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
+from cells.kit.money import format_amount
 from cells.rails import store_messages, store_recalls
 from cells.rails.iso20022.reasons import DUPLICATES
 from cells.rails.iso20022.reports import Aside
@@ -62,7 +63,9 @@ async def ask(connection: Connection, entry: CellEntry, transfer_id: str, reason
     total = (await store_returns.totals(connection, entry.region, [transfer_id])).get(transfer_id, Total())
     left = leg.payout_amount - total.amount
     if leg.state not in _PAID or not left:
-        raise NotRecallable(f"{transfer_id} is {leg.state}, and {left} minor units of it are left to ask back.")
+        raise NotRecallable(
+            f"{transfer_id} is {leg.state}, and {format_amount(left, leg.target_currency)} {leg.target_currency} of it is left to ask back."
+        )
     made = _row(entry, leg, left, reason_code)
     if not await store_recalls.insert(connection, entry.region, [made]):
         raise NotRecallable(f"{transfer_id} is being asked back already.")

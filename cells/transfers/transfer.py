@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from cells.kit.money import CURRENCIES, format_amount
 from cells.ledger.accounts import CrossBorderTerms
 from cells.limits.rules import ANY, Sender
+from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers.machine import Effect, Event, Leg, State, public
 from residency.errors import KovraError
 
@@ -173,6 +174,7 @@ def resource(transfer: Transfer) -> dict[str, Any]:
         "rail": transfer.rail_used,
         "in_doubt": transfer.in_doubt,
         "reason_code": transfer.reason_code,
+        "reason": reason_in_words(transfer.reason_code),
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
         "batch_id": transfer.batch_id,

@@ -74,7 +74,7 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
         "transfer.in_review": _transfer("A check needs a person; the funds and the rate are held.", "IN_REVIEW"),
         "transfer.rejected": _transfer("It was refused before any money was held.", "REJECTED", ends=True, reason_code="insufficient-funds"),
         "transfer.cancelled": _transfer("You cancelled it; the hold is released.", "CANCELLED", ends=True),
-        "transfer.blocked": _transfer("The law has the funds frozen.", "BLOCKED", ends=True),
+        "transfer.blocked": _transfer("The law has the funds frozen. Released later, it goes on or is refunded, and you are told again.", "BLOCKED", ends=True),
         "transfer.instructed": _transfer("The paying region has been told to pay; it can no longer be cancelled.", "INSTRUCTED"),
         "transfer.completed": _transfer("The money has arrived at the recipient's bank.", "COMPLETED", ends=True, **_PAID),
         "transfer.refunded": _transfer("It could not be paid; the funds are yours again.", "REFUNDED", ends=True, reason_code="AC04"),

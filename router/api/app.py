@@ -20,6 +20,7 @@ from router.api.front import Front
 from router.api.pages import add_pages
 from router.api.parts import Parts, count_refusal, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
+from router.api.reasons import add_reasons
 from router.api.routes import Direct, OpenRoute, direct_routes
 from router.api.v1 import (
     admin,
@@ -123,6 +124,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     inbound_snap.add_routes(app)
     _add_probes(app)
     add_pages(app)
+    add_reasons(app)
     app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]
     return app
 

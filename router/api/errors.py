@@ -136,6 +136,12 @@ class EndpointDisabled(KovraError):
     title = "The webhook endpoint is disabled"
 
 
+class UnknownReason(KovraError):
+    code = "unknown-reason"
+    status = 404
+    title = "There is no such reason code"
+
+
 class UnknownProblem(KovraError):
     code = "unknown-problem"
     status = 404

@@ -24,7 +24,7 @@ from router.api.errors import InvalidRequest, UnknownProblem
 from router.api.openapi import problem_responses
 from router.api.registry import ProblemKind, ProblemKinds, entry_of, registry
 
-_CACHE: Final = {"Cache-Control": "public, max-age=300", "Vary": "Accept"}
+CACHE: Final = {"Cache-Control": "public, max-age=300", "Vary": "Accept"}
 _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # The documentation calls this API from the page, and its library writes styles into the elements it makes.
 _DOCS_POLICY: Final = (
@@ -34,7 +34,7 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _NO_ICON = "data:,"
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
 _SCRIPT, _STYLE = "swagger-ui-bundle.js", "swagger-ui.css"
-_HTML_TOO: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+HTML_TOO: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 _LOOK = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "td{padding:.2rem .8rem .2rem 0;vertical-align:top}pre{background:#f4f4f4;padding:1rem;overflow:auto}"
@@ -44,21 +44,21 @@ _LOOK = (
 async def problem_index(request: Request) -> Response:
     """Every kind of problem: a page for a browser, JSON otherwise."""
     found = list(registry().values())
-    if not _for_a_browser(request):
-        return Json(ProblemKinds(data=found).model_dump(mode="json"), headers=_CACHE)
+    if not for_a_browser(request):
+        return Json(ProblemKinds(data=found).model_dump(mode="json"), headers=CACHE)
     rows = "".join(
         f"<tr><td><a href='{escape(one.type)}'>{escape(one.code)}</a></td><td>{one.status}</td><td>{escape(one.title)}</td></tr>"
         for one in found
     )
-    return _page("Problems", f"<table>{rows}</table>")
+    return page("Problems", f"<table>{rows}</table>")
 
 
 async def problem_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
     """One kind of problem, at the address that its `type` names: a page for a browser, JSON otherwise."""
     found = entry_of(code)
-    if _for_a_browser(request):
-        return _page(found.title, _told(found))
-    return Json(found.model_dump(mode="json"), headers=_CACHE)
+    if for_a_browser(request):
+        return page(found.title, _told(found))
+    return Json(found.model_dump(mode="json"), headers=CACHE)
 
 
 def _told(kind: ProblemKind) -> str:
@@ -71,17 +71,19 @@ def _told(kind: ProblemKind) -> str:
     )
 
 
-def _for_a_browser(request: Request) -> bool:
+def for_a_browser(request: Request) -> bool:
+    """Whether who asks wants a page rather than JSON."""
     return "text/html" in request.headers.get("accept", "")
 
 
-def _page(title: str, content: str) -> Response:
+def page(title: str, content: str) -> Response:
+    """A page in the house's look. `content` is HTML."""
     head = (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)} · Kovra</title><style>{_LOOK}</style>"
     )
     policy = f"{_POLICY}; style-src '{_hash(_LOOK)}'"
     return HTMLResponse(
-        f"{head}<h1>{escape(title)}</h1>{content}</html>", headers={**_CACHE, "Content-Security-Policy": policy}
+        f"{head}<h1>{escape(title)}</h1>{content}</html>", headers={**CACHE, "Content-Security-Policy": policy}
     )
 
 
@@ -110,9 +112,9 @@ def add_pages(app: FastAPI) -> None:
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route(
         "/problems", problem_index, response_model=ProblemKinds, tags=["Problems"], summary="Every kind of problem",
-        responses=_HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated)),
+        responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated)),
     )  # fmt: skip
     app.add_api_route(
         "/problems/{code}", problem_page, response_model=ProblemKind, tags=["Problems"], summary="One kind of problem",
-        responses=_HTML_TOO | problem_responses((UnknownProblem, InvalidRequest, HeaderRepeated)),
+        responses=HTML_TOO | problem_responses((UnknownProblem, InvalidRequest, HeaderRepeated)),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cells.kit.money import currency_of, format_amount, parse_amount
+from cells.rails.iso20022.reason_words import reason_in_words
 from cells.rails.registry import PROFILES
 from cells.spec import CellSpec, home_path
 from cells.transfers.machine import Leg, State, public
@@ -30,7 +31,7 @@ Before = Annotated[str, typer.Option("--before", help="Go on after this payment:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "cell", "transfer_id", "tenant_id", "leg", "status", "in_doubt", "amount", "currency", "arrives", "arrives_currency", "rail",
-    "reason_code", "batch_id", "created_at", "updated_at",
+    "reason_code", "reason", "batch_id", "created_at", "updated_at",
 )  # fmt: skip
 _STATES = tuple(sorted({str(public(state)) for state in State}))
 Page = tuple[list[Transfer], str | None]
@@ -115,10 +116,9 @@ def blocked(
 
 
 def _found(sought: Sought, cell: str, before: str, limit: int) -> dict[str, Page]:
-    cells = chosen_cells(home_path(), cell)
     if before and not cell:
         raise SearchContradicted("A cursor is of one cell: name it with --cell.")
-    return asyncio.run(_search(cells, sought, before, limit))
+    return asyncio.run(_search(chosen_cells(home_path(), cell), sought, before, limit))
 
 
 async def _search(cells: Sequence[CellSpec], sought: Sought, before: str, limit: int) -> dict[str, Page]:
@@ -155,7 +155,7 @@ def _table(found: dict[str, Page]) -> None:
             created = f"{one.created_at:%Y-%m-%d %H:%M}" if one.created_at else ""
             table.add_row(
                 one.transfer_id, name, status, f"{format_amount(minor, currency)} {currency}", one.rail_used,
-                one.reason_code or "", created,
+                _reason(one.reason_code), created,
             )  # fmt: skip
     out.print(table)
 
@@ -174,6 +174,7 @@ def row_of(cell: str, one: Transfer) -> dict[str, Any]:
         "arrives": {"value": format_amount(one.payout_amount, one.target_currency), "currency": one.target_currency},
         "rail": one.rail_used,
         "reason_code": one.reason_code,
+        "reason": reason_in_words(one.reason_code),
         "batch_id": one.batch_id,
         "created_at": one.created_at.isoformat() if one.created_at else None,
         "updated_at": one.updated_at.isoformat() if one.updated_at else None,
@@ -198,6 +199,11 @@ def quoted(value: Any) -> str:
     """A field that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _reason(code: str | None) -> str:
+    words = reason_in_words(code)
+    return f"{code}: {words}" if words else code or ""
 
 
 def _amount(one: Transfer) -> tuple[int, str]:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from residency.classes import Confidential, Personal, Public
 
-# The states after which the money of a transfer moves no more; a completed payment may still come back.
+# The states in which a transfer rests: its money moves no more by itself. A completed payment may still come back, and a blocked one go
+# on once the law lets it be released.
 TERMINAL = frozenset({"COMPLETED", "REFUNDED", "REJECTED", "CANCELLED", "BLOCKED", "RETURNED", "PARTIALLY_RETURNED"})
 
 
@@ -121,6 +122,7 @@ class ReturnPart(Answer):
     amount: Annotated[Money, Confidential]
     credited: Annotated[Money, Confidential]
     reason_code: Annotated[str, Public]
+    reason: Annotated[str | None, Public] = None
     at: Annotated[datetime, Public]
 
 
@@ -157,6 +159,7 @@ class Transfer(Answer):
     rail: Annotated[str, Public]
     in_doubt: Annotated[bool, Public] = False
     reason_code: Annotated[str | None, Public] = None
+    reason: Annotated[str | None, Public] = None
     scheme_reference: Annotated[str | None, Confidential] = None
     metadata: Annotated[dict[str, str], Confidential] = {}
     created_at: Annotated[datetime | None, Public] = None

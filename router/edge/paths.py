@@ -16,7 +16,7 @@ NOUNS = frozenset({
     "sandbox", "transfers", "wallets", "webhooks",
 })  # fmt: skip
 # What every cell answers alike, and to anybody: whichever cell is up may say it.
-OF_ANY_CELL = ("docs", "redoc", "openapi.json", "problems")
+OF_ANY_CELL = ("docs", "redoc", "openapi.json", "problems", "reasons")
 _WELL_KNOWN = frozenset({"/.well-known/jwks.json", "/.well-known/oauth-authorization-server"})
 # Sub-delims, ":" and "@" may stand in a segment as they are (RFC 3986 section 3.3).
 _IN_A_SEGMENT = "/!$&'()*+,;=:@"

@@ -23,6 +23,8 @@ _OPEN = {
     "/metrics": "counts and times; no tenant is a label",
     "/problems": "what each problem type means",
     "/problems/{code}": "what one problem type means",
+    "/reasons": "what each reason code means",
+    "/reasons/{code}": "what one reason code means",
     "/.well-known/jwks.json": "public keys, to verify webhooks and tokens with",
     "/.well-known/oauth-authorization-server": "where tokens are asked for, the same for everybody",
     "/v1/oauth/token": "the client's id and secret, in the request, are its authentication; counted and audited like the rest",

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cells.batches.batch import Batch, Fault, Format, LineState, State, public
 from cells.batches.store_status import LineStanding, Standing, Wanted
 from cells.kit.csv_text import write_rows
+from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers.machine import State as PaymentState
 from cells.transfers.machine import public as public_payment
 from residency.classes import Confidential, Public
@@ -120,6 +121,7 @@ class BatchLineShown(BaseModel):
     source: Annotated[Money | None, Confidential]
     target: Annotated[Money | None, Confidential] = Field(description="What reaches the recipient's account")
     reason_code: Annotated[str | None, Public] = Field(description="ISO 20022 code, when the transfer was refused")
+    reason: Annotated[str | None, Public] = Field(description="That code in words; its page is at `/reasons/{code}`")
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]
     error: Annotated[FaultShown | None, Public]
@@ -168,6 +170,7 @@ def line_shown(one: LineStanding, batch: Batch) -> dict[str, Any]:
         "source": _money(one.source_minor, currency),
         "target": None if target is None else _money(one.payout_minor, target),
         "reason_code": one.reason_code,
+        "reason": reason_in_words(one.reason_code),
         "scheme_reference": one.scheme_reference,
         "metadata": dict(one.metadata),
         "error": _fault(one.fault, in_csv=batch.format == "csv"),
@@ -190,14 +193,14 @@ def csv_of(rows: Sequence[Mapping[str, Any]], next_cursor: str | None) -> Respon
     """Lines as CSV, amounts and errors in columns of their own; the cursor to the next page is in a header."""
     columns = (
         "line", "file_line", "status", "transfer_id", "recipient_id", "payer_id", "source", "source_currency", "target", "target_currency",
-         "reason_code", "scheme_reference", "error_code", "error_pointer", "error_detail",
+         "reason_code", "reason", "scheme_reference", "error_code", "error_pointer", "error_detail",
     )  # fmt: skip
     lines = []
     for row in rows:
         source, target, error = row["source"] or {}, row["target"] or {}, row["error"] or {}
         lines.append(
             [row["line"], row["file_line"], row["status"], row["transfer_id"], row["recipient_id"], row["payer_id"], source.get("value"),
-             source.get("currency"), target.get("value"), target.get("currency"), row["reason_code"], row["scheme_reference"],
+             source.get("currency"), target.get("value"), target.get("currency"), row["reason_code"], row["reason"], row["scheme_reference"],
              error.get("code"), error.get("pointer"), error.get("detail")]
         )  # fmt: skip
     headers = {NEXT_CURSOR: next_cursor} if next_cursor is not None else {}

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers import store_returns
 from cells.transfers.returned import Return, returned_shown
 from cells.transfers.transfer import Transfer
@@ -15,12 +16,13 @@ from router.api.shapes import Money, stamp
 
 
 class ReturnShown(BaseModel):
-    """One return. `amount`: of the recipient's money; `credited`: what your wallet got for it."""
+    """One return. `reason`: the code in words. `amount`: of the recipient's money; `credited`: what your wallet got for it."""
 
     number: Annotated[int, Public]
     amount: Annotated[Money, Confidential]
     credited: Annotated[Money, Confidential]
     reason_code: Annotated[str, Public]
+    reason: Annotated[str | None, Public]
     at: Annotated[datetime, Public]
 
 
@@ -49,5 +51,6 @@ def _shown(transfer: Transfer, one: Return) -> dict[str, Any]:
         "amount": {"value": format_amount(one.amount, one.currency), "currency": one.currency},
         "credited": {"value": format_amount(one.back.total, source), "currency": source},
         "reason_code": one.reason_code,
+        "reason": reason_in_words(one.reason_code),
         "at": stamp(one.booked_at or one.received_at),
     }

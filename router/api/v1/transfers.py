@@ -115,7 +115,12 @@ class TransferShown(BaseModel):
         description="The rail has not answered; it is being asked again. Told within a region: across a border the transfer is"
         " PENDING_RAIL meanwhile"
     )
-    reason_code: Annotated[str | None, Public] = Field(description="ISO 20022 code, when it was refused")
+    reason_code: Annotated[str | None, Public] = Field(
+        description="When it was refused: an ISO 20022 code with a page at `/reasons/{code}`, or one of ours, at `/problems/{code}`"
+    )
+    reason: Annotated[str | None, Public] = Field(
+        description="An ISO 20022 code in words", examples=["The account is closed"]
+    )
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]
     batch_id: Annotated[str | None, Public] = Field(description="The batch that it is a line of")

@@ -22,6 +22,8 @@ OPEN = {
     "/metrics",
     "/problems",
     "/problems/{code}",
+    "/reasons",
+    "/reasons/{code}",
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/v1/oauth/token",  # the client's id and secret are in the request

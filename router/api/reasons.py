@@ -1,0 +1,71 @@
+"""The pages of reason codes, open to all: why a bank or a scheme has refused or returned a payment, and what can be done."""
+
+from dataclasses import asdict
+from html import escape
+from typing import Annotated
+
+from fastapi import FastAPI
+from fastapi import Path as PathParam
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cells.kit.headers import HeaderRepeated
+from cells.rails.iso20022.reason_words import reasons
+from residency.classes import Public
+from router.api.call import Json
+from router.api.errors import InvalidRequest, UnknownReason
+from router.api.openapi import problem_responses
+from router.api.pages import CACHE, HTML_TOO, for_a_browser, page
+
+
+class ReasonShown(BaseModel):
+    """One reason code (ISO 20022). `source`: the code set that has it."""
+
+    code: Annotated[str, Public]
+    title: Annotated[str, Public]
+    meaning: Annotated[str, Public]
+    remedy: Annotated[str, Public]
+    source: Annotated[str, Public]
+
+
+class ReasonList(BaseModel):
+    """All of them, by code. A `reason_code` with small letters is a problem of ours, with a page at `/problems/{code}`."""
+
+    data: Annotated[list[ReasonShown], Public]
+
+
+async def reason_index(request: Request) -> Response:
+    """Every reason code with its words: a page for a browser, JSON otherwise."""
+    found = sorted(reasons().values(), key=lambda one: one.code)
+    if not for_a_browser(request):
+        return Json({"data": [asdict(one) for one in found]}, headers=CACHE)
+    rows = "".join(
+        f"<tr><td><a href='/reasons/{one.code}'>{one.code}</a></td><td>{escape(one.title)}</td></tr>" for one in found
+    )
+    return page("Reason codes", f"<table>{rows}</table>")
+
+
+async def reason_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
+    """One reason code: what it means, and what you can do."""
+    found = reasons().get(code)
+    if found is None:
+        raise UnknownReason("The index at /reasons lists them all.")
+    if not for_a_browser(request):
+        return Json(asdict(found), headers=CACHE)
+    return page(
+        found.title,
+        f"<p><code>{found.code}</code> · {escape(found.source)}</p><h2>What it means</h2><p>{escape(found.meaning)}</p>"
+        f"<h2>What to do</h2><p>{escape(found.remedy)}</p><p><a href='/reasons'>All reason codes</a></p>",
+    )
+
+
+def add_reasons(app: FastAPI) -> None:
+    app.add_api_route(
+        "/reasons", reason_index, response_model=ReasonList, tags=["Problems"], summary="Every reason code",
+        responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated)),
+    )  # fmt: skip
+    app.add_api_route(
+        "/reasons/{code}", reason_page, response_model=ReasonShown, tags=["Problems"], summary="One reason code",
+        responses=HTML_TOO | problem_responses((UnknownReason, InvalidRequest, HeaderRepeated)),
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""Every reason code that the product gives by itself has words, and each word its source."""
+
+import re
+from pathlib import Path
+
+from cells.rails.iso20022.reason_words import reason_in_words, reasons
+from cells.rails.iso20022.reasons import DUPLICATES, ISO_REASONS
+from cells.rails.registry import PROFILES
+
+ROOT = Path(__file__).parents[4]
+# A code as it stands in a text of the product: in quotes, two letters and two digits. What else looks so, and is none.
+_QUOTED = re.compile(r"""["']([A-Z]{2}[0-9]{2})["']""")
+_NOT_REASONS: set[str] = set()
+
+
+def given() -> set[str]:
+    """The codes in the code and data of the floors that answer partners."""
+    sources = [*(ROOT / "cells").rglob("*.py"), *(ROOT / "cells").rglob("*.toml"), *(ROOT / "router").rglob("*.py")]
+    own = ROOT / "cells/rails/iso20022/reason_words.toml"
+    found: set[str] = set()
+    for path in sources:
+        if path != own:
+            found |= set(_QUOTED.findall(path.read_text("utf-8")))
+    return found - _NOT_REASONS
+
+
+def test_every_code_that_is_given_has_words() -> None:
+    assert {"AC04", "RR04", "AM05"} <= given(), "the search sees what is there"
+    assert sorted(given() - set(reasons())) == []
+
+
+def test_every_rails_refusals_have_words() -> None:
+    shown = {code for one in PROFILES.values() for code in one.reasons} | set(ISO_REASONS) | DUPLICATES
+    assert (
+        sorted({code for code in shown if re.fullmatch(r"[A-Z0-9]{4}", code) and not code.isdigit()} - set(reasons()))
+        == []
+    )
+
+
+def test_every_entry_is_whole_and_says_where_it_is_from() -> None:
+    for code, one in reasons().items():
+        assert re.fullmatch(r"[A-Z0-9]{4}", code)
+        assert one.source.startswith("ISO 20022 External")
+        assert one.title[-1] != "."
+        assert one.meaning[-1] == one.remedy[-1] == "."
+
+
+def test_words_are_for_codes_of_the_standard_alone() -> None:
+    assert reason_in_words("AC04") == "The account is closed"
+    assert reason_in_words("insufficient-funds") is reason_in_words(None) is reason_in_words("ZZ99") is None
