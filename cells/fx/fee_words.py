@@ -63,7 +63,7 @@ class _Reader:
     """One expression, read from left to right. `unit`: what stands behind a sum of money."""
 
     def __init__(self, text: str, unit: str) -> None:
-        self._tokens = [*_TOKEN.findall(text), ""]
+        self._tokens: list[str] = [*_TOKEN.findall(text), ""]
         self._at = 0
         self._unit = unit
 

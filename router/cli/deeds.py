@@ -46,7 +46,7 @@ OTHERS = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                "trace", "doctor", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
+                "trace", "doctor", "payments list", "payments blocked", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
                 "fees list", "fees explain", "fees backtest", "limits list", "suspense list", "review list",
             ),
             _LOOKS,
