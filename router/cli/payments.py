@@ -1,14 +1,13 @@
 """`kovra payments`: an operator searches the payments of its cells, and sees what is blocked in them. It only reads."""
 
 import asyncio
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from cells.kit.csv_text import write_rows
 from cells.kit.money import currency_of, format_amount, parse_amount
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.rails.registry import PROFILES
@@ -27,8 +26,6 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many of each cell at most.")]
 Before = Annotated[str, typer.Option("--before", help="Go on after this payment: the cursor of the page before.")]
-# A spreadsheet runs a cell that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "cell", "transfer_id", "tenant_id", "leg", "status", "in_doubt", "amount", "currency", "arrives", "arrives_currency", "rail",
     "reason_code", "reason", "batch_id", "created_at", "updated_at",
@@ -182,23 +179,15 @@ def row_of(cell: str, one: Transfer) -> dict[str, Any]:
 
 
 def csv_of(found: dict[str, Page]) -> str:
-    """The same as CSV. What a spreadsheet would run as a formula has an apostrophe in front."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
+    """The same as CSV, for a spreadsheet."""
+    rows = []
     for name, (transfers, _) in found.items():
         for one in transfers:
             row = row_of(name, one)
             row |= {"amount": row["amount"]["value"], "currency": row["amount"]["currency"]}
             row |= {"arrives": row["arrives"]["value"], "arrives_currency": row["arrives"]["currency"]}
-            writer.writerow([quoted(row[column]) for column in _COLUMNS])
-    return text.getvalue()
-
-
-def quoted(value: Any) -> str:
-    """A field that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+            rows.append([row[column] for column in _COLUMNS])
+    return write_rows(_COLUMNS, rows)
 
 
 def _reason(code: str | None) -> str:
