@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.architecture.catalogue import Catalogue, Column, read_catalogue
-from tests.servers import CellDatabase
+from tests.servers import CellDatabase, RunningPostgres
 
 OURS, THEIRS = "ten_eu1_ours", "ten_eu1_theirs"
 # Values that a check of their table wants; any other column gets one of its type.
@@ -116,9 +116,10 @@ async def insert_row(connection: asyncpg.Connection, catalogue: Catalogue, table
 
 
 @pytest.fixture
-async def catalogue(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[tuple[CellDatabase, Catalogue]]:
-    """A database with a row of each of two tenants in every tenant table."""
-    database = cell_database("EU")
+async def catalogue(postgres_cluster: RunningPostgres) -> AsyncIterator[tuple[CellDatabase, Catalogue]]:
+    """A database with a row of each of two tenants in every tenant table. The rows are made up, events too, so it is none of those whose
+    events are held against the catalogue."""
+    database = postgres_cluster.database("EU")
     superuser = await asyncpg.connect(database.superuser)
     found = await read_catalogue(superuser)
     await superuser.execute("set session_replication_role = replica")
@@ -126,7 +127,8 @@ async def catalogue(cell_database: Callable[[str], CellDatabase]) -> AsyncIterat
         for tenant in (OURS, THEIRS):
             await insert_row(superuser, found, table, tenant)
     await superuser.close()
-    return database, found
+    yield database, found
+    postgres_cluster.drop(database)
 
 
 async def test_a_query_without_a_filter_sees_one_tenant_on_every_table(
