@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from cells.parties.models import PayerNew, RecipientNew
 from cells.transfers.personal import lack
 from residency.travel_rule import demand
+from router.api.v1.requirements import RequirementsShown
 from tests.api_cell import ApiCell, open_api_cell
 
 CORRIDORS = [("EUR", "IDR"), ("EUR", "GBP"), ("GBP", "IDR"), ("GBP", "EUR"), ("IDR", "EUR")]
@@ -26,6 +27,7 @@ async def requirements(cell: ApiCell, noun: str, **asked: str) -> dict[str, Any]
     answer = await cell.client.get(f"/v1/{noun}/requirements", params=asked)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
+    RequirementsShown.model_validate(found, strict=True)
     for form in found["forms"]:
         Draft202012Validator.check_schema(form["json_schema"])
         for example in form["examples"]:
@@ -71,6 +73,15 @@ async def test_a_payer_of_each_example_lacks_nothing_and_one_with_less_does(
             if found["region"] == "EU":
                 made = await cell.client.post("/v1/payers", json=example, headers={"Kovra-Region": "EU"})
                 assert made.status_code == 201, made.text
+
+
+async def test_a_field_that_is_sent_as_an_array_says_how_many_and_shows_one(cell: ApiCell) -> None:
+    found = await requirements(cell, "recipients", target_currency="EUR")
+    for form in found["forms"]:
+        shown = {field["pointer"]: field for group in form["groups"] for field in group["fields"]}
+        lines = shown["/address/lines"]
+        assert (lines["max_items"], lines["max_length"], lines["example"]) == (2, 70, "Gate B, 3rd floor")
+        assert shown["/address/town"]["max_items"] is None
 
 
 async def test_a_small_amount_and_a_payment_at_home_ask_for_less(cell: ApiCell) -> None:

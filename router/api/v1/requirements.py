@@ -27,7 +27,8 @@ Value = Annotated[str, Field(max_length=32, pattern=r"^[0-9]{1,14}(\.[0-9]{1,2})
 
 
 class FieldShown(BaseModel):
-    """One field to ask for. `required` is within its group."""
+    """One field to ask for. `required` is within its group. With `max_items` it is sent as an array of at most so many texts, and the
+    rest speaks of one of them; without, it is sent as one text."""
 
     pointer: Annotated[str, Public] = Field(examples=["/account/iban"])
     label: Annotated[str, Public]
@@ -36,6 +37,7 @@ class FieldShown(BaseModel):
     format: Annotated[str | None, Public] = None
     min_length: Annotated[int | None, Public] = None
     max_length: Annotated[int | None, Public] = None
+    max_items: Annotated[int | None, Public] = None
     options: Annotated[list[str] | None, Public] = None
     example: Annotated[str | None, Public] = None
     help: Annotated[str | None, Public] = None
@@ -173,17 +175,20 @@ def _fields(schema: Schema, pointer: str = "") -> list[dict[str, Any]]:
 
 
 def _field(pointer: str, one: Schema, required: bool) -> dict[str, Any]:
-    const = one.get("const")
+    text: Schema = one.get("items", one)
+    const = text.get("const")
+    example = next(iter(one.get("examples", ())), None)
     return {
         "pointer": pointer,
         "label": one["title"],
         "required": required,
-        "pattern": one.get("pattern"),
-        "format": one.get("format"),
-        "min_length": one.get("minLength"),
-        "max_length": one.get("maxLength"),
-        "options": [const] if const else one.get("enum"),
-        "example": const or next(iter(one.get("examples", ())), None),
+        "pattern": text.get("pattern"),
+        "format": text.get("format"),
+        "min_length": text.get("minLength"),
+        "max_length": text.get("maxLength"),
+        "max_items": one.get("maxItems"),
+        "options": [const] if const else text.get("enum"),
+        "example": const or (example[0] if isinstance(example, list) else example),
         "help": one.get("description"),
     }
 
