@@ -36,8 +36,9 @@ fuzz: $(INSTALLED)  ## Let two fuzzers at the API at length; make test does it f
 	@$(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/fuzzing/long.py $(ARGS)
 
 # ENGINE=postgres or tigerbeetle measures that one alone; FULL=1 also the growth of cost, which takes some minutes more.
+# AGAINST=<git ref> measures this tree and that one in turns, as ratios with their spread.
 bench: $(INSTALLED)  ## Measure what Kovra takes, and what each payment costs
-	@$(BIN)/python -m tests.bench $(if $(ENGINE),--engine $(ENGINE)) $(if $(FULL),--full) $(ARGS)
+	@$(BIN)/python -m tests.bench $(if $(ENGINE),--engine $(ENGINE)) $(if $(FULL),--full) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
 lint: $(INSTALLED)  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check

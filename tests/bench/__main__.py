@@ -1,4 +1,5 @@
-"""`make bench [ENGINE=postgres|tigerbeetle] [FULL=1]`: DESIGN section 10, measured in one run on each engine there is."""
+"""`make bench [ENGINE=postgres|tigerbeetle] [FULL=1] [AGAINST=<git ref>]`: DESIGN section 10, measured in one run on each engine there
+is; or this tree beside another one, in turns."""
 
 import argparse
 import asyncio
@@ -14,6 +15,8 @@ from typing import Any
 from tests.bench import machine, report
 from tests.bench.accepting import single_path
 from tests.bench.access import access
+from tests.bench.against import against
+from tests.bench.against import show as show_against
 from tests.bench.alone import alone
 from tests.bench.batch_file import batch_file
 from tests.bench.batches import batch_path
@@ -21,6 +24,7 @@ from tests.bench.deliveries import deliveries
 from tests.bench.growth import growth, partners_for_growth
 from tests.bench.journey import journeys
 from tests.bench.messages import messages
+from tests.bench.one_by_one import one_by_one
 from tests.bench.past import past
 from tests.bench.rail_trips import rail_trips
 from tests.bench.rig import ENGINES, Rig, engines, open_rig
@@ -44,6 +48,8 @@ async def measure(rig: Rig, found: dict[str, Any], *, full: bool) -> None:
     found |= await access(rig.origin, rig.journal, rig.partner.tenant)
     print("  end to end", flush=True)
     found |= await journeys(rig, _JOURNEYS)
+    print("  one payment after the other", flush=True)
+    found |= await one_by_one(rig.as_tree())
     print("  a batch of ten thousand", flush=True)
     found |= await batch_file(rig)
     if full:
@@ -89,6 +95,10 @@ def each_by_itself(chosen: list[str], *, full: bool) -> dict[str, Any]:
     return together
 
 
+def _home() -> Path:
+    return Path(os.environ.get("KOVRA_HOME", ".kovra"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--engine", choices=ENGINES, help="one engine only; by default every one that is there")
@@ -96,12 +106,18 @@ def main() -> None:
         "--full", action="store_true", help="also at 1 to 1,000 wallets, and on a journal of a million transfers"
     )
     parser.add_argument("--into", type=Path, help="write the figures there, and show no table")
+    parser.add_argument("--against", metavar="REF", help="measure this tree beside that git ref, as ratios")
     arguments = parser.parse_args()
+    if arguments.against:
+        compared = asyncio.run(against(arguments.against, arguments.engine or engines()[-1]))
+        report.write(arguments.into or _home() / "bench-against.json", {arguments.against: compared})
+        show_against(arguments.against, compared)
+        return
     if arguments.engine:
         found = asyncio.run(run(arguments.engine, full=arguments.full))
     else:
         found = each_by_itself(engines(), full=arguments.full)
-    report.write(arguments.into or Path(os.environ.get("KOVRA_HOME", ".kovra")) / "bench.json", found)
+    report.write(arguments.into or _home() / "bench.json", found)
     noise = found.pop("noise")
     if arguments.into is None:
         report.show(found, noise)

@@ -6,46 +6,18 @@ the router, and of the origin the host with its workers and the schemes are stop
 is closed, which it must be able to. What it accepted waits on record, and goes on afterwards.
 """
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
-import psutil
+from contextlib import contextmanager
 
 from infra.local.record import StackStatus
-from tests.bench.rig import ORIGIN
-
-_ACCEPTING = frozenset({"api", "ray", "postgres", "redis", "nats", "tigerbeetle"})
+from tests.bench.standing import ACCEPTING, standing_still
+from tests.bench.tree import ORIGIN
 
 
 @contextmanager
 def alone(status: StackStatus) -> Iterator[None]:
     """Stop what does not accept; let it go on at the end."""
-    stopped = _bystanders(status)
-    try:
-        for pid in stopped:
-            _signal(pid, signal.SIGSTOP)
-        yield
-    finally:
-        for pid in reversed(stopped):
-            _signal(pid, signal.SIGCONT)
-
-
-def _bystanders(status: StackStatus) -> list[int]:
-    """The supervisor first: it would take the others for dead, and start them again."""
     assert status.supervisor_pid is not None, "the bench's stack is running"
-    roots = [
-        part.pid
-        for part in status.parts
-        if part.pid is not None and not (part.cell == ORIGIN and part.name in _ACCEPTING)
-    ]
-    trees = [
-        one.pid for root in roots for one in (psutil.Process(root), *psutil.Process(root).children(recursive=True))
-    ]
-    return [status.supervisor_pid, *trees]
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
+    bystanders = [part for part in status.parts if not (part.cell == ORIGIN and part.name in ACCEPTING)]
+    with standing_still(status.supervisor_pid, bystanders):
+        yield

@@ -16,6 +16,7 @@ from actors.listing import list_actors
 from actors.runtime import Runtime
 from cells.spec import CellSpec
 from infra.local.record import StackStatus
+from tests.bench.standing import Part
 
 _ACTOR_COUNTS = ("calls", "batches", "processed", "journal_commits", "ledger_requests", "postings")
 # Postgres reports a backend's counts to the rest of the server at most once a second.
@@ -36,9 +37,13 @@ async def snapshot(observed: Sequence[Observed], status: StackStatus) -> Counter
     await asyncio.sleep(_REPORTED_AFTER_S)
     counts: Counter[str] = Counter()
     for one in observed:
-        found = {**await _database(one.spec), **await _broker(one.monitor_url), **await _actors(one.runtime)}
+        found = {
+            **await _database(one.spec.settings.postgres.owner),
+            **await _broker(one.monitor_url),
+            **await _actors(one.runtime),
+        }
         counts.update({f"{one.spec.name}.{name}": value for name, value in found.items()})
-    counts.update(_cpu(status))
+    counts.update(cpu(status.parts))
     return counts
 
 
@@ -56,8 +61,17 @@ def total(per_payment: Mapping[str, float], what: str) -> float:
     return round(sum(value for name, value in per_payment.items() if name.endswith(f".{what}")), 3)
 
 
-async def _database(spec: CellSpec) -> dict[str, int]:
-    connection = await asyncpg.connect(spec.settings.postgres.owner)
+async def of_trees(places: Sequence[tuple[str, str]], parts: Sequence[Part]) -> Counter[str]:
+    """What Postgres and the processes of any tree tell; `places`: cells, each with a connection string."""
+    await asyncio.sleep(_REPORTED_AFTER_S)
+    counts = cpu(parts)
+    for cell, dsn in places:
+        counts.update({f"{cell}.{name}": value for name, value in (await _database(dsn)).items()})
+    return counts
+
+
+async def _database(dsn: str) -> dict[str, int]:
+    connection = await asyncpg.connect(dsn)
     try:
         row = await connection.fetchrow(
             """
@@ -94,10 +108,10 @@ async def _actors(runtime: Runtime | None) -> dict[str, int]:
     return counts
 
 
-def _cpu(status: StackStatus) -> dict[str, int]:
+def cpu(parts: Sequence[Part]) -> Counter[str]:
     """CPU microseconds of each part's process tree."""
     used: Counter[str] = Counter()
-    for part in status.parts:
+    for part in parts:
         if part.pid is None:
             continue
         try:

@@ -8,7 +8,8 @@ from cells.backends.postgres import transaction
 from tests.bench import counters
 from tests.bench.accepting import percentiles
 from tests.bench.partner import lock_in
-from tests.bench.rig import ORIGIN, Rig
+from tests.bench.rig import Rig
+from tests.bench.tree import ORIGIN
 from tests.waiting import until
 
 _DONE_WITHIN_S = 120.0

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from infra.local.record import StackStatus
 from infra.local.stack import NotRunning, Stack
 from tests.bench.counters import Observed
 from tests.bench.partner import Partner, new_partner
+from tests.bench.tree import DESTINATION, ORIGIN, ROOT, Tree, fresh_root
 
-ORIGIN, DESTINATION = "eu-1", "id-1"
 ENGINES = ("postgres", "tigerbeetle")
 
 
@@ -37,6 +36,16 @@ class Rig:
     observed: list[Observed]
     partner: Partner
 
+    def as_tree(self) -> Tree:
+        """The same stack as it looks from outside."""
+        listen, pid = self.origin.spec.settings.api, self.status.supervisor_pid
+        assert pid is not None, "the bench's stack is running"
+        partner = self.partner
+        return Tree(
+            "here", ROOT, self.home, (listen.host, listen.port), pid, self.status.parts, partner.key, partner.recipient_id,
+            partner.payer_id,
+        )  # fmt: skip
+
 
 def engines() -> list[str]:
     """Those that this machine has: TigerBeetle where its server is found."""
@@ -47,7 +56,7 @@ def engines() -> list[str]:
 @asynccontextmanager
 async def open_rig(engine: str) -> AsyncIterator[Rig]:
     """Start, hand out, stop, remove."""
-    root = _fresh_root()
+    root = fresh_root()
     with _environment(root / "home", engine):
         stack = Stack(root / "home")
         try:
@@ -87,13 +96,6 @@ async def _opened(home: Path, status: StackStatus) -> AsyncIterator[Rig]:
 
 def _monitor(numbers: ports.Ports, cell: str) -> str:
     return f"http://127.0.0.1:{numbers[f'{cell}/nats-monitor']}"
-
-
-def _fresh_root() -> Path:
-    """Short, since a socket's path may have 107 bytes, and for every user to traverse."""
-    root = Path(tempfile.mkdtemp(prefix="kvb-", dir="/tmp"))
-    root.chmod(0o711)
-    return root
 
 
 @contextmanager
