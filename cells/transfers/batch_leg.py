@@ -85,8 +85,9 @@ async def close(
     connection: Connection, region: str, owed: Sequence[BatchOwed], results: Sequence[Sequence[ChainResult]]
 ) -> None:
     """The ledger has spoken. `results`: those of each one's chains."""
+    locked = await store.lock(connection, region, sorted({one.batch.batch_id for one in owed}))
     for one, [result] in zip(owed, results, strict=True):
-        batch = (await store.lock(connection, region, [one.batch.batch_id]))[one.batch.batch_id]
+        batch = locked[one.batch.batch_id]
         if batch.state is not one.batch.state:
             continue
         if batch.state is State.FUNDING and result.applied:

@@ -18,6 +18,7 @@ from cells.transfers.book_leg import BookOwed
 from cells.transfers.collection_leg import DepositOwed
 from cells.transfers.order_leg import OrderOwed
 from cells.transfers.return_leg import ReturnOwed
+from cells.transfers.row_locks import KINDS, Kind
 from cells.transfers.transfer import Told
 from residency.directory import CellEntry
 
@@ -55,6 +56,42 @@ async def journal(
     if ended := bodies.get("give_back"):
         errands += await batch_leg.journal_remainders(connection, region, list(ended.values()), account_of)
     return errands
+
+
+def rows_asked(bodies: Mapping[str, Mapping[int, Any]], found: Sequence[str]) -> dict[Kind, list[str]]:
+    """What commands (by name, by place in the batch) are about, for lock_rows. `found`: payments of requests that are made again."""
+
+    def of(*names: str) -> list[Any]:
+        return [body for name in names for body in bodies.get(name, {}).values()]
+
+    return {
+        "batches": of("accept_lines", "fund", "give_back"),
+        "transfers": [*found, *of("cancel", "doubt", "resume"), *(told.transfer_id for told in of("tell"))],
+        "book_transfers": of("book"),
+        "collections": [deposit.collection_id for deposit in of("deposit")],
+        "orders": of("order"),
+        "returns": of("return"),
+    }
+
+
+def rows_owed(errands: Sequence[Errand], transfer_ids: Sequence[str]) -> dict[Kind, list[str]]:
+    """What the closing of these writes, for lock_rows. `transfer_ids`: the payments whose own chains are closed beside them."""
+    rows: dict[Kind, list[str]] = {kind: [] for kind in KINDS} | {"transfers": [*transfer_ids]}
+    for one in errands:
+        match one:
+            case BatchOwed(batch=batch):
+                rows["batches"].append(batch.batch_id)
+            case BookOwed(book=book):
+                rows["book_transfers"].append(book.book_id)
+            case DepositOwed(deposit=deposit):
+                rows["collections"].append(deposit.collection_id)
+            case OrderOwed(order=order):
+                rows["collections"].append(order.collection_id)
+                rows["orders"].append(order.order_id)
+            case ReturnOwed(one=returned, transfer=transfer):
+                rows["transfers"].append(transfer.transfer_id)
+                rows["returns"].append(returned.return_id)
+    return rows
 
 
 async def open_accounts(ledger: Ledger, errands: Sequence[Errand]) -> None:

@@ -76,14 +76,16 @@ class Origin:
     limit_book: LimitBook
     rules: Rules
 
-    async def intend(self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]) -> list[Intent]:
-        """Decide and journal a batch of acceptances, in order, inside the caller's transaction."""
+    async def claim(self, connection: Connection, asked: Sequence[Acceptance]) -> list[Claimed]:
+        """Claim the idempotency keys of a batch of acceptances, in order, inside the caller's transaction."""
+        claims = [Claim(x.tenant_id, OPERATION, x.idempotency_key, x.request_sha256, x.transfer_id) for x in asked]
+        return await idempotency.claim(connection, self.entry.region, claims)
+
+    async def intend(
+        self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]], claimed: Sequence[Claimed]
+    ) -> list[Intent]:
+        """Decide and journal a batch of acceptances, in order, inside the caller's transaction. `claimed`: what `claim` made of them."""
         region = self.entry.region
-        claims = [
-            Claim(one.tenant_id, OPERATION, one.idempotency_key, one.request_sha256, one.transfer_id)
-            for one, _ in asked
-        ]
-        claimed = await idempotency.claim(connection, region, claims)
         intents: list[Intent | None] = [_seen(one) for one in claimed]
         fresh = [index for index, intent in enumerate(intents) if intent is None]
         made = await self.make(connection, [asked[index] for index in fresh])

@@ -19,6 +19,7 @@ from typing import Any
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
+from cells.idempotency.store import Claimed
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch, UnknownCommand
 from cells.ledger import chart
 from cells.ledger.chain import Chain
@@ -36,6 +37,7 @@ from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
 from cells.transfers.replies import answers_to_keep, ledger_said, refusal_of, reply_to
+from cells.transfers.row_locks import lock_rows
 from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.store_postings import close_postings
 from cells.transfers.transfer import (
@@ -158,11 +160,16 @@ class Saga:
         for index in live:
             bodies.setdefault(turn.batch[index].name, {})[index] = turn.batch[index].body
         turn.told = bodies.get("tell", {})
+        accepted: dict[int, Acceptance] = bodies.get("accept", {})
+        claimed = await self._origin.claim(connection, list(accepted.values()))
+        await lock_rows(
+            connection, region, beside.rows_asked(bodies, [one.resource_id for one in claimed if not one.first])
+        )
         if doubtful := list(bodies.get("doubt", {}).values()):
             await store.mark_in_doubt(connection, region, doubtful)
         cancels = bodies.get("cancel", {})
         turn.answering |= cancels
-        intents = await self._intend(connection, turn, bodies.get("accept", {}))
+        intents = await self._intend(connection, turn, accepted, claimed)
         made = [one.transfer for one in intents if one.transfer]
         made += await self._take_lines(connection, turn, bodies.get("accept_lines", {}))
         needs = await self._needs(connection, [*bodies.get("resume", {}).values(), *_found(intents)])
@@ -177,10 +184,11 @@ class Saga:
             connection, self._entry, bodies, self._account_of, self._numbers, self._ledger
         )
 
-    async def _intend(self, connection: Connection, turn: _Turn, asked: Mapping[int, Acceptance]) -> list[Intent]:
-        intents = await self._origin.intend(
-            connection, [(body, self._wallets[turn.batch[index].wallet_id]) for index, body in asked.items()]
-        )
+    async def _intend(
+        self, connection: Connection, turn: _Turn, asked: Mapping[int, Acceptance], claimed: Sequence[Claimed]
+    ) -> list[Intent]:
+        wallets = [self._wallets[turn.batch[index].wallet_id] for index in asked]
+        intents = await self._origin.intend(connection, list(zip(asked.values(), wallets, strict=True)), claimed)
         for index, intent in zip(asked, intents, strict=True):
             if intent.answer is not None:
                 turn.replies[index] = intent.answer
@@ -234,11 +242,12 @@ class Saga:
         # Need not be waited for: the ledger has it, and recovery asks for the same ids and hears the same again. Whatever acts upon
         # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
         async with transaction(self._pool, flushed=False) as connection:
-            await close_postings(connection, region, closed)
+            await lock_rows(connection, region, beside.rows_owed(errands, [one.transfer.transfer_id for one in owed]))
             told += await beside.close(connection, region, errands, results[len(owed) :])
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             kept = answers_to_keep(owed, turn.step.now)
             await idempotency.give(connection, region, kept)
+            await close_postings(connection, region, closed)
         self._commits += 1
         turn.kept |= kept
         turn.step.now = before.now | turn.step.now
