@@ -22,7 +22,7 @@ from cells.kit.money import CURRENCIES
 from cells.ledger import house
 from cells.ledger.ledger import Ledger
 from cells.ledger.postgres import PostgresLedger
-from cells.ledger.submit import submit_chains
+from cells.ledger.prefunding import Cap, declare_caps
 from cells.ledger.tigerbeetle import TigerBeetleLedger
 from cells.limits import store_rules
 from cells.limits.book import LimitBook
@@ -53,7 +53,6 @@ from residency.keys import CellKeys, load_keys, read_keks
 
 Role = Literal["api", "writer"]
 # Prefunding is one decision per peer and currency, made when the cell is founded; its number keeps the posting id.
-_CAP_DECISION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +216,7 @@ async def found_accounts(spec: CellSpec, pool: Pool, ledger: Ledger) -> None:
         await tenants.open_wallets(connection, spec.entry, wanted)
         await found_rules(connection, spec.region, spec.entry.currencies)
         await store_rules.found(connection, spec.region, founding_limits(spec.entry.currencies))
-    await _grant_caps(spec, ledger)
+    await _declare_caps(spec, ledger)
 
 
 async def _open_platform_accounts(spec: CellSpec, ledger: Ledger) -> None:
@@ -234,21 +233,13 @@ async def _open_platform_accounts(spec: CellSpec, ledger: Ledger) -> None:
     assert not refused, f"the ledger refused the platform's accounts: {refused}"
 
 
-async def _grant_caps(spec: CellSpec, ledger: Ledger) -> None:
-    chains = [
-        house.grant_cap(_cap_number(peer, currency), peer.number, CURRENCIES[currency].number, amount)
+async def _declare_caps(spec: CellSpec, ledger: Ledger) -> None:
+    caps = {
+        f"{peer.name} in {currency}": Cap(peer.number, CURRENCIES[currency].number, amount)
         for peer in spec.directory.peers_of(spec.name)
         for currency, amount in spec.entry.settlement.peer_cap_minor.items()
-    ]
-    results = await submit_chains(ledger, chains)
-    assert all(one.applied for one in results), (
-        "a prefunding was declared anew: grant the difference as a decision of its own"
-    )
-
-
-def _cap_number(peer: CellEntry, currency: str) -> int:
-    """The u128 that stands for the founding prefunding of one peer and currency, in place of a payment."""
-    return _CAP_DECISION << 80 | peer.number << 24 | CURRENCIES[currency].number
+    }
+    await declare_caps(ledger, caps)
 
 
 def _cell_tenant(one: CellEntry) -> Tenant:

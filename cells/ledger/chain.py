@@ -1,4 +1,4 @@
-"""How a chain is made: drafted step by step, linked, resolved (posted or voided), or poisoned.
+"""How a chain is made: drafted step by step, linked, resolved (posted or voided).
 
 Invariants: a chain's postings all carry LINKED but the last, so the ledger applies it whole or not at all; a
 posting of zero is left out; the id of every posting follows from (payment, leg, step, phase, attempt) alone,
@@ -93,15 +93,3 @@ def resolve(held: Sequence[Posting], phase: Phase, attempt: int) -> Chain:
             )
         )
     return resolved
-
-
-def poison(postings: Sequence[Posting]) -> Chain:
-    """Zero-amount postings under the same ids: what still travels of the originals fails when it arrives.
-
-    Unlinked, each definite by itself. CREATED and ID_ALREADY_FAILED mean that the original can never be
-    applied; an EXISTS_WITH_DIFFERENT_… means that it has been (or, of an earlier poison, plain EXISTS).
-    """
-    return [
-        replace(posting, amount=0, flags=int(PostingFlag.NONE), pending_id=0, code=int(Code.POISON))
-        for posting in postings
-    ]

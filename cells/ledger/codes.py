@@ -38,7 +38,6 @@ class Code(IntEnum):
     CAP = 90  # REGIONAL_CAP → REG, and back
     BATCH_FUNDING = 100  # E1 W → RSV
     BATCH_REMAINDER = 101  # E2 RSV → W
-    POISON = 99  # a zero-amount posting that makes a late original fail
 
 
 class Leg(IntEnum):

@@ -4,8 +4,7 @@ How a peer's cap is kept. REGIONAL_SETTLEMENT may not be debited beyond its post
 destination leg debits it (D1). `grant_cap` credits it with what the peer may owe this cell, from REGIONAL_CAP
 of the same peer and currency, whose debit balance is therefore the cap. When it is used up, D1 answers
 EXCEEDS_CREDITS and the payment waits; settling or a higher cap lets it through under a new attempt.
-`position` takes the cap out again, so L8 compares what is really owed. A cap can be lowered (`withdraw_cap`)
-only by what is not used. Weighed against it: a limit account debited beside REG in every D1 (keeps REG pure,
+A cap can be lowered (`withdraw_cap`) only by what is not used. Weighed against it: a limit account debited beside REG in every D1 (keeps REG pure,
 but makes each payout chain longer, and netting would have to give the limit back).
 """
 
@@ -71,12 +70,3 @@ def withdraw_cap(payment: int, peer_number: int, ledger: int, amount: int, *, at
     source, target = chart.settlement(peer_number, ledger), chart.settlement_cap(peer_number, ledger)
     draft.add(Step.CAP, Phase.DIRECT, ledger, source, target, amount, Code.CAP)
     return link(draft.postings)
-
-
-def position(settlement: Account, cap: Account) -> int:
-    """What this cell owes the peer (positive) or is owed by it (negative), in minor units: REG without its
-    cap.
-
-    L8 at rest: position(REG(B), cap(B)) in A = −position(REG(A), cap(A)) in B.
-    """
-    return settlement.credit_balance + cap.credit_balance

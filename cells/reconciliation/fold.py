@@ -78,7 +78,7 @@ class Fold:
         return self._sum(self.by_code.get(account, {}).values())
 
     def without_cap(self, account: int) -> Figures:
-        """REG less its prefunding: what is really owed (house.position)."""
+        """REG less its prefunding: what is really owed."""
         return self._sum(figures for code, figures in self.by_code.get(account, {}).items() if code != Code.CAP)
 
     def accounts(self, kind: AccountType) -> list[int]:

@@ -74,9 +74,7 @@ def sort_page(cell: str, page: Sequence[Posting], rows: Mapping[int, JournalRow]
 
 
 def is_house(posting: Posting) -> bool:
-    """Prefunding (between REG and its own cap account, and nothing else), or a poison, which moves nothing."""
-    if posting.code == Code.POISON:
-        return posting.amount == 0
+    """Prefunding: between REG and its own cap account, and nothing else."""
     if posting.code != Code.CAP or posting.flags & ~PostingFlag.LINKED:
         return False
     sides = (posting.debit_account_id, posting.credit_account_id)
@@ -88,8 +86,7 @@ def row_findings(cell: str, row: JournalRow, posting: Posting) -> Iterator[Findi
     """Where a journal row and the ledger's posting under its id differ. The ledger's word is what is expected."""
     subject = f"posting {posting.id:032x} of {row.payment_id} ({row.effect})"
     if row.state == "failed":
-        if posting.code != Code.POISON:
-            yield Finding("L6", (cell,), subject, "state in the journal", "applied, as in the ledger", "failed")
+        yield Finding("L6", (cell,), subject, "state in the journal", "applied, as in the ledger", "failed")
         return
     for name in _FIELDS:
         there, here = getattr(posting, name), getattr(row.posting, name)

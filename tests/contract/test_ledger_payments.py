@@ -12,6 +12,7 @@ from cells.ledger.entry import Account, AccountResult, PostingResult
 from cells.ledger.ledger import Ledger
 from cells.ledger.submit import submit_chains
 from tests.contract.ledger_engines import fresh_id
+from tests.position import position as position_of
 
 EUR, IDR = 978, 360
 TERMS = chains.CrossBorderTerms(
@@ -65,7 +66,7 @@ class Books:
     async def owed_by_eu(self) -> int:
         """The position of the destination cell with the paying one."""
         regional = await self.at(chart.settlement(self.eu, IDR))
-        return house.position(regional, await self.at(chart.settlement_cap(self.eu, IDR)))
+        return position_of(regional, await self.at(chart.settlement_cap(self.eu, IDR)))
 
 
 @pytest.fixture

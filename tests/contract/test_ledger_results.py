@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cells.ledger.chain import link, poison
+from cells.ledger.chain import link
 from cells.ledger.entry import (
     AMOUNT_MAX,
     U128_MAX,
@@ -154,28 +154,6 @@ async def test_a_posting_that_failed_for_a_lasting_reason_may_be_sent_right(ledg
         R.CODE_MUST_NOT_BE_ZERO,
         R.CREATED,
     ]
-
-
-async def test_a_poisoned_id_makes_the_late_original_fail(ledger: Ledger) -> None:
-    house, wallet = await funded_wallet(ledger, 100)
-    hold = link([posting(wallet, house, 10, PostingFlag.PENDING), posting(wallet, house, 5, PostingFlag.PENDING)])
-    assert await ledger.create_postings(poison(hold)) == [R.CREATED, R.CREATED]
-    assert await ledger.create_postings(poison(hold)) == [R.EXISTS, R.EXISTS]
-    late = await ledger.create_postings(hold)
-    assert late == [R.EXISTS_WITH_DIFFERENT_FLAGS, R.LINKED_EVENT_FAILED]
-    single = posting(wallet, house, 10)
-    assert await ledger.create_postings([*poison([single]), single]) == [
-        R.CREATED,
-        R.EXISTS_WITH_DIFFERENT_AMOUNT,
-    ]
-    assert await balances(ledger, wallet) == [(0, 0, 0, 100)]
-
-
-async def test_a_poison_that_comes_too_late_says_that_the_original_landed(ledger: Ledger) -> None:
-    house, wallet = await funded_wallet(ledger, 100)
-    hold = posting(wallet, house, 10, PostingFlag.PENDING)
-    assert await ledger.create_postings([hold, *poison([hold])]) == [R.CREATED, R.EXISTS_WITH_DIFFERENT_FLAGS]
-    assert await balances(ledger, wallet) == [(10, 0, 0, 100)]
 
 
 async def test_ledgers_do_not_mix(ledger: Ledger) -> None:

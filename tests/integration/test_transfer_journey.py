@@ -8,11 +8,12 @@ import pytest
 from cells.idempotency.answer import Answer
 from cells.kit.command import Command
 from cells.kit.money import CURRENCIES
-from cells.ledger import chart, house
+from cells.ledger import chart
 from cells.parties.models import BankAccount
 from cells.tenants.tenant import Wallet
 from cells.transfers.machine import Event, State
 from cells.transfers.transfer import Transfer
+from tests.position import position as position_of
 from tests.two_cells import HandCell, TwoCells, open_two_cells
 
 BCA = BankAccount(bank_code="014", account_number="1234567890")
@@ -29,7 +30,7 @@ async def position(cell: HandCell, peer: int, currency: str) -> int:
     ledger = CURRENCIES[currency].number
     ids = [chart.settlement(peer, ledger), chart.settlement_cap(peer, ledger)]
     found = await cell.ledger.lookup_accounts(ids)
-    return house.position(found[ids[0]], found[ids[1]])
+    return position_of(found[ids[0]], found[ids[1]])
 
 
 async def accepted(cells: TwoCells, amount: int = 100_000) -> tuple[Wallet, Transfer]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cells.ledger import chart, house
+from cells.ledger import chart
 from cells.ledger.chart import AccountType, read_account_id, read_posting
 from cells.ledger.codes import Code, Phase
 from cells.ledger.return_chains import NUMBERS as NUMBERS_OF_RETURNS
@@ -18,6 +18,7 @@ from tests.model.returning import booking_chains
 from tests.model.returns_agree import came_back_posted, own_part, returns_agree
 from tests.model.scenario import EU, ID, NUMBERS, chain
 from tests.model.world import at_rest, is_across, ours
+from tests.position import position as position_of
 
 _EUR, _IDR = 978, 360
 _NEVER_BELOW_ZERO = {
@@ -155,9 +156,7 @@ def _positions_agree(state: State) -> Iterator[str]:
     found = []
     for name, peer in ((EU, ID), (ID, EU)):
         accounts, peers = state.cell(name).books.accounts, NUMBERS[peer]
-        found.append(
-            house.position(accounts[chart.settlement(peers, _IDR)], accounts[chart.settlement_cap(peers, _IDR)])
-        )
+        found.append(position_of(accounts[chart.settlement(peers, _IDR)], accounts[chart.settlement_cap(peers, _IDR)]))
     if sum(found):
         yield f"L8: {EU} owes {ID} {found[0]}, and {ID} is owed {-found[1]}"
 

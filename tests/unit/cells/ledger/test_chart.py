@@ -43,7 +43,6 @@ CODES = {
     "BOOK": 40,
     "FREEZE": 50,
     "CAP": 90,
-    "POISON": 99,
 }
 LEGS = {"ORIGIN": 1, "DESTINATION": 2, "IN_REGION": 3, "COLLECTION": 4, "BOOK": 5, "HOUSE": 6}
 STEPS = {
