@@ -18,7 +18,7 @@ from cells.transfers.book_leg import BookOwed
 from cells.transfers.collection_leg import DepositOwed
 from cells.transfers.order_leg import OrderOwed
 from cells.transfers.return_leg import ReturnOwed
-from cells.transfers.row_locks import KINDS, Kind
+from cells.transfers.store_locks import KINDS, Kind
 from cells.transfers.transfer import Told
 from residency.directory import CellEntry
 

@@ -37,8 +37,8 @@ from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
 from cells.transfers.replies import answers_to_keep, ledger_said, refusal_of, reply_to
-from cells.transfers.row_locks import lock_rows
 from cells.transfers.step import Owed, Step, journal, take
+from cells.transfers.store_locks import lock_rows
 from cells.transfers.store_postings import close_postings
 from cells.transfers.transfer import (
     PEER_TENANT_PREFIX,

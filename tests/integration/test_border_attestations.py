@@ -1,0 +1,130 @@
+"""A payment whose attestation is missing, forged or of other facts than the law asks for is refused on record at a live border, and its
+money goes back; the corridor goes on."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+
+from actors.workers.admitter import Admitter
+from actors.workers.exporter import Exporter
+from cells.backends.nats import Outgoing
+from cells.backends.postgres import transaction
+from cells.transfers.machine import State
+from residency.envelope import OpenedEnvelope, open_envelope, seal_and_sign, unseal
+from residency.links import Corridor
+from residency.messages import Attestation, Instructed
+from tests.brokers import TRANSIT, Network
+from tests.integration.test_set_aside_border import Door, accepted, running
+from tests.servers import scratch_directory
+from tests.two_cells import TwoCells, open_two_cells
+from tests.waiting import until
+
+Change = Callable[[Instructed], Instructed]
+
+
+@pytest.fixture
+async def cells(cell_database) -> AsyncIterator[TwoCells]:
+    async with open_two_cells(cell_database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[Network]:
+    network = Network(scratch_directory(), ["eu1", "id1"])
+    network.start(TRANSIT, "eu1", "id1")
+    yield network
+    await network.close()
+
+
+def signed_anew(cells: TwoCells, envelope: bytes, sequence: int, change: Change) -> bytes:
+    """What a bug of the origin, or whoever holds its key, could send in place of an envelope."""
+    directory = cells.eu.spec.directory
+    opened = open_envelope(envelope, directory)
+    assert isinstance(opened.message, Instructed)
+    parties = unseal(opened, cells.id.institution.keys)
+    keys = cells.eu.institution.keys
+    return seal_and_sign(change(opened.message), parties, sequence, keys, directory, to_cell="id-1").data
+
+
+def unattested(message: Instructed) -> Instructed:
+    told = {name: getattr(message, name) for name in type(message).model_fields if name != "screening"}
+    return Instructed.model_construct(**told)
+
+
+def attested(**other: object) -> Change:
+    """The same payment under another attestation, which the message's own type may forbid."""
+
+    def change(message: Instructed) -> Instructed:
+        facts = {name: getattr(message.screening, name) for name in Attestation.model_fields} | other
+        return message.model_copy(update={"screening": Attestation.model_construct(**facts)})
+
+    return change
+
+
+def written_over(envelope: bytes, opened: OpenedEnvelope) -> bytes:
+    """The bytes of an envelope with another result of its screening, under the old signature."""
+    assert isinstance(opened.message, Instructed)
+    date = next(iter(opened.message.screening.lists.values()))
+    forged = envelope.replace(date.encode(), ("9" * len(date)).encode())
+    assert forged != envelope
+    return forged
+
+
+async def test_what_is_not_attested_as_the_law_asks_is_refused_on_record(
+    cells: TwoCells, network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    payments = [one for one, _ in await accepted(cells, 4)]
+    envelopes = await cells.eu.export()
+    opened = [open_envelope(one, cells.eu.spec.directory) for one in envelopes]
+    by_id = {one.transfer_id: envelope for one, envelope in zip(opened, envelopes, strict=True)}
+    lacking, late, foreign, good = payments
+    lists = {"eu-consolidated": "2026-11-01", "uk-sanctions-list": "2026-11-01"}
+    # Refused at the gate: they use up no number of the corridor, so each claims the first.
+    refused = [
+        signed_anew(cells, by_id[good], 1, unattested),
+        signed_anew(cells, by_id[good], 1, attested(result="review")),
+        signed_anew(cells, by_id[good], 1, attested(lists=lists | {"id-dttot": "cleared of Astrid Lindqvist-Marker"})),
+        written_over(by_id[good], opened[-1]),
+    ]
+    # Let in, on record, and not carried out.
+    admitted = [
+        signed_anew(cells, by_id[lacking], 1, attested(lists=lists)),
+        signed_anew(cells, by_id[late], 2, lambda one: attested(at=one.instructed_at + timedelta(minutes=2))(one)),
+        signed_anew(cells, by_id[foreign], 3, attested(lists={})),
+        signed_anew(cells, by_id[good], 4, lambda one: one),
+    ]
+    origin, destination = await network.bus("eu1"), await network.bus("id1")
+    subject = Corridor("eu1", "id1").subject("instructed")
+    institution = cells.id.institution
+    admitter = Admitter(institution, destination, "eu-1", Door(cells.id), Exporter(institution, destination))  # type: ignore[arg-type]
+
+    async def here() -> set[str]:
+        async with transaction(institution.pool) as connection:
+            return {row["transfer_id"] for row in await connection.fetch("select transfer_id from transfers")}
+
+    async def is_paid_out() -> bool:
+        return good in await here() and (await cells.id.transfer(good)).state is State.PENDING_RAIL
+
+    with caplog.at_level(logging.ERROR, "kovra.border"):
+        async with running(admitter):
+            sent = [*refused, *admitted]
+            await origin.publish_batch([Outgoing(subject, f"m{place}", one) for place, one in enumerate(sent)])
+            await until(is_paid_out)
+    assert admitter.health()["refused"] == len(refused)
+    assert await here() == set(payments)
+    async with transaction(institution.pool) as connection:
+        reasons = await connection.fetch("select reason from customs_log where direction = 'refused' order by position")
+        planned = await connection.fetch("select distinct payment_id from postings")
+    assert [row["reason"] for row in reasons] == ["schema", "schema", "schema", "signature"]
+    assert caplog.text.count("refused an envelope") == len(refused)
+    for one in (lacking, late, foreign):
+        leg = await cells.id.transfer(one)
+        assert (leg.state, leg.reason_code) == (State.DESTINATION_REJECTED, "RR04")
+    assert {row["payment_id"] for row in planned} == {good}, "nothing moves for what is not attested"
+    assert len(cells.id.rails.transfer_ids) == 1
+
+    await cells.eu.admit(await cells.id.export())
+    states = [(await cells.eu.transfer(one)).state for one in payments]
+    assert states == [State.REFUNDED, State.REFUNDED, State.REFUNDED, State.INSTRUCTED]
