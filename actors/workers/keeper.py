@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from actors.workers.aside import AsideRegister, apart
 from actors.workers.worker import sleep_unless
-from cells.backends.postgres import transaction
+from cells.backends.postgres import Connection, transaction
 from cells.backends.store_wrapped import WrappedRow, WrappedTable, rewrap, rows_to_rewrap
 from cells.cell import Institution
 from cells.parties import store_subjects
@@ -24,6 +24,21 @@ WRAPPED: tuple[WrappedTable, ...] = (
     store_keys.WRAPPED,
     store_secrets.WRAPPED_SECRETS,
     store_secrets.WRAPPED_SIGNERS,
+)
+
+
+class ErasedTable(NamedTuple):
+    """A table whose rows have an `erase_after`: which are due (`aside`: without those), and how they are made unreadable."""
+
+    table: str
+    due: Callable[[Connection, str, Collection[str]], Awaitable[list[str]]]
+    erase: Callable[[Connection, str, Sequence[str]], Awaitable[list[str]]]
+
+
+# Every table with an `erase_after`; tests/architecture/test_used.py walks the schema for others.
+ERASED: tuple[ErasedTable, ErasedTable] = (
+    ErasedTable("subjects", store_subjects.due_for_erasure, store_subjects.erase),
+    ErasedTable("rail_messages", store_messages.due_for_erasure, store_messages.erase),
 )
 
 
@@ -60,15 +75,25 @@ class Keeper:
         await self._aside.put({one.name: error for one, error in culprits})
         return sum(done) + len(culprits)
 
+    async def _erase(self, one: ErasedTable) -> int:
+        """One page of one table. A row that cannot be erased is set aside; the others are erased, and so are those that cannot be moved."""
+        pool, region, mark = self._institution.pool, self._institution.spec.region, f"erase:{one.table}:"
+
+        async def erase(ids: Sequence[str]) -> int:
+            async with transaction(pool) as connection:
+                return len(await one.erase(connection, region, ids))
+
+        aside = [held.removeprefix(mark) for held in self._aside.held if held.startswith(mark)]
+        async with transaction(pool) as connection:
+            due = await one.due(connection, region, aside)
+        done, culprits = await apart(due, erase)
+        await self._aside.put({mark + name: error for name, error in culprits})
+        return sum(done)
+
     async def work(self) -> bool:
         """One page of each, in a transaction of its own; whether there may be more. Raises StoreUnavailable."""
-        institution = self._institution
         await self._aside.look()
-        region = institution.spec.region
-        async with transaction(institution.pool) as connection:
-            subjects = len(await store_subjects.erase_due(connection, region))
-        async with transaction(institution.pool) as connection:
-            messages = await store_messages.erase_due(connection, region)
+        subjects, messages = [await self._erase(one) for one in ERASED]
         rewrapped = 0
         for held in WRAPPED:
             rewrapped += await self._rewrap(held)

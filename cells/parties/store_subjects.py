@@ -1,7 +1,7 @@
 """The vault's tables: wrapped keys in `subjects`, ciphertext in `sealed_records`. Multi-row statements; never
 commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -114,15 +114,16 @@ async def keep_until(connection: Connection, region: str, until: Sequence[tuple[
     )
 
 
-async def erase_due(connection: Connection, region: str, limit: int = 1000) -> list[str]:
-    """Erase the subjects whose retention has ended, `limit` at most; their ids."""
+async def due_for_erasure(connection: Connection, region: str, aside: Collection[str], limit: int = 1000) -> list[str]:
+    """The subjects whose retention has ended, longest ago first, `limit` at most; without those `aside`."""
     rows = await connection.fetch(
         """
         select subject_id from subjects
-        where compliance_region = $1 and erase_after <= now() and erased_at is null
-        order by erase_after limit $2 for update skip locked
+        where compliance_region = $1 and erase_after <= now() and erased_at is null and subject_id <> all ($3::text[])
+        order by erase_after limit $2
         """,
         region,
         limit,
+        list(aside),
     )
-    return await erase(connection, region, [row["subject_id"] for row in rows])
+    return [row["subject_id"] for row in rows]

@@ -1,7 +1,7 @@
 """Every message on the wire of a rail, as rows: sealed under a key of its own. Batch-first; none commits; the writer's connection."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
@@ -140,17 +140,29 @@ def open_messages(vault: Vault, kept: Sequence[KeptMessage]) -> list[bytes | Non
     return [next(opened) if one.sealed is not None else None for one in kept]
 
 
-async def erase_due(connection: Connection, region: str, limit: int = 1000) -> int:
-    """Destroy the keys of the messages whose term has ended, `limit` at most; how many. Their digests stay."""
+async def due_for_erasure(connection: Connection, region: str, aside: Collection[str], limit: int = 1000) -> list[str]:
+    """The positions, as text, of the messages whose term has ended, longest ago first, `limit` at most; without those `aside`."""
     rows = await connection.fetch(
         """
-        update rail_messages m set wrapped_key = null, kek_kid = null, erased_at = now()
-        from (select position from rail_messages
-              where compliance_region = $1 and erase_after <= now() and wrapped_key is not null
-              order by erase_after limit $2 for update skip locked) as due
-        where m.compliance_region = $1 and m.position = due.position returning m.position
+        select position::text from rail_messages
+        where compliance_region = $1 and erase_after <= now() and wrapped_key is not null and position::text <> all ($3::text[])
+        order by erase_after limit $2
         """,
         region,
         limit,
+        list(aside),
     )
-    return len(rows)
+    return [row["position"] for row in rows]
+
+
+async def erase(connection: Connection, region: str, positions: Sequence[str]) -> list[str]:
+    """Destroy the keys of these messages; the positions of those that were not erased before. Their digests stay."""
+    rows = await connection.fetch(
+        """
+        update rail_messages set wrapped_key = null, kek_kid = null, erased_at = now()
+        where compliance_region = $1 and position = any ($2::bigint[]) and wrapped_key is not null returning position::text
+        """,
+        region,
+        [int(one) for one in positions],
+    )
+    return [row["position"] for row in rows]

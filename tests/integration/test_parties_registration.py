@@ -160,9 +160,11 @@ async def test_a_deleted_recipient_is_erased_unless_the_law_keeps_it(cell_databa
         async with transaction(room.writer) as connection:
             assert set(await store_subjects.open_subjects(connection, room.vault, [unused, used])) == {used}
             assert await open_for_payout(connection, room.vault, [unused, used]) == {}
-            assert await store_subjects.erase_due(connection, room.region) == []
+            assert await store_subjects.due_for_erasure(connection, room.region, ()) == []
             await connection.execute("update subjects set erase_after = now() where subject_id = $1", used)
-            assert await store_subjects.erase_due(connection, room.region) == [used]
+            assert await store_subjects.due_for_erasure(connection, room.region, (used,)) == []
+            due = await store_subjects.due_for_erasure(connection, room.region, ())
+            assert await store_subjects.erase(connection, room.region, due) == [used]
             assert await store_subjects.open_subjects(connection, room.vault, [used]) == {}
         async with tenant_transaction(room.api, tenant_id) as connection:
             shown = await room.recipients.get(connection, tenant_id, [unused, used])

@@ -41,8 +41,10 @@ async def test_what_is_kept_is_sealed_found_and_erased(cell_database: Databases)
             found = await store_messages.about(connection, room.region, ["tr-7"])
             assert store_messages.open_messages(room.vault, found) == [b"<Nm>Budi Santoso</Nm>"]
             assert len(await store_messages.about(connection, room.region, ["all"])) == 20
-            assert await store_messages.erase_due(connection, room.region) == 1
-            assert await store_messages.erase_due(connection, room.region) == 0
+            [due] = await store_messages.due_for_erasure(connection, room.region, ())
+            assert await store_messages.erase(connection, room.region, [due]) == [due]
+            assert await store_messages.erase(connection, room.region, [due]) == []
+            assert await store_messages.due_for_erasure(connection, room.region, ()) == []
             [gone] = await store_messages.about(connection, room.region, ["tr-7"])
             assert (gone.sealed, gone.sha256) == (None, found[0].sha256)
             assert store_messages.open_messages(room.vault, [gone]) == [None]
