@@ -25,9 +25,9 @@ from actors.on_ray import OnRay, RayConnection
 from actors.runtime import ActorUnavailable, Runtime
 from actors.workers.registry import HostParts, opened_workers
 from actors.workers.worker import Supervisor, sleep_unless
-from cells.kit import log, metrics, trace
+from cells.kit import metrics, trace
 from cells.spec import CellSpec, load_spec
-from residency import tasks
+from residency import log, tasks
 
 _log = logging.getLogger("kovra.host")
 _ENSURE_EVERY_S = 5.0

@@ -20,9 +20,9 @@ from typing import Any
 
 from actors.hosted import Hosted, pack, unpack, unpickled
 from actors.runtime import ActorUnavailable, DeadlineMissed, Described, ServiceSpec
-from cells.kit import log, trace
+from cells.kit import trace
 from cells.spec import CellSpec
-from residency import tasks
+from residency import log, tasks
 
 NAMESPACE = "kovra"
 _HEAD_PROBE_S = 1.0
@@ -39,11 +39,12 @@ class RayConnection:
     token_path: Path
     namespace: str = NAMESPACE
     environment: Mapping[str, str] = field(default_factory=dict)
+    cell: str = ""
 
     @classmethod
     def of(cls, spec: CellSpec) -> "RayConnection":
         """The cell's own cluster, whose nodes are started with KOVRA_HOME and a path to this code in their environment."""
-        return cls(address=spec.settings.ray.address, token_path=spec.settings.ray.token_path)
+        return cls(address=spec.settings.ray.address, token_path=spec.settings.ray.token_path, cell=spec.name)
 
 
 class OnRay:
@@ -207,7 +208,7 @@ class _RayActor:
     """What Ray hosts: one Hosted. Ray builds it inside the actor's running event loop (uvloop, where it is installed)."""
 
     def __init__(self, connection: RayConnection, name: str, path: str, arguments: dict[str, Any]) -> None:
-        log.configure(name)
+        log.configure(name, connection.cell)
         trace.configure(name.partition("-")[0])
         self._hosted = Hosted(OnRay(connection, inside=True), name, path, arguments)
         self._hosted.begin()

@@ -14,7 +14,7 @@ class Acceptance:
     """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
 
     `deadline`: by when the payee shall have the money; None = as soon as possible. `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory. `batch_id`: the batch that it is a line of; then it has no key, and its
-    text is in the vault already.
+    text is in the vault already. `request_id`: the request that asked, "" for a line of a batch; for the log.
     """
 
     transfer_id: str
@@ -28,6 +28,7 @@ class Acceptance:
     remittance: personal.SealedRemittance | None = None
     deadline: datetime | None = None
     batch_id: str | None = None
+    request_id: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Acceptance, _fields_of(self)  # see Command

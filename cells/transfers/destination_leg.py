@@ -72,6 +72,7 @@ class Destination:
         await store.insert(connection, region, legs, "admitted", _ROOM)
         await store_routing.keep(connection, region, "admitted", list(routes.values()))
         watch.born(legs, {message.transfer_id: message.instructed_at for _, message in new}, watch.ADMIT)
+        watch.made(legs, watch.ADMIT)
         kept = [
             (message.tenant_id, message.transfer_id, one.parties) for one, message in new if one.parties is not None
         ]

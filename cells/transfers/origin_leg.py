@@ -111,6 +111,7 @@ class Origin:
         await store.insert(connection, region, transfers, "accepted", "wallet")
         alone = [one for one in transfers if one.batch_id is None]
         watch.born(alone, {one.transfer_id: watch.minted_at(one.transfer_id) for one in alone}, watch.ACCEPT)
+        watch.made(transfers, watch.ACCEPT, {one.transfer_id: one.request_id for one, _ in asked})
         ids = {one.transfer_id for one in transfers}
         await store_routing.keep(connection, region, "accepted", [one for key, one in routed.items() if key in ids])
         await personal.keep_remittances(

@@ -1,4 +1,5 @@
-"""What an operator sees of payments under way: how long each stayed in each room, as a histogram and, where traces are wanted, a span.
+"""What an operator sees of payments under way: how long each stayed in each room, as a histogram and, where traces are wanted, a span;
+and each transition, as a line of the log.
 
 Told by whoever takes the step, from the rows it holds anyway: nothing is read or written for it. The time of a stay runs from the
 leg's last change in the journal to now, so a step that is rolled back after it was told counts once too often; the timeline, which
@@ -7,16 +8,19 @@ leg's last change in the journal to now, so a step that is rolled back after it 
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
 from cells.kit import metrics, trace
 from cells.transfers.machine import FINAL, Event, Leg, State
 from cells.transfers.transfer import Move, Transfer
+from residency.classes import Confidential, Public
+from residency.log import Line, facts
 
 _log = logging.getLogger("kovra.watch")
+_transitions = logging.getLogger("kovra.transitions")
 
 ACCEPT, ADMIT, ANSWER = "accept", "admit", "answer"
 # The room whose work a step ends. `answer`: the time until the instructed cell's word is admitted; `take`: until the wallet acts.
@@ -91,6 +95,32 @@ def born(legs: Iterable[Transfer], since: Mapping[str, datetime], room: str) -> 
         spans.write(stays)
 
 
+@dataclass(frozen=True, slots=True)
+class TransitionLine(Line):
+    """One transition of one leg. `before`: "" for a new one. `request_id`: the request that caused it, "" where none did."""
+
+    transfer_id: Annotated[str, Public]
+    leg: Annotated[str, Public]
+    version: Annotated[int, Public]
+    step: Annotated[str, Public]
+    before: Annotated[str, Public]
+    now: Annotated[str, Public]
+    tenant_id: Annotated[str, Confidential]
+    request_id: Annotated[str, Public] = ""
+
+
+def made(legs: Sequence[Transfer], room: str, requests: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Log new legs. `requests`: by transfer id, the request that asked for it."""
+    lines = [
+        TransitionLine(
+            one.transfer_id, str(one.leg), one.version, room, "", str(one.state), one.tenant_id,
+            requests.get(one.transfer_id, ""),
+        )
+        for one in legs
+    ]  # fmt: skip
+    facts(_transitions, logging.INFO, "transition", lines)
+
+
 def moved(waves: Sequence[Sequence[Move]]) -> None:
     """Steps that were taken in one transaction. What follows at once on another of the same leg stayed no time at all."""
     now, seen, stays = datetime.now(UTC), set[str](), list[trace.Stay]()
@@ -111,6 +141,20 @@ def moved(waves: Sequence[Sequence[Move]]) -> None:
             stays.extend(_stays(move, room, began, now))
     if spans is not None:
         spans.write(stays)
+    _log_moves(waves)
+
+
+def _log_moves(waves: Sequence[Sequence[Move]]) -> None:
+    if not _transitions.isEnabledFor(logging.INFO):
+        return
+    lines = [
+        TransitionLine(
+            after.transfer_id, str(after.leg), after.version, str(move.told.event), str(move.before.state),
+            str(after.state), after.tenant_id,
+        )
+        for wave in waves for move in wave for after in (move.now,)
+    ]  # fmt: skip
+    facts(_transitions, logging.INFO, "transition", lines)
 
 
 def lost(leg: Transfer) -> None:

@@ -9,6 +9,7 @@ import uvicorn
 
 from infra.schemes.app import create_app
 from infra.schemes.config import count_file, read_config
+from residency import log
 from residency.errors import KovraError
 
 # Longer than any participant keeps an idle connection open, so that it is the participant who closes it.
@@ -24,10 +25,12 @@ def main() -> None:
         config = read_config(home, cell)
     except KovraError as error:
         sys.exit(f"{error.title}: {error.detail}")
+    log.configure("schemes", cell)
     uvicorn.run(
         create_app(cell, config, count_file(home, cell)),
         host=config.listen.host,
         port=config.listen.port,
+        log_config=None,
         log_level="warning",
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,

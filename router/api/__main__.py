@@ -3,8 +3,8 @@
 import argparse
 import os
 
-from cells.kit import log
 from cells.spec import load_spec
+from residency import log
 from router.api.app import create_app
 from router.api.listeners import faces
 from router.api.parts import WORKERS_VARIABLE

@@ -27,7 +27,8 @@ class Caller:
 @dataclass(slots=True)
 class Call:
     """`origin`: whence it comes. `region_named`: the caller (or the router for it) said this region. `resource_id`: what the call made or changed.
-    `allowance`: where the caller stands with its rate, once it is known. `signed`: what it signed, if it did."""
+    `allowance`: where the caller stands with its rate, once it is known. `signed`: what it signed, if it did. `problem`: the code of the
+    problem that it was answered with, "" for none."""
 
     request_id: str
     origin: Origin
@@ -36,6 +37,7 @@ class Call:
     resource_id: str = ""
     allowance: Allowance | None = None
     signed: SignedHead | None = None
+    problem: str = ""
 
     @property
     def tenant(self) -> Tenant:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.hosted import place_of
 from cells.audit.refusals import REFUSED
+from cells.kit.answered import Answered, log_answered, milliseconds_since
 from cells.kit.forwarded import FORWARDED, PROOF, Origin, origin
 from cells.kit.headers import HeaderRepeated, single_headers
 from residency.directory import CellEntry, Directory
@@ -95,6 +96,24 @@ class Front:
                 self._refused(call, status)
             route = getattr(scope.get("route"), "path", "none")
             LATENCY.labels(scope["method"], route, status).observe(time.perf_counter() - started_at)
+            self._log_answered(scope, call, status, started_at)
+
+    def _log_answered(self, scope: Scope, call: Call, status: int, started_at: float) -> None:
+        caller = call.caller
+        log_answered(
+            Answered(
+                request_id=call.request_id,
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", ""),
+                status=status,
+                duration_ms=milliseconds_since(started_at),
+                tenant_id=caller.tenant.tenant_id if caller else "",
+                key_id=caller.key_id if caller else "",
+                resource_id=call.resource_id,
+                region=self._entry.region,
+                code=call.problem,
+            )
+        )
 
     async def _guarded(
         self, scope: Scope, receive: Receive, send: Send, call: Call, headers: dict[bytes, bytes]

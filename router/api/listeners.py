@@ -3,10 +3,12 @@
 What is asked at the wrong one is answered as if there were nothing, so that a mistake in a network's rules opens nothing.
 """
 
+import time
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cells.kit.answered import Answered, log_answered, milliseconds_since
 from cells.spec import PrivateSettings
 from residency.ids import mint
 from router.api.errors import RouteUnknown
@@ -38,10 +40,12 @@ def only(app: ASGIApp, allowed: Callable[[str], bool]) -> App:
         if allowed(scope["path"]):
             await app(scope, receive, send)
             return
-        request_id = mint("req", "ed-0")
-        answer = problems.of_error(RouteUnknown(), request_id)
+        started_at, request_id, error = time.perf_counter(), mint("req", "ed-0"), RouteUnknown()
+        answer = problems.of_error(error, request_id)
         answer.headers[REQUEST_ID] = request_id
         await answer(scope, receive, send)
+        duration_ms = milliseconds_since(started_at)
+        log_answered(Answered(request_id, scope["method"], "", error.status, duration_ms, code=error.code))
 
     return face
 

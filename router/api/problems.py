@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from cells.idempotency.answer import Answer
 from residency.classes import Public
 from residency.errors import KovraError
+from router.api.call import CALL
 from router.api.errors import InvalidRequest
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,6 +49,21 @@ class Problem(BaseModel):
     request_id: Annotated[str, Public]
     pointer: Annotated[str | None, Public] = Field(None, description="JSON pointer to the field at fault")
     errors: Annotated[list[FieldFault] | None, Public] = Field(None, description="Every field at fault")
+
+
+class ProblemAnswer(Response):
+    """A problem document on its way out. Its call is told the code, for the log."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(orjson.dumps(body), status, headers)
+        self._code: str = body["code"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if CALL in scope:
+            scope[CALL].problem = self._code
+        await super().__call__(scope, receive, send)
 
 
 class Problems:
@@ -118,7 +135,7 @@ class Problems:
         headers = {"WWW-Authenticate": 'Bearer realm="kovra"'} if status == 401 else {}
         if retryable:
             headers["Retry-After"] = str(extra.get("retry_after_s", _RETRY_AFTER_S))
-        return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+        return ProblemAnswer(body, status, headers)
 
 
 def invalid(error: ValidationError) -> KovraError:

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from cells.kit import log
+from residency import log
 from residency.directory import load_directory
 from router.edge.app import Edge
 from router.edge.settings import load_secrets

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import aiohttp
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from cells.kit.answered import Answered, log_answered, milliseconds_since
 from cells.kit.forwarded import prove
 from residency import tasks
 from residency.directory import Directory
 from residency.errors import KovraError
 from router.edge import messages, problems
-from router.edge.paths import normalised, of_any_cell
+from router.edge.paths import normalised, of_any_cell, template
 from router.edge.problems import CellAway
 from router.edge.resolve import Asked, KeyMissing, resolve, split_prefix
 from router.edge.upstream import CONNECTIONS_MAX, Body, Upstream, opened
@@ -99,7 +100,7 @@ class Edge:
         began = time.perf_counter()
         found, repeated = messages.looked_at(scope["headers"])
         request_id = messages.request_id(found.get(messages.REQUEST_ID, ""))
-        cell, begun, ends = "none", False, True
+        cell, begun, ends, route, code = "none", False, True, "", ""
 
         async def noticed(message: Message) -> None:
             nonlocal begun
@@ -111,11 +112,12 @@ class Edge:
                 raise repeated
             path = normalised(scope["raw_path"].decode("latin-1"))
             candidates = self._candidates(scope["method"], path, found)
+            route = template(candidates[0].path)
             cell, status, ends = await self._carry(
                 candidates, scope, receive, noticed, found=found, request_id=request_id
             )
         except KovraError as error:
-            cell = error.extra.get("cell", cell)
+            cell, code = error.extra.get("cell", cell), error.code
             body = problems.document(error, request_id)
             status = await _say(noticed, error.status, body, problems.headers(error), request_id=request_id)
         except Exception as error:  # a bug leaves as a bare 500, and its words in no log
@@ -123,12 +125,17 @@ class Edge:
             if begun:
                 raise
             bug = KovraError()
+            code = bug.code
             status = await _say(
                 send, bug.status, problems.document(bug, request_id), problems.headers(bug), request_id=request_id
             )
         self._answers.labels(cell, str(status)).inc()
         if ends:
             self._seconds.labels(cell).observe(time.perf_counter() - began)
+        region = self._upstreams[cell].cell.region if cell in self._upstreams else ""
+        log_answered(
+            Answered(request_id, scope["method"], route, status, milliseconds_since(began), region=region, code=code)
+        )
 
     def _candidates(self, method: str, path: str, found: Mapping[str, str]) -> list[Candidate]:
         """Where the request may go, best first: one place, but for what any cell may answer. Raises KovraError."""

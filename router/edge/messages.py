@@ -4,12 +4,11 @@ next hop must know is added.
 Sources: RFC 9110 section 7.6.1 (hop-by-hop fields), RFC 7239 (Forwarded).
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
 from cells.kit.forwarded import element, is_claim
 from cells.kit.headers import HeaderRepeated, single_headers
-from residency.ids import mint
+from residency.ids import MalformedId, mint, parse
 
 REQUEST_ID = "kovra-request-id"
 REGION = "kovra-region"
@@ -30,7 +29,6 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _OURS_TO_SAY = frozenset({"date", "server"})
-_REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Raw = Iterable[tuple[bytes, bytes]]
 
@@ -47,8 +45,12 @@ def looked_at(raw: Raw) -> tuple[dict[str, str], HeaderRepeated | None]:
 
 
 def request_id(given: str) -> str:
-    """The caller's own id for the request when it has a usable form, else a new one."""
-    return given if _REQUEST_ID_FORM.fullmatch(given) else mint("req", _EDGE)
+    """The caller's own id for the request when it is a request's id, else a new one: it stands in logs, where no text of the caller's
+    belongs, and a cell takes no other."""
+    try:
+        return parse(given, "req").text
+    except MalformedId:
+        return mint("req", _EDGE)
 
 
 def onward(raw: Raw, *, region: str | None, request_id: str, forwarded: str, proof: str) -> list[tuple[str, str]]:

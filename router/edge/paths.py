@@ -15,6 +15,12 @@ NOUNS = frozenset({
     "batches", "events", "fees", "intents", "keys", "limits", "me", "oauth", "payers", "quotes", "rails", "rates", "recipients", "regions",
     "sandbox", "transfers", "wallets", "webhooks",
 })  # fmt: skip
+# The other words of partners' paths; what is none of them is an id or a code. The same test holds this list, too.
+WORDS = frozenset({
+    "cancel", "close", "deliveries", "deposits", "events", "keys", "lines", "magic-values", "name-check", "payments", "rejections", "replay",
+    "requirements", "resend", "returns", "secret", "settlements", "statement", "sub-wallets", "swagger-ui-bundle.js", "swagger-ui.css", "test",
+    "time", "timeline", "token", "transfers", "types",
+})  # fmt: skip
 # What every cell answers alike, and to anybody: whichever cell is up may say it.
 OF_ANY_CELL = ("docs", "redoc", "openapi.json", "problems", "reasons")
 _WELL_KNOWN = frozenset({"/.well-known/jwks.json", "/.well-known/oauth-authorization-server"})
@@ -66,6 +72,14 @@ def normalised(raw: str) -> str:
     if segments[-1] == "" and len(segments) > 1:
         raise PathInvalid("A path does not end with a slash: leave the last one out.")
     return quote(path, safe=_IN_A_SEGMENT)
+
+
+def template(path: str) -> str:
+    """`path` (normalised and carried, without the region in front) as a log may show it: only words of ours, `{}` for all else."""
+    known = {"", "v1", *NOUNS, *WORDS, *OF_ANY_CELL}
+    if path in _WELL_KNOWN:
+        return path
+    return "/".join(one if one in known else "{}" for one in path.split("/"))
 
 
 def of_any_cell(path: str) -> bool:

@@ -1,5 +1,6 @@
 """What the router carries, held against what a cell answers: every route of a partner's, and none of an operator's or a scheme's."""
 
+import re
 from collections.abc import Iterator
 
 from fastapi import FastAPI
@@ -7,7 +8,7 @@ from starlette.routing import Route
 
 from router.api.app import create_app
 from router.api.listeners import for_operator, for_partners, for_schemes
-from router.edge.paths import NOUNS, PathUnknown, check_carried
+from router.edge.paths import NOUNS, WORDS, PathUnknown, check_carried, template
 from tests.architecture.tree import keep
 from tests.border import make_world
 
@@ -41,6 +42,21 @@ def test_the_router_carries_what_partners_ask_for_and_nothing_else() -> None:
         why="the router stands on the open internet: a route of an operator or of a scheme that it carries is guarded by its key alone.",
         mend="name a new noun of the partners' in router/edge/paths.py, or the listener of the others in router/api/listeners.py.",
         breaches=[*strayed(app), *(f"/v1/{noun}  is no route any more" for noun in sorted(unused))],
+    )
+
+
+def test_the_router_logs_the_template_of_every_route_of_partners() -> None:
+    app = create_app(make_world().spec("eu-1"))
+    shown = {path: re.sub(r"\{[^}]+\}", "{}", path) for path in paths(app) if for_partners(path)}
+    words = {one for path in shown.values() for one in path.split("/")}
+    keep(
+        "Of a path the router logs the words of the route, and nothing that stands in the place of an id.",
+        why="what stands there is the caller's text, and could be anything; without the words nobody can tell the routes apart.",
+        mend="name the new word in WORDS of router/edge/paths.py.",
+        breaches=[
+            *(f"{path}  is logged as {template(path)}" for path, wanted in shown.items() if template(path) != wanted),
+            *(f"{one}  is in no path any more" for one in sorted(WORDS - words)),
+        ],
     )
 
 

@@ -53,11 +53,12 @@ async def test_an_id_leads_to_its_cell_and_the_key_home_else(world: World) -> No
 
 async def test_the_answer_comes_back_whole(world: World) -> None:
     world.cells["eu-1"].status = 422
-    answer = await world.http.get("/v1/quotes", headers={**_KEY, "Kovra-Request-Id": "mine-7"})
+    mine = mint("req", "eu-1")
+    answer = await world.http.get("/v1/quotes", headers={**_KEY, "Kovra-Request-Id": mine})
     assert answer.status_code == 422
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
-    assert answer.headers["kovra-request-id"] == "mine-7"
-    assert world.cells["eu-1"].heard[0].header("kovra-request-id") == "mine-7"
+    assert answer.headers["kovra-request-id"] == mine
+    assert world.cells["eu-1"].heard[0].header("kovra-request-id") == mine
 
 
 async def test_a_request_id_is_made_when_there_is_none(world: World) -> None:

@@ -135,12 +135,12 @@ async def create_transfer(request: Request) -> Response:
     raw = await request.body()
     asked = read(TransferNew, raw)
     _check_quote(parts, asked.quote_id)
-    answer, replayed = await accept(parts, call.tenant_id, asked, key, hashlib.sha256(raw).digest())
+    answer, replayed = await accept(parts, call.tenant_id, asked, key, hashlib.sha256(raw).digest(), call.request_id)
     return _answered(request, answer, replayed=replayed)
 
 
 async def accept(
-    parts: Parts, tenant_id: str, asked: TransferNew, key: str, request_sha256: bytes
+    parts: Parts, tenant_id: str, asked: TransferNew, key: str, request_sha256: bytes, request_id: str
 ) -> tuple[Answer, bool]:
     """What the wallet of the quote says to a payment under that key, and whether it has said so to another request before.
 
@@ -154,7 +154,7 @@ async def accept(
         remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, said)
     body = Acceptance(
         transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, request_sha256, asked.metadata,
-        remittance, asked.deadline,
+        remittance, asked.deadline, request_id=request_id,
     )  # fmt: skip
     command = Command(f"{tenant_id}:{OPERATION}:{key}:{request_sha256.hex()[:16]}", wallet_id, "accept", body)
     answer: Answer = await parts.wallets.ask(command)

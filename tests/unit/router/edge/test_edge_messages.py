@@ -2,7 +2,7 @@
 
 import pytest
 
-from residency.ids import parse
+from residency.ids import mint, parse
 from router.edge import messages
 
 
@@ -57,11 +57,11 @@ def test_forwarded_writes_addresses_as_rfc_7239_does() -> None:
     )
 
 
-def test_a_usable_request_id_is_kept_and_another_replaced() -> None:
-    assert messages.request_id("abc-123") == "abc-123"
-    assert parse(messages.request_id(""), "req")
-    assert parse(messages.request_id("two words"), "req")
-    assert parse(messages.request_id("x" * 65), "req")
+def test_a_requests_id_is_kept_and_any_other_text_replaced() -> None:
+    mine = mint("req", "eu-1")
+    assert messages.request_id(mine) == mine
+    for other in ("", "abc-123", "two words", "x" * 65, mint("tr", "eu-1"), mine + "x", "Astrid.Lindqvist"):
+        assert parse(messages.request_id(other), "req").text != other
 
 
 def test_every_answer_carries_one_request_id() -> None:

@@ -7,11 +7,14 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
 import pytest
 
-from cells.kit import log
 from cells.parties.models import Address, PayerDetails
+from residency import log
+from residency.classes import Confidential, Personal, Public
 
 PERSON, IBAN = "Astrid Lindqvist-Marker", "DE89370400440532013000"
 
@@ -108,3 +111,72 @@ def test_a_warning_shows_its_kind_and_place(written: io.StringIO) -> None:
         warnings.warn(f"{PERSON} is deprecated", DeprecationWarning, stacklevel=1)
     [found] = lines(written)
     assert found["event"].startswith("DeprecationWarning at test_log.py:")
+
+
+@dataclass(frozen=True, slots=True)
+class Step(log.Line):
+    transfer_id: Annotated[str, Public]
+    amount: Annotated[int, Confidential]
+    code: Annotated[str, Public] = ""
+
+
+def test_a_line_with_a_personal_or_unmarked_field_cannot_be_defined() -> None:
+    for hint in (Annotated[str, Personal], str, Annotated[str, "words"], Annotated[str, Public, Personal]):
+        with pytest.raises(TypeError, match="name is not marked"):
+            type("Named", (log.Line,), {"__annotations__": {"name": hint}})
+
+
+def test_a_batch_of_lines_is_written_at_once(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[str] = []
+    monkeypatch.setattr(written, "write", writes.append)
+    log.facts(logging.getLogger("kovra.test"), logging.INFO, "step", [Step(f"tr_{one}", one) for one in range(3)])
+    [text] = writes
+    found = [json.loads(line) for line in text.splitlines()]
+    assert [one["transfer_id"] for one in found] == ["tr_0", "tr_1", "tr_2"]
+    assert {(one["event"], one["process"], one["cell"], one["level"]) for one in found} == {
+        ("step", "test", "eu-1", "info")
+    }
+    assert found[0]["timestamp"].endswith("Z")
+
+
+def test_lines_are_read_in_a_terminal(monkeypatch: pytest.MonkeyPatch, written: io.StringIO) -> None:
+    """And what a log is sent to decides, unless the settings say."""
+    monkeypatch.setattr(written, "isatty", lambda: True)
+    log.configure("test", "eu-1", written)
+    log.facts(logging.getLogger("kovra.test"), logging.INFO, "step", [Step("tr_1", 7)])
+    logging.getLogger("kovra.test").warning("it waits")
+    [first, second] = written.getvalue().splitlines()
+    assert "transfer_id=tr_1" in first
+    assert "code" not in first
+    assert "it waits" in second
+    monkeypatch.setenv(log.FORMAT_VARIABLE, "json")
+    log.configure("test", "eu-1", written)
+    logging.getLogger("kovra.test").warning("it waits")
+    assert json.loads(written.getvalue().splitlines()[2])["event"] == "it waits"
+
+
+def test_levels_are_set_by_logger(monkeypatch: pytest.MonkeyPatch, written: io.StringIO) -> None:
+    monkeypatch.setenv(log.LEVEL_VARIABLE, "warning, kovra.test.steps=debug")
+    log.configure("test", "eu-1", written)
+    try:
+        logging.getLogger("kovra.test").info("not written")
+        log.facts(logging.getLogger("kovra.test"), logging.INFO, "not written", [Step("tr_1", 7)])
+        log.facts(logging.getLogger("kovra.test.steps"), logging.DEBUG, "step", [Step("tr_1", 7)])
+        assert [one["event"] for one in lines(written)] == ["step"]
+    finally:
+        logging.getLogger("kovra.test.steps").setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        (log.LEVEL_VARIABLE, "loud"),
+        (log.LEVEL_VARIABLE, "=info"),
+        (log.LEVEL_VARIABLE, "a=b=c"),
+        (log.FORMAT_VARIABLE, "xml"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_refused(monkeypatch: pytest.MonkeyPatch, variable: str, said: str) -> None:
+    monkeypatch.setenv(variable, said)
+    with pytest.raises(log.LogSettingsInvalid, match=variable):
+        log.configure("test", stream=io.StringIO())
