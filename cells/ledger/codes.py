@@ -46,11 +46,11 @@ class Leg(IntEnum):
     ORIGIN = 1
     DESTINATION = 2
     IN_REGION = 3
-    COLLECTION = 4
-    BOOK = 5
+    CREDIT = 4
+    INTERNAL_TRANSFER = 5
     HOUSE = 6
     RETURN = 7
-    ORDER = 8  # what an operator has ordered of money that came in
+    RESOLUTION = 8  # what is decided of a credit
     LOSS = 9
     BATCH = 10
 

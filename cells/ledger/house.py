@@ -1,19 +1,17 @@
 """The house's own books: the accounts a cell opens, and what a peer may owe it.
 
 How a peer's cap is kept. REGIONAL_SETTLEMENT may not be debited beyond its posted credits, and the
-destination leg debits it (D1). `grant_cap` credits it with what the peer may owe this cell, from REGIONAL_CAP
+destination leg debits it (D1). Granting a cap credits it with what the peer may owe this cell, from REGIONAL_CAP
 of the same peer and currency, whose debit balance is therefore the cap. When it is used up, D1 answers
 EXCEEDS_CREDITS and the payment waits; settling or a higher cap lets it through under a new attempt.
-A cap can be lowered (`withdraw_cap`) only by what is not used. Weighed against it: a limit account debited beside REG in every D1 (keeps REG pure,
-but makes each payout chain longer, and netting would have to give the limit back).
+Only what is not used can be withdrawn (prefunding.py). Weighed against it: a limit account debited beside REG in
+every D1 (keeps REG pure, but makes each payout chain longer, and netting would have to give the limit back).
 """
 
 from collections.abc import Sequence
 
 from cells.ledger import chart
-from cells.ledger.chain import Chain, Draft, link
 from cells.ledger.chart import AccountType
-from cells.ledger.codes import Code, Leg, Phase, Step
 from cells.ledger.entry import Account
 
 
@@ -52,21 +50,3 @@ _NOT_THE_PLATFORMS = frozenset(
         AccountType.REGIONAL_CAP,
     }
 )
-
-
-def grant_cap(payment: int, peer_number: int, ledger: int, amount: int, *, attempt: int = 1) -> Chain:
-    """Raise what a peer may owe this cell: REGIONAL_CAP → REG, posted. `payment` is the u128 of the
-    decision.
-    """
-    draft = Draft(payment, Leg.HOUSE, attempt)
-    source, target = chart.settlement_cap(peer_number, ledger), chart.settlement(peer_number, ledger)
-    draft.add(Step.CAP, Phase.DIRECT, ledger, source, target, amount, Code.CAP)
-    return link(draft.postings)
-
-
-def withdraw_cap(payment: int, peer_number: int, ledger: int, amount: int, *, attempt: int = 1) -> Chain:
-    """Lower it: REG → REGIONAL_CAP, posted. Answers EXCEEDS_CREDITS when that much of it is in use."""
-    draft = Draft(payment, Leg.HOUSE, attempt)
-    source, target = chart.settlement(peer_number, ledger), chart.settlement_cap(peer_number, ledger)
-    draft.add(Step.CAP, Phase.DIRECT, ledger, source, target, amount, Code.CAP)
-    return link(draft.postings)

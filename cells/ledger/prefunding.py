@@ -6,14 +6,15 @@ the next start of the cell takes it. The id of a change follows from what the ca
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from cells.ledger import chart
-from cells.ledger.chain import Chain
+from cells.ledger.codes import Leg
 from cells.ledger.entry import Account, PostingResult
-from cells.ledger.house import grant_cap, withdraw_cap
 from cells.ledger.ledger import Ledger
+from cells.ledger.life import Life
+from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import submit_chains
 
 _log = logging.getLogger("kovra.prefunding")
@@ -60,9 +61,14 @@ def _change(cap: Cap, accounts: Mapping[int, Account], attempt: int) -> Chain | 
     missing = cap.amount + other_side.credit_balance
     decision = _number(cap, other_side)
     if missing > 0:
-        return grant_cap(decision, cap.peer_number, cap.ledger, missing, attempt=attempt)
+        return postings_of(life_of_change(decision, replace(cap, amount=missing)), Action.GRANT, attempt)
     free = min(-missing, max(settlement.available, 0))
-    return withdraw_cap(decision, cap.peer_number, cap.ledger, free, attempt=attempt) if free else None
+    return postings_of(life_of_change(decision, replace(cap, amount=free)), Action.WITHDRAW, attempt) if free else None
+
+
+def life_of_change(decision: int, change: Cap) -> Life:
+    """A change of a cap, by its amount. `decision`: the u128 that stands for it, in place of a payment."""
+    return Life(Leg.HOUSE, decision, peer=change.peer_number, target_ledger=change.ledger, amount=change.amount)
 
 
 def _accounts_of(cap: Cap) -> tuple[int, int]:

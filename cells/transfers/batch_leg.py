@@ -13,20 +13,18 @@ from cells.backends.postgres import Connection
 from cells.batches import notices, store, store_status
 from cells.batches.batch import CHUNK, Batch, Ended, Fault, Line, LineState, State, ending
 from cells.batches.store import Mark
-from cells.kit.money import CURRENCIES
-from cells.ledger.batch_chains import fund, give_back
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.tenants.store import find_wallets
 from cells.tenants.tenant import Wallet
 from cells.transfers.acceptance import Acceptance
+from cells.transfers.lives import life_of_batch
 from cells.transfers.machine import FINAL
 from cells.transfers.machine import State as PaymentState
 from cells.transfers.origin_leg import Origin, WalletNotOpen
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import InsufficientFunds, Transfer
 from residency.errors import KovraError
-from residency.ids import number
 
 _log = logging.getLogger("kovra.batches")
 FUND, REMAINDER = "fund", "remainder"
@@ -53,7 +51,7 @@ async def journal_funding(
         if one.state is State.FUNDING and wallets[one.wallet_id].state != "open":
             await notices.end(connection, region, locked.pop(one.batch_id), State.FAILED, Fault.of(WalletNotOpen()))
     owed = [
-        BatchOwed(one, (fund(number(one.batch_id), account_of(one.wallet_id), one.funding_minor or 0, _ledger(one)),))
+        _owed(one, account_of(one.wallet_id), Action.FUND, one.funding_minor or 0)
         for one in locked.values()
         if one.state is State.FUNDING
     ]
@@ -71,10 +69,7 @@ async def journal_remainders(
         if batch is None:
             continue
         if batch.remainder_minor:
-            chain = give_back(
-                number(batch.batch_id), account_of(batch.wallet_id), batch.remainder_minor, _ledger(batch)
-            )
-            owed.append(BatchOwed(batch, (chain,)))
+            owed.append(_owed(batch, account_of(batch.wallet_id), Action.RELEASE_REMAINDER, batch.remainder_minor))
         else:
             await _finish(connection, region, batch)
     await _plan(connection, region, owed, REMAINDER)
@@ -173,5 +168,5 @@ async def _plan(connection: Connection, region: str, owed: Sequence[BatchOwed], 
     )  # fmt: skip
 
 
-def _ledger(batch: Batch) -> int:
-    return CURRENCIES[batch.source_currency].number
+def _owed(batch: Batch, wallet_account: int, action: Action, amount: int) -> BatchOwed:
+    return BatchOwed(batch, (postings_of(life_of_batch(batch, wallet_account, amount), action),))

@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
-from cells.kit.money import CURRENCIES
-from cells.ledger.chain import Chain
-from cells.ledger.chains import book as book_chain
 from cells.ledger.ledger import Ledger
+from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.transfers import store_books, store_sub_wallets
 from cells.transfers.book import Book, WalletLocked
+from cells.transfers.lives import life_of_internal_transfer
 from cells.transfers.origin_leg import WalletNotOpen
 from cells.transfers.store_books import Loaded
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import InsufficientFunds
-from residency.ids import number
 
 _log = logging.getLogger("kovra.books")
 EFFECT = "book"
@@ -49,7 +47,7 @@ async def journal(connection: Connection, region: str, book_ids: Sequence[str], 
     owed = [_owed(one, amounts[one.book.book_id]) for one in standing if amounts.get(one.book.book_id)]
     if owed:
         await store_books.plan(connection, region, {one.book.book_id: amounts[one.book.book_id] for one in owed})
-        planned = [Planned(one.book.book_id, one.book.tenant_id, EFFECT, 1, [*one.chains[0]]) for one in owed]
+        planned = [Planned(one.book.book_id, one.book.tenant_id, EFFECT, 1, one.chains[0]) for one in owed]
         await plan_postings(connection, region, planned)
     return owed
 
@@ -101,6 +99,5 @@ async def _close(
 
 
 def _owed(one: Loaded, amount: int) -> BookOwed:
-    ledger = CURRENCIES[one.book.currency].number
-    chain = book_chain(number(one.book.book_id), one.source, one.target, amount, ledger)
-    return BookOwed(one.book, (chain,), (one.source, one.target))
+    life = life_of_internal_transfer(one.book, one.source, one.target, amount)
+    return BookOwed(one.book, (postings_of(life, Action.TRANSFER),), (one.source, one.target))

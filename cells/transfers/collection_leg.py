@@ -8,16 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
-from cells.kit.money import CURRENCIES
-from cells.ledger.chain import Chain
-from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold, collection_suspend
+from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.rails import store_collections as collections
 from cells.transfers import notices
 from cells.transfers.deposit import Deposit
+from cells.transfers.lives import life_of_credit
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import PEER_TENANT_PREFIX
-from residency.ids import number
 
 EFFECT = "collect"
 
@@ -60,12 +58,9 @@ async def close(
 
 
 def _chains(deposit: Deposit, wallet_account: int) -> tuple[Chain, Chain]:
-    payment, ledger = number(deposit.collection_id), CURRENCIES[deposit.currency].number
-    accounts = CollectionAccounts.of(deposit.rail, ledger)
-    held = collection_hold(payment, accounts, deposit.amount, ledger)
-    if _is_suspended(deposit):
-        return held, collection_suspend(payment, accounts, deposit.amount, ledger)
-    return held, collection_accept(payment, accounts, wallet_account, deposit.amount, ledger)
+    life = life_of_credit(deposit, wallet_account)
+    taken = Action.SUSPEND if _is_suspended(deposit) else Action.CREDIT
+    return postings_of(life, Action.HOLD), postings_of(life, taken)
 
 
 def _is_suspended(deposit: Deposit) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.rails import store_recalls
 from cells.transfers import notices, store_orders
 from cells.transfers.deposit import Deposit
-from cells.transfers.orders import Order, OrderState, after_applied, chain_owed
+from cells.transfers.lives import action_of_resolution, life_of_resolution
+from cells.transfers.orders import Order, OrderState, after_applied
 from cells.transfers.store_postings import Planned, plan_postings
 
 _log = logging.getLogger("kovra.orders")
@@ -32,9 +33,9 @@ async def journal(
     """Plan the postings of what these orders wait for. `account_of`: W by wallet id."""
     found = await store_orders.load(connection, region, sorted(set(order_ids)))
     owed = [
-        OrderOwed(one, (chain,))
+        OrderOwed(one, (postings_of(life_of_resolution(one, account_of(one.wallet_id)), action),))
         for one in found.values()
-        if (chain := chain_owed(one, account_of(one.wallet_id))) is not None
+        if (action := action_of_resolution(one)) is not None
     ]
     planned = [
         Planned(one.order.collection_id, one.order.tenant_id, one.order.kind, one.order.number, one.chains[0])

@@ -12,14 +12,9 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from cells.kit.command import Command
-from cells.kit.money import CURRENCIES
-from cells.ledger import chart, order_chains
-from cells.ledger.chain import Chain
-from cells.ledger.order_chains import Ordered
 from cells.rails.rail import ReturnOut
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
-from residency.ids import number as number_of
 
 OrderKind = Literal["assign", "give_back"]
 OrderState = Literal["ordered", "held", "answered", "done", "failed"]
@@ -84,23 +79,6 @@ class Order:
     def command(self, word: str = "") -> Command:
         """What the wallet is asked; `word` tells one asking from another, where it shall be asked anew."""
         return Command(f"{self.order_id}:{self.state}:{word}", self.wallet_id, "order", self.order_id)
-
-
-def chain_owed(order: Order, wallet_account: int) -> Chain | None:
-    """The chain that the order's state waits for; None while it waits for the scheme, or for nobody."""
-    ledger = CURRENCIES[order.currency].number
-    one = Ordered(number_of(order.collection_id), order.number, ledger, order.amount)
-    source = one.suspense if order.suspended else wallet_account
-    match order.state, order.kind:
-        case "ordered", "assign":
-            return order_chains.assign(one, wallet_account)
-        case "ordered", "give_back":
-            return order_chains.give_back_hold(one, source)
-        case "answered", _ if order.outcome == "settled":
-            return order_chains.give_back_post(one, source, chart.rail(order.rail, ledger))
-        case "answered", _:
-            return order_chains.give_back_void(one, source)
-    return None
 
 
 def after_applied(order: Order) -> OrderState:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
 from cells.kit.command import Command
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
 from cells.rails.rail import utc_now
 from cells.transfers import store, store_returns
+from cells.transfers.lives import chains_of_return
 from cells.transfers.machine import Leg, State
-from cells.transfers.returned import Return, Total, bookable, chains_of, place_of, told_of
+from cells.transfers.returned import Return, Total, bookable, told_of
 from cells.transfers.step import EXPORT_CHANNEL
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import Told, Transfer
@@ -46,12 +47,12 @@ async def journal(
     legs = await store.read(connection, region, sorted({one.transfer_id for one in found.values()}))
     now = utc_now()
     owed = [
-        ReturnOwed(one, leg, chains_of(one, leg, _wallet_account(leg, account_of), cell_numbers))
+        ReturnOwed(one, leg, chains_of_return(one, leg, _wallet_account(leg, account_of), cell_numbers))
         for one in found.values()
         if one.is_due(now) and bookable(leg := legs[one.transfer_id])
     ]
     planned = [
-        Planned(one.one.transfer_id, one.one.tenant_id, EFFECT, place_of(one.one).mark, [*chain])
+        Planned(one.one.transfer_id, one.one.tenant_id, EFFECT, one.one.posting_attempt, chain)
         for one in owed
         for chain in one.chains
     ]

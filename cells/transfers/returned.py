@@ -4,18 +4,14 @@ A return has a life of its own beside its payment's: `received` → `booked`, an
 Pure data and pure functions; the payment's own life hears of it when it is booked (machine.py).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from cells.kit.money import CURRENCIES, format_amount
-from cells.ledger import chart, return_chains
-from cells.ledger.chain import Chain
-from cells.ledger.return_chains import NUMBERS, Back, Place, share
+from cells.kit.money import format_amount
+from cells.ledger.postings import NUMBERS, attempt_of
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.transfer import Transfer
-from residency.ids import number as number_of
 
 ReturnState = Literal["received", "booked", "exported"]
 Policy = Literal["original", "original_and_fee"]
@@ -38,6 +34,29 @@ RETURNED_STATES: Final = frozenset({State.PARTIALLY_RETURNED, State.RETURNED})
 # Given back while nobody knew: it may have been paid, and then it may come back, to the house that bore the loss.
 _UNKNOWN_END = frozenset({State.RESTORING, State.RELEASED, State.REFUNDED})
 BOOKABLE: Final = frozenset({State.COMPLETED, State.PARTIALLY_RETURNED, State.LOST})
+
+
+def share(whole: int, before: int, amount: int, of: int) -> int:
+    """What of `whole` goes back with `amount`, when `before` has come back already, of `of` in all: ⌊whole·(before+amount)/of⌋ −
+    ⌊whole·before/of⌋. All in minor units.
+
+    A difference of cumulative floors: returns that add up to the whole give the whole back, to the cent, however they were cut.
+    """
+    assert 0 <= before < before + amount <= of
+    return whole * (before + amount) // of - whole * before // of
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What a return gives back to the wallet, minor units of its currency."""
+
+    principal: int = 0
+    margin: int = 0
+    fee: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.principal + self.margin + self.fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,11 @@ class Return:
     def is_due(self, at: datetime) -> bool:
         """Whether it waits for its booking alone, and not for its day."""
         return self.state == "received" and (self.available_at is None or self.available_at <= at)
+
+    @property
+    def posting_attempt(self) -> int:
+        """What its postings carry as their attempt."""
+        return attempt_of(self.number, self.attempt)
 
     @property
     def back(self) -> Back:
@@ -140,30 +164,6 @@ def gives_back(transfer: Transfer, before: int, amount: int, policy: Policy) -> 
         return Back(principal=amount, fee=fee)
     principal, margin = (share(one, before, amount, paid) for one in (transfer.principal, transfer.margin))
     return Back(principal, margin, fee)
-
-
-def place_of(one: Return) -> Place:
-    return Place(number_of(one.transfer_id), one.number, one.attempt)
-
-
-def chains_of(
-    one: Return, transfer: Transfer, wallet_account: int, cell_numbers: Mapping[str, int]
-) -> tuple[Chain, ...]:
-    """Everything that the ledger is asked for a return, in order."""
-    place, amount = place_of(one), one.amount
-    target = CURRENCIES[transfer.target_currency].number
-    if transfer.leg is Leg.ORIGIN:
-        destination, source = cell_numbers[transfer.destination_cell], CURRENCIES[transfer.source_currency].number
-        return (
-            return_chains.from_destination(place, destination, target, amount, wallet_account, source, one.back),
-        )  # fmt: skip
-    rail = chart.rail(one.rail, target)
-    arrival = return_chains.arrival(place, rail, target, amount)
-    if transfer.state is State.LOST:
-        return arrival, return_chains.to_loss(place, rail, target, amount)
-    if transfer.leg is Leg.IN_REGION:
-        return arrival, return_chains.to_wallet(place, rail, target, amount, wallet_account, one.fee_back)
-    return arrival, return_chains.to_origin(place, rail, target, amount, cell_numbers[transfer.origin_cell])
 
 
 def told_of(transfer: Transfer, booked: int) -> Event | None:

@@ -17,10 +17,10 @@ from cells.compliance.checker import UNAVAILABLE, Block, Review, Verdict
 from cells.compliance.decisions import RELEASES, Asked, CaseClosed, Decision, Deed, PartyBlocked, ScreeningMissing
 from cells.compliance.rules import Rules
 from cells.compliance.standing import Standing
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Chain
 from cells.tenants import store as tenants
 from cells.transfers import officers, store
-from cells.transfers.books import Books
+from cells.transfers.lives import account_of, chain_of
 from cells.transfers.machine import Effect, Event, Leg, State, public
 from cells.transfers.recovery import REGULATORY
 from cells.transfers.step import take_loaded
@@ -76,7 +76,7 @@ class Reviewing:
         wallet = (await tenants.find_wallets(connection, region, [transfer.wallet_id]))[transfer.wallet_id]
 
         def build(one: Transfer, effect: Effect) -> Chain:
-            return Books.of(wallet, one, self.cell_numbers).chain(one, effect)
+            return chain_of(one, effect, account_of(wallet), self.cell_numbers)
 
         refuses = deed is Deed.REFUSE or (deed is Deed.BLOCK and transfer.leg is Leg.DESTINATION)
         told = Told(transfer_id, EVENTS[deed], {"reason_code": REGULATORY} if refuses else {})

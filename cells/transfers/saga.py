@@ -22,17 +22,16 @@ from cells.idempotency.answer import Answer
 from cells.idempotency.store import Claimed
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch, UnknownCommand
 from cells.ledger import chart
-from cells.ledger.chain import Chain
-from cells.ledger.entry import PostingResult
 from cells.ledger.ledger import Ledger
+from cells.ledger.postings import Chain
 from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
 from cells.transfers import batch_leg, beside, store, wallet_view
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.beside import Errand
-from cells.transfers.books import Books, account_of
 from cells.transfers.handing import Handing
+from cells.transfers.lives import account_of, chain_of
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
@@ -234,10 +233,6 @@ class Saga:
         self._ledger_requests += 1
         self._postings += sum(map(len, chains))
         told = [told for one, result in zip(owed, results, strict=False) for told in ledger_said(one, result)]
-        closed = [
-            (chain, PostingResult.CREATED if result.applied else result.reason)
-            for chain, result in zip(chains, results, strict=True)
-        ]
         before, region = turn.step, self._entry.region
         # Need not be waited for: the ledger has it, and recovery asks for the same ids and hears the same again. Whatever acts upon
         # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
@@ -247,7 +242,7 @@ class Saga:
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             kept = answers_to_keep(owed, turn.step.now)
             await idempotency.give(connection, region, kept)
-            await close_postings(connection, region, closed)
+            await close_postings(connection, region, zip(chains, results, strict=True))
         self._commits += 1
         turn.kept |= kept
         turn.step.now = before.now | turn.step.now
@@ -275,7 +270,7 @@ class Saga:
             turn.replies[index] = await _READERS[command.name](self._ledger, account_of(wallet), command.body)
 
     def _chain(self, transfer: Transfer, effect: Effect) -> Chain:
-        return Books.of(self._wallets[transfer.wallet_id], transfer, self._numbers).chain(transfer, effect)
+        return chain_of(transfer, effect, self._account_of(transfer.wallet_id), self._numbers)
 
     def _account_of(self, wallet_id: str) -> int:
         return account_of(self._wallets[wallet_id])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cells.backends.postgres import Connection
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Chain
 from cells.limits.store import Release, release
 from cells.transfers import notices, store, watch
 from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Event, Impossible, Leg, State, decide

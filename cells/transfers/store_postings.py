@@ -1,10 +1,11 @@
 """The journal's postings: planned before the ledger is asked, closed with its word. Multi-row statements; nothing commits here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
-from cells.ledger.entry import Posting, PostingResult
+from cells.ledger.entry import Posting
+from cells.ledger.submit import ChainResult, Closing
 from cells.transfers.machine import Effect
 
 
@@ -58,17 +59,16 @@ async def plan_postings(connection: Connection, region: str, planned: Sequence[P
 
 
 async def close_postings(
-    connection: Connection, region: str, results: Sequence[tuple[Sequence[Posting], PostingResult]]
+    connection: Connection, region: str, results: Iterable[tuple[Sequence[Posting], ChainResult]]
 ) -> None:
     """Write down the ledger's word on whole chains: applied, or failed with the code that broke it."""
-    by_result: dict[PostingResult, list[str]] = {}
+    closed: dict[Closing, list[str]] = {}
     for chain, result in results:
-        by_result.setdefault(result, []).extend([_hex(posting.id) for posting in chain])
-    for result, posting_ids in by_result.items():
-        applied = result is PostingResult.CREATED
+        closed.setdefault(result.closing, []).extend([_hex(posting.id) for posting in chain])
+    for closing, posting_ids in closed.items():
         await connection.execute(
             "update postings set state = $3, result = $4 where compliance_region = $1 and posting_id = any ($2::uuid[])",
-            region, posting_ids, "applied" if applied else "failed", None if applied else int(result),
+            region, posting_ids, closing.state, closing.result,
         )  # fmt: skip
 
 

@@ -1,12 +1,11 @@
-"""One leg of one payment, as the journal keeps it, and the ledger chains it makes. Pure data and pure functions."""
+"""One leg of one payment, as the journal keeps it. Pure data and pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from cells.kit.money import CURRENCIES, format_amount
-from cells.ledger.accounts import CrossBorderTerms
+from cells.kit.money import format_amount
 from cells.limits.rules import ANY, Sender
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers.machine import Effect, Event, Leg, State, public
@@ -121,17 +120,6 @@ class Transfer:
     def rail_used(self) -> str:
         """The rail that paid, as far as this cell knows: across a border the destination may take another than was expected."""
         return str((self.answer or {}).get("rail", self.rail))
-
-    @property
-    def terms(self) -> CrossBorderTerms:
-        return CrossBorderTerms(
-            principal=self.principal,
-            margin=self.margin,
-            fee=self.fee,
-            target_amount=self.target_amount,
-            source_ledger=CURRENCIES[self.source_currency].number,
-            target_ledger=CURRENCIES[self.target_currency].number,
-        )
 
 
 class Told(NamedTuple):

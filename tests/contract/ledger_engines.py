@@ -11,7 +11,8 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -155,6 +156,12 @@ def void(hold: Posting, flags: int = 0) -> Posting:
         flags | PostingFlag.VOID_PENDING,
         pending_id=hold.id,
     )
+
+
+def link(postings: Sequence[Posting]) -> list[Posting]:
+    """Join postings into one chain: all of them or none."""
+    joined = [replace(one, flags=one.flags | PostingFlag.LINKED) for one in postings[:-1]]
+    return [*joined, postings[-1]]
 
 
 async def open_accounts(ledger: Ledger, *flags: int) -> list[int]:

@@ -11,13 +11,12 @@ import pytest
 
 from cells.backends.tigerbeetle import ClientAsync, RequestTooLarge, Session, Transfer
 from cells.ledger.batching import split
-from cells.ledger.chain import link
 from cells.ledger.entry import Posting, PostingResult
 from cells.ledger.ledger import ChainTooLong, Ledger, LedgerUnknown
 from cells.ledger.memory import MemoryLedger
 from cells.ledger.postgres import PostgresLedger
 from cells.ledger.tigerbeetle import TigerBeetleLedger
-from tests.contract.ledger_engines import OpenLedger, balances, funded_wallet, open_accounts, posting
+from tests.contract.ledger_engines import OpenLedger, balances, funded_wallet, link, open_accounts, posting
 
 R = PostingResult
 

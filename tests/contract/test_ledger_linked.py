@@ -2,10 +2,9 @@
 
 import pytest
 
-from cells.ledger.chain import link
 from cells.ledger.entry import Account, AccountFlag, AccountResult, PostingFlag, PostingResult
 from cells.ledger.ledger import Ledger
-from tests.contract.ledger_engines import account, balances, fresh_id, funded_wallet, open_accounts, posting
+from tests.contract.ledger_engines import account, balances, fresh_id, funded_wallet, link, open_accounts, posting
 
 R = PostingResult
 

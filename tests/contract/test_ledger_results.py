@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from cells.ledger.chain import link
 from cells.ledger.entry import (
     AMOUNT_MAX,
     U128_MAX,
@@ -21,6 +20,7 @@ from tests.contract.ledger_engines import (
     balances,
     fresh_id,
     funded_wallet,
+    link,
     open_accounts,
     post,
     posting,

@@ -4,11 +4,13 @@ import logging
 
 import pytest
 
-from cells.ledger import chains, chart, house
+from cells.ledger import chart, house
 from cells.ledger.ledger import Ledger
+from cells.ledger.postings import Action, postings_of
 from cells.ledger.prefunding import Cap, declare_caps
 from cells.ledger.submit import submit_chains
 from tests.contract.ledger_engines import fresh_id
+from tests.lives import destination
 
 IDR = 360
 
@@ -32,7 +34,7 @@ async def cap(ledger: Ledger, peer: int) -> int:
 
 async def owe(ledger: Ledger, peer: int, payment: int, amount: int) -> bool:
     """Whether the peer's payment fits under its cap."""
-    hold = chains.destination_hold(payment, chains.DestinationAccounts.of(peer, "bi_fast", IDR), amount, IDR)
+    hold = postings_of(destination(payment, peer, amount), Action.HOLD)
     [result] = await submit_chains(ledger, [hold])
     return result.applied
 
@@ -54,7 +56,7 @@ async def test_what_a_peer_owes_keeps_its_room_until_it_is_free(
     assert await cap(ledger, peer) == 700
     assert "eu-1 in IDR may still owe 700, of which 200 is declared" in caplog.text
     assert not await owe(ledger, peer, late, 1)
-    void = chains.destination_void(payment, chains.DestinationAccounts.of(peer, "bi_fast", IDR), 700, IDR)
+    void = postings_of(destination(payment, peer, 700), Action.VOID)
     assert all(one.applied for one in await submit_chains(ledger, [void]))
     await declare(ledger, peer, 200)
     assert await cap(ledger, peer) == 200
@@ -78,7 +80,7 @@ async def test_an_id_that_an_earlier_run_burnt_is_followed_by_the_next_attempt(
     monkeypatch.setattr(ledger, "lookup_accounts", overtaken)
     await declare(ledger, peer, 200)
     assert await cap(ledger, peer) == 1_000
-    void = chains.destination_void(payment, chains.DestinationAccounts.of(peer, "bi_fast", IDR), 900, IDR)
+    void = postings_of(destination(payment, peer, 900), Action.VOID)
     assert all(one.applied for one in await submit_chains(ledger, [void]))
     await declare(ledger, peer, 200)
     assert await cap(ledger, peer) == 200

@@ -8,13 +8,14 @@ import pytest
 from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import Answer
 from cells.kit.command import Command, StaleEpoch
-from cells.ledger import chart, house
+from cells.ledger import chart
 from cells.ledger.submit import submit_chains
 from cells.parties.models import BankAccount, Payer, PayerNew
 from cells.transfers.acceptance import Acceptance
-from cells.transfers.books import Books
+from cells.transfers.lives import chain_of
 from cells.transfers.machine import Effect, Event, State
 from cells.transfers.transfer import TooLateToCancel
+from tests import lives
 from tests.two_cells import TwoCells, open_two_cells
 
 BCA = BankAccount(bank_code="014", account_number="1234567890")
@@ -215,7 +216,7 @@ async def test_the_stale_copy_can_at_most_repeat_what_is_journaled(desk: Desk) -
     transfer = await eu.transfer(answer.body["id"])
     before = await eu.balance(desk.wallet)
     # The stale copy has planned this very hold before, and asks the ledger for it once more.
-    chain = Books(chart.wallet(cells.tenant.owner_number, 978), {"id-1": 3}).chain(transfer, Effect.HOLD)
+    chain = chain_of(transfer, Effect.HOLD, chart.wallet(cells.tenant.owner_number, 978), {"id-1": 3})
     results = await eu.ledger.create_postings(chain)
     assert {result.name for result in results} == {"EXISTS", "LINKED_EVENT_FAILED"}
     assert await eu.balance(desk.wallet) == before
@@ -225,13 +226,13 @@ async def test_a_peer_at_its_cap_waits_in_order_and_is_not_refused(desk: Desk) -
     cells = desk.cells
     cap = cells.id.spec.entry.settlement.peer_cap_minor["IDR"]
     leave = 1_000_000_000
-    [done] = await submit_chains(cells.id.ledger, [house.withdraw_cap(7 << 80 | 1, 1, 360, cap - leave)])
+    [done] = await submit_chains(cells.id.ledger, [lives.withdrawn(7 << 80 | 1, 1, cap - leave)])
     assert done.applied
     answer = await desk.accept(await desk.quote())
     await cells.id.admit(await cells.eu.export())
     leg = await cells.id.transfer(answer.body["id"])
     assert leg.state is State.WAITING
-    [granted] = await submit_chains(cells.id.ledger, [house.grant_cap(7 << 80 | 2, 1, 360, cap)])
+    [granted] = await submit_chains(cells.id.ledger, [lives.granted(7 << 80 | 2, 1, cap)])
     assert granted.applied
     await cells.id.tell(leg, Event.TAKEN)
     admitted = await cells.id.transfer(answer.body["id"])

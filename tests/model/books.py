@@ -8,9 +8,9 @@ from collections.abc import Coroutine, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from cells.ledger.chain import Chain
 from cells.ledger.entry import Account, Posting
 from cells.ledger.memory import MemoryLedger
+from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult, submit_chains
 
 _Answer = TypeVar("_Answer")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cells.ledger import chart
 from cells.ledger.chart import AccountType, read_account_id, read_posting
 from cells.ledger.codes import Code, Phase
-from cells.ledger.return_chains import NUMBERS as NUMBERS_OF_RETURNS
+from cells.ledger.postings import NUMBERS as NUMBERS_OF_RETURNS
 from cells.transfers.machine import Effect
 from cells.transfers.machine import State as Stage
 from residency.ids import number

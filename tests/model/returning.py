@@ -12,13 +12,14 @@ The judging, the chains and what is told are the product's.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
 from cells.rails.rail import ReturnReceived, end_to_end_id
+from cells.transfers.lives import chains_of_return
 from cells.transfers.machine import Leg, State
 from cells.transfers.return_leg import ReturnOwed, tell
 from cells.transfers.return_reception import admission_fault, judge, row_of
-from cells.transfers.returned import Return, Total, bookable, chains_of
+from cells.transfers.returned import Return, Total, bookable
 from cells.transfers.transfer import Told, Transfer
 from residency.messages import Returned
 from tests.model.record import Booking, CellState, Word, put
@@ -120,7 +121,7 @@ def booking_chains(booking: Booking) -> tuple[Chain, ...]:
     one, transfer = replace(booking.one, state="received", booked_at=None), booking.transfer
     key = (one, transfer.leg, transfer.state is State.LOST)
     if key not in _MADE:
-        _MADE[key] = chains_of(one, transfer, WALLET, NUMBERS)
+        _MADE[key] = chains_of_return(one, transfer, WALLET, NUMBERS)
     return _MADE[key]
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart, house
-from cells.ledger.chain import Chain
-from cells.ledger.chains import CollectionAccounts, collection_accept, collection_hold
+from cells.ledger.postings import Chain
 from cells.spec import CellSpec, PrivateSettings
-from cells.transfers.books import Books as Chains
+from cells.transfers.lives import chain_of
 from cells.transfers.machine import Effect, Leg, State
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import load_directory
 from residency.ids import number
+from tests.lives import funding, granted
 from tests.model.books import Books
 from tests.model.record import CellState, Memo
 
@@ -86,7 +86,10 @@ def payment(place: int, *, quote: int | None = None, **more: object) -> Payment:
 def founded(scenario: Scenario) -> tuple[CellState, CellState]:
     """Both cells before the first payment: accounts open, wallet funded by a collection, the peers' caps granted."""
     total = PRINCIPAL + MARGIN + FEE
-    eu = Books.open(_accounts(EU), [*_funding(scenario.funds * total or 1), *_caps(EU, 10**9)])
+    eu = Books.open(
+        _accounts(EU),
+        [*funding(number(f"col_eu1_{_SOME_26}") + 1, scenario.funds * total or 1, WALLET), *_caps(EU, 10**9)],
+    )
     indonesia = Books.open(_accounts(ID), _caps(ID, scenario.cap * TARGET or 1))
     return CellState(eu), CellState(indonesia)
 
@@ -124,13 +127,13 @@ def drafted(wanted: Payment) -> Transfer:
 @cache
 def chain(transfer: Transfer, effect: Effect) -> Chain:
     """The postings of `effect`; one object for equal arguments, which the books go by."""
-    return Chains(WALLET, NUMBERS).chain(transfer, effect)
+    return chain_of(transfer, effect, WALLET, NUMBERS)
 
 
 @cache
 def raised_cap() -> Chain:
     """What an operator's decision to raise the peer's cap at the destination posts: room for ten more payments."""
-    return house.grant_cap(number(f"tr_id1_{_SOME_26}") + 9, NUMBERS[EU], _IDR, 10 * TARGET)
+    return granted(number(f"tr_id1_{_SOME_26}") + 9, NUMBERS[EU], 10 * TARGET)
 
 
 def has_room(cell: CellState) -> bool:
@@ -145,14 +148,5 @@ def _accounts(cell: str) -> list[chart.Account]:
     return [*accounts, chart.opening(WALLET)] if cell == EU else accounts
 
 
-def _funding(amount: int) -> list[Chain]:
-    accounts, collection = CollectionAccounts.of("sepa_instant", _EUR), number(f"col_eu1_{_SOME_26}") + 1
-    return [
-        collection_hold(collection, accounts, amount, _EUR),
-        collection_accept(collection, accounts, WALLET, amount, _EUR),
-    ]
-
-
 def _caps(cell: str, amount: int) -> list[Chain]:
-    peer, ledger = (NUMBERS[ID], _IDR) if cell == EU else (NUMBERS[EU], _IDR)
-    return [house.grant_cap(number(f"tr_eu1_{_SOME_26}") + 5, peer, ledger, amount)]
+    return [granted(number(f"tr_eu1_{_SOME_26}") + 5, NUMBERS[ID if cell == EU else EU], amount)]

@@ -11,13 +11,12 @@ Every decision is the product's: `step.plan`, `recovery.need_of`, `replies.ledge
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cells.ledger.chain import Chain
+from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
 from cells.transfers.machine import FINAL, Early, Effect, Event, Leg, decide
 from cells.transfers.machine import State as Stage
 from cells.transfers.recovery import need_of
 from cells.transfers.replies import ledger_said
-from cells.transfers.returned import place_of
 from cells.transfers.step import Owed, Step, plan
 from cells.transfers.transfer import Told, Transfer
 from tests.model.record import Asked, Booking, CellState, Memo, Submission, Turn, Word, put, told_event
@@ -209,7 +208,7 @@ def chains_of_owed(owed: Owed_) -> tuple[Chain, ...]:
 
 def _key(owed: Owed_) -> tuple[str, str, int]:
     if isinstance(owed, Booking):
-        return owed.one.transfer_id, "return", place_of(owed.one).mark
+        return owed.one.transfer_id, "return", owed.one.posting_attempt
     return owed.transfer.transfer_id, str(owed.effect), owed.transfer.attempt
 
 

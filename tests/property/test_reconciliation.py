@@ -8,19 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cells.kit.money import CURRENCIES
-from cells.ledger import chains, chart, house
-from cells.ledger.chain import Chain
-from cells.ledger.chains import CollectionAccounts, CrossBorderTerms, InRegionAccounts, OriginAccounts
+from cells.ledger import chart, house
 from cells.ledger.codes import Code
 from cells.ledger.entry import Account, Posting
 from cells.ledger.memory import MemoryLedger
+from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import submit_chains
 from cells.reconciliation.fold import Figures, Fold, figures_of
 from cells.reconciliation.postings import JournalRow, Sorted, missing_findings, sort_page
+from tests import lives
 
 EUR, IDR = CURRENCIES["EUR"].number, CURRENCIES["IDR"].number
 WALLET = chart.wallet(4711, EUR)
 _ENDINGS = ("hold", "post", "void", "freeze")
+_PAYERS = {"post": Action.POST, "void": Action.VOID, "freeze": Action.FREEZE}
 _payments = st.lists(
     st.tuples(
         st.sampled_from(["abroad", "at_home", "collection"]),
@@ -35,28 +36,17 @@ _payments = st.lists(
 
 
 def _chains(payment: int, kind: str, ending: str, amount: int, margin: int, fee: int) -> list[Chain]:
-    if kind == "collection":
-        inbound = CollectionAccounts.of("sepa_instant", EUR)
-        held = chains.collection_hold(payment, inbound, amount, EUR)
-        done = {
-            "hold": [],
-            "post": [chains.collection_accept(payment, inbound, WALLET, amount, EUR)],
-            "void": [chains.collection_refuse(payment, inbound, amount, EUR)],
-            "freeze": [chains.collection_suspend(payment, inbound, amount, EUR)],
-        }
-        return [held, *done[ending]]
-    if kind == "at_home":
-        accounts = InRegionAccounts.of(WALLET, "sepa_instant", EUR)
-        told = (payment, accounts, chains.InRegionTerms(amount, fee, margin, EUR))
-        endings = {"post": chains.in_region_post, "void": chains.in_region_void, "freeze": chains.in_region_freeze}
-        return [chains.in_region_hold(*told), *([endings[ending](*told)] if ending in endings else [])]
-    terms = CrossBorderTerms(amount, margin, fee, amount * 170, EUR, IDR)
-    origin = OriginAccounts.of(WALLET, 3, terms)
-    cross = {"post": chains.cross_border_post, "void": chains.cross_border_void, "freeze": chains.cross_border_freeze}
-    return [
-        chains.cross_border_hold(payment, origin, terms),
-        *([cross[ending](payment, origin, terms)] if ending in cross else []),
-    ]
+    match kind:
+        case "collection":
+            life = lives.credit(payment, amount, WALLET)
+            endings = {"post": Action.CREDIT, "void": Action.VOID, "freeze": Action.SUSPEND}
+        case "at_home":
+            life, endings = lives.in_region(payment, WALLET, amount, fee, margin), _PAYERS
+        case _:
+            life = lives.origin(payment, WALLET, 3, principal=amount, margin=margin, fee=fee, amount=amount * 170)
+            endings = _PAYERS
+    actions = [Action.HOLD, *([endings[ending]] if ending in endings else [])]
+    return [postings_of(life, action) for action in actions]
 
 
 async def _books(
@@ -66,7 +56,7 @@ async def _books(
     ledger = MemoryLedger()
     founded = house.platform_accounts([EUR], [IDR], [3], [("sepa_instant", EUR)])
     await ledger.create_accounts([*founded, chart.opening(WALLET)])
-    cap = house.grant_cap(1 << 80, 3, IDR, 1_000_000)
+    cap = lives.granted(1 << 80, 3, 1_000_000)
     funding = _chains(2 << 80, "collection", "post", 200_000, 0, 0)
     made = [chain for place, one in enumerate(payments) for chain in _chains((place + 3) << 80, *one)]
     journal = []

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells.kit.money import AMOUNT_MAX_MINOR
-from cells.ledger.return_chains import share
+from cells.transfers.returned import share
 
 MONEY = st.integers(0, AMOUNT_MAX_MINOR)
 
