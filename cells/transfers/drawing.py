@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from cells.kit import drawn
 from cells.transfers.machine import FINAL, INITIAL, TABLE, Leg, public
 
 README = Path(__file__).with_name("README.md")
-_BEGIN, _END = "<!-- drawn from machine.py: begin -->\n", "<!-- drawn from machine.py: end -->\n"
 _TITLES = {
     Leg.ORIGIN: "The payer's cell, across a border",
     Leg.DESTINATION: "The cell that pays out",
@@ -20,9 +20,7 @@ def drawing() -> str:
 
 def redrawn(text: str) -> str:
     """`text` with what stands between the two markers drawn anew."""
-    before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
-    return f"{before}{_BEGIN}{drawing()}{_END}{after}"
+    return drawn.redrawn(text, "machine.py", drawing())
 
 
 def _leg(leg: Leg) -> str:
