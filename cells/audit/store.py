@@ -168,6 +168,20 @@ async def export(
             yield checkpoint_line(Checkpoint(vouched, row["checkpoint_at"], row["kid"], row["signature"]))
 
 
+async def of_request(connection: Connection, region: str, cell: str, request_id: str) -> list[Entry]:
+    """What the trail has of one request, in its order: a caller may have sent the id more than once."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_ENTRY} FROM audit_log WHERE compliance_region = $1 AND cell = $2 AND request_id = $3 AND request_id <> ''
+        ORDER BY sequence
+        """,
+        region,
+        cell,
+        request_id,
+    )
+    return [_entry(row) for row in rows]
+
+
 async def _locked_head(connection: Connection, region: str, cell: str) -> Head:
     query = "select sequence, hash from audit_heads where compliance_region = $1 and cell = $2 for update"
     row = await connection.fetchrow(query, region, cell)

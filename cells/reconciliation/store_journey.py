@@ -60,3 +60,24 @@ async def deliveries_of(
         region, transfer_id, first_id, last_id,
     )  # fmt: skip
     return rows
+
+
+async def payment_of_quote(connection: Connection, region: str, quote_id: str) -> str | None:
+    """The transfer that has taken the quote."""
+    found: str | None = await connection.fetchval(
+        """
+        SELECT t.transfer_id FROM quotes q JOIN transfers t USING (compliance_region, tenant_id, quote_id)
+        WHERE q.compliance_region = $1 AND q.quote_id = $2
+        """,
+        region, quote_id,
+    )  # fmt: skip
+    return found
+
+
+async def payments_of_batch(connection: Connection, region: str, batch_id: str, limit: int) -> list[str]:
+    """The transfers of its lines, in the order of their ids."""
+    rows = await connection.fetch(
+        "SELECT transfer_id FROM transfers WHERE compliance_region = $1 AND batch_id = $2 ORDER BY transfer_id LIMIT $3",
+        region, batch_id, limit,
+    )  # fmt: skip
+    return [row["transfer_id"] for row in rows]

@@ -1,4 +1,5 @@
-"""`kovra trace tr_eu1_…`: one payment's journey across cells, step by step, as each cell's own record tells it.
+"""`kovra trace tr_eu1_…`: one payment's journey across cells, step by step, as each cell's own record tells it; or that of each payment
+which a request (`req_…`), quote, intent or batch has caused (trace_causes.py).
 
 It runs on a machine that reaches the cells of the home folder. A cell that cannot be reached is named as such, and the rest is told:
 an operator asks for a journey when something is wrong. Nothing about a person is read.
@@ -18,11 +19,18 @@ from cells.transfers.transfer import TransferNotFound
 from residency.directory import load_directory
 from residency.errors import KovraError
 from residency.ids import parse
-from router.cli.console import print_json
+from router.cli.console import out, print_json
 from router.cli.record import pool_of
+from router.cli.trace_causes import Cause, cause_of, show_cause
 from router.cli.trace_shown import show
 
-Id = Annotated[str, typer.Argument(help="The payment's id, such as tr_eu1_06a1b2….")]
+Id = Annotated[
+    str,
+    typer.Argument(
+        help="A payment's id (tr_…), or that of a request (req_…, the Kovra-Request-Id of its answer), quote (qt_…), intent (int_…) or batch"
+        " (bat_…): then the payments that came of it."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
@@ -50,16 +58,37 @@ def register(app: typer.Typer) -> None:
     app.command()(trace)
 
 
-def trace(transfer_id: Id, as_json: Json = False) -> None:
+def trace(subject_id: Id, as_json: Json = False) -> None:
     """Show one payment's journey through every room and cell. With times, postings, crossings, the rail and webhooks.
 
-    Raises MalformedId, UnknownCell, TransferNotFound.
+    Of a request, first what was called and what it was answered.
+
+    Raises MalformedId, UnknownCell, TransferNotFound, RequestNotFound, NothingCaused.
     """
-    journey = asyncio.run(follow(home_path(), transfer_id))
+    kind = parse(subject_id, "tr", "req", "qt", "int", "bat").kind
+    if kind == "tr":
+        _tell(asyncio.run(follow(home_path(), subject_id)), as_json)
+        return
+    found, journeys = asyncio.run(_follow_all(home_path(), subject_id))
+    if as_json:
+        print_json(found.as_json() | {"payments": [one.as_json() for one in journeys]})
+        return
+    show_cause(found)
+    for one in journeys:
+        out.print(f"\n[bold]Payment {one.transfer_id}[/]")
+        _tell(one, as_json)
+
+
+async def _follow_all(home: Path, subject_id: str) -> tuple[Cause, list[Journey]]:
+    found = await cause_of(home, subject_id)
+    return found, [await follow(home, one) for one in found.payments]
+
+
+def _tell(journey: Journey, as_json: bool) -> None:
     if as_json:
         print_json(journey.as_json())
     else:
-        show(journey.legs, journey.turned_away, journey.unreached, trace_id(transfer_id))
+        show(journey.legs, journey.turned_away, journey.unreached, trace_id(journey.transfer_id))
 
 
 async def follow(home: Path, transfer_id: str) -> Journey:
