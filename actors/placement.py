@@ -8,20 +8,12 @@ in every process. Processes that disagree for a moment are slow, not wrong: the 
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 
 OWN_PREFIX = "wallet-"
 SHARED_PREFIX = "wallets-"
-
-
-class Policy(StrEnum):
-    """What a tenant's tier asks for."""
-
-    OWN = "own"
-    SHARED = "shared"
 
 
 class Placement:
@@ -36,10 +28,6 @@ class Placement:
     @property
     def hosting_actors(self) -> list[str]:
         return list(self._hosts)
-
-    def policy_of(self, wallet_id: str) -> Policy:
-        """What the wallet has been given, which is `shared` where the cell had no own place left."""
-        return Policy.OWN if wallet_id in self._own else Policy.SHARED
 
     def host_of(self, wallet_id: str) -> str:
         """The name of the actor that hosts the wallet."""

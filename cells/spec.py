@@ -175,10 +175,6 @@ class CellSpec:
     def region(self) -> str:
         return self.entry.region
 
-    @property
-    def keys_path(self) -> Path:
-        return self.home / self.entry.name / "keys"
-
 
 def home_path() -> Path:
     """The home folder that the environment names, `.kovra` where it names none."""

@@ -35,7 +35,7 @@ from residency import dead_letters
 from residency.errors import KovraError
 from residency.links import MESSAGE_MAX_BYTES, PAYLOAD_MAX_BYTES, STREAM_MAX_BYTES, Corridor, outgoing
 
-__all__ = ["Arrived", "Bus", "BusUnavailable", "Inbox", "LinkState", "Outgoing", "open_bus"]
+__all__ = ["Arrived", "Bus", "BusUnavailable", "Inbox", "Outgoing", "open_bus"]
 
 KEPT_S = 24 * 3600
 DUPLICATE_WINDOW_S = 30
@@ -76,15 +76,6 @@ class Outgoing(NamedTuple):
     subject: str
     message_id: str
     body: bytes
-
-
-class LinkState(NamedTuple):
-    """An outgoing corridor: is the destination listening, what waits for it, what is sent and not acked."""
-
-    corridor: Corridor
-    listening: bool
-    waiting: int
-    unacked: int
 
 
 @contextmanager
@@ -172,16 +163,6 @@ class Bus:
         """
         with _translated("purge"):
             await self._js.purge_stream(corridor.stream, seq=sequence + 1)
-
-    async def links(self, me: str, peers: Sequence[str]) -> list[LinkState]:
-        """How each outgoing corridor stands. Raises BusUnavailable."""
-        states = []
-        with _translated("ask for links"):
-            for corridor in outgoing(me, peers):
-                info = await self._js.consumer_info(corridor.stream, corridor.consumer)
-                waiting, unacked = info.num_pending or 0, info.num_ack_pending or 0
-                states.append(LinkState(corridor, bool(info.push_bound), waiting, unacked))
-        return states
 
     @property
     def connected(self) -> bool:

@@ -9,14 +9,13 @@ published. Source: https://www.ecb.europa.eu/stats/policy_and_exchange_rates/eur
 import csv
 import io
 import zipfile
-from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from importlib.resources import files
 
-from cells.fx.rates import RateMissing, RateTable
+from cells.fx.rates import RateTable
 
 ORIGIN = "ECB euro foreign exchange reference rates"
 _ARCHIVE = "eurofxref-hist.zip"
@@ -30,24 +29,10 @@ class EcbHistory:
     def latest(self) -> RateTable:
         return self._newest
 
-    def on(self, day: date) -> RateTable:
-        """The table in force on `day`: published that day, or on the last publishing day before it. Raises
-        RateMissing.
-        """
-        tables = self._oldest_first
-        position = bisect_right(tables, day, key=lambda table: table.as_of)
-        if position == 0:
-            raise RateMissing(f"The ECB's history begins on {tables[0].as_of}, after {day}.")
-        return tables[position - 1]
-
     @cached_property
     def _newest(self) -> RateTable:
         # The file is read as far as its first row: a start need not parse a quarter of a century.
         return next(_read())
-
-    @cached_property
-    def _oldest_first(self) -> list[RateTable]:
-        return sorted(_read(), key=lambda table: table.as_of)
 
 
 def _read() -> Iterator[RateTable]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.fx import store_fees
-from cells.fx.fees import Circumstances, FeeRule, FeesUnavailable, Tariff, in_force, seeds
+from cells.fx.fees import FeeRule, FeesUnavailable, in_force, seeds
 
 _log = logging.getLogger("kovra.fees")
 _FRESH_S = 2.0
@@ -37,9 +37,6 @@ class FeeBook:
             # A cell that was never founded would pay out for nothing.
             raise FeesUnavailable("This cell has no fee rules yet.")
         return in_force(self._rules, tenant_id, at)
-
-    async def tariff(self, tenant_id: str, circumstances: Circumstances) -> Tariff:
-        return Tariff(await self.rules(tenant_id), circumstances)
 
 
 async def found_rules(connection: Connection, region: str, currencies: Collection[str]) -> None:

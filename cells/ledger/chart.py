@@ -133,11 +133,6 @@ class AccountKey(NamedTuple):
     ledger: int
 
     @property
-    def tenant_number(self) -> int | None:
-        """The tenant's number, or None for the platform, a peer or a rail."""
-        return self.owner if self.owner < _PLATFORM else None
-
-    @property
     def peer_number(self) -> int | None:
         """The peer cell's number, or None."""
         return self.owner & ~_PEER if self.owner >> 56 == _PEER >> 56 else None

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from cells.backends.nats import Bus, Outgoing
 from residency.links import Corridor
+from tests.links import links
 from tests.waiting import until
 
 CELLS = ["eu1", "id1", "uk1"]
@@ -95,7 +96,7 @@ async def linked(bus: Bus, destination: str) -> None:
     async def check() -> bool:
         return any(
             link.listening
-            for link in await bus.links("eu1", ["id1", "uk1"])
+            for link in await links(bus, "eu1", ["id1", "uk1"])
             if link.corridor.destination == destination
         )
 

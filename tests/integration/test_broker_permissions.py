@@ -28,6 +28,7 @@ from tests.integration.broker_attacks import (
     message,
     try_api,
 )
+from tests.links import links
 from tests.servers import scratch_directory
 from tests.waiting import until
 
@@ -108,7 +109,7 @@ class TestStolenLeafKey:
         await until(heard, "what the thief says as id1 (admission refuses its signature)")
         assert await from_uk.fetch(1, 0.1) == []
         assert await at_uk.fetch(1, 0.1) == []
-        (link,) = await origin.links("eu1", ["uk1"])
+        (link,) = await links(origin, "eu1", ["uk1"])
         assert link.unacked == 1, "the ack of another cell's message was not the thief's to give"
 
     async def test_its_own_acks_delete_nothing(self, network: Network, attacker: Client) -> None:
@@ -121,7 +122,7 @@ class TestStolenLeafKey:
             await attacker.publish(one.reply, b"+TERM")
 
         async def acked() -> bool:
-            (link,) = await origin.links("eu1", ["id1"])
+            (link,) = await links(origin, "eu1", ["id1"])
             for one in [one for one in spy.seen if one.data]:
                 await attacker.publish(one.reply, b"+ACK")
             return (link.waiting, link.unacked) == (0, 0)

@@ -7,6 +7,7 @@ import pytest
 from cells.backends.nats import Bus, BusUnavailable, Outgoing
 from residency.links import MESSAGE_MAX_BYTES, Corridor
 from tests.brokers import TRANSIT, Network, take
+from tests.links import links
 from tests.servers import scratch_directory
 from tests.waiting import until
 
@@ -28,7 +29,7 @@ async def network() -> AsyncIterator[Network]:
 
 async def listening(bus: Bus, wanted: bool = True) -> None:
     async def check() -> bool:
-        (link,) = await bus.links("eu1", ["id1"])
+        (link,) = await links(bus, "eu1", ["id1"])
         return link.listening is wanted
 
     await until(check, f"the destination is {'' if wanted else 'not '}listening")
@@ -44,7 +45,7 @@ async def test_a_burst_crosses_whole_in_order_and_is_acked(network: Network) -> 
     assert {message.subject for message in arrived} == {"fx.eu1.id1.instructed"}
 
     async def settled() -> bool:
-        (link,) = await origin.links("eu1", ["id1"])
+        (link,) = await links(origin, "eu1", ["id1"])
         return (link.waiting, link.unacked) == (0, 0)
 
     await until(settled, "every ack came back")
@@ -77,7 +78,7 @@ async def test_nak_brings_it_again_and_term_does_not(network: Network) -> None:
     await second.term()
 
     async def forgotten() -> bool:
-        (link,) = await origin.links("eu1", ["id1"])
+        (link,) = await links(origin, "eu1", ["id1"])
         return link.unacked == 0
 
     await until(forgotten, "the origin was told")

@@ -15,6 +15,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.registry import profile_of
 from residency.classes import Public
 from residency.directory import Directory
+from residency.rules import JurisdictionRules, rules_of
 from router.api.call import Json
 from router.api.parts import parts_of
 from router.api.routes import Resource
@@ -73,6 +74,9 @@ class RegionShown(BaseModel):
     """A jurisdiction. Wallets in its currencies and recipients with accounts in them live here."""
 
     region: Annotated[str, Public]
+    name: Annotated[str, Public]
+    supervisors: Annotated[list[str], Public] = Field(description="The authorities that oversee payments there")
+    data_protection: Annotated[str, Public] = Field(description="The law under which personal data may leave it")
     currencies: Annotated[list[str], Public]
     cells: Annotated[list[CellShown], Public]
     rails: Annotated[list[RailHours], Public]
@@ -123,12 +127,17 @@ async def list_rates(
     return Json({**publication, "data": data})
 
 
+def _law(rules: JurisdictionRules) -> dict[str, Any]:
+    return {"name": rules.name, "supervisors": list(rules.supervisors), "data_protection": rules.data_protection}
+
+
 async def list_regions(request: Request) -> Response:
     """Every region there is: where each currency lives, which rails pay it out and when, and the corridors between them."""
     spec = parts_of(request).spec
     data: list[dict[str, Any]] = [
         {
             "region": region,
+            **_law(rules_of(region)),
             "currencies": sorted({currency for cell in cells for currency in cell.currencies}),
             "cells": [
                 {"name": cell.name, "currencies": sorted(cell.currencies), "rails": list(cell.rails)} for cell in cells

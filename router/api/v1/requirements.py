@@ -15,6 +15,7 @@ from cells.parties.travel import ways_to_meet
 from cells.rails.accounts import NoRailForCurrency
 from residency.classes import Confidential, Public
 from residency.directory import Directory
+from residency.rules import rules_of
 from residency.travel_rule import Demand, demand
 from router.api.call import Json
 from router.api.parts import parts_of
@@ -100,7 +101,9 @@ async def recipient_requirements(
             "target_currency": target_currency,
             "crosses_border": None if source is None else source != target,
             "rails": [rail.name for rail in rails_paying(directory, target_currency)],
-            "basis": [],
+            "basis": [{"region": source, "source": rules_of(source).travel_rule.payee_source}]
+            if source not in (None, target)
+            else [],
             "forms": [_shown(one) for one in forms],
         }
     )

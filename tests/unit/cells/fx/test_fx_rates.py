@@ -37,15 +37,3 @@ def test_the_bundled_history_prices_every_supported_pair() -> None:
     for source in CURRENCIES:
         for target in CURRENCIES:
             assert latest.rate(source, target).mid > 0
-
-
-def test_a_day_without_publication_has_the_last_one_before_it() -> None:
-    history = EcbHistory()
-    friday = history.on(date(2024, 3, 1))
-    assert friday.as_of == date(2024, 3, 1)
-    assert history.on(date(2024, 3, 3)) == friday
-    # The first rate that the euro ever had.
-    assert history.on(date(1999, 1, 4)).per_base["USD"] == Decimal("1.1789")
-    assert history.on(history.latest().as_of) == history.latest()
-    with pytest.raises(RateMissing, match="1999-01-04"):
-        history.on(date(1999, 1, 3))

@@ -129,9 +129,9 @@ def test_an_account_id_is_laid_out_as_documented() -> None:
     assert number == 0x99AABBCC_1122334455667788_01_0003D2
     key = chart.read_account_id(number)
     assert key == (0x99AABBCC, 0x1122334455667788, AccountType.TENANT_WALLET, 978)
-    assert (key.tenant_number, key.peer_number) == (0x1122334455667788, None)
+    assert (key.owner, key.peer_number) == (0x1122334455667788, None)
     peer = chart.read_account_id(chart.settlement(3, 360))
-    assert (peer.owner, peer.tenant_number, peer.peer_number) == (0x81 << 56 | 3, None, 3)
+    assert (peer.owner, peer.peer_number) == (0x81 << 56 | 3, 3)
     assert chart.platform(AccountType.FX_POSITION, 360) == 0x80000000_00000000_06_000168
     assert chart.rail("bi_fast", 360) == 0x82000000_00000003_04_000168
 
