@@ -136,11 +136,13 @@ class Sweep:
         return len(rows)
 
     async def _doubts(self) -> int:
-        """What a scheme has been silent about for too long, and what it has paid although it was given back."""
+        """What a scheme has been silent about for too long, what it has paid although it was given back, and answers that have reached no
+        wallet."""
         spec = self._institution.spec
         async with transaction(self._institution.pool) as connection:
             commands = await doubts.restorable(connection, spec.region, registry.profiles_of(spec))
             commands += await doubts.contradicted(connection, spec.region)
+            commands += await doubts.untold(connection, spec.region, _STILL_FOR)
         asked = {one.body.transfer_id: one for one in commands}
         await self._ask({name: one for name, one in asked.items() if name not in self._aside.held})
         return len(commands)

@@ -1,6 +1,6 @@
 """What compliance officers decide of a case, and when one officer's word is enough. Pure.
 
-A case is a payment (IN_REVIEW, or BLOCKED) or a party (a possible match, or blocked). Four eyes: where a deed takes two officers, the first
+A case is a payment (IN_REVIEW, BLOCKED, or in doubt at its rail) or a party (a possible match, or blocked). Four eyes: where a deed takes two officers, the first
 decision is on record as proposed, and another officer's same decision confirms it; a different one replaces it, and waits in its turn.
 """
 
@@ -20,7 +20,8 @@ _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{0,64}")
 
 
 class Deed(StrEnum):
-    """`release` is of a party; a payment's funds are released to its payer (given back) or to its payee (it goes on)."""
+    """`release` is of a party; a payment's funds are released to its payer (given back) or to its payee (it goes on). The last two are of a
+    payment that its scheme leaves in doubt."""
 
     CLEAR = "clear"
     REFUSE = "refuse"
@@ -28,6 +29,8 @@ class Deed(StrEnum):
     RELEASE = "release"
     RELEASE_TO_PAYER = "release_to_payer"
     RELEASE_TO_PAYEE = "release_to_payee"
+    DOUBT_SETTLED = "doubt_settled"
+    DOUBT_REFUSED = "doubt_refused"
 
 
 RELEASES: Final = frozenset({Deed.RELEASE, Deed.RELEASE_TO_PAYER, Deed.RELEASE_TO_PAYEE})
@@ -42,6 +45,8 @@ REASONS: Final[Mapping[Deed, tuple[str, ...]]] = MappingProxyType(
         Deed.RELEASE: _FREE,
         Deed.RELEASE_TO_PAYER: _FREE,
         Deed.RELEASE_TO_PAYEE: _FREE,
+        Deed.DOUBT_SETTLED: ("scheme-confirms-payment", "statement-shows-payment", "payee-bank-confirms-payment"),
+        Deed.DOUBT_REFUSED: ("scheme-confirms-refusal", "statement-lacks-payment", "payee-bank-lacks-payment"),
     }
 )
 

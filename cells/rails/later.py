@@ -55,6 +55,7 @@ class RecallAnswered:
     decision: Annotated[Literal["granted", "refused", "pending"], Public]
     reason_code: Annotated[str, Public]
     received_at: Annotated[datetime, Public]
+    uetr: Annotated[str, Public] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class Collection:
 @dataclass(frozen=True, slots=True)
 class ReturnReceived:
     """Money that a scheme sends back after it settled: one transaction of a pacs.004. `scheme_reference` is its RtrId, unique per
-    rail; `end_to_end_id` and `transaction_id` name our payment, as the scheme repeats them. `reason_code`: ISO 20022
+    rail; `end_to_end_id`, `transaction_id` and `uetr` name our payment, as the scheme repeats them. `reason_code`: ISO 20022
     ExternalReturnReason1Code. `settlement`: as a Collection's.
     """
 
@@ -187,6 +187,7 @@ class ReturnReceived:
     reason_code: Annotated[str, Public]
     received_at: Annotated[datetime, Public]
     settlement: Annotated[Settlement, Public] = AT_ONCE
+    uetr: Annotated[str, Public] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from cells.backends.postgres import Connection, Record
 from cells.rails.desk import Submission
-from cells.rails.rail import InDoubt, Outcome, Refused, Settled, end_to_end_id
+from cells.rails.rail import InDoubt, Outcome, Refused, Settled, end_to_end_id, uetr
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ async def enqueue(connection: Connection, region: str, rail: str, payments: Sequ
     """Put payments on record as queued; those on record already stay as they are."""
     await connection.execute(
         """
-        insert into submissions (compliance_region, rail, transfer_id, tenant_id, end_to_end_id)
-        select $1, $2, new.* from unnest($3::text[], $4::text[], $5::text[]) as new
+        insert into submissions (compliance_region, rail, transfer_id, tenant_id, end_to_end_id, uetr)
+        select $1, $2, new.* from unnest($3::text[], $4::text[], $5::text[], $6::text[]) as new
         on conflict (compliance_region, transfer_id) do nothing
         """,
         region,
@@ -34,7 +34,17 @@ async def enqueue(connection: Connection, region: str, rail: str, payments: Sequ
         [one.transfer_id for one in payments],
         [one.tenant_id for one in payments],
         [end_to_end_id(one.transfer_id) for one in payments],
+        [uetr(end_to_end_id(one.transfer_id)) for one in payments],
     )
+
+
+async def named_by_uetr(connection: Connection, region: str, uetrs: Sequence[str]) -> dict[str, str]:
+    """The end-to-end ids of the payments on record under these UETRs, by UETR as it is given. Any other text names none."""
+    rows = await connection.fetch(
+        "select one, s.end_to_end_id from unnest($2::text[]) as one join submissions s on s.uetr = lower(one) where s.compliance_region = $1",
+        region, list(uetrs),
+    )  # fmt: skip
+    return {row["one"]: row["end_to_end_id"] for row in rows}
 
 
 async def mark_asked(
@@ -71,30 +81,39 @@ async def mark_queued(connection: Connection, region: str, transfer_ids: Sequenc
     )
 
 
-async def record(connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]]) -> set[str]:
-    """Write (transfer id, outcome). Final ones close the asking; an in-doubt one is counted;
+async def record(
+    connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]], *, inquired: bool = True
+) -> set[str]:
+    """Write (transfer id, outcome). Final ones close the asking; an in-doubt one is counted, where we have `inquired`;
     neither reopens anything. The ids that are closed by it.
     """
     final = [(one, outcome) for one, outcome in answers if not isinstance(outcome, InDoubt)]
     doubts = [(one, outcome) for one, outcome in answers if isinstance(outcome, InDoubt)]
     if doubts:
-        await _record_doubts(connection, region, doubts)
+        await _record_doubts(connection, region, doubts, int(inquired))
     return await _record_final(connection, region, final) if final else set()
 
 
-async def _record_doubts(connection: Connection, region: str, doubts: Sequence[tuple[str, InDoubt]]) -> None:
+async def _record_doubts(
+    connection: Connection, region: str, doubts: Sequence[tuple[str, InDoubt]], counted: int
+) -> None:
     await connection.execute(
         """
         update submissions as s
-        set inquiries = s.inquiries + (s.in_doubt_since is not null)::integer,
-            in_doubt_since = coalesce(s.in_doubt_since, new.since), in_doubt_cause = new.cause
-        from unnest($2::text[], $3::timestamptz[], $4::text[]) as new (transfer_id, since, cause)
+        set inquiries = s.inquiries + $6::integer * (s.in_doubt_since is not null)::integer,
+            in_doubt_since = coalesce(s.in_doubt_since, new.since),
+            -- Silence takes back nothing of what the scheme has said.
+            in_doubt_cause = case when new.cause = 'no_answer' then coalesce(s.in_doubt_cause, new.cause) else new.cause end,
+            in_doubt_code = case when new.cause = 'no_answer' then s.in_doubt_code else nullif(new.code, '') end
+        from unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[]) as new (transfer_id, since, cause, code)
         where s.compliance_region = $1 and s.transfer_id = any ($2) and s.transfer_id = new.transfer_id and s.state = 'asked'
         """,
         region,
         [one for one, _ in doubts],
         [outcome.since for _, outcome in doubts],
         [outcome.cause for _, outcome in doubts],
+        [outcome.code for _, outcome in doubts],
+        counted,
     )
 
 

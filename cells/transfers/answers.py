@@ -20,16 +20,16 @@ async def record(
     connection: Connection, region: str, rail: str, answers: Mapping[str, Outcome], *, inquired: bool
 ) -> dict[str, Outcome]:
     """Put answers on record; `answers`: by transfer id, of payments that the rail was asked for. The outcome that stands on the record of
-    those whose answer contradicts it.
+    those whose answer is another: contradicts it, or leaves open what has been decided meanwhile.
 
     `inquired`: whether we asked, so that a doubtful answer counts as an inquiry in vain.
     """
     for transfer_id, outcome in answers.items():
         if isinstance(outcome, InDoubt) and outcome.cause == "unclear":
             _log.warning("%s refuses %s under %r, which ends no payment of that rail", rail, transfer_id, outcome.code)
-    wanted = [(one, outcome) for one, outcome in answers.items() if inquired or outcome.final]
-    closed = await submissions.record(connection, region, wanted)
-    odd = {one: outcome for one, outcome in answers.items() if one not in closed and _may_contradict(outcome)}
+    wanted = [(one, outcome) for one, outcome in answers.items() if inquired or _may_contradict(outcome)]
+    closed = await submissions.record(connection, region, wanted, inquired=inquired)
+    odd = {one: outcome for one, outcome in answers.items() if one not in closed}
     if not odd:
         return {}
     rows = await store_doubts.asked(connection, region, rail, sorted(odd))
@@ -45,7 +45,8 @@ async def record(
                 f"{one.said} {one.reason_code or ''}".strip(),
                 "no final answer" if standing is None else type(standing).__name__,
             )
-    return {one.transfer_id: kept for one in found if (kept := rows[one.transfer_id].outcome) is not None}
+    against = {one.transfer_id for one in found}
+    return {one: row.outcome for one, row in rows.items() if row.outcome and (one in against or not odd[one].final)}
 
 
 def _may_contradict(outcome: Outcome) -> bool:

@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from cells.backends.postgres import Connection
 from cells.kit.command import Command
+from cells.rails import store as submissions
 from cells.rails import store_messages
 from cells.rails.iso20022.reports import GroupStatus
 from cells.rails.profile import RailProfile
@@ -57,6 +58,13 @@ async def contradicted(connection: Connection, region: str) -> list[Command]:
     ]
 
 
+async def untold(connection: Connection, region: str, still_for: timedelta) -> list[Command]:
+    """Words for the wallets of payments whose answer is on record and has not reached them: whoever brought it has died, or was an operator."""
+    found = dict(await store_doubts.untold(connection, region, still_for, _LIMIT))
+    legs = await store.read(connection, region, sorted(found)) if found else {}
+    return [command_of(legs[one], outcome) for one, outcome in found.items()]
+
+
 async def take_late_answers(
     connection: Connection, region: str, rail: str, answers: Mapping[str, Outcome]
 ) -> list[Command]:
@@ -88,6 +96,15 @@ async def named_by_messages(
     for stranger in groups.keys() - sent.keys():
         _log.warning("%s answers for the message %r, which it was not sent", rail, stranger)
     return {one: groups[message_id].of(held) for message_id, held in sent.items() for one in held}
+
+
+async def named_by_ids(connection: Connection, region: str, answers: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """A report's answers by end-to-end id: those that it names by a UETR alone too, of payments that we have sent."""
+    others = [one for one in answers if not _payment_of(one)]
+    named = await submissions.named_by_uetr(connection, region, others) if others else {}
+    return {named[one]: answers[one] for one in others if one in named} | {
+        one: outcome for one, outcome in answers.items() if one not in named
+    }
 
 
 def _payment_of(reference: str) -> str:

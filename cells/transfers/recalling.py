@@ -20,7 +20,7 @@ from cells.rails.store_recalls import RecallRow
 from cells.transfers import ordering, store, store_returns
 from cells.transfers.machine import Leg, State
 from cells.transfers.orders import Order
-from cells.transfers.return_reception import payment_of
+from cells.transfers.return_reception import named_by_uetr, payment_of
 from cells.transfers.returned import Total
 from cells.transfers.transfer import Transfer, TransferNotFound
 from residency.directory import CellEntry
@@ -93,7 +93,7 @@ async def refuse(connection: Connection, entry: CellEntry, recall_id: str, code:
 
 async def take_answers(connection: Connection, region: str, answers: Sequence[RecallAnswered]) -> None:
     """Put other banks' words on our recalls on record. What answers no recall of ours says nothing."""
-    by_payment = [(payment_of(one), one) for one in answers]
+    by_payment = [(payment_of(one), one) for one in await named_by_uetr(connection, region, answers)]
     known = await store_recalls.answered(connection, region, by_payment)
     for payment, one in by_payment:
         if payment not in known:

@@ -7,10 +7,12 @@ actor afterwards.
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from cells.backends.postgres import Connection
 from cells.customs.admit import Admitted
+from cells.rails import store as submissions
 from cells.rails.later import RecallAnswered
 from cells.rails.rail import ReturnReceived, end_to_end_id_of, transfer_id_of, utc_now
 from cells.transfers import store, store_returns
@@ -57,10 +59,26 @@ def payment_of(one: ReturnReceived | RecallAnswered) -> str:
     return ""
 
 
+Named = TypeVar("Named", ReturnReceived, RecallAnswered)
+
+
+async def named_by_uetr(connection: Connection, region: str, came: Sequence[Named]) -> list[Named]:
+    """The same, with the end-to-end ids of those that name a payment of ours by its UETR alone."""
+    alone = [one.uetr for one in came if one.uetr and not (one.end_to_end_id or one.transaction_id)]
+    named = await submissions.named_by_uetr(connection, region, alone) if alone else {}
+    return [
+        replace(one, end_to_end_id=named[one.uetr])
+        if one.uetr in named and not (one.end_to_end_id or one.transaction_id)
+        else one
+        for one in came
+    ]
+
+
 async def receive_returns(
     connection: Connection, cell: str, region: str, came: Sequence[ReturnReceived]
 ) -> ReturnReception:
     """Decide the scheme's returns, in order, and put on record those that are taken. The writer's connection; never commits."""
+    came = await named_by_uetr(connection, region, came)
     legs = await store.load(connection, region, sorted({payment_of(one) for one in came}))
     known = await store_returns.by_reference(connection, region, [(one.rail, one.scheme_reference) for one in came])
     totals = await store_returns.totals(connection, region, list(legs))

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
 from cells.backends.postgres import Connection
 from cells.rails.rail import Outcome
 from cells.rails.store import outcome_of
+from residency.classes import Confidential, Public
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,58 @@ async def silent(
         region, rail, *times, limit,
     )  # fmt: skip
     return [Doubtful(row["transfer_id"], row["wallet_id"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A payment that its scheme has left in doubt `since` then. `code`: the reason under which it was refused without being ended; `amount`:
+    what the scheme was asked to pay, minor units of `currency`."""
+
+    transfer_id: Annotated[str, Public]
+    tenant_id: Annotated[str, Public]
+    rail: Annotated[str, Public]
+    currency: Annotated[str, Public]
+    amount: Annotated[int, Confidential]
+    cause: Annotated[str, Public]
+    code: Annotated[str | None, Public]
+    since: Annotated[datetime, Public]
+    asked_at: Annotated[datetime, Public]
+    inquiries: Annotated[int, Public]
+
+    @property
+    def version(self) -> str:
+        """What a decision is about: another word of the scheme makes it another case."""
+        return f"{self.cause}:{self.code or ''}"
+
+
+async def doubts(connection: Connection, region: str, limit: int, transfer_id: str | None = None) -> list[Doubt]:
+    """Payments in doubt whose money is held for their rail, longest first; of one payment, where it is given."""
+    rows = await connection.fetch(
+        """
+        select s.transfer_id, s.tenant_id, s.rail, t.target_currency as currency, t.target_amount - t.recipient_fee as amount,
+            s.in_doubt_cause as cause, s.in_doubt_code as code, s.in_doubt_since as since, s.asked_at, s.inquiries
+        from submissions s join transfers t using (compliance_region, transfer_id)
+        where s.compliance_region = $1 and s.state = 'asked' and s.in_doubt_since is not null and t.state = 'PENDING_RAIL'
+          and ($3::text is null or s.transfer_id = $3)
+        order by s.in_doubt_since, s.transfer_id limit $2
+        """,
+        region, limit, transfer_id,
+    )  # fmt: skip
+    return [Doubt(**row) for row in rows]
+
+
+async def untold(connection: Connection, region: str, still_for: timedelta, limit: int) -> list[tuple[str, Outcome]]:
+    """Payments whose final answer has been on record for a while, and whose wallets have not acted upon it."""
+    rows = await connection.fetch(
+        """
+        select s.transfer_id, s.outcome, s.scheme_reference, s.reason_code, s.reason, s.answered_at
+        from submissions s join transfers t using (compliance_region, transfer_id)
+        where s.compliance_region = $1 and s.state = 'answered' and s.answered_at < now() - $2::interval and t.state = 'PENDING_RAIL'
+        order by s.transfer_id limit $3
+        """,
+        region, still_for, limit,
+    )  # fmt: skip
+    return [(row["transfer_id"], outcome) for row in rows if (outcome := outcome_of(row))]
 
 
 async def asked(connection: Connection, region: str, rail: str, transfer_ids: Sequence[str]) -> dict[str, Asked]:

@@ -5,13 +5,14 @@
 
 -- One payment out. It only moves forward, queued → asked → answered → acknowledged, but for asked → queued when the scheme
 -- cannot have seen it. While asked, in_doubt_since says that the scheme has been silent since then, inquiries how often it was
--- asked after. No name, account number or message is here.
+-- asked after, in_doubt_code under which reason it has refused the payment without ending it. No name, account number or message is here.
 create table submissions (
     compliance_region text not null,
     transfer_id text not null,
     tenant_id text not null,
     rail text not null,
     end_to_end_id text not null,
+    uetr text not null,
     state text not null default 'queued' check (state in ('queued', 'asked', 'answered', 'acknowledged')),
     outcome text check (outcome in ('settled', 'refused')),
     scheme_reference text,
@@ -21,6 +22,7 @@ create table submissions (
     asked_at instant,
     in_doubt_since instant,
     in_doubt_cause text check (in_doubt_cause in ('no_answer', 'pending', 'not_found', 'unclear', 'contradiction')),
+    in_doubt_code text,
     inquiries integer not null default 0,
     answered_at instant,
     acknowledged_at instant,
@@ -31,6 +33,7 @@ create table submissions (
     foreign key (compliance_region, transfer_id) references transfers (compliance_region, transfer_id)
 ) partition by list (compliance_region);
 create index submissions_unfinished on submissions (compliance_region, rail, transfer_id) where state <> 'acknowledged';
+create index submissions_by_uetr on submissions (uetr);
 create index submissions_by_tenant on submissions (compliance_region, tenant_id, transfer_id);
 
 -- One credit in. A scheme's reference arrives again with every duplicate. Money that nobody can be found for is refused, or, where
@@ -74,7 +77,7 @@ call kovra_protect('collections');
 
 grant select on submissions, collections to kovra_api;
 grant select, insert on submissions, collections to kovra_writer;
-grant update (state, outcome, scheme_reference, reason_code, reason, asked_at, in_doubt_since, in_doubt_cause, inquiries,
+grant update (state, outcome, scheme_reference, reason_code, reason, asked_at, in_doubt_since, in_doubt_cause, in_doubt_code, inquiries,
               answered_at, acknowledged_at) on submissions to kovra_writer;
 grant update (state, tenant_id, wallet_id, reason_code, closed_at) on collections to kovra_writer;
 

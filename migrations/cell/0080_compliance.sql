@@ -26,7 +26,7 @@ create table screenings (
 create index screenings_decided on screenings (compliance_region, subject_id, checked_at) where officer <> '';
 create index screenings_found on screenings (compliance_region, subject_id) where result in ('review', 'block');
 
--- What officers decide of a case: a payment under review or frozen, or a party that screening has found. A first decision that takes a
+-- What officers decide of a case: a payment under review, frozen or in doubt, or a party that screening has found. A first decision that takes a
 -- second officer is `proposed`, of the case as it stood (`case_version`), until another confirms it (`done`), decides otherwise
 -- (`superseded`), or the case moves on (`lapsed`). Officers, reasons and references are handles and codes, never free text.
 create table review_decisions (
@@ -35,7 +35,8 @@ create table review_decisions (
     case_id text not null,
     case_version text not null,
     tenant_id text not null,
-    deed text not null check (deed in ('clear', 'refuse', 'block', 'release', 'release_to_payer', 'release_to_payee')),
+    deed text not null check (deed in ('clear', 'refuse', 'block', 'release', 'release_to_payer', 'release_to_payee', 'doubt_settled',
+        'doubt_refused')),
     officer text not null,
     reason text not null,
     reference text not null default '',

@@ -27,7 +27,7 @@ from cells.rails.rail import Collection, MessageInvalid, ReturnReceived, utc_now
 from cells.rails.registry import UnknownRail
 from cells.rails.store_messages import WireMessage
 from cells.transfers import recalling
-from cells.transfers.doubts import named_by_messages, take_late_answers
+from cells.transfers.doubts import named_by_ids, named_by_messages, take_late_answers
 from cells.transfers.reception import receive
 from cells.transfers.return_leg import return_command
 from cells.transfers.return_reception import receive_returns
@@ -116,7 +116,7 @@ async def _take_report(parts: Parts, rail: str, report: StatusReport, body: byte
     region = parts.spec.region
     async with transaction(parts.writer) as connection:
         grouped = await named_by_messages(connection, region, rail, report.groups)
-        answers = grouped | dict(report.answers)
+        answers = grouped | await named_by_ids(connection, region, report.answers)
         commands = await take_late_answers(connection, region, rail, answers)
         await recalling.take_asides(connection, region, rail, report.asides)
         named = [name for one in report.asides for name in (one.message_id, *one.references) if name]

@@ -27,6 +27,8 @@ DEEDS = MappingProxyType(
             "review.release.proposed", "review.release", "review.release_to_payer.proposed", "review.release_to_payer",
             "review.release_to_payee.proposed", "review.release_to_payee",
         ),
+        "doubts settled": ("review.doubt_settled", "review.doubt_settled.proposed"),
+        "doubts refused": ("review.doubt_refused", "review.doubt_refused.proposed"),
         "audit export": ("audit.export",),
         "recall ask": ("recall.ask",),
         "recall accept": ("recall.accept",),
@@ -47,7 +49,7 @@ OTHERS = MappingProxyType(
         **dict.fromkeys(
             (
                 "trace", "doctor", "payments list", "payments blocked", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
-                "fees list", "fees explain", "fees backtest", "limits list", "suspense list", "review list",
+                "fees list", "fees explain", "fees backtest", "limits list", "suspense list", "review list", "doubts list",
             ),
             _LOOKS,
         ),

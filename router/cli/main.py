@@ -50,6 +50,7 @@ COMMANDS = {
     "limits": Entry("limits", OPERATE, "Limits: list, set."),
     "suspense": Entry("suspense", OPERATE, "Money that matches no wallet: list, assign, return."),
     "review": Entry("review", OPERATE, "Decide on payments under review, and on parties that screening has found."),
+    "doubts": Entry("doubts", OPERATE, "Payments that a scheme leaves in doubt: list, settled, refused."),
     "audit": Entry("audit", OPERATE, "The audit trail: export."),
     "recall": Entry("recalls", OPERATE, "Ask a payment back, or answer a recall: ask, accept, refuse."),
     "sandbox": Entry("sandbox_schemes", SANDBOX, "The simulated schemes: make things happen there, see what was paid."),

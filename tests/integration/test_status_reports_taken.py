@@ -1,6 +1,7 @@
 """Status reports on record: which of them end a payment, which contradict, and which are about another message of ours."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -11,7 +12,7 @@ from cells.rails import store_messages
 from cells.rails.connection import sign
 from cells.rails.inbound import read_inbound
 from cells.rails.iso20022.payments import message_id
-from cells.rails.rail import InDoubt, Refused, Settled, end_to_end_id, transaction_id
+from cells.rails.rail import InDoubt, Refused, ReturnReceived, Settled, end_to_end_id, transaction_id, uetr
 from cells.rails.store_messages import WireMessage
 from cells.reconciliation import store_gauges
 from cells.transfers import answers as recorded
@@ -67,10 +68,10 @@ async def test_a_report_that_says_both_is_on_record_alarmed_and_ends_nothing(
     assert await gauge(cells.eu) == {("sepa_instant", "settled_and_refused"): 1}
     assert [one.levelname for one in caplog.records if transfer.transfer_id in one.getMessage()] == ["CRITICAL"]
     assert (await cells.eu.transfer(transfer.transfer_id)).state is State.PENDING_RAIL
-    assert await inquiries(cells.eu) == (0, None), "nobody asked, so it is no inquiry in vain"
+    assert await inquiries(cells.eu) == (0, "contradiction"), "nobody asked, so it is no inquiry in vain"
     # It is asked again, and the answer to that stands.
     assert await answered(cells.eu, transfer, BOTH) == []
-    assert await inquiries(cells.eu) == (0, "contradiction")
+    assert await inquiries(cells.eu) == (1, "contradiction")
     await late(cells.eu, transfer, PAID)
     assert (await cells.eu.transfer(transfer.transfer_id)).state is State.COMPLETED
     assert await contradicted(cells.eu) == []
@@ -103,7 +104,7 @@ async def test_a_refusal_for_no_reason_that_we_know_contradicts_only_what_was_se
     await asked(cells.eu, transfer)
     assert await late(cells.eu, transfer, UNCLEAR) == []
     assert await contradictions(cells.eu) == []
-    assert await inquiries(cells.eu) == (0, None)
+    assert await inquiries(cells.eu) == (0, "unclear")
     await late(cells.eu, transfer, PAID)
     await late(cells.eu, transfer, UNCLEAR)
     assert await contradictions(cells.eu) == [("refused", "sepa_instant")]
@@ -195,3 +196,27 @@ async def test_statements_and_notices_are_taken_at_the_door_and_headers_held(
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "rail-message-invalid")
     assert "total" in answer.json()["detail"]
     assert (await sent_to_us(cell, credit.replace(b"</NbOfTxs>", header % b"10.00"))).status_code == 200
+
+
+async def test_a_late_report_and_a_return_by_uetr_alone_are_the_payments(cells: TwoCells) -> None:
+    _, transfer = await at_home(cells)
+    await asked(cells.eu, transfer)
+    reference = end_to_end_id(transfer.transfer_id)
+    named, stranger = uetr(reference), uetr(end_to_end_id("tr_eu1_" + "0" * 26))
+    report = read_inbound(
+        "sepa_instant", pacs002(line("", "ACSC", unique=named), line("", "ACSC", unique=stranger))
+    ).report
+    async with transaction(cells.eu.institution.pool) as connection:
+        answers = await doubts.named_by_ids(connection, "EU", report.answers)
+        assert set(answers) == {reference, stranger}
+        commands = await doubts.take_late_answers(connection, "EU", transfer.rail, answers)
+    await cells.eu.ask(*commands)
+    assert (await cells.eu.transfer(transfer.transfer_id)).state is State.COMPLETED
+    back = ReturnReceived(
+        "sepa_instant", "RTR-1", "", "", transfer.principal, "EUR", "AC04", datetime.now(UTC), uetr=named
+    )
+    reception = await cells.eu.receive_return(back)
+    assert (reception.refusals, [one.transfer_id for one in reception.rows]) == ({}, [transfer.transfer_id])
+    assert (await cells.eu.transfer(transfer.transfer_id)).state is State.RETURNED
+    unknown = replace(back, scheme_reference="RTR-2", uetr=stranger)
+    assert "RTR-2" in (await cells.eu.receive_return(unknown)).refusals

@@ -127,14 +127,15 @@ def read_answers(profile: RailProfile, body: bytes, now: datetime) -> list[Recal
             decision=_DECISIONS[one.tx_cxl_sts],
             reason_code=_reason(one),
             received_at=now,
+            uetr=one.orgnl_uetr or "",
         )
         for details in found.cxl_dtls
         for one in details.tx_inf_and_sts
-        if one.tx_cxl_sts is not None and (one.orgnl_end_to_end_id or one.orgnl_tx_id)
+        if one.tx_cxl_sts is not None and (one.orgnl_end_to_end_id or one.orgnl_tx_id or one.orgnl_uetr)
     ]
     if not answers:
         raise MessageInvalid("The answer decides on no payment.")
-    decided = {(one.end_to_end_id or one.transaction_id, one.decision) for one in answers}
+    decided = {(one.end_to_end_id or one.transaction_id or one.uetr, one.decision) for one in answers}
     unique([payment for payment, _ in decided], "payment, with two decisions on its recall")
     return answers
 

@@ -9,7 +9,8 @@ it), then the status, then its reasons.
 - Settled: a status that the profile lists. Refused: RJCT for reasons that are all on the profile's list. Everything else is in doubt: a
   duplicate, a reason beside the first that is not on the list, none at all.
 - Settled and RJCT for one payment in one report is a contradiction, whatever else the report says of it.
-- A transaction is ours when its EndToEndId is, and its TxId, where it is given, is that payment's.
+- A transaction is ours when its EndToEndId is, and its TxId and (on rails that carry one) its UETR, where they are given, are that payment's.
+  One that is named by its UETR alone is looked for by that.
 
 Sources: ISO 20022, pacs.002.001.10 with its rules on GroupStatus and TransactionStatus; the EPC's inter-PSP guidelines leave the level to the
 sender (not confirmed in their text: both levels are read on every rail).
@@ -26,7 +27,7 @@ from cells.rails.iso20022.dates import instant_of
 from cells.rails.iso20022.reasons import says_duplicate
 from cells.rails.iso20022.xml import read
 from cells.rails.profile import RailProfile
-from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Refused, Settled, end_to_end_id_of, transaction_id
+from cells.rails.rail import InDoubt, MessageInvalid, Outcome, Refused, Settled, end_to_end_id_of, transaction_id, uetr
 
 Subject = Literal["payment", "inquiry", "return", "recall", "other"]
 _REJECTED, _NOT_PROVIDED = "RJCT", "NOTPROVIDED"
@@ -62,7 +63,7 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What one pacs.002 says. `answers`: by end-to-end id; `groups`: by the id of a payment message, what holds for those of its payments
+    """What one pacs.002 says. `answers`: by end-to-end id, or by UETR where the report names a payment by nothing else; `groups`: by the id of a payment message, what holds for those of its payments
     that `answers` does not name; `asides`: all that is about something else.
     """
 
@@ -87,7 +88,7 @@ def read_report(profile: RailProfile, body: bytes, now: datetime) -> StatusRepor
     for line in report.tx_inf_and_sts:
         group = _group_of(report, line)
         subject, message_id = _subject(profile, report, line)
-        word, reference = _word_on(profile, line, group, now), _payment(line)
+        word, reference = _word_on(profile, line, group, now), _payment(profile, line)
         if reference and (subject == "payment" or (subject == "inquiry" and _is_not_found(word.outcome))):
             words.setdefault(reference, []).extend(_with_group(word, line, group))
         elif subject != "payment" or _names(line):
@@ -102,6 +103,10 @@ def read_report(profile: RailProfile, body: bytes, now: datetime) -> StatusRepor
                 asides.append(Aside(subject, group.orgnl_msg_id, (), _code_of(word, group.sts_rsn_inf)))
     if not (words or groups or asides):
         raise MessageInvalid("The report names no payment, and no status of a message.")
+    # One that is named by its UETR here and by its id there is one payment.
+    ids = {uetr(one): one for one in words}
+    for unique in words.keys() & ids.keys():
+        words[ids[unique]].extend(words.pop(unique))
     counts = {one.orgnl_msg_id: one.orgnl_nb_of_txs for one in report.orgnl_grp_inf_and_sts}
     return StatusReport(
         answers={one: _agreed(said, now) for one, said in words.items()},
@@ -121,6 +126,7 @@ def answers_to(report: StatusReport, asked: Sequence[str], messages: Mapping[str
         for reference in messages.get(message_id, ())
     }
     answers = held | dict(report.answers)
+    answers |= {one: answers[unique] for one in asked if one not in report.answers and (unique := uetr(one)) in answers}
     return {reference: answers[reference] for reference in asked if reference in answers}
 
 
@@ -186,19 +192,24 @@ def _group_of(report: pacs002.FitoFipaymentStatusReportV10, line: _Line) -> _Gro
     return groups[0] if len(groups) == 1 else None
 
 
-def _payment(line: _Line) -> str:
-    """The end-to-end id of the payment that the line names; "" when its two ids are not of one payment."""
-    end_to_end_id, tx_id = (
-        "" if given in (None, _NOT_PROVIDED) else str(given) for given in (line.orgnl_end_to_end_id, line.orgnl_tx_id)
+def _payment(profile: RailProfile, line: _Line) -> str:
+    """The end-to-end id of the payment that the line names, or its UETR where it names no other; "" when its ids are not of one payment."""
+    end_to_end_id, tx_id, unique = (
+        "" if given in (None, _NOT_PROVIDED) else str(given)
+        for given in (line.orgnl_end_to_end_id, line.orgnl_tx_id, line.orgnl_uetr)
     )
-    if not end_to_end_id:
-        return end_to_end_id_of(transaction_id(tx_id))
+    if not end_to_end_id and not tx_id:
+        return unique
     # Either of our ids in either place still names the one payment.
-    return end_to_end_id if not tx_id or transaction_id(tx_id) == transaction_id(end_to_end_id) else ""
+    if end_to_end_id and tx_id and transaction_id(tx_id) != transaction_id(end_to_end_id):
+        return ""
+    named = end_to_end_id or end_to_end_id_of(transaction_id(tx_id))
+    # Where we send none, the UETR may be one that a bank on the way has given the payment.
+    return "" if unique and profile.carries_uetr and uetr(named) != unique else named
 
 
 def _names(line: _Line) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for one in (line.orgnl_end_to_end_id, line.orgnl_tx_id) if one))
+    return tuple(dict.fromkeys(one for one in (line.orgnl_end_to_end_id, line.orgnl_tx_id, line.orgnl_uetr) if one))
 
 
 def _count(stated: str | None) -> int | None:

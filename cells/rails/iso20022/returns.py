@@ -40,7 +40,7 @@ def read_returns(profile: RailProfile, body: bytes, now: datetime) -> list[Retur
 def _received(
     profile: RailProfile, found: pacs.PaymentTransaction112, in_header: XmlDate | None, now: datetime
 ) -> ReturnReceived:
-    if not found.rtr_id or not (found.orgnl_end_to_end_id or found.orgnl_tx_id):
+    if not found.rtr_id or not (found.orgnl_end_to_end_id or found.orgnl_tx_id or found.orgnl_uetr):
         raise MessageInvalid("A return needs an id, and the id of what it returns.")
     amount = found.rtrd_intr_bk_sttlm_amt
     return ReturnReceived(
@@ -53,6 +53,7 @@ def _received(
         reason_code=_reason(found.rtr_rsn_inf),
         received_at=now,
         settlement=settlement_of(profile, in_header, found.intr_bk_sttlm_dt, now),
+        uetr=found.orgnl_uetr or "",
     )
 
 

@@ -48,9 +48,12 @@ def group(status: str = "", reasons: str = "", *, name: str = "pacs.008.001.08",
     )
 
 
-def line(reference: str, status: str = "", reasons: str = "", *, tx_id: str = "", about: str = "") -> str:
+def line(
+    reference: str, status: str = "", reasons: str = "", *, tx_id: str = "", unique: str = "", about: str = ""
+) -> str:
     named = f"<OrgnlEndToEndId>{reference}</OrgnlEndToEndId>" if reference else ""
     named += f"<OrgnlTxId>{tx_id}</OrgnlTxId>" if tx_id else ""
+    named += f"<OrgnlUETR>{unique}</OrgnlUETR>" if unique else ""
     own = f"<OrgnlGrpInf><OrgnlMsgId>M9</OrgnlMsgId><OrgnlMsgNmId>{about}</OrgnlMsgNmId></OrgnlGrpInf>" if about else ""
     said = f"<TxSts>{status}</TxSts>" if status else ""
     return f"<TxInfAndSts>{own}{named}{said}{reasons}</TxInfAndSts>"
