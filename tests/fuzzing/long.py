@@ -1,6 +1,6 @@
 """`make fuzz`: as long as the fuzzer finds something to try. Not collected by `make test`, whose files are named test_*.
 
-SEED decides what is tried of what is said twice, at the edge of time, or in several forms; without it one is drawn, and told.
+SEED decides what is tried of what is said twice, at the edge of time, in several forms, or in many spellings of a path; without it one is drawn, and told.
 """
 
 import os
@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from router.serving import Bounds
 from tests.api_cell import ApiCell, credit_to, open_api_cell
+from tests.fuzzing import targets
 from tests.fuzzing.credentials import malformed
 from tests.fuzzing.edges import mutated, submitted
 from tests.fuzzing.runs import fuzz
+from tests.integration.edge_cells import open_world
 
 pytestmark = pytest.mark.timeout(3_600)
 Search = Callable[[ApiCell, int, int], Awaitable[list[str]]]
@@ -55,6 +58,15 @@ async def test_a_fuzzer_finds_nothing_at_length(cell: ApiCell, speaks: str) -> N
     key = cell.client.headers["Authorization"] if speaks != "without a key" else None
     status, said = await fuzz(cell, *LONG, *options, authorization=key, ids=ids)
     assert status == 0, said[:100_000]
+
+
+async def test_no_target_gets_past_the_router_s_closed_list_at_length(cell: ApiCell) -> None:
+    seed = int(os.environ.get("SEED", secrets.randbelow(10**6)))
+    async with open_world(bounds=Bounds()) as world:
+        world.cells["eu-1"].app = cell.app
+        key = cell.client.headers["Authorization"]
+        found = await targets.searched(world, seed, REQUESTS, key)
+    assert not found, f"SEED={seed}:\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize("searched", [mutated, submitted, malformed])

@@ -36,13 +36,15 @@ class Heard:
 
 @dataclass
 class TinyCell:
-    """Answers what it was asked, after `hold` is set (it is, unless a test clears it). `steps` feed the answer's chunks."""
+    """Answers what it was asked, after `hold` is set (it is, unless a test clears it). `steps` feed the answer's chunks. With `app`, that
+    answers in its place, once the request is noted."""
 
     name: str
     heard: list[Heard] = field(default_factory=list)
     chunks: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     status: int = 200
+    app: Any = None
     port: int = 0
     server: uvicorn.Server | None = None
     serving: asyncio.Task[None] | None = None
@@ -52,6 +54,9 @@ class TinyCell:
         query = scope["query_string"].decode()
         one = Heard(scope["method"], scope["raw_path"].decode() + (f"?{query}" if query else ""), headers)
         self.heard.append(one)
+        if self.app is not None:
+            await self.app(scope, receive, send)
+            return
         more = True
         while more:
             message = await receive()
