@@ -112,7 +112,7 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A row of `batch_lines`. An INVALID line may lack anything but its number; any other has what a payment needs. `file_line`: where it
-    begins in the file that it came in, where that has lines."""
+    begins in the file that it came in, from 1; None for JSON."""
 
     line: Annotated[int, Public]
     state: Annotated[LineState, Public]

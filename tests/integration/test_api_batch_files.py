@@ -174,6 +174,7 @@ async def test_every_fault_is_told_in_the_files_own_words(cell: ApiCell) -> None
     answer = await send(cell, content, "application/xml", "file-2", payer_id=payer)
     lines = await lines_of(cell, answer.json()["id"])
     assert [one["status"] for one in lines] == ["INVALID"] * 4 + ["WAITING"]
+    assert [one["file_line"] for one in lines] == [2, 3, 4, 5, 6], "of the good one, too"
     assert lines[1]["error"]["pointer"] == f"{at}[2]/Cdtr/PstlAdr"
     assert lines[1]["error"]["detail"].startswith("Line 3: PstlAdr lacks TwnNm")
 

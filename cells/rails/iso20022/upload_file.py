@@ -70,7 +70,13 @@ def open_file(body: bytes) -> UploadFile:
 
 def fault_at(element: etree._Element, code: str, detail: str, line: int) -> LineFault:
     """A fault of the payment `line`, at `element`."""
-    return LineFault(line, code, detail, element.getroottree().getpath(element), int(element.sourceline or 0))
+    return LineFault(line, code, detail, element.getroottree().getpath(element), line_of(element))
+
+
+def line_of(element: etree._Element) -> int:
+    """The line of the file that an element's start tag ends in, from 1. Past line 65,534 libxml2 counts text alone: there it is the line
+    in which the element's first text ends."""
+    return int(element.sourceline or 0)
 
 
 def refused_in(element: etree._Element, path: str, line: int, *, but: Collection[str] = ()) -> Iterator[LineFault]:

@@ -22,7 +22,7 @@ from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
 from cells.rails.iso20022.upload_creditors import read_creditor
 from cells.rails.iso20022.upload_dates import read_execution, read_time
 from cells.rails.iso20022.upload_debtors import read_debtor
-from cells.rails.iso20022.upload_file import LineFault, UploadFile, fault_at, open_file, refused_in
+from cells.rails.iso20022.upload_file import LineFault, UploadFile, fault_at, line_of, open_file, refused_in
 from cells.rails.iso20022.upload_line import NO_ID, Gathered, names, words
 from cells.rails.iso20022.upload_remittance import check_payment_type, read_remittance
 from cells.rails.rail import MessageInvalid, Party
@@ -64,7 +64,8 @@ class PayoutLine:
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A partner's file. Each of its lines is in one of the two lists; one at fault may have several faults. `file_key`: the same for two
-    files of one initiating party with one MsgId, "" where the file has no id. `execute_on`: the execution dates that it asks for."""
+    files of one initiating party with one MsgId, "" where the file has no id. `execute_on`: the execution dates that it asks for.
+    `file_lines`: of every payment, in order, the line of the file that its CdtTrfTxInf begins in, from 1."""
 
     message_id: Annotated[str, Confidential]
     file_key: Annotated[str, Confidential]
@@ -72,6 +73,7 @@ class Upload:
     lines: Annotated[Sequence[PayoutLine], Confidential]
     faults: Annotated[Sequence[LineFault], Public]
     execute_on: Annotated[Sequence[datetime], Public] = ()
+    file_lines: Annotated[Sequence[int], Public] = ()
 
 
 def read_upload(body: bytes, zone: tzinfo = UTC) -> Upload:
@@ -94,7 +96,8 @@ def read_upload(body: bytes, zone: tzinfo = UTC) -> Upload:
         raise invalid_file(whole[0].detail, [*whole, *of_lines])
     dates = sorted({at for block in top.findall("PmtInf") if (at := read_execution(block, 0, zone)[0]) is not None})
     message_id = words(header, "MsgId")
-    return Upload(message_id, _file_key(header, message_id), created, lines, of_lines, dates)
+    places = [line_of(one) for _, one in file.payments]
+    return Upload(message_id, _file_key(header, message_id), created, lines, of_lines, dates, places)
 
 
 def invalid_file(detail: str, faults: Sequence[LineFault]) -> MessageInvalid:

@@ -197,7 +197,7 @@ async def _pain(parts: Parts, tenant_id: str, upload: Upload, asked: _Asked) -> 
         named = "source_wallet_id: the debtor's account in the file is the number of another wallet."
         raise OptionContradicted(named, parameter="source_wallet_id")
     scheduled_for = asked.scheduled_for or execution_of(upload)
-    return _Taken("pain.001", wallet, scheduled_for, asked.all_or_nothing or False, (), upload)
+    return _Taken("pain.001", wallet, scheduled_for, asked.all_or_nothing or False, (), upload, upload.file_lines)
 
 
 async def _file_key(

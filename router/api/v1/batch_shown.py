@@ -112,7 +112,8 @@ class BatchLineShown(BaseModel):
 
     line: Annotated[int, Public] = Field(description="From 1, in the order of the request")
     file_line: Annotated[int | None, Public] = Field(
-        description="Where it begins in a file of CSV, whose first line has the names of the columns"
+        description="Where it begins in the file, by its lines from 1. Of CSV, whose first line has the names of the columns, the row; of"
+        " pain.001 the CdtTrfTxInf. JSON has no such lines."
     )
     status: Annotated[LineStatus, Public]
     transfer_id: Annotated[str | None, Public]

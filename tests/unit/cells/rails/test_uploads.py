@@ -250,6 +250,14 @@ def test_every_fault_of_a_file_is_said_at_once_with_its_place_and_no_value() -> 
     assert [one.ids["end_to_end_id"] for one in read_upload(body.replace(b"<NbOfTxs>3", b"<NbOfTxs>7")).lines] == ["G"]
 
 
+def test_every_payment_says_where_it_begins_in_the_file() -> None:
+    body = upload(line("A"), line("B", "0"), line("C")).replace(b"<CdtTrfTxInf>", b"\n<CdtTrfTxInf\n>")
+    assert list(read_upload(body).file_lines) == [3, 5, 7]
+    assert {one.file_line for one in read_upload(body).faults} == {5}
+    high = upload(line("A"), line("B")).replace(b"<CdtTrfTxInf>", b"\n" * 70_000 + b"<CdtTrfTxInf>")
+    assert list(read_upload(high).file_lines) == [70_001, 140_001]
+
+
 def test_totals_are_held_against_the_file_and_each_block() -> None:
     for wrong, code in ((b"<NbOfTxs>2</NbOfTxs>", "AM18"), (b"<CtrlSum>12.51</CtrlSum>", "AM10")):
         with pytest.raises(MessageInvalid) as refused:
