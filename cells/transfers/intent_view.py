@@ -2,6 +2,7 @@
 
     CREATED → VALIDATED → AUTHORIZED → SETTLED → REVERSED
        └───────────┴────────────┴──▶ FAILED
+                   ◀ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ┘  a transfer that was BLOCKED, once officers release it
 
 Every state that a partner can be shown of a payment has its line; a test walks the lifecycle and finds no other.
 """

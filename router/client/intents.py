@@ -10,8 +10,9 @@ from router.client.resources import Noun, given
 
 
 class Intent(Answer):
-    """`status`: CREATED, VALIDATED, AUTHORIZED, SETTLED, FAILED or REVERSED; the transfer's own says more. `problem`: why no payment
-    came of it."""
+    """`status`: CREATED, VALIDATED, AUTHORIZED, SETTLED, FAILED or REVERSED; the transfer's own says more. FAILED is the end, unless
+    the transfer is BLOCKED: once its funds are released the intent is VALIDATED again, or the funds are given back. `problem`: why no
+    payment came of it."""
 
     id: Annotated[str, Public]
     status: Annotated[str, Public]
