@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from actors.runtime import ActorUnavailable
 from actors.workers.batches import Batches
-from cells.backends.postgres import tenant_transaction, transaction
+from cells.backends.postgres import passing, tenant_transaction, transaction
 from cells.batches import store, store_status
 from cells.batches.batch import Batch, Line, LineState, State
 from cells.batches.store_status import LineStanding
@@ -73,7 +74,14 @@ class BatchCells:
         """A new worker, which knows nothing of the one before."""
 
         async def ask(commands: Sequence[Command]) -> Sequence[Reply]:
-            return await self.eu.ask(*commands)
+            try:
+                return await self.eu.ask(*commands)
+            except Exception as error:
+                if not passing(
+                    error
+                ):  # a deadlock is answered as a wallet's actor answers it: unknown, and asked again
+                    raise
+                return [ActorUnavailable()] * len(commands)
 
         self.worker = Batches(self.eu.institution, ask, EcbHistory())
 
