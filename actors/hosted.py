@@ -11,17 +11,15 @@ import logging
 import os
 import pickle
 import socket
-import traceback
 from collections.abc import Mapping
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from actors.backoff import backoff_s
 from actors.runtime import ActorFailed, ActorUnavailable, Described, Runtime
 from cells.kit import metrics
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, UnexpectedAnswer, place_of
 
 _log = logging.getLogger("kovra.actors")
 _FIRST_BACKOFF_S = 0.1
@@ -33,14 +31,6 @@ def resolve(path: str) -> Any:
     module, _, name = path.partition(":")
     assert name, f"expected module:name, got {path}"
     return getattr(importlib.import_module(module), name)
-
-
-def place_of(error: BaseException) -> str:
-    """Which error and where, without its message, which might name a person."""
-    frames = traceback.extract_tb(error.__traceback__)
-    at = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    code = f" ({error.code})" if isinstance(error, KovraError) else ""
-    return f"{type(error).__name__}{code}{at}"
 
 
 def pack(value: Any) -> bytes:
@@ -79,7 +69,8 @@ class Hosted:
         try:
             if not self._started:
                 await asyncio.shield(self._attempt)
-            assert not method.startswith("_"), method
+            if method.startswith("_"):
+                raise UnexpectedAnswer("a method of the service's own was asked for")
             value = await getattr(self._service, method)(*unpickled(arguments))
             return pack((True, value))
         except KovraError as failure:

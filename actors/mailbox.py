@@ -16,12 +16,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.hosted import place_of
 from actors.runtime import ActorFailed, ActorUnavailable
 from cells.kit.command import Command, Journaled, Reply
 from cells.kit.metrics import BATCHES
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 
 _log = logging.getLogger("kovra.actors.mailbox")
 

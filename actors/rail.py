@@ -18,7 +18,7 @@ from typing import Any
 from actors.backoff import backoff_s
 from actors.breaker import Breaker, BreakerState
 from actors.deployment import Deployment
-from actors.hosted import place_of, resolve
+from actors.hosted import resolve
 from actors.mailbox import MailboxFull
 from actors.rail_gate import Gate
 from actors.runtime import Runtime
@@ -34,7 +34,7 @@ from cells.rails.rail import (
     outcome_after,
 )
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, UnexpectedAnswer, place_of
 
 _log = logging.getLogger("kovra.actors.rail")
 
@@ -206,7 +206,8 @@ class RailActor:
         ids = [payout.transfer_id for payout in payouts]
         try:
             outcomes = await self._desk.rail.submit(payouts)
-            assert len(outcomes) == len(payouts), (len(outcomes), len(payouts))
+            if len(outcomes) != len(payouts):
+                raise UnexpectedAnswer("a rail answered for more or fewer payments than it was asked for")
         except RailUnavailable:
             self._breaker.failed(loop.time())
             self._gate.note_circuit()
@@ -286,13 +287,12 @@ class RailActor:
         replies = await self._wallets.ask_many(await self._desk.commands(batch))
         again: list[_Answer] = []
         taken: list[str] = []
-        for answer, reply in zip(batch, replies, strict=True):
-            transfer_id, outcome = answer
+        for (transfer_id, outcome), reply in zip(batch, replies, strict=True):
             if isinstance(reply, KovraError):
                 if not reply.retryable:
                     # Never silence: it stays owed, and shows as unacknowledged until a person has looked.
                     _log.error("%s: the wallet of %s refused its answer: %s", self._name, transfer_id, reply.code)
-                again.append(answer)
+                again.append((transfer_id, outcome))
             elif outcome.final:
                 taken.append(transfer_id)
         if taken:

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from actors.breaker import Breaker, BreakerState
-from actors.hosted import place_of
 from actors.rails import Rails
 from cells.rails.calendar import CalendarUnknown, next_opening
 from cells.rails.desk import RailDesk
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 
 _log = logging.getLogger("kovra.actors.rail")
 _LOOK_AGAIN_S = 1.0

@@ -11,11 +11,11 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from actors.backoff import backoff_s
-from actors.hosted import place_of
 from actors.mailbox import Stats
 from actors.workers.aside import apart
 from cells.kit.metrics import BATCHES
 from residency import tasks
+from residency.errors import place_of
 
 _log = logging.getLogger("kovra.actors.stage")
 

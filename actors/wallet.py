@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.deployment import Deployment
-from actors.hosted import place_of, resolve
+from actors.hosted import resolve
 from actors.mailbox import Drain
 from actors.runtime import ActorFailed, ActorUnavailable, Runtime
 from cells.backends.postgres import passing
 from cells.kit.command import Command, Journaled, Reply, StaleEpoch, WalletHandler
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, UnexpectedAnswer, place_of
 
 _log = logging.getLogger("kovra.actors.wallet")
 
@@ -126,7 +126,8 @@ class WalletActor:
             known = [command for command in batch if command.wallet_id in self._active]
             epochs = {command.wallet_id: self._active[command.wallet_id].epoch for command in known}
             answered = await self._handler.run(known, epochs, journaled) if known else ()
-            assert len(answered) == len(known), (len(answered), len(known))
+            if len(answered) != len(known):
+                raise UnexpectedAnswer("a handler answered more or fewer commands than it was given")
         except Exception as error:  # noqa: BLE001 - any failure must become an answer, or its callers wait for ever
             return await self._after(error, batch, journaled)
         replies = iter(answered)

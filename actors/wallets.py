@@ -14,13 +14,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from actors.hosted import place_of
 from actors.mailbox import MailboxFull
 from actors.placement import Placement
 from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
 from cells.kit.command import Command, Reply
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 
 _log = logging.getLogger("kovra.actors.wallets")
 

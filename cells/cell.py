@@ -21,6 +21,7 @@ from cells.kit.command import RailDoor, WalletHandler
 from cells.kit.money import CURRENCIES
 from cells.ledger import house
 from cells.ledger.ledger import Ledger
+from cells.ledger.opening import ensure_open
 from cells.ledger.postgres import PostgresLedger
 from cells.ledger.prefunding import Cap, declare_caps
 from cells.ledger.tigerbeetle import TigerBeetleLedger
@@ -52,7 +53,6 @@ from residency.directory import CellEntry
 from residency.keys import CellKeys, load_keys, read_keks
 
 Role = Literal["api", "writer"]
-# Prefunding is one decision per peer and currency, made when the cell is founded; its number keeps the posting id.
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +228,7 @@ async def _open_platform_accounts(spec: CellSpec, ledger: Ledger) -> None:
         [peer.number for peer in spec.directory.peers_of(spec.name)],
         [(rail, CURRENCIES[registry.profile_of(rail).currency].number) for rail in spec.entry.rails],
     )
-    results = await ledger.create_accounts(accounts)
-    refused = {result.name for result in results} - {"CREATED", "EXISTS"}
-    assert not refused, f"the ledger refused the platform's accounts: {refused}"
+    await ensure_open(ledger, accounts)
 
 
 async def _declare_caps(spec: CellSpec, ledger: Ledger) -> None:

@@ -162,7 +162,8 @@ def seal_and_sign(
         sealed_bytes = seal_bytes(plaintext, _sealing_key(seal_to.public_hex), clear)
     unsigned = clear + _framed(sealed_bytes)
     data = unsigned + signing_key.sign(_DOMAIN + unsigned)
-    assert len(data) <= ENVELOPE_BYTES_MAX, len(data)
+    if len(data) > ENVELOPE_BYTES_MAX:
+        raise ValueError(f"an envelope has at most {ENVELOPE_BYTES_MAX} bytes, and this one {len(data)}")
     return Envelope(header, data, hashlib.sha256(data).digest())
 
 

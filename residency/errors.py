@@ -8,13 +8,16 @@ The tree: each room derives its own failures from KovraError, in the module that
     ├── actors      full mailboxes, unreachable actors, stale epochs
     └── router      authentication, idempotency, routing
 
-A bug is an assertion, never a KovraError. The edge turns a KovraError into an RFC 9457 problem document, and
-anything else into a bare 500 that says nothing.
+A bug is an assertion, never a KovraError; and an assertion is about what this process made itself. What another process, a table or
+a file says is checked with UnexpectedAnswer, which `python -O` leaves in. The edge turns a KovraError into an RFC 9457 problem document,
+and anything else into a bare 500 that says nothing.
 """
 
 import traceback
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+Value = TypeVar("Value")
 
 
 class KovraError(Exception):
@@ -46,9 +49,24 @@ def _rebuild(kind: type[KovraError], detail: str, pointer: str | None, extra: di
     return error
 
 
+class UnexpectedAnswer(Exception):
+    """Another process, a table or a file said what it never says. Nothing is known of what it was about: that is in doubt, and never done.
+
+    It is no expected failure: whatever works on items stops this one item, logs it, and goes on with the others. The text is fixed, and
+    holds nothing of the answer.
+    """
+
+
+def needed(value: Value | None, what: str) -> Value:
+    """`value`, which an answer or a row always has. Raises UnexpectedAnswer with `what`, a fixed text, where it has none."""
+    if value is None:
+        raise UnexpectedAnswer(what)
+    return value
+
+
 def place_of(error: BaseException) -> str:
     """Which error and where, without its message, which might name a person."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename != __file__]
     at = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     code = f" ({error.code})" if isinstance(error, KovraError) else ""
     return f"{type(error).__name__}{code}{at}"

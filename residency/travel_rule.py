@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from residency.classes import Personal
 from residency.errors import KovraError
-from residency.rules import ALLOW_LIST_VERSION, Tier, allow_list, rules_of
+from residency.rules import ALLOW_LIST_VERSION, RulesInvalid, Tier, allow_list, rules_of
 
 
 class TravelRuleIncomplete(KovraError):
@@ -185,4 +185,5 @@ def sealable_fields() -> frozenset[str]:
 
 
 # The published list and the type must say the same, or nothing may start.
-assert allow_list(ALLOW_LIST_VERSION) == sealable_fields(), "residency/rules/allow_list.toml differs from SealedParties"
+if allow_list(ALLOW_LIST_VERSION) != sealable_fields():
+    raise RulesInvalid("residency/rules/allow_list.toml differs from SealedParties")

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from prometheus_client import Counter
 
-from actors.hosted import place_of
 from cells.backends import store_aside
 from cells.backends.postgres import Connection, Pool, passing, transaction
+from residency.errors import place_of
 
 _log = logging.getLogger("kovra.aside")
 # How soon a release by hand is seen.

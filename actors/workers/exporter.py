@@ -13,7 +13,6 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
-from actors.hosted import place_of
 from actors.workers.aside import AsideRegister, apart
 from actors.workers.worker import sleep_unless
 from cells.backends.nats import DUPLICATE_WINDOW_S, Bus, BusUnavailable, Outgoing
@@ -25,6 +24,7 @@ from cells.kit.metrics import BATCHES
 from cells.transfers import handoff
 from cells.transfers.step import EXPORT_CHANNEL
 from residency import tasks
+from residency.errors import place_of
 from residency.ids import compact
 from residency.links import Corridor, peers
 

@@ -5,12 +5,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from actors.hosted import place_of
 from actors.workers.worker import sleep_unless
 from cells.cell import Institution
 from cells.rails import registry
 from cells.rails.archive import VaultArchive
 from cells.rails.rail import Rail
+from residency.errors import place_of
 
 _log = logging.getLogger("kovra.rail_rounds")
 

@@ -16,6 +16,7 @@ from cells.rails import store_recalls
 from cells.rails.iso20022.connector import Iso20022Rail
 from cells.rails.later import RecallKept, RecallOut
 from cells.rails.store_recalls import RecallRow
+from residency.errors import needed
 
 _EVERY_S = 2.0
 _BATCH = 50
@@ -67,11 +68,10 @@ class RecallMessages:
 
 
 def _asked(one: RecallRow) -> RecallOut:
-    assert one.amount is not None, "a recall of ours says how much"
-    assert one.currency is not None, "a recall of ours says how much"
-    return RecallOut(one.case_id, one.end_to_end_id, one.amount, one.currency, one.reason_code)
+    amount, currency = needed(one.amount, "a recall of ours has an amount"), needed(one.currency, "and its currency")
+    return RecallOut(one.case_id, one.end_to_end_id, amount, currency, one.reason_code)
 
 
 def _kept(one: RecallRow) -> RecallKept:
-    assert one.answer_code is not None, "a no has its reason"
-    return RecallKept(one.case_id, one.scheme_reference, one.end_to_end_id, one.answer_code)
+    code = needed(one.answer_code, "a recall that was refused has a reason code")
+    return RecallKept(one.case_id, one.scheme_reference, one.end_to_end_id, code)

@@ -13,13 +13,12 @@ from typing import Any
 
 from prometheus_client import Gauge
 
-from actors.hosted import place_of
 from actors.workers.worker import sleep_unless
 from cells.reconciliation.reconcile import opened, own_results
 from cells.reconciliation.report import Result
 from cells.reconciliation.strange_credits import examined
 from cells.spec import CellSpec
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 
 _log = logging.getLogger("kovra.reconcile")
 EVERY_S = 300.0

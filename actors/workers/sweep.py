@@ -12,7 +12,6 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
-from actors.hosted import place_of
 from actors.runtime import ActorFailed
 from actors.wallets import Wallets
 from actors.workers.aside import AsideRegister
@@ -26,7 +25,7 @@ from cells.transfers import doubts, store, store_books, store_orders, store_retu
 from cells.transfers.deposit import Deposit
 from cells.transfers.recovery import Need, need_of
 from cells.transfers.return_leg import return_command
-from residency.errors import KovraError
+from residency.errors import KovraError, UnexpectedAnswer, needed, place_of
 
 _log = logging.getLogger("kovra.sweep")
 _EVERY_S = 1.0
@@ -113,7 +112,17 @@ class Sweep:
                 connection, self._institution.spec.region, before, _PAGE, self._aside.held
             )
         await self._aside.put(unreadable)
-        await self._ask({one.collection_id: deposit_command(one) for one in rows if one.wallet_id is not None})
+        commands: dict[str, Command] = {}
+        faults: dict[str, Exception] = {}
+        for one in rows:
+            if one.wallet_id is None:
+                continue
+            try:
+                commands[one.collection_id] = deposit_command(one)
+            except UnexpectedAnswer as error:
+                faults[one.collection_id] = error
+        await self._aside.put(faults)
+        await self._ask(commands)
         return len(rows)
 
     async def _returns(self) -> int:
@@ -177,8 +186,8 @@ class Sweep:
 
 
 def deposit_command(row: CollectionRow) -> Command:
-    """What the wallet is asked for a collection on record; the same id however often it is asked."""
-    assert row.tenant_id is not None, "only matched money is a deposit"
-    assert row.wallet_id is not None, "only matched money is a deposit"
-    deposit = Deposit(row.collection_id, row.tenant_id, row.wallet_id, row.rail, row.amount, row.currency)
-    return Command(f"{row.collection_id}:deposit", row.wallet_id, "deposit", deposit)
+    """What the wallet is asked for a collection on record; the same id however often it is asked. Raises UnexpectedAnswer."""
+    tenant_id = needed(row.tenant_id, "a credit that waits to be booked has a tenant")
+    wallet_id = needed(row.wallet_id, "a credit that waits to be booked has a wallet")
+    deposit = Deposit(row.collection_id, tenant_id, wallet_id, row.rail, row.amount, row.currency)
+    return Command(f"{row.collection_id}:deposit", wallet_id, "deposit", deposit)

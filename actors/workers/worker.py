@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from actors.backoff import backoff_s
-from actors.hosted import place_of
+from residency.errors import place_of
 
 _log = logging.getLogger("kovra.workers")
 _HEALTHY_AFTER_S = 60.0

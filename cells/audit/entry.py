@@ -38,10 +38,12 @@ class Entry:
     request_id: Annotated[str, Public]
 
     def __post_init__(self) -> None:
-        assert self.at.tzinfo is not None, "an entry's time is aware"
-        assert _ACTION.fullmatch(self.action), "an action is a route template or a verb"
-        for value in (self.actor, self.tenant_id, self.resource_id, self.outcome, self.request_id):
-            assert _ID.fullmatch(value), "an entry holds ids and codes only"
+        if self.at.tzinfo is None:
+            raise ValueError("an entry's time is aware")
+        if not _ACTION.fullmatch(self.action):
+            raise ValueError("an action is a route template or a verb")
+        if not all(map(_ID.fullmatch, (self.actor, self.tenant_id, self.resource_id, self.outcome, self.request_id))):
+            raise ValueError("an entry holds ids and codes only")
 
     def record(self) -> dict[str, object]:
         """The entry as an export shows it."""

@@ -10,6 +10,7 @@ from cells.audit.entry import Checkpoint, Entry, chain_name
 from cells.audit.lines import checkpoint_line, entry_line, header_line
 from cells.backends.postgres import Connection, Record
 from cells.kit.hashchain import Head, extend, genesis
+from residency.errors import KovraError, needed
 
 _ENTRY = "at, actor, tenant_id, action, resource_id, outcome, request_id"
 
@@ -101,6 +102,13 @@ async def has_checkpoint(connection: Connection, region: str, cell: str, sequenc
         sequence,
     )
     return found
+
+
+class EntryMissing(KovraError):
+    """An entry that the trail has numbered is not in it: nothing that builds on it may leave as if it were whole."""
+
+    code = "audit-entry-missing"
+    title = "The audit trail lacks an entry"
 
 
 class Span(NamedTuple):
@@ -197,8 +205,7 @@ async def _locked_head(connection: Connection, region: str, cell: str) -> Head:
             start.sequence,
             start.hash,
         )
-        row = await connection.fetchrow(query, region, cell)
-    assert row is not None
+        row = needed(await connection.fetchrow(query, region, cell), "the head of the trail was just written")
     return Head(row["sequence"], row["hash"])
 
 
@@ -209,7 +216,8 @@ async def _hash_at(connection: Connection, region: str, cell: str, sequence: int
         cell,
         sequence,
     )
-    assert found is not None, f"the trail of {cell} has no entry {sequence}"
+    if found is None:
+        raise EntryMissing(f"The trail of {cell} has no entry {sequence}.")
     return found
 
 

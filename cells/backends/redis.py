@@ -98,13 +98,13 @@ class Counters:
         """Let each through as often as it may, in order; names are distinct. Raises CacheUnavailable."""
         keys = [f"rate:{one.name}" for one in wanted]
         arguments = [text for one in wanted for text in (repr(interval_us(one.quota)), str(one.number))]
-        told = await self._run(self._meter, keys, arguments)
+        told = await self._run(self._meter, keys, arguments, 2 * len(keys))
         return [Grant(told[place], told[place + 1]) for place in range(0, len(told), 2)]
 
     async def first(self, names: Sequence[tuple[str, int]]) -> list[bool]:
         """Whether each name is new; it is known from then on, until its Unix second. Raises CacheUnavailable."""
         keys, arguments = [f"once:{name}" for name, _ in names], [str(until) for _, until in names]
-        return [one == 1 for one in await self._run(self._first, keys, arguments)]
+        return [one == 1 for one in await self._run(self._first, keys, arguments, len(keys))]
 
     async def ping(self) -> None:
         """Raises CacheUnavailable."""
@@ -113,12 +113,14 @@ class Counters:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _run(self, script: _Script, keys: Sequence[str], arguments: Sequence[str]) -> list[int]:
+    async def _run(self, script: _Script, keys: Sequence[str], arguments: Sequence[str], answers: int) -> list[int]:
+        """So many whole numbers as `answers` says. Raises CacheUnavailable, also when Redis answers with anything else."""
         try:
             told = await self._ask(self._client.evalsha(script.name, len(keys), *keys, *arguments))
         except NoScriptError:
             told = await self._ask(self._client.eval(script.text, len(keys), *keys, *arguments))
-        assert isinstance(told, list), "the scripts answer with lists"
+        if not isinstance(told, list) or len(told) != answers or not all(type(one) is int for one in told):
+            raise CacheUnavailable("Redis answered with something else than its script says.")
         return told
 
     async def _ask(self, answer: Awaitable[object]) -> object:

@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from residency.errors import KovraError
+from residency.keys import KeysInvalid
 
 _log = logging.getLogger("kovra.vault")
 
@@ -89,8 +90,8 @@ class Vault:
         self._take(keys, current_kid)
 
     def _take(self, keys: Mapping[str, bytes], current_kid: str) -> None:
-        assert current_kid in keys, "the current key must be one of the keys"
-        assert all(len(key) == KEY_BYTES for key in keys.values()), "AES-256 keys are 32 bytes"
+        if current_kid not in keys or any(len(key) != KEY_BYTES for key in keys.values()):
+            raise KeysInvalid("The region's keys have 32 bytes each, and the current one is among them.")
         self._keys = {kid: AESGCM(key) for kid, key in keys.items()}
         self._current_kid = current_kid
 
@@ -107,12 +108,10 @@ class Vault:
             return
         self._read_at = time.monotonic()
         try:
-            keys, current_kid = self._read()
+            self._take(*self._read())
         except (KovraError, OSError):
             # A key that is half in place must not stop a cell whose other keys are whole.
             _log.exception("the region's keys could not be read again; going on with those read before")
-            return
-        self._take(keys, current_kid)
 
     def seal(self, items: Sequence[tuple[SubjectRef, bytes]]) -> list[Sealed]:
         """Seal each subject's data under a new data key, in order."""

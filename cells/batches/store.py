@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from cells.backends.postgres import Connection, Read, Record, fetch_apart
 from cells.batches.batch import AT_REST, WAITING_LINES, Batch, Fault, Line, LineState, State
 from residency.classes import Confidential, Public
+from residency.errors import needed
 
 _BATCH = ", ".join(one.name for one in fields(Batch))
 _LINE = ", ".join(one.name for one in fields(Line))
@@ -183,7 +184,7 @@ async def ready(connection: Connection, region: str, batch_id: str) -> Ready:
         " where compliance_region = $1 and batch_id = $2 and state = 'READY'",
         region, batch_id,
     )  # fmt: skip
-    assert row is not None
+    row = needed(row, "a count is one row")
     return Ready(row[0], int(row[1]))
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from cells.backends.postgres import Connection
 from cells.batches.batch import Ended, Fault
 from residency.classes import Confidential, Public
+from residency.errors import needed
 
 _JOINED = """
     from batch_lines l
@@ -125,5 +126,5 @@ async def ended(
         """,
         region, batch_id, at_rest, paid, frozen,
     )  # fmt: skip
-    assert row is not None
+    row = needed(row, "a count is one row")
     return Ended(row[0], row[1], row[2], int(row[3]))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal, Self, cast
 
 from cells.kit.hashchain import Break, Head, canonical, find_break, genesis
+from residency.errors import UnexpectedAnswer
 
 Direction = Literal["exported", "admitted", "refused"]
 
@@ -86,7 +87,8 @@ class CustomsEntry:
     def from_mapping(cls, row: Mapping[str, object]) -> Self:
         """From a database row, or from to_json's form."""
         at, fields = row["at"], row["crossed_fields"]
-        assert isinstance(fields, list | tuple)
+        if not isinstance(fields, list | tuple):
+            raise UnexpectedAnswer("the fields that crossed are a list")
         crossing = Crossing(
             direction=cast("Direction", row["direction"]),
             from_cell=str(row["from_cell"]),
@@ -104,7 +106,8 @@ class CustomsEntry:
 
 
 def _number(value: object) -> int:
-    assert isinstance(value, int)
+    if not isinstance(value, int):
+        raise UnexpectedAnswer("a place in a chain is a whole number")
     return value
 
 

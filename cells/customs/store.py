@@ -13,6 +13,7 @@ from cells.customs.chain import Crossing, CustomsEntry, chain_name
 from cells.kit.hashchain import Head, extend, genesis
 from cells.spec import CellSpec
 from residency.envelope import EMPTY_ROLL
+from residency.errors import needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,7 @@ async def lock_head(connection: Connection, spec: CellSpec) -> Head:
             spec.region,
             genesis(chain_name(spec.name)).hash,
         )
-        row = await connection.fetchrow(select, spec.region)
-    assert row is not None
+        row = needed(await connection.fetchrow(select, spec.region), "the head of the customs log was just written")
     return Head(row["position"], row["hash"])
 
 

@@ -141,7 +141,8 @@ class Expression:
         if found.type() != self._result:
             raise EvaluationFailed(str(found.value()))
         value = found.value()
-        assert isinstance(value, int)
+        if not isinstance(value, int):
+            raise EvaluationFailed(f"It gives {type(value).__name__}.")
         return value
 
 

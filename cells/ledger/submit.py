@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from cells.ledger.entry import Posting, PostingResult
-from cells.ledger.ledger import Ledger
+from cells.ledger.ledger import Ledger, LedgerUnknown
 from cells.ledger.postings import Chain
 
 
@@ -57,6 +57,8 @@ async def submit_chains(ledger: Ledger, chains: Sequence[Chain]) -> list[ChainRe
     """
     postings = [posting for chain in chains for posting in chain]
     answers = await ledger.create_postings(postings)
+    if len(answers) != len(postings):
+        raise LedgerUnknown(f"The ledger answered {len(answers)} of {len(postings)} postings.")
     results: list[ChainResult | None] = []
     start = 0
     for chain in chains:
@@ -73,11 +75,17 @@ def _read(answers: Sequence[PostingResult]) -> ChainResult | None:
     """What the answers to one chain mean; None when only a look at the postings can tell."""
     if all(answer is PostingResult.CREATED for answer in answers):
         return ChainResult(True, PostingResult.CREATED)
-    position, reason = next(
-        (position, answer)
-        for position, answer in enumerate(answers)
-        if answer not in (PostingResult.LINKED_EVENT_FAILED, PostingResult.CREATED)
+    broke = next(
+        (
+            (position, answer)
+            for position, answer in enumerate(answers)
+            if answer not in (PostingResult.LINKED_EVENT_FAILED, PostingResult.CREATED)
+        ),
+        None,
     )
+    if broke is None:
+        raise LedgerUnknown("The ledger answered a chain in part, and named nothing that broke it.")
+    position, reason = broke
     if reason is PostingResult.EXISTS:
         return None
     return ChainResult(False, reason, position)

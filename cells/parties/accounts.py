@@ -7,6 +7,7 @@ from cells.rails.accounts import account_fields, check_reach, parse_account
 from cells.rails.modulus import ModulusTables
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Account
+from residency.errors import needed
 
 
 def checked_account(
@@ -26,7 +27,7 @@ def account_from_vault(kept: BankAccount) -> Account:
     """The rails' account of the canonical form that `checked_account` gave."""
     if kept.iban is not None:
         return Account("iban", kept.iban, kept.bic or "")
-    assert kept.account_number is not None, "a canonical account has an IBAN or a number"
+    number = needed(kept.account_number, "a canonical account has an IBAN or a number")
     if kept.sort_code is not None:
-        return Account("uk", kept.account_number, kept.sort_code)
-    return Account("id", kept.account_number, kept.bank_code or "")
+        return Account("uk", number, kept.sort_code)
+    return Account("id", number, kept.bank_code or "")

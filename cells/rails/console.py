@@ -3,11 +3,11 @@
 A real scheme has no such door; its statements come as messages. Nothing on the path of a payment uses this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import orjson
@@ -77,6 +77,25 @@ class Movements:
         """The balance at the end of the day."""
         moves = [int(one["amount_minor"]) * (1 if one["direction"] == "CRDT" else -1) for one in self.entries]
         return self.opening_minor + sum(moves)
+
+
+_SOMETHING_ELSE = "The sandbox scheme answers with something else than it should."
+Made = TypeVar("Made")
+
+
+class _Fields(dict[str, Any]):
+    """What the simulator answered. A field that it lacks is an answer that says nothing: RailUnavailable."""
+
+    def __missing__(self, name: str) -> Any:
+        raise RailUnavailable(_SOMETHING_ELSE)
+
+
+def _made(kind: Callable[..., Made], found: Mapping[str, Any]) -> Made:
+    """Raises RailUnavailable where its fields are others."""
+    try:
+        return kind(**found)
+    except TypeError as error:
+        raise RailUnavailable(_SOMETHING_ELSE) from error
 
 
 class SchemeConsole:
@@ -207,11 +226,11 @@ class SchemeConsole:
         return _state(await self._ask("GET", "/state"))
 
     async def statement(self) -> Statement:
-        return Statement(**await self._ask("GET", "/statement"))
+        return _made(Statement, await self._ask("GET", "/statement"))
 
     async def movements(self, day: date | None = None) -> Movements:
         """Of that day of the scheme's time, today's by default."""
-        return Movements(**await self._ask("GET", "/movements" + _query(day)))
+        return _made(Movements, await self._ask("GET", "/movements" + _query(day)))
 
     async def day_statement(self, day: date | None = None) -> bytes:
         """The camt.053 of a day of the scheme's time, today's by default."""
@@ -233,10 +252,11 @@ class SchemeConsole:
             found = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise RailUnavailable("The sandbox scheme does not answer.") from error
+        if not isinstance(found, dict):
+            raise RailUnavailable(_SOMETHING_ELSE)
         if status >= 400:
             raise ConsoleRefused(str(found.get("detail", "")))
-        assert isinstance(found, dict)
-        return found
+        return _Fields(found)
 
     async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         assert self._client is not None, "use it as an async context manager"

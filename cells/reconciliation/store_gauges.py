@@ -6,6 +6,7 @@ Every query reads by an index of what is open alone, so that its cost grows with
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
+from residency.errors import needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,7 @@ async def pending_deliveries(connection: Connection, region: str) -> Waiting:
         """,
         region,
     )
-    assert row is not None
-    return Waiting(**dict(row))
+    return Waiting(**dict(needed(row, "a count is one row")))
 
 
 async def open_collections(connection: Connection, region: str) -> Waiting:
@@ -113,8 +113,7 @@ async def open_collections(connection: Connection, region: str) -> Waiting:
         """,
         region,
     )
-    assert row is not None
-    return Waiting(**dict(row))
+    return Waiting(**dict(needed(row, "a count is one row")))
 
 
 async def contradictions(connection: Connection, region: str) -> dict[tuple[str, str], int]:

@@ -9,6 +9,7 @@ from cells.tenants.keys import mint_key
 from cells.tenants.signatures import key_for
 from cells.tenants.tenant import ApiKey, Tenant, Way
 from residency.classes import Confidential
+from residency.errors import needed
 
 # How long the old key still opens after a rotation, unless the operator says another time.
 OVERLAP = timedelta(days=1)
@@ -47,8 +48,8 @@ def follow(tenant: Tenant, old: ApiKey) -> Issued:
 
 def signing_key_of(vault: Vault, key: ApiKey) -> bytes:
     """What signs requests to the vault's region, in the clear. Raises VaultUnreadable."""
-    assert key.sealed is not None, "only a key that signs has its secret kept"
-    [secret] = vault.open([(subject_of_key(key.tenant_id, key.key_id), key.sealed)])
+    sealed = needed(key.sealed, "a key that signs has its secret sealed")
+    [secret] = vault.open([(subject_of_key(key.tenant_id, key.key_id), sealed)])
     return secret
 
 

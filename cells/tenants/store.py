@@ -9,6 +9,7 @@ from cells.backends.postgres import Connection, Record
 from cells.tenants.account_numbers import mint_account_number
 from cells.tenants.tenant import NewWallet, Tenant, UnknownTenant, Wallet
 from residency.directory import CellEntry
+from residency.errors import UnexpectedAnswer
 from residency.ids import mint
 
 # Two random account numbers meet rarely (the shortest has 10^8 forms); three rounds without progress are a
@@ -99,7 +100,8 @@ async def open_wallets(connection: Connection, cell: CellEntry, wallets: Sequenc
     The answer is in the order of `wallets`. Raises UnknownTenant.
     """
     for one in wallets:
-        assert one.currency in cell.currencies, f"{cell.name} does not hold {one.currency}"
+        if one.currency not in cell.currencies:
+            raise ValueError(f"{cell.name} does not hold {one.currency}")
     found = await _wallets_by_key(connection, cell.region, wallets)
     for _ in range(_MINT_ROUNDS):
         missing = list(dict.fromkeys(one for one in wallets if one not in found))
@@ -110,7 +112,7 @@ async def open_wallets(connection: Connection, cell: CellEntry, wallets: Sequenc
             raise UnknownTenant(f"Provision {', '.join(sorted(strangers))} into {cell.name} first.")
         await _insert_wallets(connection, cell, missing)
         found |= await _wallets_by_key(connection, cell.region, missing)
-    raise AssertionError(f"no free account number in {_MINT_ROUNDS} rounds")
+    raise UnexpectedAnswer("no account number was free in so many rounds")
 
 
 async def find_wallets(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, Wallet]:

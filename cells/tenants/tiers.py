@@ -14,7 +14,7 @@ from cells.limits.limits import CurrencyLimits, Measure, Window
 from cells.limits.rules import ANY, LimitRule
 from cells.tenants.tenant import Placement
 from residency.classes import Confidential, Public
-from residency.errors import KovraError
+from residency.errors import KovraError, needed
 
 PLATFORM_TIER = "platform"
 _DATA = Path(__file__).with_suffix(".toml")
@@ -48,10 +48,9 @@ def tiers() -> Mapping[str, Tier]:
 
 
 def tier(name: str) -> Tier:
-    """The terms of a tier that a tenant's row names."""
-    known = tiers()
-    assert name in known, f"tiers.toml has no tier {name!r}"
-    return known[name]
+    """The terms of a tier that a tenant's row names. Raises UnexpectedAnswer: a row of a tier that there is no more is answered by
+    nobody's guess."""
+    return needed(tiers().get(name), "tiers.toml has the tier of every tenant")
 
 
 def founding_limits(currencies: Collection[str]) -> tuple[LimitRule, ...]:

@@ -24,7 +24,7 @@ from cells.transfers.machine import State as PaymentState
 from cells.transfers.origin_leg import Origin, WalletNotOpen
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import InsufficientFunds, Transfer
-from residency.errors import KovraError
+from residency.errors import KovraError, needed
 
 _log = logging.getLogger("kovra.batches")
 FUND, REMAINDER = "fund", "remainder"
@@ -127,12 +127,12 @@ async def accept(
 
 def _acceptance(batch: Batch, line: Line) -> Acceptance:
     """A line as a partner's wish. The row is what makes it happen once: it needs no key."""
-    assert line.transfer_id is not None
-    assert line.quote_id is not None
-    assert line.recipient_id is not None
-    assert line.payer_id is not None
+    transfer_id, quote_id, recipient_id, payer_id = (
+        needed(one, "a line that is READY has its payment, quote, recipient and payer")
+        for one in (line.transfer_id, line.quote_id, line.recipient_id, line.payer_id)
+    )
     return Acceptance(
-        line.transfer_id, batch.tenant_id, line.quote_id, line.recipient_id, line.payer_id, "", b"", line.metadata,
+        transfer_id, batch.tenant_id, quote_id, recipient_id, payer_id, "", b"", line.metadata,
         deadline=line.deadline, batch_id=batch.batch_id,
     )  # fmt: skip
 
@@ -146,8 +146,7 @@ async def _closing(connection: Connection, region: str, batch: Batch) -> Batch |
     found = await _ended(connection, region, batch)
     if not found.all_ended:
         return None
-    assert batch.funding_minor is not None
-    remainder = batch.funding_minor - found.gone_minor
+    remainder = needed(batch.funding_minor, "a batch that is paid was funded") - found.gone_minor
     await store.move(connection, region, batch.batch_id, State.CLOSING, remainder_minor=remainder)
     return replace(batch, state=State.CLOSING, remainder_minor=remainder)
 

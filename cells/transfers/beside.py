@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from cells.backends.postgres import Connection
-from cells.ledger import chart
+from cells.ledger import opening
 from cells.ledger.ledger import Ledger
 from cells.ledger.submit import ChainResult
 from cells.transfers import batch_leg, book_leg, collection_leg, order_leg, return_leg, store_sub_wallets
@@ -98,8 +98,7 @@ async def open_accounts(ledger: Ledger, errands: Sequence[Errand]) -> None:
     """What is moved to and from must be there: a sub-wallet's account is opened with the first money that goes there."""
     accounts = {account for one in errands if isinstance(one, BookOwed) for account in one.accounts}
     if accounts:
-        opened = await ledger.create_accounts([chart.opening(one) for one in sorted(accounts)])
-        assert {one.name for one in opened} <= {"CREATED", "EXISTS"}, "the ledger refused to open a wallet's account"
+        await opening.open_accounts(ledger, accounts)
 
 
 async def close(

@@ -27,6 +27,7 @@ from cells.transfers.machine import Event, Leg, State
 from cells.transfers.recovery import REVIEW_LIFETIME
 from cells.transfers.step import take, take_loaded
 from cells.transfers.transfer import Told, Transfer
+from residency.errors import UnexpectedAnswer, needed
 from residency.keys import CellKeys
 from residency.messages import Instructed, Rejected, Settled
 from residency.travel_rule import SealedParties
@@ -73,7 +74,8 @@ async def export_due(
     told = [told_at_export(one, verdicts.get(one.payer_id or ""), at) for one in due]
     step = await take_loaded(connection, region, {one.transfer_id: one for one in due}, told, room=_ROOM)
     leaving = {one.transfer_id for one in told if one.event is not Event.REFERRED}
-    assert {one.transfer_id for one in step.export} == leaving, "what is due for export can be exported"
+    if {one.transfer_id for one in step.export} != leaving:
+        raise UnexpectedAnswer("what is due for export can be exported")
     due = [one for one in due if one.transfer_id in leaving]
     parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     outbound = [*(_outbound(one, parties, verdicts, at) for one in due), *returns]
@@ -92,7 +94,8 @@ def told_at_export(transfer: Transfer, verdict: Verdict | None, at: datetime) ->
     """
     if transfer.leg is not Leg.ORIGIN:
         return Told(transfer.transfer_id, Event.EXPORT)
-    assert verdict is not None, "a payer was screened when the payment was accepted"
+    if verdict is None:
+        raise UnexpectedAnswer("a payer was screened when the payment was accepted")
     if may_cross(verdict, reviewed=transfer.screening == "review"):
         return Told(transfer.transfer_id, Event.INSTRUCT)
     assert not isinstance(verdict, Clear)
@@ -191,8 +194,7 @@ def _outbound(
 
 def reply_of(transfer: Transfer, at: datetime) -> Settled | Rejected:
     """What the instructed cell says of a destination leg that waits for export. Pure."""
-    assert transfer.instruction_sha256 is not None, "a destination leg was admitted under an instruction"
-    instruction_hash = transfer.instruction_sha256.hex()
+    instruction_hash = needed(transfer.instruction_sha256, "a leg was admitted under an instruction").hex()
     if transfer.state is State.SETTLED:
         return Settled(
             transfer_id=transfer.transfer_id,

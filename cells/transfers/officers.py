@@ -14,6 +14,7 @@ from cells.compliance import store_decisions
 from cells.compliance.decisions import Asked, Decision, weigh
 from cells.kit.operator import operator_actor
 from residency.directory import CellEntry
+from residency.errors import needed
 from residency.ids import mint
 
 
@@ -43,10 +44,9 @@ async def decide(
             proposed = one
     weighed = weigh(proposed, asked, two=two)
     if weighed == "wait":
-        assert proposed is not None, "only a proposal waits"
-        return proposed
+        return needed(proposed, "only a proposal waits")
     if weighed == "confirm":
-        assert proposed is not None, "only a proposal is confirmed"
+        proposed = needed(proposed, "only a proposal is confirmed")
         await store_decisions.close(connection, region, proposed.decision_id, "done", asked.officer, asked.reason)
         made = replace(proposed, state="done", second_officer=asked.officer, second_reason=asked.reason)
     else:

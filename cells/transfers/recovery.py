@@ -10,6 +10,7 @@ from typing import Final
 
 from cells.transfers.machine import Effect, Event, Leg, State, owed
 from cells.transfers.transfer import Told, Transfer
+from residency.errors import needed
 
 # ISO 20022 ExternalStatusReason1Code: regulatory reason. All that a partner hears of a review that did not end well.
 REGULATORY: Final = "RR04"
@@ -47,7 +48,6 @@ def need_of(transfer: Transfer, now: datetime) -> Need:
 
 def told_by_answer(transfer: Transfer) -> Told:
     """The event that the instructed cell's kept answer means."""
-    assert transfer.answer is not None
-    answer = transfer.answer
+    answer = needed(transfer.answer, "the instructed cell has answered")
     facts = {name: answer[name] for name in ("reason_code", "scheme_reference") if answer.get(name)}
     return Told(transfer.transfer_id, Event(answer["event"]), facts)

@@ -9,6 +9,7 @@ from cells.customs.export import Outbound
 from cells.transfers import store, store_returns
 from cells.transfers.returned import Return
 from cells.transfers.transfer import Transfer
+from residency.errors import needed
 from residency.messages import Returned
 
 _BATCH = 500
@@ -37,11 +38,10 @@ async def due(
 
 def message_of(one: Return, leg: Transfer, at: datetime) -> Returned:
     """The clear part of what the origin is told. Pure."""
-    assert leg.instruction_sha256 is not None, "a destination leg was admitted under an instruction"
     reference, reason = one.scheme_reference, one.reason_code
     return Returned(
         transfer_id=one.transfer_id,
-        instruction_hash=leg.instruction_sha256.hex(),
+        instruction_hash=needed(leg.instruction_sha256, "a leg was admitted under an instruction").hex(),
         return_number=one.number,
         currency=one.currency,
         amount_minor=one.amount,

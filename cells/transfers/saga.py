@@ -23,6 +23,7 @@ from cells.idempotency.store import Claimed
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch, UnknownCommand
 from cells.ledger import chart
 from cells.ledger.ledger import Ledger
+from cells.ledger.opening import open_accounts
 from cells.ledger.postings import Chain
 from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
@@ -89,9 +90,7 @@ class Saga:
             epochs = await tenants.bump_epoch(connection, region, list(found), self._host)
         # A peer's wallet has no account of its own: its chains run on REGIONAL_SETTLEMENT, which the cell opened.
         own = [one for one in found.values() if not one.tenant_id.startswith(PEER_TENANT_PREFIX)]
-        opened = await self._ledger.create_accounts([chart.opening(account_of(one)) for one in own])
-        for wallet, result in zip(own, opened, strict=True):
-            assert result.name in ("CREATED", "EXISTS"), f"the ledger refused to open {wallet.wallet_id}: {result.name}"
+        await open_accounts(self._ledger, {account_of(one) for one in own})
         self._wallets |= found
         return epochs
 
@@ -207,8 +206,7 @@ class Saga:
         """RSV beside every wallet of which a batch is to be funded. The first time is the wallet's first batch."""
         accounts = {chart.reserve(self._account_of(one.wallet_id)) for one in batch if one.name == "fund"}
         if accounts:
-            opened = await self._ledger.create_accounts([chart.opening(one) for one in sorted(accounts)])
-            assert {one.name for one in opened} <= {"CREATED", "EXISTS"}, "the ledger refused to open a reserve"
+            await open_accounts(self._ledger, accounts)
 
     async def _needs(self, connection: Connection, transfer_ids: Sequence[str]) -> Step:
         """Take transfers up where they stand: their chains again, the event they wait for, or the rail. See recovery.py."""

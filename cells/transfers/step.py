@@ -17,6 +17,7 @@ from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Even
 from cells.transfers.store import Transition
 from cells.transfers.store_postings import Planned, plan_postings
 from cells.transfers.transfer import ExportKind, Move, Told, Transfer
+from residency.errors import UnexpectedAnswer
 
 EXPORT_CHANNEL = "kovra_export"
 
@@ -84,7 +85,8 @@ async def take_loaded(
         transitions = [Transition(move.before, move.now, str(move.told.event), room) for move in wave]
         done = await store.advance(connection, region, transitions)
         # Rows are locked since they were loaded, so each is still at the version that was decided on.
-        assert len(done) == len(transitions), "a locked transfer changed its version"
+        if len(done) != len(transitions):
+            raise UnexpectedAnswer("a locked transfer changed its version")
     await _write_implied(connection, region, [move for wave in step.waves for move in wave])
     await journal(connection, region, step.owed)
     watch.moved(step.waves)

@@ -8,6 +8,7 @@ from cells.backends.postgres import Connection, Read, fetch_apart
 from cells.tenants.account_numbers import mint_account_number
 from cells.transfers.book import SubWallet
 from residency.directory import CellEntry
+from residency.errors import UnexpectedAnswer
 
 _COLUMNS = ", ".join(field.name for field in fields(SubWallet))
 # Two random account numbers meet rarely; three rounds without progress are a bug.
@@ -63,7 +64,8 @@ async def open_asked(connection: Connection, cell: CellEntry, wallet_ids: Sequen
             break
         opened = await _insert_wallets(connection, cell, missing)
         missing = [one for one in missing if one.wallet_id not in opened]
-    assert not missing, f"no free account number in {_MINT_ROUNDS} rounds"
+    if missing:
+        raise UnexpectedAnswer("no account number was free in so many rounds")
     await connection.execute(
         "update sub_wallets set state = 'open' where compliance_region = $1 and wallet_id = any ($2::text[]) and state = 'asked'",
         cell.region, [row["wallet_id"] for row in rows],

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cells.backends.postgres import Connection
 from cells.webhooks.events import NewEvent
+from residency.errors import needed
 
 CHANNEL = "kovra_webhooks"
 ATTEMPTS_KEPT = 20
@@ -181,5 +182,5 @@ async def next_due(connection: Connection, region: str) -> Due:
         """,
         region,
     )
-    assert row is not None
+    row = needed(row, "what is due is one row")
     return Due(row["in_s"], row["replaying"])

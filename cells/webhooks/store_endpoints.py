@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 
 from cells.backends.postgres import Connection, Record
 from residency.classes import Confidential, Public
+from residency.errors import needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,7 @@ async def insert_endpoint(
         """,
         region, endpoint_id, tenant_id, url, sorted(event_types),
     )  # fmt: skip
-    assert row is not None
-    return _endpoint(row)
+    return _endpoint(needed(row, "what is inserted is returned"))
 
 
 async def lock_count(connection: Connection, tenant_id: str) -> None:

@@ -1,7 +1,7 @@
 """Secrets of endpoints and signing keys of tenants as rows, sealed. None of it commits."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
@@ -63,17 +63,15 @@ async def insert_secret(
     )  # fmt: skip
 
 
-async def end_secret(connection: Connection, region: str, endpoint_id: str, overlap: timedelta) -> datetime:
-    """Have the newest secret sign for `overlap` from now, and no longer; answers until when."""
-    ends_at: datetime | None = await connection.fetchval(
+async def end_secret(connection: Connection, region: str, endpoint_id: str, overlap: timedelta) -> None:
+    """Have the newest secret, which has no end yet, sign for `overlap` from now, and no longer."""
+    await connection.execute(
         """
         update webhook_secrets set ends_at = now() + $3::interval
-        where compliance_region = $1 and endpoint_id = $2 and ends_at is null returning ends_at
+        where compliance_region = $1 and endpoint_id = $2 and ends_at is null
         """,
         region, endpoint_id, overlap,
     )  # fmt: skip
-    assert ends_at is not None, "an endpoint has a secret without end"
-    return ends_at
 
 
 async def secret_times(connection: Connection, region: str, endpoint_ids: Sequence[str]) -> dict[str, list[Record]]:

@@ -125,8 +125,7 @@ async def run(
         if isinstance(error, TimeoutError):
             raise LocalError(f"{Path(command[0]).name} did not end within {timeout_s:.0f} s") from None
         raise
-    assert process.returncode is not None
-    return process.returncode, output.decode(errors="replace")
+    return await process.wait(), output.decode(errors="replace")
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

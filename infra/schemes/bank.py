@@ -14,6 +14,7 @@ from infra.schemes.messages import Level, Order, Status, minor_units, now_text, 
 from infra.schemes.rules import SCHEMES, SchemeRules
 from infra.schemes.store import Entry, Fate, Payment, Plan, SchemeStore
 from infra.schemes.store_notices import REPORT, Notice, NoticeStore
+from residency.errors import needed
 
 _PENDING = "PDNG"
 _ACCEPTED = "ACSP"
@@ -77,8 +78,7 @@ class SchemeBank:
 
     def carry_out(self, plan: Plan) -> None:
         """What was planned for a payment: within the caller's transaction."""
-        known = self._store.payment(plan.rail, plan.tx_id)
-        assert known is not None, "plans are made for payments on record"
+        known = needed(self._store.payment(plan.rail, plan.tx_id), "plans are made for payments on record")
         if known.fate == "open" and plan.what != "return":
             self._decide(known, plan.what, plan.reason)
 

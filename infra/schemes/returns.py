@@ -17,6 +17,7 @@ from infra.schemes.rules import SCHEMES
 from infra.schemes.store import Entry, Payment, Plan, SchemeStore
 from infra.schemes.store_notices import CREDIT, NEGATIVE, RECALL, RETURN, GivenBack, Notice, NoticeStore, Recall
 from residency.classes import Confidential, Public
+from residency.errors import needed
 
 _REJECTED = "RJCT"
 _FOLLOWING_A_RECALL = "FOCR"
@@ -89,8 +90,7 @@ class SchemeReturns:
 
     def carry_out(self, plan: Plan) -> None:
         """A planned return: within the caller's transaction."""
-        known = self._store.payment(plan.rail, plan.tx_id)
-        assert known is not None, "plans are made for payments on record"
+        known = needed(self._store.payment(plan.rail, plan.tx_id), "plans are made for payments on record")
         amount_minor = min(plan.amount_minor, self.left_of(known))
         if known.paid and amount_minor:
             ids = (known.end_to_end_id, known.tx_id)

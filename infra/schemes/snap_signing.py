@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from infra.schemes.config import SnapSettings
+from residency.errors import UnexpectedAnswer
 
 _WINDOW_S = 300
 _JAKARTA = timezone(timedelta(hours=7))
@@ -35,7 +36,8 @@ class SnapGuard:
         """A new access token for whoever signed the request for one; None for anybody else."""
         at, client = headers.get("x-timestamp", ""), headers.get("x-client-key", "")
         key = load_pem_public_key(self._settings.public_key.encode())
-        assert isinstance(key, RSAPublicKey), "SNAP signs with RSA keys only"
+        if not isinstance(key, RSAPublicKey):
+            raise UnexpectedAnswer("SNAP signs with RSA keys only")
         try:
             key.verify(self._bytes(headers), f"{client}|{at}".encode(), PKCS1v15(), SHA256())
         except InvalidSignature:
@@ -80,7 +82,8 @@ def notice_headers(settings: SnapSettings, path: str, body: bytes, external_id: 
     minified = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False).encode()
     signed = ":".join(("POST", path, hashlib.sha256(minified).hexdigest(), at))
     key = load_pem_private_key(settings.notice_key.encode(), None)
-    assert isinstance(key, RSAPrivateKey), "SNAP signs with RSA keys only"
+    if not isinstance(key, RSAPrivateKey):
+        raise UnexpectedAnswer("SNAP signs with RSA keys only")
     signature = key.sign(signed.encode(), PKCS1v15(), SHA256())
     return {
         "X-TIMESTAMP": at,

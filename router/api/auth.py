@@ -52,7 +52,7 @@ from cells.tenants.store_keys import KeyHolder, find_keys, note_used
 from cells.tenants.tenant import Tenant
 from cells.tenants.tokens import Claims, InvalidToken, TokenDesk
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, needed
 from router.api.call import Caller, call_of
 from router.api.errors import LiveOnly, SandboxOnly, ScopeMissing, TooManyFailures
 from router.api.metrics import TURNED_AWAY
@@ -139,8 +139,7 @@ class KeyRing:
         except _WRONG:
             self._count_failure(request, client_id)
             raise
-        assert holder is not None, "an unknown client has passed its check"
-        return holder
+        return needed(holder, "a client that is unknown passes no check")
 
     async def note_used(self, writer: Pool) -> None:
         """Put on record which keys were used since the last time. Raises StoreUnavailable."""
@@ -159,7 +158,8 @@ class KeyRing:
         known = self._known.get(name)
         if known is None or known.until <= time.monotonic():
             known = await self._looked_up(request, name, head.key_id, self._by_signer(head.key_id))
-        assert known.secret, "only keys that sign are remembered under such a name"
+        if not known.secret:
+            raise InvalidKey
         path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
         call = call_of(request)
         text = text_to_sign(head, request.method, path, query, lines, call.origin.authority)

@@ -12,13 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from actors.hosted import place_of
 from cells.audit.refusals import REFUSED
 from cells.kit.answered import Answered, log_answered, milliseconds_since
 from cells.kit.forwarded import FORWARDED, PROOF, Origin, origin
 from cells.kit.headers import HeaderRepeated, single_headers
 from residency.directory import CellEntry, Directory
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 from residency.ids import MalformedId, mint, parse
 from router.api.call import CALL, Call
 from router.api.errors import BodyTooLarge

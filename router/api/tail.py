@@ -13,12 +13,11 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import Gauge
 
-from actors.hosted import place_of
 from actors.workers.aside import AsideRegister, apart
 from cells.backends.postgres import Pool, passing, transaction
 from cells.webhooks.store_feed import BEGINNING, StoredEvent, read_recent, read_resources
 from residency import tasks
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 
 EVERY_S = 0.1
 PER_TENANT_MAX = 50

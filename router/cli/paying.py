@@ -167,9 +167,7 @@ class Paying:
                 raise one
         if faults:
             raise _PartiesRefused(_all(faults), of=faults[0].code)
-        payer, recipient = made
-        assert isinstance(payer, str)
-        assert isinstance(recipient, str)
+        payer, recipient = (one for one in made if isinstance(one, str))
         return payer, recipient
 
     async def _payer(self, line: Payment) -> str:

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 from prometheus_client import REGISTRY
 
-from cells.backends.redis import CacheUnavailable, Counters, Wanted
+from cells.backends.redis import CacheUnavailable, Counters, Wanted, _Script
 from cells.tenants.tenant import Tenant, mint_tenant
 from infra.local.child import clean_environment, start
 from residency.directory import load_directory
@@ -82,6 +82,15 @@ async def test_the_clock_is_redis_own(redis_url: str) -> None:
         return granted.admitted == 1
 
     await until(one_more, timeout_s=3)
+    await counters.close()
+
+
+@pytest.mark.parametrize("answer", ["'OK'", "1", "{1}", "{1, 2, 3}", "{'1', '2'}", "{}", "nil"])
+async def test_an_answer_that_is_not_the_scripts_counts_as_none(redis_url: str, answer: str) -> None:
+    counters = Counters(redis_url)
+    counters._meter = _Script(f"return {answer}")
+    with pytest.raises(CacheUnavailable):
+        await counters.take([Wanted("answers", 60, 1)])
     await counters.close()
 
 

@@ -94,9 +94,9 @@ def test_another_cells_key_does_not_vouch_for_this_cell() -> None:
 
 
 def test_an_entry_takes_ids_and_codes_only() -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="ids and codes"):
         Entry(AT, "key_eu1_a", "", "POST /v1/recipients", "Ayu Lestari", "201", "req_eu1_a")
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="aware"):
         Entry(AT.replace(tzinfo=None), "key_eu1_a", "", "POST /v1/recipients", "", "201", "req_eu1_a")
 
 
