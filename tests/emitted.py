@@ -12,7 +12,7 @@ from cells.webhooks.catalogue import CATALOGUE
 from residency.ids import parse
 
 # What is null while there is nothing to say; everything else is always there.
-_NULLABLE = {"reason_code", "scheme_reference", "quote_id", "payer_id"}
+_NULLABLE = {"reason_code", "reason", "scheme_reference", "quote_id", "payer_id"}
 # Said where there is something to say, and else left out.
 _OPTIONAL = {"transfer": {"batch_id"}}
 _VALUE = re.compile(r"-?\d+(\.\d+)?")

@@ -22,6 +22,7 @@ from actors.workers.aside import AsideRegister, apart
 from cells.backends.postgres import Connection, Pool, StoreUnavailable, listening, transaction
 from cells.backends.vault import Vault
 from cells.webhooks import store, store_endpoints, store_log, store_secrets
+from cells.webhooks.catalogue import DISABLED
 from cells.webhooks.events import NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule
 from cells.webhooks.sender import GONE, Attempt, Fault, Sender
@@ -261,7 +262,7 @@ def _name(one: Settlement) -> str:
 def _disabled(endpoint: store_endpoints.Stopped, reason: str) -> NewEvent:
     """The notice to its owner: in the feed, and to his other endpoints."""
     endpoint_id = endpoint.endpoint_id
-    data = {"endpoint_id": endpoint_id, "reason_code": reason}
+    data = {"endpoint_id": endpoint_id, "reason_code": reason, "reason": DISABLED[reason]}
     cell = parse(endpoint_id).cell
     return NewEvent.of(cell, endpoint.tenant_id, "webhook.disabled", endpoint_id, data, datetime.now(UTC))
 

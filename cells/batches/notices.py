@@ -33,6 +33,7 @@ async def _event(connection: Connection, region: str, batch: Batch) -> NewEvent:
         "amount": {"value": format_amount(spent, batch.source_currency), "currency": batch.source_currency},
         "lines": {one.state: one.count for one in counts},
         "reason_code": None if batch.fault is None else batch.fault.code,
+        "reason": None if batch.fault is None else batch.fault.detail,
     }
     kind = f"batch.{str(batch.state).lower()}"
     cell = parse(batch.batch_id).cell

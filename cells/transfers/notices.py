@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.kit.money import format_amount
+from cells.rails.iso20022.reason_words import reason_in_words
 from cells.rails.store_collections import CollectionRow
 from cells.transfers import store_returns
 from cells.transfers.deposit import Deposit
@@ -14,6 +15,7 @@ from cells.transfers.returned import RETURNED_STATES, Total, returned_shown
 from cells.transfers.transfer import PEER_TENANT_PREFIX, Transfer
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
+from residency.errors import needed
 from residency.ids import parse
 
 # What is told although the state that partners see stays the same.
@@ -70,6 +72,7 @@ def of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
         "fee": {"value": format_amount(transfer.fee, source), "currency": source},
         "rail": transfer.rail_used,
         "reason_code": transfer.reason_code,
+        "reason": reason_in_words(transfer.reason_code),
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
     }
@@ -91,15 +94,15 @@ def _of_deposit(deposit: Deposit) -> NewEvent:
 
 
 def _of_pending(credit: CollectionRow) -> NewEvent:
-    assert credit.settlement_date is not None, "only what has a settlement date waits for one"
-    assert credit.available_at is not None, "only what has a settlement date waits for one"
+    settles_on = needed(credit.settlement_date, "a credit that waits has a settlement date")
+    available_at = needed(credit.available_at, "and says when it begins")
     data = {
         "collection_id": credit.collection_id,
         "wallet_id": credit.wallet_id,
         "amount": {"value": format_amount(credit.amount, credit.currency), "currency": credit.currency},
         "rail": credit.rail,
-        "settlement_date": credit.settlement_date.isoformat(),
-        "available_at": credit.available_at.isoformat().replace("+00:00", "Z"),
+        "settlement_date": settles_on.isoformat(),
+        "available_at": available_at.isoformat().replace("+00:00", "Z"),
     }
     return _event(credit.tenant_id or "", "wallet.credit_pending", credit.collection_id, data)
 
@@ -111,6 +114,7 @@ def _of_order(order: Order) -> NewEvent:
         "amount": {"value": format_amount(order.amount, order.currency), "currency": order.currency},
         "rail": order.rail,
         "reason_code": order.reason_code,
+        "reason": reason_in_words(order.reason_code),
     }
     return _event(order.tenant_id, "wallet.credit_returned", order.collection_id, data)
 

@@ -23,6 +23,7 @@ _TRANSFER: Final = MappingProxyType(
         "fee": {"value": "1.50", "currency": "EUR"},
         "rail": "bi_fast",
         "reason_code": None,
+        "reason": None,
         "scheme_reference": None,
         "metadata": {"order": "10021"},
     }
@@ -41,9 +42,20 @@ _BATCH: Final = MappingProxyType(
         "wallet_id": f"wal_eu1_{_ID}",
         "amount": {"value": "20300.00", "currency": "EUR"},
         "reason_code": None,
+        "reason": None,
     }
 )
+_CLOSED: Final = MappingProxyType({"reason_code": "AC04", "reason": "The account is closed"})
 _PAID: Final = MappingProxyType({"scheme_reference": "20261121CENAIDJA0101"})
+
+
+# Why an endpoint gets nothing more, by the code that is on record.
+DISABLED: Final = MappingProxyType(
+    {
+        "failing": "It took no delivery for too long.",
+        "gone": "It answered 410 Gone.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
         "transfer.blocked": _transfer("The law has the funds frozen. Released later, it goes on or is refunded, and you are told again.", "BLOCKED", ends=True),
         "transfer.instructed": _transfer("The paying region has been told to pay; it can no longer be cancelled.", "INSTRUCTED"),
         "transfer.completed": _transfer("The money has arrived at the recipient's bank.", "COMPLETED", ends=True, **_PAID),
-        "transfer.refunded": _transfer("It could not be paid; the funds are yours again.", "REFUNDED", ends=True, reason_code="AC04"),
+        "transfer.refunded": _transfer("It could not be paid; the funds are yours again.", "REFUNDED", ends=True, **_CLOSED),
         "transfer.returned": _transfer(
             "All that had been paid came back, and is in your wallet.", "RETURNED", ends=True, **_PAID,
             returned=_returned("1812345.00", "100.00"),
@@ -95,7 +107,7 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
             MappingProxyType({**_CREDIT, "settlement_date": "2026-12-09", "available_at": "2026-12-08T23:00:00Z"}),
         ),
         "wallet.credit_returned": EventKind(
-            "Money that had arrived went back to who sent it, out of the wallet.", MappingProxyType({**_CREDIT, "reason_code": "FRAD"})
+            "Money that had arrived went back to who sent it, out of the wallet.", MappingProxyType({**_CREDIT, "reason_code": "FRAD", "reason": "Fraud"})
         ),
         "batch.completed": _batch("Every line of a batch has reached its recipient.", "COMPLETED", {"COMPLETED": 200}),
         "batch.partially_completed": _batch(
@@ -103,11 +115,12 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
             "PARTIALLY_COMPLETED", {"COMPLETED": 197, "INVALID": 1, "REFUNDED": 2},
         ),
         "batch.failed": _batch(
-            "No line of a batch was paid; nothing of it has left the wallet.", "FAILED", {"NOT_SENT": 200}, reason_code="insufficient-funds"
+            "No line of a batch was paid; nothing of it has left the wallet.", "FAILED", {"NOT_SENT": 200},
+            reason_code="insufficient-funds", reason="The wallet does not hold enough for this payment",
         ),
         "webhook.disabled": EventKind(
             "One of your endpoints gets nothing more: it failed for too long, or said that it is gone.",
-            MappingProxyType({"endpoint_id": f"whe_eu1_{_ID}", "reason_code": "failing"}),
+            MappingProxyType({"endpoint_id": f"whe_eu1_{_ID}", "reason_code": "failing", "reason": DISABLED["failing"]}),
         ),
         "webhook.test": EventKind(
             "You asked for it: it goes to the endpoint that it names, whatever that one listens for.",

@@ -31,6 +31,7 @@ DATA_FIELDS = MappingProxyType(
         "batch_id": Public,
         "lines": Confidential,  # how many of a batch ended how
         "reason_code": Public,
+        "reason": Confidential,  # that code in words; of a batch, its fault's sentence
         "rail": Public,
         "scheme_reference": Confidential,
         "settlement_date": Public,
@@ -53,9 +54,10 @@ class NewEvent:
     occurred_at: Annotated[datetime, Public]
 
     def __post_init__(self) -> None:
-        assert self.event_type in EVENT_TYPES, f"{self.event_type} is no event type; append it to CATALOGUE"
-        strange = set(self.data) - set(DATA_FIELDS)
-        assert not strange, f"{self.event_type} may not say {sorted(strange)}; classify them in DATA_FIELDS first"
+        if self.event_type not in EVENT_TYPES:
+            raise ValueError(f"{self.event_type} is no event type; append it to CATALOGUE")
+        if strange := set(self.data) - set(DATA_FIELDS):
+            raise ValueError(f"{self.event_type} may not say {sorted(strange)}; classify them in DATA_FIELDS first")
 
     @classmethod
     def of(

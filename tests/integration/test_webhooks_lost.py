@@ -131,7 +131,11 @@ async def test_an_endpoint_that_fails_for_too_long_is_disabled_and_its_owner_tol
         data = json.loads(notice.body)
         assert (data["type"], data["data"]) == (
             "webhook.disabled",
-            {"endpoint_id": broken.endpoint_id, "reason_code": "failing"},
+            {
+                "endpoint_id": broken.endpoint_id,
+                "reason_code": "failing",
+                "reason": "It took no delivery for too long.",
+            },
         )
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         found = await store_endpoints.find_endpoint(connection, REGION, cell.tenant.tenant_id, broken.endpoint_id)
