@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from asyncpg import DeadlockDetectedError
+
 from actors.runtime import ActorUnavailable
 from actors.workers.batches import Batches
-from cells.backends.postgres import passing, tenant_transaction, transaction
+from cells.backends.postgres import tenant_transaction, transaction
 from cells.batches import store, store_status
 from cells.batches.batch import Batch, Line, LineState, State
 from cells.batches.store_status import LineStanding
@@ -76,11 +78,7 @@ class BatchCells:
         async def ask(commands: Sequence[Command]) -> Sequence[Reply]:
             try:
                 return await self.eu.ask(*commands)
-            except Exception as error:
-                if not passing(
-                    error
-                ):  # a deadlock is answered as a wallet's actor answers it: unknown, and asked again
-                    raise
+            except DeadlockDetectedError:  # as a wallet's actor answers it: unknown, and asked again
                 return [ActorUnavailable()] * len(commands)
 
         self.worker = Batches(self.eu.institution, ask, EcbHistory())
