@@ -214,9 +214,18 @@ class SchemeConsole:
         return _state(await self._ask("POST", "/simulate/hours", {"open": open_now}))
 
     async def advance(self, by: timedelta, reference: str | None = None) -> SchemeState:
-        """Let time go by, at all schemes of the region. The same reference again changes nothing."""
+        """Let time go by, at all schemes of the region and for everybody. The same reference again changes nothing."""
         asked = {"advance_s": by.total_seconds(), "reference": reference}
         return _state(await self._ask("POST", "/simulate/time", asked))
+
+    async def planned(self, after: str = "") -> Sequence[str]:
+        """End-to-end ids of payments about which something is to happen later, whoever's: a page, in order, after that one."""
+        return [str(one) for one in (await self._ask("GET", f"/planned?after={after}"))["end_to_end_ids"]]
+
+    async def advance_for(self, end_to_end_ids: Sequence[str], by: timedelta, reference: str) -> SchemeState:
+        """Let time go by for these payments of the rail alone. The same reference again changes nothing."""
+        asked = {"advance_s": by.total_seconds(), "reference": reference, "end_to_end_ids": list(end_to_end_ids)}
+        return _state(await self._ask("POST", "/simulate/time-of", asked))
 
     async def magic(self) -> Mapping[str, Any]:
         """The magic values: `currency`, `payments` (phrase, amount_minor, story) and `names` (phrase, story)."""

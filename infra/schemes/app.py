@@ -17,6 +17,8 @@ POST /{rail}/simulate/decisions        settle or reject what is not decided, or 
 POST /{rail}/simulate/duplicates       send a credit or a return again
 POST /{rail}/simulate/hours            open, close, or keep the scheme's own hours
 POST /{rail}/simulate/time             let time go by
+POST /{rail}/simulate/time-of          let time go by for some payments alone
+GET  /{rail}/planned                   the payments about which something is planned for later: a thousand, ?after= the last of those before
 GET  /{rail}/state                     the time there, and whether it is open
 GET  /{rail}/magic                     the magic values of its payments and name checks
 GET  /{rail}/collections/{reference}   what became of a credit; of a return under /returns/
@@ -77,6 +79,8 @@ def create_app(cell: str, config: SchemeConfig, count_file: Path) -> Starlette:
         "/simulate/duplicates": ("POST", asked.duplicate),
         "/simulate/hours": ("POST", asked.set_hours),
         "/simulate/time": ("POST", asked.advance),
+        "/simulate/time-of": ("POST", asked.advance_for),
+        "/planned": ("GET", asked.planned),
         "/state": ("GET", asked.state),
         "/magic": ("GET", asked.magic),
         "/collections/{reference}": ("GET", asked.sent),

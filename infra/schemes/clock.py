@@ -1,9 +1,11 @@
 """Time at the simulated schemes: the machine's clock, plus what a command has advanced it by; and who keeps hours.
 
 Invariant: simulator time only goes forward, and the advance is durable. What is "days later" is due in simulator time, so that
-nobody has to wait for it: `advance` is how the days go by. Timestamps in messages are the machine's own; business days are the simulator's.
+nobody has to wait for it: `advance` is how the days go by, for all at once, and `bring_nearer` how they go by for some payments alone: a
+tenant's, of whom a scheme knows nothing. Timestamps in messages are the machine's own; business days are the simulator's.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from infra.schemes.rules import SCHEMES, SchemeRules
@@ -40,6 +42,14 @@ class SchemeClock:
                 if reference is not None:
                     self._store.set_setting("", known, repr(by_s))
         return self.now()
+
+    def bring_nearer(self, rail: str, end_to_end_ids: Sequence[str], by_s: float, reference: str) -> None:
+        """Let that much time go by for these payments alone: what is planned about them is due sooner. The same reference again changes
+        nothing."""
+        with self._store.transaction():
+            for number, due_at in self._store.plans_of(rail, end_to_end_ids):
+                sooner = datetime.fromisoformat(due_at) - timedelta(seconds=by_s)
+                self._store.move_plan(number, sooner.isoformat(), reference)
 
     def set_hours(self, rail: str, open_now: bool | None) -> None:
         """Open or close the scheme until further notice; None: by its own hours."""

@@ -23,6 +23,7 @@ from residency.classes import Confidential, Public
 _Asked = TypeVar("_Asked", bound=BaseModel)
 _DAYS_MAX = 3_660
 _PAGES_MAX = 99_999
+_PAYMENTS_MAX = 1_000
 
 
 class _Command(BaseModel):
@@ -55,6 +56,14 @@ class SimulatedTime(_Command):
 
     advance_s: Annotated[float, Public] = Field(ge=0, le=_DAYS_MAX * 86_400)
     reference: Annotated[str | None, Public] = Field(default=None, min_length=1, max_length=35)
+
+
+class SimulatedTimeOf(_Command):
+    """`POST /{rail}/simulate/time-of`: let time go by for these payments of the rail alone; once for each `reference`."""
+
+    advance_s: Annotated[float, Public] = Field(ge=0, le=_DAYS_MAX * 86_400)
+    reference: Annotated[str, Public] = Field(min_length=1, max_length=35)
+    end_to_end_ids: Annotated[list[str], Confidential] = Field(max_length=_PAYMENTS_MAX)
 
 
 class Simulation:
@@ -135,6 +144,18 @@ class Simulation:
         asked = _read(SimulatedTime, body)
         self._clock.advance(asked.advance_s, asked.reference)
         self._courier().work()
+        self._courier().wake()
+        return self._state(rail)
+
+    async def planned(self, rail: str, request: Request, _: bytes) -> Response:
+        after = request.query_params.get("after", "")
+        return JSONResponse({"end_to_end_ids": self._store.planned(rail, after, _PAYMENTS_MAX)})
+
+    async def advance_for(self, rail: str, _: Request, body: bytes) -> Response:
+        asked = _read(SimulatedTimeOf, body)
+        self._clock.bring_nearer(rail, asked.end_to_end_ids, asked.advance_s, asked.reference)
+        self._courier().work()
+        self._courier().wake()
         return self._state(rail)
 
     async def magic(self, rail: str, _request: Request, _body: bytes) -> Response:

@@ -55,6 +55,11 @@ create table if not exists plans (
     amount_minor integer not null,
     reason text not null
 );
+create table if not exists moves (
+    reference text not null,
+    plan integer not null,
+    primary key (reference, plan)
+);
 create table if not exists settings (
     rail text not null,
     name text not null,
@@ -224,9 +229,37 @@ class SchemeStore:
         (due_at,) = self.connection.execute("select min(due_at) from plans").fetchone()
         return None if due_at is None else str(due_at)
 
+    def planned(self, rail: str, after: str, limit: int) -> list[str]:
+        """The end-to-end ids of payments about which something is planned: so many, in order, after that one."""
+        rows = self.connection.execute(
+            "select distinct end_to_end_id from plans join payments using (rail, tx_id)"
+            " where rail = ? and end_to_end_id > ? order by end_to_end_id limit ?",
+            (rail, after, limit),
+        )
+        return [str(row[0]) for row in rows]
+
+    def plans_of(self, rail: str, end_to_end_ids: Sequence[str]) -> list[tuple[int, str]]:
+        """(number, when it is due) of what is planned about these payments."""
+        found: list[tuple[int, str]] = []
+        for one in end_to_end_ids:
+            found += self.connection.execute(
+                "select number, due_at from plans join payments using (rail, tx_id) where rail = ? and end_to_end_id = ?",
+                (rail, one),
+            )
+        return found
+
+    def move_plan(self, number: int, due_at: str, reference: str) -> None:
+        """Have a plan due then; once for each reference."""
+        new = self.connection.execute(
+            "insert into moves (reference, plan) values (?, ?) on conflict do nothing", (reference, number)
+        )
+        if new.rowcount:
+            self.connection.execute("update plans set due_at = ? where number = ?", (due_at, number))
+
     def take_due(self, now: str) -> Sequence[Plan]:
         """The plans that are due, oldest first; they are gone from the record."""
         rows = self.connection.execute(f"{_PLANS.select} where due_at <= ? order by due_at, number", (now,)).fetchall()
+        self.connection.execute("delete from moves where plan in (select number from plans where due_at <= ?)", (now,))
         self.connection.execute("delete from plans where due_at <= ?", (now,))
         return [Plan(*row) for row in rows]
 

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,14 +18,21 @@ from infra.schemes.magic import NAME_SCRIPTS, SCRIPTS
 from residency.ids import mint
 from tests.api_cell import ApiCell, open_api_cell
 from tests.schemes import RunningSchemes
+from tests.servers import CellDatabase
 from tests.waiting import until
 
 
 @pytest.fixture
 async def cell(cell_database, schemes: RunningSchemes, tmp_path, monkeypatch) -> AsyncIterator[ApiCell]:
-    """Served where the schemes expect it."""
     monkeypatch.setenv("KOVRA_HOME", str(tmp_path))
-    async with open_api_cell(tmp_path, cell_database("EU"), schemes) as opened:
+    async with served_cell(tmp_path, cell_database("EU"), schemes) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def served_cell(home: Path, database: CellDatabase, schemes: RunningSchemes) -> AsyncIterator[ApiCell]:
+    """Served where the schemes expect it. KOVRA_HOME must name `home`."""
+    async with open_api_cell(home, database, schemes) as opened:
         config = uvicorn.Config(opened.app, port=schemes.gateway_port, log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())

@@ -1,10 +1,11 @@
-"""The sandbox's schemes: decide what they have not decided, return what they paid, let their time go by.
+"""The sandbox's schemes: decide what they have not decided, return what they paid; and let a tenant's time go by.
 
 A payment is at the scheme of the region that pays it out: that is where these are sent, with Kovra-Region.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -13,15 +14,17 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import tenant_transaction
+from cells.backends.postgres import tenant_transaction, transaction
 from cells.idempotency.answer import IdempotencyConflict
 from cells.kit.money import InvalidAmount, UnknownCurrency
 from cells.rails.console import ConsoleRefused, SchemeConsole
-from cells.rails.rail import RailUnavailable, end_to_end_id
+from cells.rails.rail import RailUnavailable, end_to_end_id, transfer_id_of, utc_now
+from cells.tenants import store_time
 from cells.transfers import store
 from cells.transfers.transfer import Transfer, TransferNotFound
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
+from residency.ids import MalformedId
 from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, NotAtTheScheme, SandboxOnly
@@ -61,7 +64,7 @@ class ReturnNew(Shape):
 
 
 class TimeNew(Shape):
-    """How much time shall go by at the schemes of the region."""
+    """How much time shall go by for you in this region."""
 
     seconds: Annotated[WholeNumber, Public] = Field(ge=1, le=_DAYS_MAX * 86_400, examples=[172_800])
 
@@ -77,7 +80,7 @@ class SimulatedShown(BaseModel):
 
 
 class TimeShown(BaseModel):
-    """`now` at the schemes. It only goes forward, for all who share the sandbox."""
+    """`now` for you in this region. It only goes forward, and for nobody else."""
 
     seconds: Annotated[int, Public]
     now: Annotated[datetime, Public]
@@ -144,18 +147,44 @@ async def create_return(request: Request, body: ReturnNew) -> Response:
 
 
 async def create_time(request: Request, body: TimeNew) -> Response:
-    """Let time go by at the region's schemes: what was to happen later happens now."""
+    """Let your own time go by in this region: what was to happen to you later happens sooner, and nothing changes for others.
+
+    What comes nearer: the expiry of quotes, the end of a review, the moment at which a credit becomes available, the end of a sub-wallet's
+    lock, the start of a scheduled batch, and what the schemes that pay out here were to do with your payments (settle or return them days later). Each such time, where it
+    is shown, is then earlier by as much. What stays: limits by day and month, rates, the schemes' hours and business days, keys, and the
+    retries of webhooks.
+    """
     parts, call = parts_of(request), call_of(request)
     required_key(request)
     need_sandbox(parts.spec, call.tenant)
+    by = timedelta(seconds=body.seconds)
 
     async def act(reference: str, again: bool) -> dict[str, Any]:  # noqa: ARG001 - the same reference counts once
-        # All schemes of a cell have one clock: one of them is asked.
-        async with console_of(parts, min(parts.spec.settings.schemes)) as console:
-            state = await console.advance(timedelta(seconds=body.seconds), reference)
-        return {"seconds": body.seconds, "now": stamp(state.now)}
+        async with transaction(parts.writer) as connection:
+            ahead = await store_time.let_go_by(connection, parts.region, call.tenant_id, reference, by)
+        if ahead is None:
+            raise ConsoleRefused(f"Your time would be more than {store_time.AHEAD_MAX.days:,} days ahead.")
+        for rail in sorted(parts.spec.settings.schemes):
+            async with console_of(parts, rail) as console:
+                after = ""
+                while page := await console.planned(after):
+                    after = page[-1]
+                    if own := await _own_among(parts, call.tenant_id, page):
+                        await console.advance_for(own, by, reference)
+        return {"seconds": body.seconds, "now": stamp(utc_now() + ahead)}
 
     return await acted(request, "sandbox.time.create", act)
+
+
+async def _own_among(parts: Parts, tenant_id: str, end_to_end_ids: Sequence[str]) -> list[str]:
+    """Those of a scheme's payments that are the tenant's; a scheme knows no tenants."""
+    names: dict[str, str] = {}
+    for one in end_to_end_ids:
+        with contextlib.suppress(MalformedId):
+            names[transfer_id_of(one)] = one
+    async with tenant_transaction(parts.pool, tenant_id) as connection:
+        own = await store.read(connection, parts.region, sorted(names))
+    return [names[one] for one in sorted(own)]
 
 
 Act = Callable[[SchemeConsole, str, str], Awaitable[None]]
@@ -249,6 +278,6 @@ def add_routes(app: FastAPI) -> None:
         errors=(*of_payment, InvalidAmount, UnknownCurrency), headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add(
-        "POST", "/v1/sandbox/time", create_time, summary="Let time go by", model=TimeShown, status=202, errors=_ERRORS,
+        "POST", "/v1/sandbox/time", create_time, summary="Let your time go by", model=TimeShown, status=202, errors=_ERRORS,
         headers=(KEY_REQUIRED,),
     )  # fmt: skip
