@@ -14,8 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cells.transfers.books import account_of
-
 from actors.deployment import Deployment
 from actors.in_process import InProcess
 from actors.wallet import WalletActor
@@ -24,6 +22,7 @@ from cells.ledger import chart
 from cells.ledger.entry import Posting, PostingResult
 from cells.parties.models import BankAccount
 from cells.rails.rail import Outcome, Payout
+from cells.transfers.lives import account_of
 from cells.transfers.machine import Event
 from cells.transfers.saga import Saga
 from residency.errors import KovraError
