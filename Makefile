@@ -2,6 +2,8 @@
 # ARGS reaches the command: make test ARGS="-k edge", make run ARGS=--json, make lock ARGS=--upgrade.
 
 ARGS ?=
+# Where your own listener for webhooks is, as router/PARTNERS.md has it.
+HOOK_PORT ?= 8099
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
@@ -18,7 +20,7 @@ install: $(INSTALLED)  ## Install what the lock names, and Kovra itself, into .v
 	@$(MAKE) --no-print-directory help
 
 run: $(INSTALLED)  ## Start all cells here, show how to use them, stop with Ctrl-C
-	@$(BIN)/kovra run $(ARGS)
+	@$(BIN)/kovra run --webhook-port $(HOOK_PORT) $(ARGS)
 
 demo: $(INSTALLED)  ## Pay across the borders once, on fresh data, and prove what happened
 	@$(BIN)/kovra demo $(ARGS)

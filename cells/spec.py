@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -116,9 +116,10 @@ class ListenSettings(_Settings):
 
 class PrivateSettings(_Settings):
     """The whole of cell.json. `schemes` is by rail name. The API listens for partners (`api`), for the cell's operator (`operator`:
-    administration, health, figures) and for the schemes that call the cell (`inbound`). `router_secret`: by which the cell knows
-    the router, and believes it about who calls (cells/kit/forwarded.py). Without `modulus`, UK account numbers are checked by form
-    alone. `rate_age_max_days`: rates older than so many banking days make no price; rate_age_limit says what holds without it."""
+    administration, health, figures) and for the schemes that call the cell (`inbound`). `router_secrets`: by any of which the cell
+    knows the router, and believes it about who calls (cells/kit/forwarded.py); several while one is replaced. Without `modulus`, UK account numbers are checked by form
+    alone. `rate_age_max_days`: rates older than so many banking days make no price; rate_age_limit says what holds without it.
+    `webhook_loopback_ports`: of the ports of its own machine, those that a sandbox sends webhooks to."""
 
     postgres: PostgresSettings
     redis: str
@@ -131,8 +132,9 @@ class PrivateSettings(_Settings):
     operator: ListenSettings
     inbound: ListenSettings
     host: ListenSettings
-    router_secret: str = Field(min_length=32)
+    router_secrets: tuple[Annotated[str, Field(min_length=32)], ...] = Field(min_length=1, max_length=3)
     sandbox: bool
+    webhook_loopback_ports: frozenset[Annotated[int, Field(ge=1, le=65_535)]] = frozenset()
     rate_age_max_days: int | None = Field(default=None, ge=1)
 
     @property
@@ -152,6 +154,8 @@ class PrivateSettings(_Settings):
         ]
         if short and not self.sandbox:
             raise ValueError("only a sandbox waits shorter, and is open longer, than its schemes say")
+        if self.webhook_loopback_ports and not self.sandbox:
+            raise ValueError("only a sandbox sends webhooks to its own machine")
         clear = [one for one in self.schemes.values() if one.wire == "snap" and not one.url.startswith("https://")]
         if clear and not self.sandbox:
             raise ValueError("SNAP's answers are not signed: outside a sandbox its address is https")

@@ -41,6 +41,7 @@ from tests.servers import CellDatabase, free_port
 
 RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
 ROUTER_SECRET = "secret of the router and this cell"
+NEXT_ROUTER_SECRET = "announced to this cell, not used yet"
 REMEMBERED_S = 0.2
 NO_RAY = RayConnection("nowhere:0", Path("/nowhere"))
 # Far above the tier's, so that only the tests of rates meet them.
@@ -166,9 +167,11 @@ def write_home(
         "operator": {"host": "127.0.0.1", "port": free_port()},
         "inbound": {"host": "127.0.0.1", "port": free_port()},
         "host": {"host": "127.0.0.1", "port": 1},
-        "router_secret": ROUTER_SECRET,
+        "router_secrets": [NEXT_ROUTER_SECRET, ROUTER_SECRET],
         "sandbox": sandbox,
         "rate_age_max_days": rate_age_max_days,
+        # Where nobody listens.
+        "webhook_loopback_ports": [9] if sandbox else [],
     }
     home.cell(cell).mkdir(parents=True, exist_ok=True)
     (home.cell(cell) / "cell.json").write_text(json.dumps(settings))
@@ -186,6 +189,7 @@ async def open_api_cell(
     redis_url: str | None = None,
     modulus: Mapping[str, str] | None = None,
     rate_age_max_days: int | None = None,
+    open_per_minute: int = 1_000_000,
 ) -> AsyncIterator[ApiCell]:
     """A cell with two tenants, a key for each, and their wallets. KOVRA_HOME must name `root`. `rails`: more settings of its schemes;
     `modulus`: its tables. Without a Redis its rates are high."""
@@ -215,7 +219,7 @@ async def open_api_cell(
         await writer.close()
         await institution.close()
 
-    app = create_app(spec, opened)
+    app = create_app(spec, opened, open_per_minute)
     async with app.router.lifespan_context(app), _clients(app) as (client, other, anyone):
         cell = ApiCell(spec, app, app.state.parts, runtime, tenant, stranger, client, other, anyone)
         async with transaction(cell.parts.writer) as connection:

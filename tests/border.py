@@ -36,7 +36,7 @@ class World:
             Path("/nowhere"),
             self.directory.cell(cell),
             self.directory,
-            PrivateSettings.model_construct(router_secret="s" * 32),
+            PrivateSettings.model_construct(router_secrets=("s" * 32,)),
         )
 
 

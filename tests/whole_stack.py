@@ -15,6 +15,7 @@ import psutil
 from infra.local.record import StackStatus
 from infra.local.stack import NotRunning, Stack
 from router.cli.sandbox import Sandbox, ensure_sandbox
+from tests.servers import free_port
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class RunningStack:
     status: StackStatus
     sandbox: Sandbox
     startup_s: float
+    webhook_port: int
 
 
 @contextmanager
@@ -32,7 +34,8 @@ def running_stack() -> Iterator[RunningStack]:
     """Three cells, the router and the schemes, under a supervisor of their own."""
     folder = Path(tempfile.mkdtemp(prefix="kovra-e2e-"))
     folder.chmod(0o755)
-    running = Stack(folder / "home")
+    webhook_port = free_port()
+    running = Stack(folder / "home", webhook_ports=[webhook_port])
     began = time.perf_counter()
     try:
         status = asyncio.run(running.up_detached(lambda _: None))
@@ -40,7 +43,7 @@ def running_stack() -> Iterator[RunningStack]:
         assert status.supervisor_pid is not None
         supervisor = psutil.Process(status.supervisor_pid)
         sandbox = asyncio.run(ensure_sandbox(running.home.root))
-        yield RunningStack(running.home.root, status, sandbox, startup_s)
+        yield RunningStack(running.home.root, status, sandbox, startup_s, webhook_port)
         everybody = [supervisor, *supervisor.children(recursive=True)]
         asyncio.run(running.down())
         _, left = psutil.wait_procs(everybody, timeout=10)

@@ -62,7 +62,9 @@ async def opened_workers(parts: HostParts) -> AsyncIterator[Sequence[Worker]]:
         Admitter(institution, bus, peer.name, parts.wallets, exporter) for peer in spec.directory.peers_of(spec.name)
     ]
     try:
-        async with opened_webhooks(institution.pool, institution.vault, sandbox=spec.settings.sandbox) as webhooks:
+        async with opened_webhooks(
+            institution.pool, institution.vault, spec.settings.webhook_loopback_ports
+        ) as webhooks:
             yield (
                 exporter,
                 *admitters,

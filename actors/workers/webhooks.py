@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -268,14 +268,12 @@ def _disabled(endpoint: store_endpoints.Stopped, reason: str) -> NewEvent:
 
 
 @asynccontextmanager
-async def opened_webhooks(pool: Pool, vault: Vault, *, sandbox: bool) -> AsyncIterator[WebhookWorker]:
+async def opened_webhooks(pool: Pool, vault: Vault, loopback_ports: Container[int]) -> AsyncIterator[WebhookWorker]:
     """The cell's webhook worker over a pool of the writer's role, of which it keeps one connection to listen
-    on.
-
-    A sandbox may send to loopback.
+    on. `loopback_ports`: the guard's.
     """
     schedule, bounds = published_schedule(), Bounds()
-    sender = Sender(vault, schedule, allow_loopback=sandbox, connections_max=bounds.in_flight_max)
+    sender = Sender(vault, schedule, loopback_ports=loopback_ports, connections_max=bounds.in_flight_max)
     try:
         yield WebhookWorker(pool, vault.region, sender, schedule, bounds)
     finally:

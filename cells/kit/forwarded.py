@@ -7,7 +7,7 @@ not hold, goes by the address of its peer and by the Host header.
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
@@ -53,9 +53,9 @@ def prove(secret: bytes, forwarded: str, now_s: int) -> str:
     return f"{now_s} {_mac(secret, forwarded, str(now_s)).hex()}"
 
 
-def origin(headers: Mapping[str, str], peer: str, secret: bytes, now_s: float) -> tuple[Origin, bool]:
+def origin(headers: Mapping[str, str], peer: str, secrets: Sequence[bytes], now_s: float) -> tuple[Origin, bool]:
     """Whence a request with `headers` (lower-case names; Host, and the two of a router) comes, and whether what is said of a router holds: false
-    only where something is said. `peer`: the address at the other end of the connection."""
+    only where something is said. `peer`: the address at the other end of the connection. `secrets`: those that a router may prove itself by."""
     direct = Origin(source_of(peer), authority_of(headers.get("host", "")))
     proof, forwarded = headers.get(PROOF), headers.get(FORWARDED, "")
     if proof is None:
@@ -63,7 +63,8 @@ def origin(headers: Mapping[str, str], peer: str, secret: bytes, now_s: float) -
     read, told = _PROOF.fullmatch(proof), _ELEMENT.fullmatch(forwarded)
     if read is None or told is None or abs(now_s - int(read[1])) > WINDOW_S:
         return direct, False
-    if not hmac.compare_digest(bytes.fromhex(read[2]), _mac(secret, forwarded, read[1])):
+    shown = bytes.fromhex(read[2])
+    if not any(hmac.compare_digest(shown, _mac(secret, forwarded, read[1])) for secret in secrets):
         return direct, False
     return Origin(source_of(told[1] or told[2]), authority_of(told[3])), True
 

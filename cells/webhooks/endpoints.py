@@ -1,6 +1,6 @@
 """An endpoint's life: the URL checked, secrets minted, sealed and replaced, the tenant's signing keys born with its first endpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -57,10 +57,10 @@ async def create_endpoint(
     *,
     url: str,
     event_types: Sequence[str] = (),
-    allow_loopback: bool,
+    loopback_ports: Container[int],
 ) -> NewEndpoint:
-    """Register `url` for a tenant's events (`event_types` empty: all). Raises UrlNotAllowed, UnknownEventType, TooManyEndpoints."""
-    check_url(url, allow_loopback=allow_loopback)
+    """Register `url` for a tenant's events (`event_types` empty: all). `loopback_ports`: the guard's. Raises UrlNotAllowed, UnknownEventType, TooManyEndpoints."""
+    check_url(url, loopback_ports)
     check_event_types(event_types)
     # Counted and added by one at a time: two that count together would both find a place.
     await store_endpoints.lock_count(connection, tenant_id)

@@ -7,7 +7,7 @@ cookie, and its network backend is a public seam, where the guard stands. The an
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -57,7 +57,9 @@ class Attempt(NamedTuple):
 class Sender:
     """Sends deliveries over a pool of connections of its own."""
 
-    def __init__(self, vault: Vault, schedule: Schedule, *, allow_loopback: bool, connections_max: int) -> None:
+    def __init__(
+        self, vault: Vault, schedule: Schedule, *, loopback_ports: Container[int], connections_max: int
+    ) -> None:
         self._vault = vault
         self._schedule = schedule
         self._keys: OrderedDict[Target, SigningKeys] = OrderedDict()
@@ -65,7 +67,7 @@ class Sender:
             max_connections=connections_max,
             max_keepalive_connections=connections_max,
             keepalive_expiry=30,
-            network_backend=GuardedBackend(allow_loopback=allow_loopback),
+            network_backend=GuardedBackend(loopback_ports),
         )
 
     async def send(self, delivery: Delivery, target: Target) -> Attempt:

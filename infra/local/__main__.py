@@ -9,6 +9,7 @@ from infra.local.errors import LocalError
 from infra.local.record import StackStatus
 from infra.local.stack import Stack
 from infra.local.supervisor import Event
+from residency import log
 
 
 def _say(event: Event) -> None:
@@ -28,9 +29,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("home")
     parser.add_argument("--servers-only", action="store_true", help="without our own processes")
+    parser.add_argument(
+        "--webhook-port", type=int, action="append", default=[], help="of this machine, that sandboxes send to"
+    )
     arguments = parser.parse_args()
+    log.configure("supervisor")
     try:
-        asyncio.run(Stack(arguments.home, servers_only=arguments.servers_only).run(_say, _ready))
+        stack = Stack(arguments.home, servers_only=arguments.servers_only, webhook_ports=arguments.webhook_port)
+        asyncio.run(stack.run(_say, _ready))
     except LocalError as error:
         print(f"{error.title}: {error.detail}", file=sys.stderr, flush=True)
         return 1

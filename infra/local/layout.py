@@ -6,6 +6,7 @@ cell's `cell.json` (0600: connection strings), its scheme simulator's `schemes.j
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,8 @@ _SHORTER = {"answer_time_s": "KOVRA_SANDBOX_ANSWER_S", "finality_time_s": "KOVRA
 _HOURS = "KOVRA_SANDBOX_HOURS"
 # Rates of how many banking days ago a sandbox prices by at most; without it of any age, since they come with the release.
 _RATE_AGE = "KOVRA_SANDBOX_RATE_AGE_MAX_DAYS"
+# As many as a cell takes at once (cells/spec.py).
+_ROUTER_SECRETS_MAX = 3
 # Pay.UK's tables for the modulus check, which an operator installs: both, or none and no such check.
 _MODULUS = {"weights_path": "KOVRA_MODULUS_WEIGHTS", "substitutions_path": "KOVRA_MODULUS_SUBSTITUTIONS"}
 
@@ -61,8 +64,11 @@ def port_keys(directory: Directory) -> list[str]:
     ]
 
 
-async def lay_out(home: Home, chosen: ports.Ports, *, servers_only: bool = False) -> Layout:
-    """Build the parts and write the settings they read. Idempotent; keys are born here."""
+async def lay_out(
+    home: Home, chosen: ports.Ports, *, servers_only: bool = False, webhook_ports: Sequence[int] = ()
+) -> Layout:
+    """Build the parts and write the settings they read. Idempotent; keys are born here. `webhook_ports`: of this machine, those that the
+    sandboxes send webhooks to."""
     directory = load_directory()
     shared = {name: chosen[f"{SHARED}/{name}"] for name in _SHARED_PORTS}
     overlay: dict[str, Any] = {}
@@ -83,7 +89,10 @@ async def lay_out(home: Home, chosen: ports.Ports, *, servers_only: bool = False
         parts += started
         schemes = _write_schemes(home, cell, numbers)
         write_file(
-            home.cell(cell.name) / "cell.json", json.dumps(servers.settings(schemes), indent=2), 0o600, durable=False
+            home.cell(cell.name) / "cell.json",
+            json.dumps(servers.settings(schemes, webhook_ports), indent=2),
+            0o600,
+            durable=False,
         )
         if not servers_only:
             needed = tuple(part.key for part in started)
@@ -123,7 +132,7 @@ class _Servers:
             *([books] if books else []),
         ]
 
-    def settings(self, schemes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    def settings(self, schemes: dict[str, dict[str, Any]], webhook_ports: Sequence[int]) -> dict[str, Any]:
         """The content of cell.json."""
         numbers, ledger = self._numbers, self._ledger
         seed = brokers.worker_nkey(self._home, self._cell.name).seed
@@ -136,20 +145,25 @@ class _Servers:
             "schemes": schemes,
             "modulus": _modulus() if "GBP" in self._cell.currencies else None,
             **{name: {"host": _LOOPBACK, "port": numbers[name]} for name in ("api", "operator", "inbound", "host")},
-            "router_secret": _router_secret(self._home, self._cell.name),
+            "router_secrets": _router_secrets(self._home, self._cell.name),
             "sandbox": True,
+            "webhook_loopback_ports": sorted(webhook_ports),
             "rate_age_max_days": _rate_age_max_days(),
         }
 
 
-def _router_secret(home: Home, cell: str) -> str:
-    """By which a cell knows the router."""
-    return remembered_secret(home.keys(cell) / "router")
+def _router_secrets(home: Home, cell: str) -> list[str]:
+    """By which a cell knows the router: one a line in its file, the one that the router uses first. Raises LocalError."""
+    path = home.keys(cell) / "router"
+    found = remembered_secret(path).split()
+    if not 1 <= len(found) <= _ROUTER_SECRETS_MAX:
+        raise LocalError(f"{path} must have one to {_ROUTER_SECRETS_MAX} secrets, one a line")
+    return found
 
 
 def _write_router(home: Home, directory: Directory) -> None:
     """The router's own settings: its half of each cell's secret."""
-    cells = {name: {"secret": _router_secret(home, name)} for name in directory.cells}
+    cells = {name: {"secret": _router_secrets(home, name)[0]} for name in directory.cells}
     folder = ensure_directory(home.cell(SHARED), 0o755)
     write_file(folder / "router.json", json.dumps({"cells": cells}, indent=2), 0o600, durable=False)
 

@@ -36,11 +36,15 @@ class NotRunning(LocalError):
 
 
 class Stack:
-    """One home's stack. `servers_only` leaves out our own processes: Postgres, Redis, NATS, Ray, TigerBeetle only."""
+    """One home's stack. `servers_only` leaves out our own processes: Postgres, Redis, NATS, Ray, TigerBeetle only. `webhook_ports`: of
+    this machine, those that the sandboxes send webhooks to."""
 
-    def __init__(self, home: Path | str | None = None, *, servers_only: bool = False) -> None:
+    def __init__(
+        self, home: Path | str | None = None, *, servers_only: bool = False, webhook_ports: Sequence[int] = ()
+    ) -> None:
         self.home = Home.at(home)
         self._servers_only = servers_only
+        self._webhook_ports = tuple(webhook_ports)
         self._supervisor: Supervisor | None = None
         self._record: record.Record | None = None
 
@@ -57,7 +61,9 @@ class Stack:
             await record.sweep(self.home)
             directory = load_directory()
             chosen = ports.allocate(self.home, port_keys(directory))
-            layout = await lay_out(self.home, chosen, servers_only=self._servers_only)
+            layout = await lay_out(
+                self.home, chosen, servers_only=self._servers_only, webhook_ports=self._webhook_ports
+            )
             supervisor = self._supervise(layout, written, report)
             await supervisor.start()
         except BaseException as error:
@@ -133,6 +139,7 @@ class Stack:
         command = [sys.executable, "-m", "infra.local", str(self.home.root)]
         if self._servers_only:
             command.append("--servers-only")
+        command += [f"--webhook-port={one}" for one in self._webhook_ports]
         background = _in_background(command, self._log)
         seen: dict[str, tuple[str, str]] = {}
         # As long as it takes: the supervisor gives up by itself, and says of what.

@@ -22,6 +22,7 @@ from router.api.parts import Parts, count_refusal, opened_parts, parts_of
 from router.api.problems import Problems, invalid_fields
 from router.api.reasons import add_reasons
 from router.api.routes import Direct, OpenRoute, direct_routes
+from router.api.strangers import OPEN_PER_MINUTE, Strangers
 from router.api.v1 import (
     admin,
     admin_keys,
@@ -94,8 +95,8 @@ _RESOURCES = (
 PartsOpener = Callable[[CellSpec], AbstractAsyncContextManager[Parts]]
 
 
-def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
-    """The API of `spec`. Its parts are open while its lifespan runs."""
+def create_app(spec: CellSpec, opened: PartsOpener = opened_parts, open_per_minute: int = OPEN_PER_MINUTE) -> FastAPI:
+    """The API of `spec`. Its parts are open while its lifespan runs. `open_per_minute`: how often one address may ask what needs no key."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -113,8 +114,9 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts) -> FastAPI:
     app.state.problems = made
     direct: dict[tuple[str, str], Direct] = {}
     app.add_middleware(
-        Front, entry=spec.entry, directory=spec.directory, router_secret=spec.settings.router_secret, problems=made,
+        Front, entry=spec.entry, directory=spec.directory, router_secrets=spec.settings.router_secrets, problems=made,
         direct=direct, refused=lambda call, status: count_refusal(app.state.parts, call, status),
+        strangers=Strangers(open_per_minute),
     )  # fmt: skip
     _handle_failures(app, made)
     for resource in _RESOURCES:

@@ -25,6 +25,7 @@ from router.api.metrics import IN_FLIGHT, LATENCY, ROUTER_UNPROVEN
 from router.api.problems import Problems
 from router.api.region import check_header, check_path
 from router.api.routes import Direct
+from router.api.strangers import Strangers, is_open
 
 BODY_MAX_BYTES = 64 * 1024
 RAIL_BODY_MAX_BYTES = 1024 * 1024
@@ -48,17 +49,19 @@ class Front:
         *,
         entry: CellEntry,
         directory: Directory,
-        router_secret: str,
+        router_secrets: Sequence[str],
         problems: Problems,
         direct: Mapping[tuple[str, str], Direct],
         refused: Callable[[Call, int], None],
+        strangers: Strangers,
     ) -> None:
         self._app = app
         self._direct = direct
         self._refused = refused
+        self._strangers = strangers
         self._entry = entry
         self._directory = directory
-        self._router_secret = router_secret.encode()
+        self._router_secrets = [one.encode() for one in router_secrets]
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,6 +121,8 @@ class Front:
         self, scope: Scope, receive: Receive, send: Send, call: Call, headers: dict[bytes, bytes]
     ) -> None:
         path: str = scope["path"]
+        if is_open(path):
+            self._strangers.admit(call.origin.address)
         check_path(self._entry, self._directory, path)
         region = headers.get(b"kovra-region")
         if region is not None:
@@ -146,7 +151,7 @@ class Front:
             lines = [value for name, value in scope["headers"] if name == FORWARDED.encode()]
             said |= {PROOF: proof.decode("latin-1"), FORWARDED: b", ".join(lines).decode("latin-1")}
         client = scope.get("client")
-        found, holds = origin(said, client[0] if client else "", self._router_secret, time.time())
+        found, holds = origin(said, client[0] if client else "", self._router_secrets, time.time())
         if not holds:
             ROUTER_UNPROVEN.inc()
         return found

@@ -23,6 +23,7 @@ from router.api.call import Json
 from router.api.errors import InvalidRequest, UnknownProblem
 from router.api.openapi import problem_responses
 from router.api.registry import ProblemKind, ProblemKinds, entry_of, registry
+from router.api.strangers import TooManyFromAddress
 
 CACHE: Final = {"Cache-Control": "public, max-age=300", "Vary": "Accept"}
 _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -112,9 +113,9 @@ def add_pages(app: FastAPI) -> None:
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route(
         "/problems", problem_index, response_model=ProblemKinds, tags=["Problems"], summary="Every kind of problem",
-        responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated)),
+        responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip
     app.add_api_route(
         "/problems/{code}", problem_page, response_model=ProblemKind, tags=["Problems"], summary="One kind of problem",
-        responses=HTML_TOO | problem_responses((UnknownProblem, InvalidRequest, HeaderRepeated)),
+        responses=HTML_TOO | problem_responses((UnknownProblem, InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip

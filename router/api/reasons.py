@@ -17,6 +17,7 @@ from router.api.call import Json
 from router.api.errors import InvalidRequest, UnknownReason
 from router.api.openapi import problem_responses
 from router.api.pages import CACHE, HTML_TOO, for_a_browser, page
+from router.api.strangers import TooManyFromAddress
 
 
 class ReasonShown(BaseModel):
@@ -63,9 +64,9 @@ async def reason_page(request: Request, code: Annotated[str, PathParam(max_lengt
 def add_reasons(app: FastAPI) -> None:
     app.add_api_route(
         "/reasons", reason_index, response_model=ReasonList, tags=["Problems"], summary="Every reason code",
-        responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated)),
+        responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip
     app.add_api_route(
         "/reasons/{code}", reason_page, response_model=ReasonShown, tags=["Problems"], summary="One reason code",
-        responses=HTML_TOO | problem_responses((UnknownReason, InvalidRequest, HeaderRepeated)),
+        responses=HTML_TOO | problem_responses((UnknownReason, InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip

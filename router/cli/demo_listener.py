@@ -16,7 +16,8 @@ from aiohttp import web
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from standardwebhooks import Webhook, WebhookVerificationError
+
+from router.client.webhooks import Webhook, WebhookVerificationError
 
 JWS_HEADER = "Kovra-Signature-Jws"
 _LOOPBACK = "127.0.0.1"
@@ -92,7 +93,7 @@ def _fault(trust: Trust | None, headers: Mapping[str, str], body: bytes) -> str 
     if trust is None:
         return "it came before the endpoint was registered"
     try:
-        Webhook(trust.secret).verify(body, {name.lower(): value for name, value in headers.items()})
+        Webhook(trust.secret).verify(body, headers)
     except WebhookVerificationError as error:
         return f"Standard Webhooks signature: {error}"
     try:
@@ -103,17 +104,17 @@ def _fault(trust: Trust | None, headers: Mapping[str, str], body: bytes) -> str 
 
 
 @asynccontextmanager
-async def open_listener() -> AsyncIterator[Listener]:
-    """A listener on a free port of loopback."""
+async def open_listener(port: int) -> AsyncIterator[Listener]:
+    """A listener on that port of loopback."""
     listener = Listener()
     app = web.Application()
     app.router.add_post("/hooks/{cell}", listener.take)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, _LOOPBACK, 0)
+        site = web.TCPSite(runner, _LOOPBACK, port)
         await site.start()
-        listener.base_url = f"http://{_LOOPBACK}:{runner.addresses[0][1]}"
+        listener.base_url = f"http://{_LOOPBACK}:{port}"
         yield listener
     finally:
         await runner.cleanup()

@@ -29,9 +29,10 @@ _REST_WITHIN_S = 15.0
 
 
 async def play(home: Path, router_url: str, key: str, story: Story) -> None:
-    """All scenes, as the partner whose API key that is. Raises DemoFailed, ProblemError, Unreachable: then it broke off."""
+    """All scenes, as the partner whose API key that is, with its listener on a port that the stack named. Raises DemoFailed, ProblemError, Unreachable: then it broke off."""
+    named = min(load_spec(ORIGIN, home).settings.webhook_loopback_ports)
     async with (
-        open_listener() as listener,
+        open_listener(named) as listener,
         KovraClient(router_url, key, retry_s=_RETRY_S) as kovra,
         open_books(home) as books,
     ):

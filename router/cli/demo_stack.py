@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ class DemoStack:
         # The unprivileged Postgres user must get through; what is secret is guarded one level down.
         self._folder.chmod(0o755)
         self.home = Home.at(self._folder / "home")
-        self._stack = Stack(self.home.root)
+        # For the partner's own listener: the one port of this machine that webhooks may go to.
+        self._stack = Stack(self.home.root, webhook_ports=[_free_port()])
         self._processes: list[psutil.Process] = []
         self.startup_s = 0.0
 
@@ -64,3 +66,9 @@ class DemoStack:
         await self._stack.clean()
         shutil.rmtree(self._folder, ignore_errors=True)
         return [place for place in places if place.exists()]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

@@ -22,6 +22,14 @@ _STYLES = {State.READY: "green", State.STARTING: "cyan", State.WAITING: "cyan", 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="In the background, until `kovra down`.")]
 
+WebhookPorts = Annotated[
+    list[int],
+    typer.Option(
+        "--webhook-port", metavar="PORT", min=1, max=65_535, default_factory=list, show_default=False,
+        help="A port of this machine that webhooks may go to. Repeat it for others.",
+    ),
+]  # fmt: skip
+
 
 def register(app: typer.Typer) -> None:
     app.command()(up)
@@ -31,10 +39,10 @@ def register(app: typer.Typer) -> None:
     app.command()(clean)
 
 
-def up(detach: Detach = False, json: Json = False) -> None:
+def up(webhook_port: WebhookPorts, detach: Detach = False, json: Json = False) -> None:
     """Start the same, and return when it is ready with --detach. Without it, the same as `kovra run`."""
     preflight()
-    stack = Stack()
+    stack = Stack(webhook_ports=webhook_port)
     if not detach:
         asyncio.run(_in_foreground(stack, json=json))
         return
@@ -47,10 +55,10 @@ def up(detach: Detach = False, json: Json = False) -> None:
     asyncio.run(start())
 
 
-def run(json: Json = False) -> None:
+def run(webhook_port: WebhookPorts, json: Json = False) -> None:
     """Start every cell, the router and the simulated schemes, until Ctrl-C stops them. The data stays."""
     preflight()
-    asyncio.run(_in_foreground(Stack(), json=json))
+    asyncio.run(_in_foreground(Stack(webhook_ports=webhook_port), json=json))
 
 
 async def _in_foreground(stack: Stack, *, json: bool) -> None:

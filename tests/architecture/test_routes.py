@@ -8,7 +8,9 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from router.api.app import create_app
+from router.api.listeners import for_partners
 from router.api.routes import PartnerRoute
+from router.api.strangers import is_open
 from tests.architecture.tree import keep
 from tests.border import make_world
 from tests.documented import documented
@@ -74,6 +76,12 @@ def test_a_route_made_by_hand_is_seen() -> None:
     app = create_app(make_world().spec("eu-1"))
     app.add_api_route("/v1/everything", everything)
     assert list(open_doors(app)) == ["GET /v1/everything  answers anybody"]
+
+
+def test_what_anybody_may_ask_of_the_partners_listener_is_counted_by_address() -> None:
+    app = create_app(make_world().spec("eu-1"))
+    partners = {path for route in app.routes if for_partners(path := _shown(route)[0])}
+    assert {path for path in partners if is_open(path)} == {path for path in _OPEN if for_partners(path)}
 
 
 # POSTs that take no Idempotency-Key, because asking twice does what asking once does.

@@ -29,6 +29,8 @@ from tests.servers import scratch_directory, start_postgres
 _DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 _BATCH = 100
 _SPAWN = multiprocessing.get_context("spawn")
+# The listener is on a port that the kernel picks.
+_PORTS = range(1, 65_536)
 
 
 def deliveries(count: int = 3_000) -> dict[str, Any]:
@@ -62,7 +64,9 @@ async def _measure(database: Callable[[str], Any], count: int, *, endpoints: int
         vault = Vault(CELL.region, {"k1": vault_key}, "k1")
         async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
             for _ in range(endpoints):
-                await create_endpoint(connection, vault, CELL.name, cell.tenant.tenant_id, url=url, allow_loopback=True)
+                await create_endpoint(
+                    connection, vault, CELL.name, cell.tenant.tenant_id, url=url, loopback_ports=_PORTS
+                )
         for _ in range(count // endpoints // _BATCH):
             async with transaction(cell.writer) as connection:
                 await store.append_events(
@@ -105,7 +109,7 @@ def _work(dsn: str, vault_key: bytes) -> None:
     async def run() -> None:
         pool = await open_pool(dsn, size_max=4, name="bench-webhooks")
         vault = Vault(CELL.region, {"k1": vault_key}, "k1")
-        async with opened_webhooks(pool, vault, sandbox=True) as worker:
+        async with opened_webhooks(pool, vault, _PORTS) as worker:
             await worker.run(asyncio.Event())
 
     asyncio.run(run())

@@ -33,16 +33,16 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Heard]:
-    """An endpoint on a free port of the loopback address."""
+async def listening(port: int) -> AsyncIterator[Heard]:
+    """An endpoint on that port of the loopback address."""
     heard = Heard()
     app = web.Application()
     app.router.add_post("/{cell}", heard.take)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
-    heard.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    heard.url = f"http://127.0.0.1:{port}"
     try:
         yield heard
     finally:

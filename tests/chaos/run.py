@@ -224,7 +224,7 @@ async def run_on(stack: Running, plan: Plan, say: Say) -> Result:
     partners.UNRESOLVED.clear()
     result = Result(plan.seed, ledgers=dict(stack.ledgers))
     history = History()
-    async with listening() as heard, partners.opened(stack, history, heard.url) as partner:
+    async with listening(stack.webhook_port) as heard, partners.opened(stack, history, heard.url) as partner:
         traffic = Traffic(partner, plan.seed, plan.pause_s)
         try:
             opening = {

@@ -23,6 +23,7 @@ from infra.local.supervisor import Event, Supervisor
 from tests.chaos import failing_fsync
 from tests.chaos.failing_fsync import armed
 from tests.chaos.patience import until
+from tests.servers import free_port
 
 SHARED = "shared"
 # Of a part that runs under a keeper, the keeper is the supervisor's and is left alone; what it keeps is the part.
@@ -55,6 +56,11 @@ class Running:
 
     def spec(self, cell: str) -> CellSpec:
         return load_spec(cell, self.home)
+
+    @property
+    def webhook_port(self) -> int:
+        """Of this machine, the one that the cells send webhooks to."""
+        return min(self.spec(self.cells[0]).settings.webhook_loopback_ports)
 
     def parts(self, cell: str) -> list[str]:
         return [row["name"] for row in self._rows() if row["cell"] == cell]
@@ -127,7 +133,7 @@ class _Fragile(Stack):
     """A stack whose disks can be made to fail."""
 
     def __init__(self, home: Path, library: Path | None) -> None:
-        super().__init__(home)
+        super().__init__(home, webhook_ports=[free_port()])
         self._library = library
 
     def _supervise(self, layout: Layout, written: Record, report: Callable[[Event], None]) -> Supervisor:

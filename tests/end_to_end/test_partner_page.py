@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import free_port
 from tests.whole_stack import RunningStack
 
 PAGE = Path(__file__).resolve().parents[2] / "router" / "PARTNERS.md"
@@ -34,7 +33,9 @@ def test_the_page_leads_from_nothing_to_a_verified_webhook(stack: RunningStack, 
     environment = os.environ | {
         "KOVRA_URL": stack.status.router_url,
         "KOVRA_API_KEY": stack.sandbox.key,
-        "HOOK_PORT": str(free_port()),
+        "HOOK_PORT": str(stack.webhook_port),
+        "KOVRA_HOME": str(stack.home),
+        "KOVRA_OPERATOR": "partner-engineer",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     # The last line is the page's own: the listener ends with the shell.
@@ -46,4 +47,5 @@ def test_the_page_leads_from_nothing_to_a_verified_webhook(stack: RunningStack, 
     [transfer_id] = re.findall(r"^(tr_eu1_[0-9a-v]{26}) is FUNDS_HELD$", ran.stdout, re.MULTILINE)
     assert f"verified transfer.completed {transfer_id}\n" in ran.stdout
     assert '"remedy":' in ran.stdout, "the page about the problem"
+    assert '"id":"qt_eu1_' in (tmp_path / "signed.json").read_text(), "the quote that was asked for by a signed request"
     assert "SANDBOX REJECT" in ran.stdout, "the table of magic values"

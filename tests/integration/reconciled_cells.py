@@ -90,7 +90,7 @@ class Reconciled:
             operator=ListenSettings(host="127.0.0.1", port=2),
             inbound=ListenSettings(host="127.0.0.1", port=3),
             host=ListenSettings(host="127.0.0.1", port=1),
-            router_secret="s" * 32,
+            router_secrets=("s" * 32,),
             sandbox=True,
         )
         return CellSpec(Path("/nowhere"), cell.spec.entry, cell.spec.directory, settings)

@@ -27,7 +27,7 @@ async def test_each_cell_knows_the_router_by_a_secret_of_its_own(world: World) -
     said = {name: heard.header(name) or "" for name in ("kovra-router", "forwarded")}
     assert said["forwarded"] == element("127.0.0.1", f"127.0.0.1:{world.port}", "http")
     for name, secret in SECRETS.items():
-        found, holds = origin(said, "10.0.0.1", secret, time.time())
+        found, holds = origin(said, "10.0.0.1", [secret], time.time())
         assert holds == (name == "id-1")
         assert found.address == ("127.0.0.1" if holds else "10.0.0.1")
 

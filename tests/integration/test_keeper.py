@@ -109,7 +109,7 @@ async def test_no_key_is_left_under_a_retired_one(cell_database: Databases) -> N
             await store_keys.add_keys(connection, "EU", [signing])
         async with tenant_transaction(cells.eu.api, tenant.tenant_id) as connection:
             made = await create_endpoint(
-                connection, eu.vault, "eu-1", tenant.tenant_id, url="https://partner.example/hook", allow_loopback=False
+                connection, eu.vault, "eu-1", tenant.tenant_id, url="https://partner.example/hook", loopback_ports=()
             )
         endpoint_id = made.endpoint.endpoint_id
         old = eu.keys.keks

@@ -61,7 +61,7 @@ async def test_each_cell_and_the_router_share_a_secret_that_nobody_else_has(home
     secrets = load_secrets(home.root, directory)
     assert len(set(secrets.values())) == len(directory.cells) == len(secrets)
     for name, secret in secrets.items():
-        assert load_spec(name, home.root).settings.router_secret.encode() == secret
+        assert [one.encode() for one in load_spec(name, home.root).settings.router_secrets] == [secret]
     path = home.cell("shared") / "router.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     await laid_out(home)
@@ -73,6 +73,24 @@ async def test_each_cell_and_the_router_share_a_secret_that_nobody_else_has(home
     path.write_text(json.dumps({"cells": {"eu-1": {"secret": "s" * 32}}}))
     with pytest.raises(RouterSettingsInvalid, match="id-1, uk-1"):
         load_secrets(home.root, directory)
+
+
+async def test_a_cell_takes_the_next_secret_of_the_router_before_it_is_used_and_the_last_until_it_is_retired(
+    home: Home,
+) -> None:
+    await laid_out(home)
+    path = home.keys("eu-1") / "router"
+    old, new = path.read_text().strip(), "n" * 64
+    for lines, used in (([old, new], old), ([new, old], new), ([new], new)):
+        path.write_text("\n".join(lines) + "\n")
+        await laid_out(home)
+        directory = load_directory(home.root)
+        assert list(load_spec("eu-1", home.root).settings.router_secrets) == lines
+        assert load_secrets(home.root, directory)["eu-1"] == used.encode()
+    for lines in ([], [old] * 4):
+        path.write_text("\n".join(lines))
+        with pytest.raises(LocalError, match="one to 3 secrets"):
+            await laid_out(home)
 
 
 async def test_what_is_written_is_what_the_processes_read(home: Home) -> None:

@@ -27,6 +27,7 @@ from cells.webhooks.signing import jwks, standard_public_key
 from tests.integration.eu_cell import EuCell, open_eu_cell
 from tests.integration.http_listener import Received, open_listener
 from tests.integration.webhook_room import (
+    EVERY_PORT,
     QUICK,
     REGION,
     VAULT,
@@ -159,7 +160,7 @@ async def test_a_worker_that_dies_in_the_middle_is_followed_by_one_that_delivers
 
 
 async def test_a_worker_that_loses_its_listening_connection_says_so_and_a_new_one_delivers(cell: EuCell) -> None:
-    sender = Sender(VAULT, QUICK, allow_loopback=True, connections_max=1)
+    sender = Sender(VAULT, QUICK, loopback_ports=EVERY_PORT, connections_max=1)
     lost = asyncio.create_task(WebhookWorker(cell.writer, REGION, sender, QUICK).run(asyncio.Event()))
     async with asyncio.timeout(20):
         while True:
@@ -266,7 +267,7 @@ async def test_an_endpoint_that_is_gone_is_disabled_and_gets_nothing_more(cell: 
 
 
 async def test_outside_a_sandbox_nothing_is_sent_to_loopback_even_by_a_name(cell: EuCell) -> None:
-    async with open_listener() as listener, worker(cell.writer, allow_loopback=False):
+    async with open_listener() as listener, worker(cell.writer, loopback_ports=()):
         await new_endpoint(cell, listener.url.replace("127.0.0.1", "localhost"))
         await append(cell, an_event(cell))
         (row,) = await deliveries(cell, dead=1)

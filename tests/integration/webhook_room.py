@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -21,6 +21,8 @@ from tests.integration.eu_cell import CELL, EuCell
 REGION = CELL.region
 VAULT_KEY = os.urandom(32)
 VAULT = Vault(REGION, {"k1": VAULT_KEY}, "k1")
+# The tests' listeners are on ports that the kernel picks.
+EVERY_PORT = range(1, 65_536)
 QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5, patience_s=3600)
 
 
@@ -28,13 +30,13 @@ QUICK = Schedule(delays_s=(0.05, 0.05), jitter=0.2, connect_s=2, total_s=0.5, pa
 async def worker(
     pool: Pool,
     *,
-    allow_loopback: bool = True,
+    loopback_ports: Container[int] = EVERY_PORT,
     bounds: Bounds | None = None,
     schedule: Schedule = QUICK,
     lease_s: float = 60.0,
 ) -> AsyncIterator[None]:
     """A worker at work."""
-    sender = Sender(VAULT, schedule, allow_loopback=allow_loopback, connections_max=Bounds().in_flight_max)
+    sender = Sender(VAULT, schedule, loopback_ports=loopback_ports, connections_max=Bounds().in_flight_max)
     stop = asyncio.Event()
     made = WebhookWorker(pool, REGION, sender, schedule, bounds or Bounds(lease_s=lease_s))
     running = asyncio.create_task(made.run(stop))
@@ -55,7 +57,7 @@ async def new_endpoint(cell: EuCell, url: str, *event_types: str) -> NewEndpoint
             cell.tenant.tenant_id,
             url=url,
             event_types=event_types,
-            allow_loopback=True,
+            loopback_ports=EVERY_PORT,
         )
 
 
@@ -91,7 +93,7 @@ def work(dsn: str, vault_key: bytes, lease_s: float) -> None:
 
     async def run() -> None:
         pool = await open_pool(dsn, size_max=4, name="test-webhooks")
-        sender = Sender(Vault(REGION, {"k1": vault_key}, "k1"), QUICK, allow_loopback=True, connections_max=4)
+        sender = Sender(Vault(REGION, {"k1": vault_key}, "k1"), QUICK, loopback_ports=EVERY_PORT, connections_max=4)
         made = WebhookWorker(pool, REGION, sender, QUICK, Bounds(per_endpoint_max=2, lease_s=lease_s))
         await made.run(asyncio.Event())
 

@@ -29,6 +29,7 @@ from router.api.parts import issuer_of, parts_of
 from router.api.problems import Problem, Problems
 from router.api.registry import document
 from router.api.routes import audited
+from router.api.strangers import TooManyFromAddress
 from router.api.throttle import TooManyRequests
 
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
@@ -223,7 +224,9 @@ def add_routes(app: FastAPI) -> None:
         name: {"type": "string", "maxLength": 2_000} for name in ("scope", "client_id", "client_secret")
     }
     form = {"type": "object", "required": ["grant_type"], "properties": fields}
-    failures = problem_responses((BodyTooLarge, HeaderRepeated, TooManyRequests, TooManyFailures, KovraError))
+    failures = problem_responses(
+        (BodyTooLarge, HeaderRepeated, TooManyRequests, TooManyFailures, TooManyFromAddress, KovraError)
+    )
     for status, told in problem_responses(_REFUSALS).items():
         others = failures.get(status, {}).get("content", {})
         content = {**others, "application/json": {"examples": _examples(status)}}
@@ -235,5 +238,5 @@ def add_routes(app: FastAPI) -> None:
     )  # fmt: skip
     app.add_api_route(
         "/.well-known/oauth-authorization-server", describe, response_model=ServerShown, tags=["Access"],
-        summary="How tokens are given", responses=problem_responses((InvalidRequest, HeaderRepeated, KovraError)),
+        summary="How tokens are given", responses=problem_responses((InvalidRequest, HeaderRepeated, TooManyFromAddress, KovraError)),
     )  # fmt: skip

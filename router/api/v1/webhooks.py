@@ -34,6 +34,7 @@ from router.api.openapi import KEY_OPTIONAL, problem_responses
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
 from router.api.shapes import Shape, WholeNumber, checked_id, stamp
+from router.api.strangers import TooManyFromAddress
 from router.api.v1.events import EventType
 
 _CACHED = {"Cache-Control": "public, max-age=300"}
@@ -105,7 +106,7 @@ async def create(request: Request, body: EndpointNew) -> Response:
     async def make(connection: Connection) -> Made:
         endpoint, secret = await create_endpoint(
             connection, parts.institution.vault, parts.spec.name, call.tenant_id, url=body.url, event_types=body.event_types,
-            allow_loopback=parts.spec.settings.sandbox,
+            loopback_ports=parts.spec.settings.webhook_loopback_ports,
         )  # fmt: skip
         return Made(endpoint.endpoint_id, {**_shown(endpoint, parts.region, ()), "secret": secret})
 
@@ -137,7 +138,7 @@ async def change(request: Request, endpoint_id: str, body: EndpointChange) -> Re
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
     if body.url is not None:
-        check_url(body.url, allow_loopback=parts.spec.settings.sandbox)
+        check_url(body.url, parts.spec.settings.webhook_loopback_ports)
     check_event_types(body.event_types or ())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         was = await own_endpoint(connection, parts.region, call.tenant_id, wanted, lock=True)
@@ -258,5 +259,5 @@ def add_routes(app: FastAPI) -> None:
     routes.add("GET", f"{one}/keys", keys, summary="Public keys", model=EndpointKeys, errors=missing)
     app.add_api_route(
         "/.well-known/jwks.json", public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks and tokens",
-        responses=problem_responses((InvalidRequest, ParameterRepeated, HeaderRepeated)),
+        responses=problem_responses((InvalidRequest, ParameterRepeated, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip

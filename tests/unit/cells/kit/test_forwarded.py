@@ -12,9 +12,9 @@ def test_an_authenticated_router_is_believed_and_nobody_else() -> None:
     told = element("2001:db8::7", "API.Example:443", "https")
     proof = prove(SECRET, told, NOW)
     headers = {"host": "cell:7400", "forwarded": told, "kovra-router": proof}
-    assert origin(headers, "10.0.0.1", SECRET, NOW + WINDOW_S) == (Origin("2001:db8::/64", "api.example"), True)
+    assert origin(headers, "10.0.0.1", [SECRET], NOW + WINDOW_S) == (Origin("2001:db8::/64", "api.example"), True)
     direct = Origin("10.0.0.1", "cell:7400")
-    assert origin({"host": "cell:7400", "forwarded": told}, "10.0.0.1", SECRET, NOW) == (direct, True)
+    assert origin({"host": "cell:7400", "forwarded": told}, "10.0.0.1", [SECRET], NOW) == (direct, True)
     for altered in (
         {"forwarded": told.replace("::7", "::8")},
         {"forwarded": f"for=9.9.9.9, {told}"},
@@ -26,10 +26,10 @@ def test_an_authenticated_router_is_believed_and_nobody_else() -> None:
         {"kovra-router": ""},
         {"kovra-router": "²" + proof},
     ):
-        assert origin({**headers, **altered}, "10.0.0.1", SECRET, NOW) == (direct, False), altered
-    assert origin(headers, "10.0.0.1", b"t" * 32, NOW) == (direct, False)
+        assert origin({**headers, **altered}, "10.0.0.1", [SECRET], NOW) == (direct, False), altered
+    assert origin(headers, "10.0.0.1", [b"t" * 32], NOW) == (direct, False)
     for at in (NOW - WINDOW_S - 1, NOW + WINDOW_S + 1):
-        assert origin(headers, "10.0.0.1", SECRET, at) == (direct, False)
+        assert origin(headers, "10.0.0.1", [SECRET], at) == (direct, False)
 
 
 def test_a_host_cannot_write_more_than_a_host_into_what_the_router_says() -> None:
@@ -73,3 +73,12 @@ def test_an_authority_is_as_the_standard_has_it_signed(host: str, authority: str
 def test_what_is_no_claim_passes() -> None:
     assert is_claim("x-forwarded-for")
     assert not any(is_claim(name) for name in ("host", "accept", "user-agent", "x-request-id", "via", "kovra-region"))
+
+
+def test_a_router_proves_itself_by_any_secret_that_the_cell_takes_while_one_is_replaced() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    told = element("198.51.100.7", "api.example", "https")
+    for used, taken, holds in ((old, [old], True), (old, [old, new], True), (new, [old, new], True), (new, [new], True),
+                               (old, [new], False), (new, [old], False), (b"t" * 32, [old, new], False)):  # fmt: skip
+        headers = {"host": "cell:7400", "forwarded": told, "kovra-router": prove(used, told, NOW)}
+        assert origin(headers, "10.0.0.1", taken, NOW)[1] == holds

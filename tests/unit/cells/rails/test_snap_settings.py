@@ -30,9 +30,9 @@ def test_a_wire_is_described_where_it_is_used(changed: dict[str, object]) -> Non
         settings(Path("/key"), **changed)
 
 
-def test_outside_a_sandbox_the_address_is_https() -> None:
-    clear = {"bi_fast": settings(Path("/key"), url="http://bank.example/bi_fast")}
-    base = {
+def whole(**more: object) -> dict[str, object]:
+    """A cell.json, with those settings besides."""
+    return {
         "postgres": dict.fromkeys(("owner", "api", "writer", "ledger"), "x"),
         "redis": "x",
         "nats": {"url": "x", "seed": "x"},
@@ -41,13 +41,19 @@ def test_outside_a_sandbox_the_address_is_https() -> None:
         "api": {"host": "x", "port": 1},
         "operator": {"host": "x", "port": 2},
         "inbound": {"host": "x", "port": 3},
-        "router_secret": "s" * 32,
+        "router_secrets": ["s" * 32],
         "host": {"host": "x", "port": 1},
+        "schemes": {},
+        **more,
     }
-    PrivateSettings.model_validate(base | {"schemes": clear, "sandbox": True})
-    PrivateSettings.model_validate(base | {"schemes": {"bi_fast": settings(Path("/key"))}, "sandbox": False})
+
+
+def test_outside_a_sandbox_the_address_is_https() -> None:
+    clear = {"bi_fast": settings(Path("/key"), url="http://bank.example/bi_fast")}
+    PrivateSettings.model_validate(whole(schemes=clear, sandbox=True))
+    PrivateSettings.model_validate(whole(schemes={"bi_fast": settings(Path("/key"))}, sandbox=False))
     with pytest.raises(ValidationError, match="https"):
-        PrivateSettings.model_validate(base | {"schemes": clear, "sandbox": False})
+        PrivateSettings.model_validate(whole(schemes=clear, sandbox=False))
 
 
 def test_the_connection_has_the_key_of_the_file(tmp_path: Path) -> None:

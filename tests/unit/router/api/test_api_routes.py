@@ -47,7 +47,10 @@ def app() -> FastAPI:
     directory = load_directory()
     return create_app(
         CellSpec(
-            Path("/nowhere"), directory.cell("eu-1"), directory, PrivateSettings.model_construct(router_secret="s" * 32)
+            Path("/nowhere"),
+            directory.cell("eu-1"),
+            directory,
+            PrivateSettings.model_construct(router_secrets=("s" * 32,)),
         )
     )
 
