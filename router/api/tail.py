@@ -15,11 +15,15 @@ from prometheus_client import Gauge
 
 from actors.workers.aside import AsideRegister, apart
 from cells.backends.postgres import Pool, passing, transaction
+from cells.tenants.keys import in_use
+from cells.tenants.store_keys import find_keys
 from cells.webhooks.store_feed import BEGINNING, StoredEvent, read_recent, read_resources
 from residency import tasks
 from residency.errors import KovraError, place_of
 
 EVERY_S = 0.1
+# How long a stream may outlive its key, beside what the keys themselves are remembered for (auth.REMEMBERED_S).
+KEYS_EVERY_S = 2.0
 PER_TENANT_MAX = 50
 STREAMS_MAX = 1_000
 
@@ -37,10 +41,13 @@ class TooManyStreams(KovraError):
 
 
 class Watched:
-    """What was told of one transfer, as it grows: oldest first, in the feed's order. `fresh` until it has been read from its beginning."""
+    """What was told of one transfer, as it grows: oldest first, in the feed's order. `fresh` until it has been read from its beginning;
+    `closed` once its reader's key opens nothing more."""
 
-    def __init__(self, transfer_id: str) -> None:
+    def __init__(self, transfer_id: str, key_id: str) -> None:
         self.transfer_id = transfer_id
+        self.key_id = key_id
+        self.closed = False
         self.events: list[StoredEvent] = []
         self.fresh = True
         self._grown = asyncio.Event()
@@ -52,9 +59,15 @@ class Watched:
             self.events += new
             self._grown.set()
 
+    def close(self) -> None:
+        self.closed = True
+        self._grown.set()
+
     async def more_than(self, count: int) -> Sequence[StoredEvent]:
-        """All events, once they are more than `count`."""
-        while len(self.events) <= count:
+        """All events, once they are more than `count`; none once it is closed."""
+        while len(self.events) <= count or self.closed:
+            if self.closed:
+                return ()
             self._grown.clear()
             await self._grown.wait()
         return tuple(self.events)
@@ -70,14 +83,15 @@ class EventTail:
         self._every_s = every_s
         self._open: dict[Watched, str] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._keys_checked_at = 0.0
         self._since = BEGINNING.recorded_in
         self._aside = AsideRegister(pool, region, "tail")
 
     @asynccontextmanager
-    async def watching(self, tenant_id: str, transfer_id: str) -> AsyncIterator[Watched]:
-        """A transfer's events, for as long as the block lasts. Raises TooManyStreams."""
+    async def watching(self, tenant_id: str, transfer_id: str, key_id: str) -> AsyncIterator[Watched]:
+        """A transfer's events, for as long as the block lasts and that key is in use (of a token: its client). Raises TooManyStreams."""
         self.check(tenant_id)
-        watched = Watched(transfer_id)
+        watched = Watched(transfer_id, key_id)
         self._open[watched] = tenant_id
         _OPEN.set(len(self._open))
         if self._looking is None:
@@ -98,6 +112,7 @@ class EventTail:
         try:
             while self._open:
                 try:
+                    await self._close_unkeyed()
                     await self._show()
                 except Exception as error:  # noqa: BLE001 - streams are silent meanwhile, and go on where they were
                     if not passing(error):
@@ -106,6 +121,20 @@ class EventTail:
                 await asyncio.sleep(self._every_s)
         finally:
             self._looking = None
+
+    async def _close_unkeyed(self) -> None:
+        """End the streams whose keys were revoked or have expired. One statement for all; nothing is shown while it cannot be asked."""
+        now = asyncio.get_running_loop().time()
+        if now - self._keys_checked_at < KEYS_EVERY_S:
+            return
+        wanted = sorted({one.key_id for one in self._open})
+        async with transaction(self._pool) as connection:
+            found = await find_keys(connection, self._region, wanted)
+        good = {key_id for key_id, holder in found.items() if in_use(holder.key, holder.checked_at)}
+        for one in self._open:
+            if one.key_id in wanted and one.key_id not in good:
+                one.close()
+        self._keys_checked_at = now
 
     async def _show(self) -> None:
         """Tell all of what is new; those who came since the last look, of everything."""

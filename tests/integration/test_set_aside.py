@@ -265,7 +265,8 @@ async def test_a_live_stream_that_cannot_be_read_silences_no_other(cell: ApiCell
     unreadable, good = await held(cell, 2)
     await spoil(database, f"update events set occurred_at = '{UNREADABLE}' where resource_id = '{unreadable}'")
     tail, tenant_id = cell.parts.tail, cell.tenant.tenant_id
-    async with tail.watching(tenant_id, unreadable) as silent, tail.watching(tenant_id, good) as heard:
+    _, key_id = await cell.key(cell.tenant)
+    async with tail.watching(tenant_id, unreadable, key_id) as silent, tail.watching(tenant_id, good, key_id) as heard:
         async with asyncio.timeout(20):
             assert [one.event_type for one in await heard.more_than(0)] == ["transfer.funds_held"]
         await until(holds(cell.parts.writer, {unreadable}))

@@ -5,11 +5,14 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import orjson
 import pytest
 
+from cells.backends.postgres import transaction
+from cells.tenants import store_keys
 from residency.directory import Directory, load_directory
 from residency.ids import mint
 from router.api import tail
@@ -172,6 +175,33 @@ async def test_many_readers_share_one_look(watched: Watched) -> None:
         await watched.cell.client.post(f"/v1/transfers/{one}/cancel")
     told = await asyncio.gather(*readers)
     assert told == [[ours] * 2, [other] * 2] * 8
+
+
+async def test_a_stream_ends_with_its_key_and_with_its_tokens_client(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "KEYS_EVERY_S", 0.2)
+    cell, transfer_id = watched.cell, await held(watched.cell)
+    revoked, revoked_id = await cell.issue(cell.tenant, "key")
+    secret, client_id = await cell.issue(cell.tenant, "client")
+    expiring, _ = await cell.issue(cell.tenant, "key", expires_at=datetime.now(UTC) + timedelta(seconds=3))
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    token = (await cell.anyone.post("/v1/oauth/token", data=form)).json()["access_token"]
+
+    async def follow(text: str) -> list[str]:
+        headers = {"Authorization": f"Bearer {text}"}
+        async with watched.near.stream("GET", f"/v1/transfers/{transfer_id}/events", headers=headers) as answer:
+            return [one["event"] async for one in messages(answer) if "event" in one]
+
+    good = watched.near.headers["Authorization"].removeprefix("Bearer ")
+    readers = [asyncio.create_task(follow(one)) for one in (revoked, token, expiring, good)]
+    await until(lambda: open_streams(cell) == 4, "all streams")
+    async with transaction(cell.parts.writer) as connection:
+        await store_keys.revoke_keys(connection, cell.spec.region, [revoked_id, client_id])
+    await until(lambda: open_streams(cell) == 1, "the streams of the keys that are out of use end")
+    assert await asyncio.gather(*readers[:3]) == [["transfer.funds_held"]] * 3
+    await cell.client.post(f"/v1/transfers/{transfer_id}/cancel")
+    assert await readers[3] == ["transfer.funds_held", "transfer.cancelled"]
 
 
 def open_streams(cell: ApiCell) -> int:

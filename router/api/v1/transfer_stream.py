@@ -17,7 +17,7 @@ from cells.transfers.transfer import TransferNotFound
 from cells.webhooks import store_feed
 from cells.webhooks.catalogue import ENDING_TYPES
 from cells.webhooks.store_feed import StoredEvent
-from router.api.call import call_of
+from router.api.call import Caller, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
 from router.api.shapes import checked_id
@@ -61,8 +61,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 async def stream(request: Request, transfer_id: str, last_event_id: LastSeen = None) -> Response:
     """What happens to a transfer, from its beginning or from where you were (`Last-Event-ID`), until it has ended; a comment every ten
-    seconds while nothing does. `204` when all has been seen: a client that reconnects by itself stops then."""
+    seconds while nothing does. It ends within seconds of your key's end. `204` when all has been seen: a client that reconnects by itself stops then."""
     parts, call = parts_of(request), call_of(request)
+    assert call.caller is not None, "the route is authenticated"
     wanted = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         transfer = (await store.read(connection, parts.region, [wanted])).get(wanted)
@@ -74,22 +75,25 @@ async def stream(request: Request, transfer_id: str, last_event_id: LastSeen = N
         return Response(status_code=204)
     parts.tail.check(call.tenant_id)
     return EventSourceResponse(
-        _messages(parts.tail, call.tenant_id, wanted, seen),
+        _messages(parts.tail, call.caller, wanted, seen),
         ping=HEARTBEAT_S,
         send_timeout=_SEND_WITHIN_S,
         sep="\n",
     )
 
 
-async def _messages(tail: EventTail, tenant_id: str, transfer_id: str, seen: int) -> AsyncIterator[ServerSentEvent]:
-    """Every event after the first `seen`, until the last of them ends the transfer or the stream's time is up."""
+async def _messages(tail: EventTail, caller: Caller, transfer_id: str, seen: int) -> AsyncIterator[ServerSentEvent]:
+    """Every event after the first `seen`, until the last of them ends the transfer, the stream's time is up, or the caller's key is
+    no longer in use."""
     until = asyncio.get_running_loop().time() + LIFE_S
-    async with tail.watching(tenant_id, transfer_id) as watched:
+    async with tail.watching(caller.tenant.tenant_id, transfer_id, caller.key_id) as watched:
         while True:
             try:
                 async with asyncio.timeout_at(until):
                     told = await watched.more_than(seen)
             except TimeoutError:
+                return
+            if watched.closed:
                 return
             for event in told[seen:]:
                 yield ServerSentEvent(event.body, event=event.event_type, id=event.event_id, retry=_RETRY_MS)
