@@ -120,6 +120,7 @@ async def _serve(host: Host, spec: CellSpec, stop: asyncio.Event) -> None:
             host.app(),
             host=listen.host,
             port=listen.port,
+            log_config=None,
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -141,7 +142,8 @@ def main() -> None:
     arguments = parser.parse_args()
     log.configure("host", arguments.cell)
     trace.configure("host", arguments.cell)
-    uvloop.run(run(load_spec(arguments.cell)))
+    with log.refusing_to_start():
+        uvloop.run(run(load_spec(arguments.cell)))
 
 
 if __name__ == "__main__":

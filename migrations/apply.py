@@ -12,6 +12,8 @@ from pathlib import Path
 import asyncpg
 from pogo_core.util import migrate
 
+from residency import log
+
 FILES = Path(__file__).resolve().parent / "cell"
 ROLES = ("kovra_api", "kovra_writer", "kovra_ledger")
 # Any constant will do: it only keeps two runs on one database apart.
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument("--region", required=True, help="the jurisdiction whose partitions this database holds")
     parser.add_argument("--dsn", required=True, help="connection string of the role kovra_owner")
     arguments = parser.parse_args()
+    log.configure("migrations")
     asyncio.run(apply(arguments.dsn, arguments.region))
 
 

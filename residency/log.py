@@ -15,11 +15,13 @@ import logging
 import os
 import re
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Annotated, Any, TextIO, get_origin, get_type_hints
 
 import orjson
@@ -28,7 +30,7 @@ from pydantic import BaseModel
 from structlog.typing import EventDict, WrappedLogger
 
 from residency.classes import Class, classify
-from residency.errors import KovraError
+from residency.errors import KovraError, place_of
 
 FORMAT_VARIABLE = "KOVRA_LOG_FORMAT"
 LEVEL_VARIABLE = "KOVRA_LOG_LEVEL"
@@ -66,7 +68,8 @@ def facts(logger: logging.Logger, level: int, event: str, lines: Sequence[Line])
 
 
 def configure(process: str, cell: str = "", stream: TextIO | None = None) -> None:
-    """Send every logger of this process to `stream` (standard error), naming the process and the cell. Raises LogSettingsInvalid."""
+    """Send every logger of this process to `stream` (standard error), naming the process and the cell; so too what ends it, or a
+    thread of it. Every process of the house does this first (tests/architecture/test_logs.py). Raises LogSettingsInvalid."""
     into = stream or sys.stderr
     as_text = _as_text(os.environ.get(FORMAT_VARIABLE, ""), into)
     levels = _levels(os.environ.get(LEVEL_VARIABLE, ""))
@@ -90,6 +93,9 @@ def configure(process: str, cell: str = "", stream: TextIO | None = None) -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     warnings.showwarning = _warned
+    sys.excepthook = _died
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _thread_died
     for name, level in (dict.fromkeys(_NOISY, logging.WARNING) | {"": logging.INFO} | levels).items():
         logging.getLogger(name).setLevel(level)
 
@@ -229,6 +235,32 @@ def _warned(
 ) -> None:
     """A warning by its kind and place."""
     _LOG.warning("%s at %s:%s", category.__name__, filename.rsplit("/", 1)[-1], lineno)
+
+
+def _died(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    """What ends the process: its kind and place, in place of a traceback with its words."""
+    if not issubclass(kind, KeyboardInterrupt):
+        _LOG.critical("the process ends: %s", place_of(error))
+
+
+def _thread_died(found: threading.ExceptHookArgs) -> None:
+    if found.exc_value is not None and not isinstance(found.exc_value, SystemExit):
+        _LOG.critical("a thread ends: %s", place_of(found.exc_value))
+
+
+def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """What is raised where nobody can catch it, as in a finalizer."""
+    if found.exc_value is not None:
+        _LOG.error("nobody could catch it: %s", place_of(found.exc_value))
+
+
+@contextmanager
+def refusing_to_start() -> Iterator[None]:
+    """What is wrong with the settings that a process reads at its start is for its operator, who reads it on standard error."""
+    try:
+        yield
+    except KovraError as error:
+        sys.exit(f"{error.title}: {error.detail}")
 
 
 def _exception_by_place(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 import uvicorn
@@ -10,7 +9,6 @@ import uvicorn
 from infra.schemes.app import create_app
 from infra.schemes.config import count_file, read_config
 from residency import log
-from residency.errors import KovraError
 
 # Longer than any participant keeps an idle connection open, so that it is the participant who closes it.
 _KEEP_ALIVE_S = 75
@@ -20,12 +18,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--cell", required=True)
     cell = arguments.parse_args().cell
-    home = Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()
-    try:
-        config = read_config(home, cell)
-    except KovraError as error:
-        sys.exit(f"{error.title}: {error.detail}")
     log.configure("schemes", cell)
+    home = Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()
+    with log.refusing_to_start():
+        config = read_config(home, cell)
     uvicorn.run(
         create_app(cell, config, count_file(home, cell)),
         host=config.listen.host,

@@ -15,8 +15,9 @@ _CELL_VARIABLE = "KOVRA_CELL"
 
 def application() -> App:
     """The application of the cell that the environment names: what each worker process builds."""
-    spec = load_spec(os.environ[_CELL_VARIABLE])
-    log.configure("api", spec.name)
+    log.configure("api", os.environ[_CELL_VARIABLE])
+    with log.refusing_to_start():
+        spec = load_spec(os.environ[_CELL_VARIABLE])
     return faces(create_app(spec), spec.settings)
 
 
@@ -27,7 +28,9 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ[_CELL_VARIABLE] = arguments.cell
     os.environ[WORKERS_VARIABLE] = str(arguments.workers)
-    settings = load_spec(arguments.cell).settings
+    log.configure("api", arguments.cell)
+    with log.refusing_to_start():
+        settings = load_spec(arguments.cell).settings
     listeners = [Listener(one.host, one.port) for one in (settings.api, settings.operator, settings.inbound)]
     serve("router.api.__main__:application", listeners, Bounds(), workers=arguments.workers)
 

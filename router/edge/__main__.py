@@ -28,8 +28,9 @@ def main() -> None:
     arguments = parser.parse_args()
     log.configure("router")
     home = Path(os.environ.get("KOVRA_HOME", ".kovra")).resolve()
-    directory = load_directory(home)
-    edge = Edge(directory, load_secrets(home, directory))
+    with log.refusing_to_start():
+        directory = load_directory(home)
+        edge = Edge(directory, load_secrets(home, directory))
     partners, operator = (
         Listener(arguments.host, arguments.port),
         Listener(arguments.operator_host, arguments.operator_port),

@@ -5,9 +5,13 @@ import gc
 import io
 import json
 import logging
+import subprocess
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import Annotated
 
 import pytest
@@ -24,11 +28,13 @@ def written() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before = root.handlers[:], root.level
     shows = warnings.showwarning
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     stream = io.StringIO()
     log.configure("test", "eu-1", stream)
     yield stream
     root.handlers[:], root.level = before
     warnings.showwarning = shows
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
 
 
 def test_a_line_names_process_cell_logger_and_time(written: io.StringIO) -> None:
@@ -180,3 +186,42 @@ def test_settings_that_cannot_be_read_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(variable, said)
     with pytest.raises(log.LogSettingsInvalid, match=variable):
         log.configure("test", stream=io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("code", "event"),
+    [
+        ("raise ValueError(PERSON)", "the process ends: ValueError at"),
+        ("raise ValueError('x') from KeyError(PERSON)", "the process ends: ValueError at"),
+        ("raise ExceptionGroup(PERSON, [ValueError(PERSON)])", "the process ends: ExceptionGroup at"),
+        ("threading.Thread(target=int, args=(PERSON,), name=PERSON).run", ""),
+        ("t = threading.Thread(target=int, args=(PERSON,), name=PERSON); t.start(); t.join()", "a thread ends: ValueError at"),
+        ("class D:\n  def __del__(self): raise ValueError(PERSON)\nD()", "nobody could catch it: ValueError at"),
+        ("async def f(): asyncio.create_task(g()); await asyncio.sleep(0.01)\nasync def g(): raise ValueError(PERSON)\nasyncio.run(f())", ""),
+        ("async def f(): asyncio.get_running_loop().call_soon(int, PERSON); await asyncio.sleep(0.01)\nasyncio.run(f())", ""),
+        ("import uvloop\nasync def f(): asyncio.get_running_loop().call_soon(int, PERSON); await asyncio.sleep(0.01)\nuvloop.run(f())", ""),
+        ("async def f(): await asyncio.to_thread(int, PERSON)\nasyncio.run(f())", "the process ends: ValueError"),
+        ("with log.refusing_to_start(): int(PERSON)", "the process ends: ValueError at"),
+        ("warnings.warn(PERSON)", "UserWarning at"),
+        ("logging.getLogger('x').error('%d', PERSON)", "…"),
+    ],
+)  # fmt: skip
+def test_whatever_ends_a_process_or_a_part_of_it_shows_no_person(code: str, event: str) -> None:
+    head = f"""
+        import asyncio, logging, threading, warnings
+        from residency import log
+        log.configure("test")
+        PERSON = {PERSON!r}
+    """
+    ran = subprocess.run([sys.executable, "-c", dedent(head) + code], capture_output=True, text=True, check=False)
+    assert ran.stdout == ""
+    found = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert PERSON not in ran.stderr
+    assert not event or found[0]["event"].startswith(event), found
+
+
+def test_what_is_wrong_with_the_settings_is_for_the_operator_to_read() -> None:
+    code = "from residency import log\nfrom residency.errors import KovraError\nlog.configure('test')\n"
+    code += "with log.refusing_to_start(): raise KovraError('Cannot read cell.json.')"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "Something went wrong: Cannot read cell.json.\n")
