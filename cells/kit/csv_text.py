@@ -20,6 +20,8 @@ from residency.errors import KovraError
 _SEPARATORS: Final[Mapping[str, str]] = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "upright lines"}
 # How far down a table may begin, for its header to be recognised; banks put a dozen lines above it at most.
 _ABOVE_MAX = 30
+# Line breaks for each row that may be: some of it empty, some within quotation marks.
+_LINES_PER_ROW_MAX = 4
 # Names are looked for in the file's beginning alone; and no table of ours, with what partners add, is wider than this.
 _HEAD_CHARACTERS = 64 * 1024
 COLUMNS_MAX = 100
@@ -65,6 +67,7 @@ def read_rows(
     """The rows below a header that names some of `columns`, each once and all of `needed`; `free`: whether another name may stand there.
     Raises CsvInvalid."""
     text = _decoded(body)
+    _check_length(text, rows_max)
     _check_width(text)
     _check_header(text, columns, needed, free)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -124,6 +127,13 @@ def _decoded(body: bytes) -> str:
 def _place(body: bytes, at: int) -> str:
     line = body.count(b"\n", 0, at) + 1
     return f"at position {at + 1:,} (line {line:,})"
+
+
+def _check_length(text: str, rows_max: int) -> None:
+    """Before anything is read: an empty line costs as much as a short row, and a file may be nothing else. Raises CsvInvalid."""
+    found, most = text.count("\n") + text.count("\r"), _LINES_PER_ROW_MAX * (rows_max + 1_000)
+    if found > most:
+        raise CsvInvalid(f"It has {found:,} line breaks; a file of {rows_max:,} lines here has {most:,} at most.")
 
 
 def _check_width(text: str) -> None:

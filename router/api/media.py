@@ -9,6 +9,8 @@ from router.api.errors import MediaTypeUnsupported
 JSON = "application/json"
 # What is in US-ASCII is in UTF-8.
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
+# The library's parser takes time by the square of a quotation's length.
+_LENGTH_MAX = 256
 
 
 def media_type(request: Request) -> str:
@@ -22,9 +24,17 @@ def media_type(request: Request) -> str:
         raise MediaTypeUnsupported("The body has a Content-Encoding; send it as it is.")
     if given == JSON:
         return JSON
+    if len(given) > _LENGTH_MAX:
+        raise MediaTypeUnsupported(f"The Content-Type is longer than {_LENGTH_MAX} characters.")
     message = Message()
     message["content-type"] = given
-    parameters = {name.lower(): value.strip().lower() for name, value in message.get_params([])[1:]}
+    given_parameters = message.get_params([])[1:]
+    if any(not isinstance(value, str) for _, value in given_parameters):
+        # RFC 2231: in a charset and a language of its own. No parameter of ours needs one.
+        raise MediaTypeUnsupported(
+            "A parameter of the Content-Type is in the extended form (name*=); write it plainly."
+        )
+    parameters = {name.lower(): value.strip().lower() for name, value in given_parameters}
     if parameters.get("charset", "utf-8") not in _CHARSETS:
         raise MediaTypeUnsupported("The Content-Type names another charset than utf-8; send the body in UTF-8.")
     if parameters.get("header", "present") != "present":

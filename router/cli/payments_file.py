@@ -56,6 +56,7 @@ _ADDRESS = ("street", "building_number", "post_code", "town", "country")
 _DOCUMENT = ("type", "number", "country")
 _PLAIN = ("kind", "customer_number", "date_of_birth", "place_of_birth", "country_of_birth", "lei")
 LINES_MAX = 100_000
+FILE_BYTES_MAX = 32 * 1024 * 1024
 
 
 class FileInvalid(KovraError):
@@ -105,6 +106,8 @@ class _Bad(KovraError):
 
 def read_payments(content: bytes) -> list[Payment | BadLine]:
     """Every line that is not empty, in order. Raises FileInvalid."""
+    if len(content) > FILE_BYTES_MAX:
+        raise FileInvalid(f"It is larger than {FILE_BYTES_MAX // 1024 // 1024} MiB; split it.")
     try:
         rows = read_rows(content, list(COLUMNS), _NEEDED, LINES_MAX)
     except CsvInvalid as error:

@@ -33,6 +33,7 @@ LINES_MAX: Final = 10_000
 FAULTS_SHOWN_MAX: Final = 1_000
 _RECIPIENT: Final = "rcp_"
 _DIGITS_MAX: Final = 20
+_NUMBER_LENGTH_MAX: Final = 15
 _SHARED, _OURS = "SHAR", "SLEV"
 
 
@@ -119,8 +120,10 @@ def _file_key(header: etree._Element, message_id: str) -> str:
 def _totals(holder: etree._Element, held: Sequence[etree._Element], what: str) -> list[LineFault]:
     faults: list[LineFault] = []
     count, total = holder.find("NbOfTxs"), holder.find("CtrlSum")
-    if count is not None and (count.text or "").strip().isdecimal() and int(count.text or "") != len(held):
-        said = f"NbOfTxs is {int(count.text or '')}, and {what} holds {len(held)}."
+    number = "" if count is None else (count.text or "").strip()
+    # Max15NumericText: what is longer is refused by its form.
+    if count is not None and number.isdecimal() and len(number) <= _NUMBER_LENGTH_MAX and int(number) != len(held):
+        said = f"NbOfTxs is {int(number)}, and {what} holds {len(held)}."
         faults.append(fault_at(count, "AM18", said, 0))
     if total is not None and (stated := _decimal(total.text)) is not None:
         amounts = [_decimal(one.findtext("Amt/InstdAmt")) for one in held]

@@ -35,6 +35,13 @@ def test_a_file_costs_no_more_than_its_length_whatever_its_shape() -> None:
         assert cost(lambda long=long: refused(long)) < 9 * cost(lambda short=short: refused(short))
 
 
+@pytest.mark.parametrize("breaks", ["\n", "\r", "\r\n"])
+def test_a_file_of_empty_lines_is_refused_before_any_is_read(breaks: str) -> None:
+    assert len(read_rows(("a" + breaks * 900 + "x" + breaks).encode(), ["a"], ["a"], 10)) == 1
+    with pytest.raises(CsvInvalid, match="line breaks"):
+        read_rows(("a" + breaks * 5_000 + "x" + breaks).encode(), ["a"], ["a"], 10)
+
+
 def test_a_table_is_a_hundred_columns_wide_at_most() -> None:
     names = ["recipient_id", "amount", *(f"metadata.c{number}" for number in range(99))]
     assert refused(",".join(names) + "\nr1,1.00\n") == "It has 101 columns; a table here has 100 at most."

@@ -118,6 +118,13 @@ def test_a_spoilt_file_is_refused_whole(body: bytes) -> None:
         read_upload(body)
 
 
+@pytest.mark.parametrize("digits", [16, 5_000, 100_000])
+def test_a_number_of_payments_that_no_number_holds_is_refused_by_name(digits: int) -> None:
+    with pytest.raises(MessageInvalid) as refused:
+        read_upload(upload(line("A")).replace(b"<NbOfTxs>1<", b"<NbOfTxs>" + b"9" * digits + b"<"))
+    assert "NbOfTxs" in str(refused.value.extra["faults"])
+
+
 def test_a_token_names_a_creditor_of_another_region_and_nothing_else_does() -> None:
     token = f"<InstrForDbtrAgt>rcp_id1_{'0' * 26}.IDR.{'A' * 86}</InstrForDbtrAgt>"
     found = read_upload(upload(line("A", "1000000", "IDR", token), line("B", creditor=NAME + IBAN + token)))
