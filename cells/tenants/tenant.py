@@ -13,7 +13,7 @@ from residency.ids import mint
 
 Placement = Literal["shared", "own"]
 Environment = Literal["sandbox", "live"]
-WalletState = Literal["open", "frozen", "closed"]
+WalletState = Literal["open", "closed"]
 # How a key opens: sent with each request, signing each request, or asking for tokens.
 Way = Literal["key", "signature", "client"]
 

@@ -35,7 +35,7 @@ KIND = "debtor"
 # As written in the API, or as a scheme's character set has it: SEPA's knows no underscore.
 _WALLET = re.compile(r"\bwal[-_][a-z]{2}[0-9]{1,4}[-_][0-9a-v]{26}\b")
 # ISO 20022 ExternalStatusReason1Code: account unknown, closed, blocked; a known reference with another content.
-_UNKNOWN, _CLOSED, _BLOCKED, _DUPLICATE = "AC01", "AC04", "AC06", "AM05"
+_UNKNOWN, _CLOSED, _DUPLICATE = "AC01", "AC04", "AM05"
 
 
 class Debtor(BaseModel):
@@ -146,7 +146,7 @@ def _objection(credit: Collection, wallet: Wallet | None) -> str | None:
         return credit.settlement.reason_code
     if wallet is None or wallet.tenant_id.startswith(PEER_TENANT_PREFIX) or wallet.currency != credit.currency:
         return _UNKNOWN
-    return {"closed": _CLOSED, "frozen": _BLOCKED}.get(wallet.state)
+    return _CLOSED if wallet.state == "closed" else None
 
 
 def _refusals(rows: Sequence[CollectionRow], new: Sequence[CollectionRow]) -> dict[str, str]:

@@ -58,7 +58,7 @@ create table wallets (
     account_number text not null,
     epoch bigint not null default 0,
     host text not null default '',
-    state text not null default 'open' check (state in ('open', 'frozen', 'closed')),
+    state text not null default 'open' check (state in ('open', 'closed')),
     created_at instant not null default now(),
     primary key (compliance_region, wallet_id),
     unique (compliance_region, tenant_id, currency, qualifier),

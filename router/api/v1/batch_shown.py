@@ -9,18 +9,32 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from cells.batches.batch import Batch, Fault, Format, LineState, State, public
+from cells.batches.batch import Batch, Fault, Format, LineState, public
 from cells.batches.store_status import LineStanding, Standing, Wanted
 from cells.kit.csv_text import write_rows
+from cells.kit.money import money
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers.machine import State as PaymentState
 from cells.transfers.machine import public as public_payment
 from residency.classes import Confidential, Public
 from router.api.problems import FieldFault
-from router.api.shapes import Money, money, stamp
+from router.api.shapes import Money, stamp
 from router.api.v1.batch_csv import csv_pointer
 
 NEXT_CURSOR = "Kovra-Next-Cursor"
+
+
+class BatchStatus(StrEnum):
+    """Where a batch is. FAILED: no line was paid."""
+
+    VALIDATING = "VALIDATING"
+    SCHEDULED = "SCHEDULED"
+    FUNDED = "FUNDED"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    PARTIALLY_COMPLETED = "PARTIALLY_COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
 class LineStatus(StrEnum):
@@ -81,7 +95,7 @@ class BatchHeadShown(BaseModel):
     """A batch. `funding` is what was set aside for its valid lines, `remainder` what came back when the last had ended."""
 
     id: Annotated[str, Public]
-    status: Annotated[State, Public]
+    status: Annotated[BatchStatus, Public]
     format: Annotated[Format, Public]
     source_wallet_id: Annotated[str, Public]
     lines: Annotated[int, Public]

@@ -39,14 +39,14 @@ from router.api.shapes import (
     stamp,
 )
 from router.api.v1.transfer_returns import ReturnedShown, returned_of
-from router.api.v1.transfers import PublicState, TransferShown, own_transfer
+from router.api.v1.transfers import TransferShown, TransferStatus, own_transfer
 
 
 class TimelineShown(BaseModel):
     """One step of a transfer's life."""
 
     event: Annotated[str, Public]
-    status: Annotated[PublicState, Public]
+    status: Annotated[TransferStatus, Public]
     room: Annotated[str, Public] = Field(description="The part of the cell that learnt of it")
     at: Annotated[datetime, Public]
 
@@ -115,7 +115,7 @@ class Timeline(BaseModel):
 class TransfersAsked(Shape):
     """Which transfers to list. A filter that is left out lets all through."""
 
-    status: Annotated[list[PublicState], Public] = Field(
+    status: Annotated[list[TransferStatus], Public] = Field(
         default_factory=list, max_length=20, description="Any of these"
     )
     created_from: Annotated[Instant | None, Public] = None
@@ -140,7 +140,7 @@ async def list_transfers(request: Request, asked: Annotated[TransfersAsked, Quer
     leads on: the search has come that far, and no page reads more than a bounded part of the list."""
     parts, call = parts_of(request), call_of(request)
     wanted = Wanted(
-        states=[str(state) for state in State if public(state) in asked.status],
+        states=[str(state) for state in State if str(public(state)) in asked.status],
         created_from=asked.created_from,
         created_to=asked.created_to,
         recipient_id=asked.recipient_id,

@@ -13,6 +13,7 @@ from actors.runtime import ActorUnavailable, DeadlineMissed
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction
 from cells.kit.command import Command
+from cells.kit.money import money
 from cells.rails import store_collections
 from cells.tenants.store import find_wallets
 from cells.tenants.store import list_wallets as wallets_of
@@ -22,7 +23,7 @@ from residency.errors import KovraError
 from router.api.call import Json, call_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Money, checked_id, money
+from router.api.shapes import Money, checked_id
 
 UNREACHED: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
 
@@ -51,7 +52,7 @@ class WalletShown(BaseModel):
 
     id: Annotated[str, Public]
     currency: Annotated[str, Public]
-    state: Annotated[Literal["open", "frozen", "closed"], Public]
+    state: Annotated[Literal["open", "closed"], Public]
     account_number: Annotated[str | None, Confidential] = Field(
         description="Where money for this wallet is sent to; null for a sub-wallet"
     )
