@@ -5,6 +5,7 @@ Nothing on them comes from another host: a page that explains a failure must not
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -25,7 +26,7 @@ from router.api.openapi import problem_responses
 from router.api.registry import ProblemKind, ProblemKinds, entry_of, registry
 from router.api.strangers import TooManyFromAddress
 
-CACHE: Final = {"Cache-Control": "public, max-age=300", "Vary": "Accept"}
+_CACHE: Final = {"Cache-Control": "public, max-age=300", "Vary": "Accept"}
 _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # The documentation calls this API from the page, and its library writes styles into the elements it makes.
 _DOCS_POLICY: Final = (
@@ -45,21 +46,14 @@ _LOOK = (
 async def problem_index(request: Request) -> Response:
     """Every kind of problem: a page for a browser, JSON otherwise."""
     found = list(registry().values())
-    if not for_a_browser(request):
-        return Json(ProblemKinds(data=found).model_dump(mode="json"), headers=CACHE)
-    rows = "".join(
-        f"<tr><td><a href='{escape(one.type)}'>{escape(one.code)}</a></td><td>{one.status}</td><td>{escape(one.title)}</td></tr>"
-        for one in found
-    )
-    return page("Problems", f"<table>{rows}</table>")
+    rows = ((link(one.type, one.code), str(one.status), escape(one.title)) for one in found)
+    return shown(request, ProblemKinds(data=found).model_dump(mode="json"), "Problems", table_of(rows))
 
 
 async def problem_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
     """One kind of problem, at the address that its `type` names: a page for a browser, JSON otherwise."""
     found = entry_of(code)
-    if for_a_browser(request):
-        return page(found.title, _told(found))
-    return Json(found.model_dump(mode="json"), headers=CACHE)
+    return shown(request, found.model_dump(mode="json"), found.title, _told(found))
 
 
 def _told(kind: ProblemKind) -> str:
@@ -67,24 +61,40 @@ def _told(kind: ProblemKind) -> str:
     example = orjson.dumps(kind.example, option=orjson.OPT_INDENT_2).decode()
     return (
         f"<p><code>{escape(kind.code)}</code> · HTTP status {kind.status} · {retry}</p>"
-        f"<h2>What it means</h2><p>{escape(kind.meaning)}</p><h2>What to do</h2><p>{escape(kind.remedy)}</p>"
-        f"<h2>Example</h2><pre>{escape(example)}</pre><p><a href='/problems'>All problems</a></p>"
+        f"{explained(kind.meaning, kind.remedy)}<h2>Example</h2><pre>{escape(example)}</pre><p><a href='/problems'>All problems</a></p>"
     )
 
 
-def for_a_browser(request: Request) -> bool:
-    """Whether who asks wants a page rather than JSON."""
-    return "text/html" in request.headers.get("accept", "")
+def shown(request: Request, document: object, title: str, content: str) -> Response:
+    """The same thing as a page for a browser, and as JSON otherwise. `content` is HTML."""
+    if "text/html" in request.headers.get("accept", ""):
+        return _page(title, content)
+    return Json(document, headers=_CACHE)
 
 
-def page(title: str, content: str) -> Response:
+def table_of(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells, each HTML."""
+    lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def link(address: str, text: str) -> str:
+    return f"<a href='{escape(address)}'>{escape(text)}</a>"
+
+
+def explained(meaning: str, remedy: str) -> str:
+    """What every page of a code says of it."""
+    return f"<h2>What it means</h2><p>{escape(meaning)}</p><h2>What to do</h2><p>{escape(remedy)}</p>"
+
+
+def _page(title: str, content: str) -> Response:
     """A page in the house's look. `content` is HTML."""
     head = (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)} · Kovra</title><style>{_LOOK}</style>"
     )
     policy = f"{_POLICY}; style-src '{_hash(_LOOK)}'"
     return HTMLResponse(
-        f"{head}<h1>{escape(title)}</h1>{content}</html>", headers={**CACHE, "Content-Security-Policy": policy}
+        f"{head}<h1>{escape(title)}</h1>{content}</html>", headers={**_CACHE, "Content-Security-Policy": policy}
     )
 
 

@@ -13,10 +13,9 @@ from starlette.responses import Response
 from cells.kit.headers import HeaderRepeated
 from cells.rails.iso20022.reason_words import reasons
 from residency.classes import Public
-from router.api.call import Json
 from router.api.errors import InvalidRequest, UnknownReason
 from router.api.openapi import problem_responses
-from router.api.pages import CACHE, HTML_TOO, for_a_browser, page
+from router.api.pages import HTML_TOO, explained, link, shown, table_of
 from router.api.strangers import TooManyFromAddress
 
 
@@ -39,12 +38,8 @@ class ReasonList(BaseModel):
 async def reason_index(request: Request) -> Response:
     """Every reason code with its words: a page for a browser, JSON otherwise."""
     found = sorted(reasons().values(), key=lambda one: one.code)
-    if not for_a_browser(request):
-        return Json({"data": [asdict(one) for one in found]}, headers=CACHE)
-    rows = "".join(
-        f"<tr><td><a href='/reasons/{one.code}'>{one.code}</a></td><td>{escape(one.title)}</td></tr>" for one in found
-    )
-    return page("Reason codes", f"<table>{rows}</table>")
+    rows = ((link(f"/reasons/{one.code}", one.code), escape(one.title)) for one in found)
+    return shown(request, {"data": [asdict(one) for one in found]}, "Reason codes", table_of(rows))
 
 
 async def reason_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
@@ -52,13 +47,11 @@ async def reason_page(request: Request, code: Annotated[str, PathParam(max_lengt
     found = reasons().get(code)
     if found is None:
         raise UnknownReason("The index at /reasons lists them all.")
-    if not for_a_browser(request):
-        return Json(asdict(found), headers=CACHE)
-    return page(
-        found.title,
-        f"<p><code>{found.code}</code> · {escape(found.source)}</p><h2>What it means</h2><p>{escape(found.meaning)}</p>"
-        f"<h2>What to do</h2><p>{escape(found.remedy)}</p><p><a href='/reasons'>All reason codes</a></p>",
+    content = (
+        f"<p><code>{found.code}</code> · {escape(found.source)}</p>{explained(found.meaning, found.remedy)}"
+        f"<p>{link('/reasons', 'All reason codes')}</p>"
     )
+    return shown(request, asdict(found), found.title, content)
 
 
 def add_reasons(app: FastAPI) -> None:
