@@ -59,18 +59,26 @@ def refusal_of(told: Told, transfer: Transfer) -> KovraError:
     return Contradiction(f"{transfer.state} cannot take {told.event}.")
 
 
-def accepted(transfer: Transfer) -> Answer:
-    """The answer to an acceptance that the ledger has decided."""
+def accepted(transfer: Transfer, missing: int | None = None) -> Answer:
+    """The answer to an acceptance that the ledger has decided. `missing`: what the wallet lacked, where that is known."""
     if transfer.state is State.REJECTED:
-        return answer_of_error(InsufficientFunds(transfer_id=transfer.transfer_id))
+        refused = InsufficientFunds.by(missing, transfer.source_currency, transfer_id=transfer.transfer_id)
+        return answer_of_error(refused)
     return Answer(202, resource(transfer))
 
 
-def answers_to_keep(owed: Sequence[Owed], now: Mapping[str, Transfer]) -> dict[str, Answer]:
-    """The answers to keep for partners' transfers whose hold has just been decided, by transfer id."""
+def lacking(owed: Sequence[Owed], results: Sequence[ChainResult]) -> list[Transfer]:
+    """The partners' transfers whose hold the ledger has just refused for want of funds."""
+    pairs = zip(owed, results, strict=False)
+    holds = (one.transfer for one, result in pairs if one.effect is Effect.HOLD and result.lacks_funds)
+    return [one for one in holds if one.leg is not Leg.DESTINATION and one.batch_id is None]
+
+
+def answers_to_keep(owed: Sequence[Owed], now: Mapping[str, Transfer], missing: Mapping[str, int]) -> dict[str, Answer]:
+    """The answers to keep for partners' transfers whose hold has just been decided, by transfer id. `missing`: what their wallets lack."""
     decided = (now.get(one.transfer.transfer_id) for one in owed if one.effect is Effect.HOLD)
     asked_for = (one for one in decided if one is not None and one.leg is not Leg.DESTINATION and one.batch_id is None)
-    return {one.transfer_id: accepted(one) for one in asked_for}
+    return {one.transfer_id: accepted(one, missing.get(one.transfer_id)) for one in asked_for}
 
 
 def reply_to(name: str, transfer: Transfer | None, refused: Mapping[tuple[str, Event], Transfer]) -> Reply:

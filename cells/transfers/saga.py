@@ -22,7 +22,7 @@ from cells.idempotency.answer import Answer
 from cells.idempotency.store import Claimed
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch, UnknownCommand
 from cells.ledger import chart
-from cells.ledger.ledger import Ledger
+from cells.ledger.ledger import Ledger, LedgerUnknown
 from cells.ledger.opening import open_accounts
 from cells.ledger.postings import Chain
 from cells.ledger.submit import submit_chains
@@ -36,7 +36,7 @@ from cells.transfers.lives import account_of, chain_of
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
-from cells.transfers.replies import answers_to_keep, ledger_said, refusal_of, reply_to
+from cells.transfers.replies import answers_to_keep, lacking, ledger_said, refusal_of, reply_to
 from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.store_locks import lock_rows
 from cells.transfers.store_postings import close_postings
@@ -231,6 +231,7 @@ class Saga:
         self._ledger_requests += 1
         self._postings += sum(map(len, chains))
         told = [told for one, result in zip(owed, results, strict=False) for told in ledger_said(one, result)]
+        missing = await self._missing(lacking(owed, results))
         before, region = turn.step, self._entry.region
         # Need not be waited for: the ledger has it, and recovery asks for the same ids and hears the same again. Whatever acts upon
         # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
@@ -238,7 +239,7 @@ class Saga:
             await lock_rows(connection, region, beside.rows_owed(errands, [one.transfer.transfer_id for one in owed]))
             told += await beside.close(connection, region, errands, results[len(owed) :])
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
-            kept = answers_to_keep(owed, turn.step.now)
+            kept = answers_to_keep(owed, turn.step.now, missing)
             await idempotency.give(connection, region, kept)
             await close_postings(connection, region, zip(chains, results, strict=True))
         self._commits += 1
@@ -247,6 +248,20 @@ class Saga:
         turn.step.refused = [*before.refused, *turn.step.refused]
         turn.submit |= {one.transfer_id: one for one in turn.step.submit}
         turn.errands = []
+
+    async def _missing(self, refused: Sequence[Transfer]) -> dict[str, int]:
+        """What the wallets of refused transfers lack now, by transfer; without those whose wallet has enough again, or that are not told."""
+        accounts = {one.transfer_id: self._account_of(one.wallet_id) for one in refused}
+        try:
+            found = await self._ledger.lookup_accounts(sorted(set(accounts.values()))) if accounts else {}
+        except LedgerUnknown:
+            return {}
+        short = {
+            one.transfer_id: one.source_total - found[accounts[one.transfer_id]].available
+            for one in refused
+            if accounts[one.transfer_id] in found
+        }
+        return {transfer_id: minor for transfer_id, minor in short.items() if minor > 0}
 
     def _answer(self, turn: _Turn) -> None:
         refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}

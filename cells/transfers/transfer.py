@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text, format_amount, money
 from cells.limits.rules import ANY, Sender
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers.machine import Effect, Event, Leg, State, public
@@ -43,6 +43,17 @@ class InsufficientFunds(KovraError):
     code = "insufficient-funds"
     status = 422
     title = "The wallet does not hold enough for this payment"
+
+    @classmethod
+    def by(cls, missing_minor: int | None, currency: str, **extra: Any) -> Self:
+        """With what the wallet lacked when the ledger refused, in its own currency; None where that is not known any more."""
+        if missing_minor is None:
+            return cls(**extra)
+        return cls(
+            f"{amount_text(missing_minor, currency)} is missing.",
+            missing_amount=money(missing_minor, currency),
+            **extra,
+        )
 
 
 class TooLateToCancel(KovraError):
@@ -155,10 +166,10 @@ def resource(transfer: Transfer) -> dict[str, Any]:
         "recipient_id": transfer.recipient_id,
         "payer_id": transfer.payer_id,
         "source_wallet_id": transfer.wallet_id,
-        "source": {"value": format_amount(transfer.source_total, source), "currency": source},
-        "fee": {"value": format_amount(transfer.fee, source), "currency": source},
-        "margin": {"value": format_amount(transfer.margin, source), "currency": source},
-        "target": {"value": format_amount(transfer.payout_amount, target), "currency": target},
+        "source": money(transfer.source_total, source),
+        "fee": money(transfer.fee, source),
+        "margin": money(transfer.margin, source),
+        "target": money(transfer.payout_amount, target),
         "rail": transfer.rail_used,
         "in_doubt": transfer.in_doubt,
         "reason_code": transfer.reason_code,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -177,7 +178,17 @@ async def test_a_token_of_another_region_does_not_fit_a_quote_of_this_one(cell: 
 
 
 async def test_insufficient_funds_are_said_at_once(cell: ApiCell) -> None:
-    problem = await refusal(await pay(cell, await wish(cell)), 422, "insufficient-funds")
+    await cell.fund(amount_minor=2_500)
+    asked = await wish(cell)
+    quote = (await cell.client.get(f"/v1/quotes/{asked['quote_id']}")).json()
+    answer = await pay(cell, asked)
+    problem = await refusal(answer, 422, "insufficient-funds")
+    missing = Decimal(quote["source"]["value"]) - 25
+    assert problem["missing_amount"] == {"value": f"{missing:.2f}", "currency": "EUR"}
+    assert problem["detail"] == f"{missing:.2f} EUR is missing."
+    assert (await pay(cell, asked)).json()["missing_amount"] == problem["missing_amount"], (
+        "the same when it is asked again"
+    )
     found = await cell.client.get(f"/v1/transfers/{problem['transfer_id']}")
     assert found.json()["status"] == "REJECTED"
 
