@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from cells.backends.postgres import Connection
 from cells.batches import store, store_status
 from cells.batches.batch import Batch, Fault, State
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.parties.store_subjects import erase
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
@@ -30,7 +30,7 @@ async def _event(connection: Connection, region: str, batch: Batch) -> NewEvent:
         "batch_id": batch.batch_id,
         "wallet_id": batch.wallet_id,
         "state": str(batch.state),
-        "amount": {"value": format_amount(spent, batch.source_currency), "currency": batch.source_currency},
+        "amount": money(spent, batch.source_currency),
         "lines": {one.state: one.count for one in counts},
         "reason_code": None if batch.fault is None else batch.fault.code,
         "reason": None if batch.fault is None else batch.fault.detail,

@@ -12,7 +12,7 @@ from cells.fx.fees import Circumstances, FeeRule, Tariff
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
 from cells.fx.rate_age import check_age
 from cells.fx.rates import RateTable
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text
 from cells.rails import registry
 from cells.rails.profile import RailProfile
 from cells.tenants.tenant import Tenant
@@ -105,6 +105,6 @@ def offer(
         if objection is None:
             return Offer(found, rail)
         objections.append(objection)
-    arrives = format_amount(found.payout_minor, wish.target)
+    arrives = amount_text(found.payout_minor, wish.target)
     said = " ".join(text for _, text in objections)
-    raise RailCannotPay(f"{arrives} {wish.target} would arrive. {said}", pointer=pointer, reason_code=objections[0][0])
+    raise RailCannotPay(f"{arrives} would arrive. {said}", pointer=pointer, reason_code=objections[0][0])

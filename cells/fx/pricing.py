@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 
 from cells.fx.fees import FeeItem, Tariff, total
 from cells.fx.rates import Rate
-from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES, format_amount
+from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES, amount_text
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 
@@ -108,8 +108,8 @@ def _fixed_source(rate: Rate, source_minor: int, bps: int, tariff: Tariff) -> Pr
     if rate.source == rate.target and target != principal:
         raise _not_payable(rate.target)
     if target == 0:
-        least = format_amount(unit, rate.target)
-        raise AmountTooSmall(f"It would arrive as less than {least} {rate.target}.", pointer="/amount/value")
+        least = amount_text(unit, rate.target)
+        raise AmountTooSmall(f"It would arrive as less than {least}.", pointer="/amount/value")
     if target > AMOUNT_MAX_MINOR:
         raise AmountTooLarge(pointer="/amount/value")
     post = tariff.of("POST", target, unit)
@@ -134,13 +134,13 @@ def _fixed_target(rate: Rate, payout_minor: int, bps: int, tariff: Tariff) -> Pr
 
 
 def _fee_takes_all(fee_minor: int, currency: str) -> AmountTooSmall:
-    paid = format_amount(fee_minor, currency)
-    return AmountTooSmall(f"The fee alone is {paid} {currency}.", pointer="/amount/value")
+    paid = amount_text(fee_minor, currency)
+    return AmountTooSmall(f"The fee alone is {paid}.", pointer="/amount/value")
 
 
 def _not_payable(currency: str) -> AmountNotPayable:
-    unit = format_amount(CURRENCIES[currency].payable_unit_minor, currency)
-    return AmountNotPayable(f"What is paid out must be a multiple of {unit} {currency}.", pointer="/amount/value")
+    unit = amount_text(CURRENCIES[currency].payable_unit_minor, currency)
+    return AmountNotPayable(f"What is paid out must be a multiple of {unit}.", pointer="/amount/value")
 
 
 def _minor_ratio(rate: Rate) -> tuple[int, int]:

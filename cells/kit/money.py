@@ -83,6 +83,16 @@ def parse_amount(value: str, code: str, pointer: str | None = None) -> int:
     return minor
 
 
+def money(minor: int, code: str) -> dict[str, str]:
+    """4000, "EUR" → {"value": "40.00", "currency": "EUR"}: an amount in all JSON that a person or a partner reads."""
+    return {"value": format_amount(minor, code), "currency": code}
+
+
+def amount_text(minor: int, code: str) -> str:
+    """4000, "EUR" → "40.00 EUR": an amount in all text that a person or a partner reads."""
+    return f"{format_amount(minor, code)} {code}"
+
+
 def format_amount(minor: int, code: str) -> str:
     """125000, "EUR" → "1250.00"; the sign is kept."""
     exponent = CURRENCIES[code].exponent

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal
 
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text, money
 from residency.classes import Confidential
 from residency.errors import KovraError
 
@@ -104,11 +104,11 @@ def window_end(window: Window, at: datetime, zone: tzinfo = UTC) -> datetime | N
 def _over_amount(
     scope: Scope, window: Window, limit_minor: int, left_minor: int, currency: str, zone: tzinfo
 ) -> LimitExceeded:
-    limit, left = format_amount(limit_minor, currency), format_amount(max(left_minor, 0), currency)
+    left_minor = max(left_minor, 0)
     return LimitExceeded(
-        f"{_WHOSE[scope]} at most {limit} {currency} per {window}; {left} {currency} would still fit.",
-        most={"value": limit, "currency": currency},
-        left={"value": left, "currency": currency},
+        f"{_WHOSE[scope]} at most {amount_text(limit_minor, currency)} per {window}; {amount_text(left_minor, currency)} would still fit.",
+        most=money(limit_minor, currency),
+        left=money(left_minor, currency),
         **_named(scope, window, "amount", zone),
     )
 

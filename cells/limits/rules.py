@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text
 from cells.limits.limits import (
     COUNT_MAX,
     FREE,
@@ -73,11 +73,7 @@ class LimitRule:
             COUNT_MAX if self.measure == "count" else TRANSFER_MAX_MINOR if self.window == "transfer" else SUM_MAX_MINOR
         )
         if not 0 <= self.value <= most:
-            said = (
-                f"{most} transfers"
-                if self.measure == "count"
-                else f"{format_amount(most, self.currency)} {self.currency}"
-            )
+            said = f"{most} transfers" if self.measure == "count" else amount_text(most, self.currency)
             raise LimitRefused(f"No limit is above {said}.")
         if self.measure == "count" and self.window == "transfer":
             raise LimitRefused("A transfer is always one.")

@@ -9,7 +9,7 @@ from datetime import time
 from types import MappingProxyType
 from typing import Literal
 
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text
 from cells.rails.iso20022.reasons import DUPLICATES
 from cells.rails.remittance import Carried
 
@@ -155,4 +155,4 @@ class RailProfile:
         return None
 
     def _written(self, minor: int) -> str:
-        return f"{format_amount(minor, self.currency)} {self.currency}"
+        return amount_text(minor, self.currency)

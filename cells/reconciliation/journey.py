@@ -12,7 +12,7 @@ from uuid import UUID
 from cells.backends.postgres import Connection, Pool, Record, transaction
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, RAIL_NUMBER, AccountType, read_account_id
 from cells.ledger.codes import Code
 from cells.ledger.entry import PostingFlag, PostingResult
@@ -48,15 +48,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One posting: accounts by kind and not by owner, the amount as money, and what the ledger said."""
+    """One posting: accounts by kind and not by owner, the amount as money (None: all of its hold), and what the ledger said."""
 
     effect: str
     attempt: int
     kind: str
     debit: str
     credit: str
-    amount: str
-    currency: str
+    amount: dict[str, str] | None
     phase: str
     state: str
     result: str | None
@@ -71,9 +70,8 @@ class Back:
     attempt: int
     rail: str
     scheme_reference: str
-    amount: str
-    currency: str
-    credited: str
+    amount: dict[str, str]
+    credited: dict[str, str]
     reason_code: str
     state: str
     received_at: datetime
@@ -179,7 +177,7 @@ def _entry(row: Record, directory: Directory) -> Entry:
     flags = PostingFlag(row["flags"])
     amount, phase = int(row["amount"]), next((name for flag, name in _PHASES if flag in flags), "posted")
     # The amount of a post or void may be the ledger's own word for "all of it", which is no amount of money.
-    shown = format_amount(amount, currency) if amount < 1 << 64 else "all of it"
+    shown = money(amount, currency) if amount < 1 << 64 else None
     return Entry(
         effect=row["effect"],
         attempt=row["attempt"],
@@ -187,7 +185,6 @@ def _entry(row: Record, directory: Directory) -> Entry:
         debit=_account(row["debit_account"], directory),
         credit=_account(row["credit_account"], directory),
         amount=shown,
-        currency=currency,
         phase=phase,
         state=row["state"],
         result=None if row["result"] is None else PostingResult(row["result"]).name,
@@ -197,8 +194,8 @@ def _entry(row: Record, directory: Directory) -> Entry:
 
 def _back(row: Record, wallet_currency: str) -> Back:
     told = dict(row)
-    told["amount"] = format_amount(told["amount"], told["currency"])
-    told["credited"] = format_amount(told["credited"], wallet_currency)
+    told["amount"] = money(told["amount"], told.pop("currency"))
+    told["credited"] = money(told["credited"], wallet_currency)
     return Back(**told)
 
 

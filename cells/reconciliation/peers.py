@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cells.kit.money import CURRENCIES
+from cells.kit.money import CURRENCIES, amount_text
 from cells.ledger import chart
 from cells.reconciliation.facts import CellFacts
 from cells.reconciliation.report import Finding
@@ -73,9 +73,8 @@ def mirrored(cells: Sequence[CellFacts]) -> tuple[list[Finding], dict[str, int],
         difference, explained = ours.by_books + theirs.by_books, ours.by_payments + theirs.by_payments
         travelling = _travelling(by_cell, left, right, currency)
         if explained and explained == difference and travelling:
-            in_flight[f"{currency} between {left} and {right}, minor units settled and not yet heard of"] = abs(
-                explained
-            )
+            settled = amount_text(abs(explained), currency)
+            in_flight[f"position between {left} and {right}: {settled} settled there and not yet reported here"] = 1
         elif difference:
             findings.append(
                 Finding("L8", (left, right), f"REGIONAL_SETTLEMENT {currency}", f"{left} owes {right}, against the other's books",

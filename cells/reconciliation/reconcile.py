@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from cells.backends.postgres import open_pool
 from cells.cell import open_ledger
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text
 from cells.ledger import chart
 from cells.ledger.codes import Code
 from cells.reconciliation import own_books, peers, revenue, safeguarding
@@ -140,7 +140,7 @@ def _house(facts: CellFacts) -> str:
         if one.posting.code == Code.CAP:
             caps[one.posting.credit_account_id] += one.posting.amount
     listed = ", ".join(
-        f"{describe(account)} {format_amount(amount, chart.CURRENCY_OF_LEDGER[account & 0xFFFFFF])}"
+        f"{describe(account)} {amount_text(amount, chart.CURRENCY_OF_LEDGER[account & 0xFFFFFF])}"
         for account, amount in caps.items()
     )
     return f"{facts.cell}: {facts.postings} postings, {len(facts.house)} of the house's own{f' (prefunding: {listed})' if listed else ''}"

@@ -8,7 +8,7 @@ was paid although it had been given back (IN_DOUBT_LOSS) is the house's to make 
 
 from dataclasses import dataclass
 
-from cells.kit.money import CURRENCIES, format_amount
+from cells.kit.money import CURRENCIES, amount_text
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.reconciliation.facts import CellFacts, StatementFacts, StrangeCredit
@@ -52,9 +52,7 @@ class Safeguarded:
             ("paid out for peers", self.owed_by_peers),
             *([("lost in doubt, for the house to make good", self.lost)] if self.lost else []),
         ]
-        return f"{self.currency}: " + ", ".join(
-            f"{name} {format_amount(amount, self.currency)}" for name, amount in parts
-        )
+        return ", ".join(f"{name} {amount_text(amount, self.currency)}" for name, amount in parts)
 
 
 def safeguarded(facts: CellFacts) -> list[Safeguarded]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.rails.store_collections import CollectionRow
 from cells.transfers import store_returns
@@ -67,9 +67,9 @@ def of_transfer(transfer: Transfer, returned: Total | None) -> NewEvent:
         "payer_id": transfer.payer_id,
         "wallet_id": transfer.wallet_id,
         "state": state,
-        "source_amount": {"value": format_amount(transfer.source_total, source), "currency": source},
-        "target_amount": {"value": format_amount(transfer.payout_amount, target), "currency": target},
-        "fee": {"value": format_amount(transfer.fee, source), "currency": source},
+        "source_amount": money(transfer.source_total, source),
+        "target_amount": money(transfer.payout_amount, target),
+        "fee": money(transfer.fee, source),
         "rail": transfer.rail_used,
         "reason_code": transfer.reason_code,
         "reason": reason_in_words(transfer.reason_code),
@@ -87,7 +87,7 @@ def _of_deposit(deposit: Deposit) -> NewEvent:
     data = {
         "collection_id": deposit.collection_id,
         "wallet_id": deposit.wallet_id,
-        "amount": {"value": format_amount(deposit.amount, deposit.currency), "currency": deposit.currency},
+        "amount": money(deposit.amount, deposit.currency),
         "rail": deposit.rail,
     }
     return _event(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)
@@ -99,7 +99,7 @@ def _of_pending(credit: CollectionRow) -> NewEvent:
     data = {
         "collection_id": credit.collection_id,
         "wallet_id": credit.wallet_id,
-        "amount": {"value": format_amount(credit.amount, credit.currency), "currency": credit.currency},
+        "amount": money(credit.amount, credit.currency),
         "rail": credit.rail,
         "settlement_date": settles_on.isoformat(),
         "available_at": available_at.isoformat().replace("+00:00", "Z"),
@@ -111,7 +111,7 @@ def _of_order(order: Order) -> NewEvent:
     data = {
         "collection_id": order.collection_id,
         "wallet_id": order.wallet_id,
-        "amount": {"value": format_amount(order.amount, order.currency), "currency": order.currency},
+        "amount": money(order.amount, order.currency),
         "rail": order.rail,
         "reason_code": order.reason_code,
         "reason": reason_in_words(order.reason_code),

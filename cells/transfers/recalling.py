@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text
 from cells.rails import store_messages, store_recalls
 from cells.rails.iso20022.reasons import DUPLICATES
 from cells.rails.iso20022.reports import Aside
@@ -64,7 +64,7 @@ async def ask(connection: Connection, entry: CellEntry, transfer_id: str, reason
     left = leg.payout_amount - total.amount
     if leg.state not in _PAID or not left:
         raise NotRecallable(
-            f"{transfer_id} is {leg.state}, and {format_amount(left, leg.target_currency)} {leg.target_currency} of it is left to ask back."
+            f"{transfer_id} is {leg.state}, and {amount_text(left, leg.target_currency)} of it is left to ask back."
         )
     made = _row(entry, leg, left, reason_code)
     if not await store_recalls.insert(connection, entry.region, [made]):

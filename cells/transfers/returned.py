@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.ledger.postings import NUMBERS, attempt_of
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.transfer import Transfer
@@ -117,8 +117,8 @@ def returned_shown(transfer: Transfer, total: Total) -> dict[str, Any]:
     """What has come back so far, as partners see it: of the recipient's amount, and what of it the wallet got."""
     target, source = transfer.target_currency, transfer.source_currency
     return {
-        "amount": {"value": format_amount(total.booked, target), "currency": target},
-        "credited": {"value": format_amount(total.back, source), "currency": source},
+        "amount": money(total.booked, target),
+        "credited": money(total.back, source),
     }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from cells.backends.postgres import Connection, Record
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.parties.recipients import Recipients
 from cells.parties.token import split_token
 from cells.rails import store_routing
@@ -100,7 +100,7 @@ def _shown(choice: Record) -> dict[str, Any]:
                 "rail": one["rail"],
                 "verdict": one["verdict"],
                 "why": one["why"],
-                "cost": {"value": format_amount(one["cost_minor"], one["currency"]), "currency": one["currency"]},
+                "cost": money(one["cost_minor"], one["currency"]),
                 "settled_by": _stamp(datetime.fromisoformat(one["settled_by"])) if one["settled_by"] else None,
             }
             for one in choice["candidates"]

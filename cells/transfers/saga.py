@@ -250,7 +250,7 @@ class Saga:
         turn.errands = []
 
     async def _missing(self, refused: Sequence[Transfer]) -> dict[str, int]:
-        """What the wallets of refused transfers lack now, by transfer; without those whose wallet has enough again, or that are not told."""
+        """By transfer that was refused: what its wallet lacks now. Absent where it has enough again, or the ledger is silent."""
         accounts = {one.transfer_id: self._account_of(one.wallet_id) for one in refused}
         try:
             found = await self._ledger.lookup_accounts(sorted(set(accounts.values()))) if accounts else {}

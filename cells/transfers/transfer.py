@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from cells.kit.money import amount_text, format_amount, money
+from cells.kit.money import amount_text, money
 from cells.limits.rules import ANY, Sender
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers.machine import Effect, Event, Leg, State, public

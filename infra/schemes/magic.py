@@ -131,22 +131,3 @@ def magic_values(rail: str) -> dict[str, list[dict[str, str | int]]]:
         ],
         "names": [{"phrase": one.phrase, "story": one.story} for one in NAME_SCRIPTS],
     }
-
-
-def table() -> list[str]:
-    """The magic values as a table in Markdown, line by line: what README.md shows."""
-    lines = [
-        "| creditor's name contains | units | EUR, GBP | IDR, BI-FAST | IDR, BI-RTGS | what happens |",
-        "|---|---|---|---|---|---|",
-    ]
-    for one in SCRIPTS:
-        cents = f"{one.units // 100:,}.{one.units % 100:02d}"
-        fast, gross = (f"{amount_of(one, rail) // 100:,}" for rail in ("bi_fast", "bi_rtgs"))
-        lines.append(f"| `{one.phrase}` | {one.units} | {cents} | {fast} | {gross} | {one.story} |")
-    return lines
-
-
-def name_table() -> list[str]:
-    """The magic names of the payee-name check, as `table` writes its own."""
-    rows = [f"| `{one.phrase}` | {one.story} |" for one in NAME_SCRIPTS]
-    return ["| recipient's name contains | the name check says |", "|---|---|", *rows]

@@ -15,7 +15,7 @@ from pydantic import (
     ValidationError,
 )
 
-from cells.kit.money import InvalidAmount, currency_of, format_amount, parse_amount
+from cells.kit.money import InvalidAmount, currency_of, parse_amount
 from cells.kit.payment_date import payment_date
 from cells.rails.iso20022.text import unwritable_letters
 from residency import i_json
@@ -113,11 +113,6 @@ def minor_of(amount: Money, pointer: str) -> int:
             'Write the amount as a plain decimal string, such as "1250.00".', pointer=f"{pointer}/value"
         )
     return parse_amount(amount.value, amount.currency, f"{pointer}/value")
-
-
-def money(minor: int, currency: str) -> dict[str, str]:
-    """Minor units as the API writes them."""
-    return {"value": format_amount(minor, currency), "currency": currency}
 
 
 def stamp(at: datetime) -> str:

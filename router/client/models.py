@@ -18,7 +18,7 @@ class Answer(BaseModel):
 
 
 class Money(Answer):
-    """`value` in major units, as a decimal string."""
+    """`value` in major units, as a decimal string. As text it reads as everywhere in Kovra: `40.00 EUR`."""
 
     value: Annotated[str, Confidential]
     currency: Annotated[str, Public]
@@ -28,7 +28,7 @@ class Money(Answer):
         return Decimal(self.value)
 
     def __str__(self) -> str:
-        return f"{self.currency} {self.amount:,}"
+        return f"{self.value} {self.currency}"
 
 
 class Margin(Answer):

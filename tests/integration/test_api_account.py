@@ -77,7 +77,7 @@ async def test_the_client_reads_all_of_it(cell: ApiCell, monkeypatch) -> None:
     assert (await kovra.account.profile()).key.scopes
     assert {one.state for one in await kovra.account.keys()} == {"in_use"}
     found = {one.limit: one for one in await kovra.account.limits(payer_id=await cell.payer()) if one.currency == "EUR"}
-    assert str(found["payer-day-amount"].left) == "EUR 500.00"
+    assert str(found["payer-day-amount"].left) == "500.00 EUR"
     assert found["tenant-day-count"].used == 0
     assert "eur-idr" in {one.rule for one in await kovra.account.fees()}
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction, transaction
+from cells.kit.money import money
 from cells.limits import store
 from cells.limits.rules import ANY, SCOPES, Sender
 from cells.limits.standing import Standing, standings, usage_of
@@ -21,7 +22,7 @@ from residency.rules import rules_of
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, checked_id, money, stamp
+from router.api.shapes import IdText, Money, checked_id, stamp
 from router.api.v1.payers import PayerNotFound
 from router.api.v1.wallets import own_wallet
 

@@ -18,7 +18,7 @@ from cells.fx.rate_age import RatesTooOld, age_days, is_stale
 from cells.fx.rates import RateMissing
 from cells.fx.store import find_quotes, lock_quotes, page_quotes
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
-from cells.kit.money import InvalidAmount, UnknownCurrency, currency_of
+from cells.kit.money import InvalidAmount, UnknownCurrency, currency_of, money
 from cells.tenants.tenant import Tenant
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
@@ -43,7 +43,6 @@ from router.api.shapes import (
     WholeNumber,
     checked_id,
     minor_of,
-    money,
     page,
     stamp,
 )

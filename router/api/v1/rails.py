@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import tenant_transaction
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.rails import store_routing
 from cells.rails.calendar import CalendarUnknown, next_opening, settled_by
 from cells.rails.profile import RailProfile
@@ -72,18 +72,14 @@ def _shown(profile: RailProfile, cell: str, breaker: str, now: datetime) -> dict
         "cell": cell,
         "currency": profile.currency,
         "countries": sorted(profile.countries),
-        "floor": _money(profile.floor_minor, profile.currency),
-        "ceiling": None if profile.ceiling_minor is None else _money(profile.ceiling_minor, profile.currency),
+        "floor": money(profile.floor_minor, profile.currency),
+        "ceiling": None if profile.ceiling_minor is None else money(profile.ceiling_minor, profile.currency),
         "open": opening is not None and opening <= now,
         "next_opening": stamp(opening) if opening is not None and opening > now else None,
         "settles_by": stamp(settles) if settles is not None else None,
         "breaker": breaker,
-        "cost": _money(profile.cost_minor, profile.currency),
+        "cost": money(profile.cost_minor, profile.currency),
     }
-
-
-def _money(minor: int, currency: str) -> dict[str, str]:
-    return {"value": format_amount(minor, currency), "currency": currency}
 
 
 def add_routes(app: FastAPI) -> None:

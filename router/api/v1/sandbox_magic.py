@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.compliance.magic import SCREENED_NAMES
+from cells.kit.money import money
 from cells.rails.rail import RailUnavailable
 from residency.classes import Public
 from router.api.auth import need_sandbox
@@ -17,7 +18,7 @@ from router.api.call import Json, call_of
 from router.api.errors import SandboxOnly
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Money, money
+from router.api.shapes import Money
 from router.api.v1.sandbox import console_of
 
 

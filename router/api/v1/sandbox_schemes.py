@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.idempotency.answer import IdempotencyConflict
-from cells.kit.money import InvalidAmount, UnknownCurrency
+from cells.kit.money import InvalidAmount, UnknownCurrency, money
 from cells.rails.console import ConsoleRefused, SchemeConsole
 from cells.rails.rail import RailUnavailable, end_to_end_id, transfer_id_of, utc_now
 from cells.tenants import store_time
@@ -33,7 +33,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.region import elsewhere
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, WholeNumber, checked_id, minor_of, money, stamp
+from router.api.shapes import IdText, Money, Shape, WholeNumber, checked_id, minor_of, stamp
 from router.api.v1.sandbox import console_of
 
 _DAYS_MAX = 366

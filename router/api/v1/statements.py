@@ -14,6 +14,7 @@ from actors.wallet import UnknownWallet
 from cells.backends.postgres import Connection, tenant_transaction
 from cells.batches import store as batch_store
 from cells.kit.command import Command
+from cells.kit.money import money
 from cells.rails import store_collections
 from cells.tenants.tenant import Wallet
 from cells.transfers import store, store_books
@@ -22,7 +23,7 @@ from residency.ids import compact, encode
 from router.api.call import Json, call_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import PAGE_MAX, Instant, Limit, Money, money
+from router.api.shapes import PAGE_MAX, Instant, Limit, Money
 from router.api.v1.wallets import UNREAD, own_wallet, read_of
 
 # The ledger's timestamps are below 2^63; what lies beyond is after everything.

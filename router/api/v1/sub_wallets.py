@@ -13,7 +13,7 @@ from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.kit.command import Command
-from cells.kit.money import InvalidAmount, UnknownCurrency
+from cells.kit.money import InvalidAmount, UnknownCurrency, money
 from cells.tenants.tenant import Wallet
 from cells.transfers import store_sub_wallets
 from cells.transfers.book import Book, SubWallet
@@ -28,7 +28,7 @@ from router.api.idempotency import REPLAYED, claimed, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import Cursor, Instant, Limit, Money, Shape, Text, checked_id, minor_of, money, page, stamp
+from router.api.shapes import Cursor, Instant, Limit, Money, Shape, Text, checked_id, minor_of, page, stamp
 from router.api.v1.wallet_transfers import BOOK_ERRORS
 from router.api.v1.wallets import UNREACHED, UNREAD, NotAMainWallet, WalletUnreadable, main_wallet_of, read_of
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from cells.backends.postgres import Connection
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.transfers import store_returns
 from cells.transfers.returned import Return, returned_shown
@@ -48,8 +48,8 @@ def _shown(transfer: Transfer, one: Return) -> dict[str, Any]:
     source = transfer.source_currency
     return {
         "number": one.number,
-        "amount": {"value": format_amount(one.amount, one.currency), "currency": one.currency},
-        "credited": {"value": format_amount(one.back.total, source), "currency": source},
+        "amount": money(one.amount, one.currency),
+        "credited": money(one.back.total, source),
         "reason_code": one.reason_code,
         "reason": reason_in_words(one.reason_code),
         "at": stamp(one.booked_at or one.received_at),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
-from cells.kit.money import InvalidAmount, UnknownCurrency
+from cells.kit.money import InvalidAmount, UnknownCurrency, money
 from cells.transfers import store_books
 from cells.transfers.book import REFUSALS, Book
 from residency.classes import Confidential, Public
@@ -24,7 +24,7 @@ from router.api.idempotency import REPLAYED, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, checked_id, minor_of, money, stamp
+from router.api.shapes import IdText, Money, Shape, checked_id, minor_of, stamp
 from router.api.v1.wallets import UNREACHED, own_wallet
 
 OPERATION = "wallets.transfer"
