@@ -8,8 +8,9 @@ import httpx
 import typer
 
 from cells.spec import CellSpec, home_path
-from router.cli.console import err, listing, out, print_json
+from router.cli.console import err, print_json
 from router.cli.provisioning import all_cells
+from router.cli.tables import Listing, show_table
 
 _TIMEOUT_S = 5.0
 _COLUMNS = ("name", "kind", "state", "host", "pid", "hosts", "depth", "last_batch", "mean_batch", "processed")
@@ -56,11 +57,11 @@ async def _ask_host(http: httpx.AsyncClient, spec: CellSpec) -> dict[str, Any]:
 
 def _table(answers: dict[str, dict[str, Any]]) -> None:
     numbers = ("pid", "wallets", "mailbox", "last batch", "mean batch", "processed")
-    table = listing("cell", "actor", "kind", "state", "host", *numbers, right=numbers)
+    table = Listing("cell", "actor", "kind", "state", "host", *numbers, right=numbers)
     for cell, answer in answers.items():
         if "error" in answer:
             err.print(f"[red]{cell}[/]: {answer['error']}")
         for row in answer.get("actors", []):
             told = [f"{row[name]:.1f}" if isinstance(row[name], float) else str(row[name]) for name in _COLUMNS]
             table.add_row(cell, *told)
-    out.print(table)
+    show_table(table, "No actor is there yet: a wallet's is made at its first use.")

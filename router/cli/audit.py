@@ -15,7 +15,7 @@ from cells.kit.operator import operator_actor
 from cells.spec import CellSpec, home_path
 from residency.errors import KovraError
 from router.cli.choices import moment
-from router.cli.console import err, print_json
+from router.cli.console import animated, err, print_json
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
@@ -83,7 +83,7 @@ async def _export(spec: CellSpec, file: Path, times: tuple[datetime, datetime], 
             async with changing(spec, operator_actor(who)) as change:
                 found = await store.span(change.connection, spec.region, spec.name, *times)
                 await change.record("audit.export", f"{found.after}-{found.through}")
-            with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
+            with Progress(console=err, transient=True, disable=not animated()) as bar:
                 task = bar.add_task(f"{spec.name}", total=found.through - found.after)
                 async with reading(spec) as connection:
                     number = 0

@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 
 from residency.errors import KovraError
-from router.cli.console import listing, out, print_json
+from router.cli.console import out, print_json
 from router.cli.pay import Json, Key, Url, reach
+from router.cli.tables import Listing, show_table
 from router.client import KovraClient
 from router.client.batches import KINDS, Batch, BatchLine
 
@@ -121,14 +122,14 @@ def lines(batch: BatchId, *, status: Status = None, url: Url = None, key: Key = 
 
 def _listed(found: Sequence[BatchLine]) -> None:
     right = ("line", "in file", "leaves", "arrives")
-    table = listing("line", "in file", "status", "transfer", "leaves", "arrives", "reason", right=right)
+    table = Listing("line", "in file", "status", "transfer", "leaves", "arrives", "reason", right=right)
     for one in found:
         reason = one.reason_code or "" if one.error is None else f"{one.error.code} {one.error.detail}"
         table.add_row(
             str(one.line), str(one.file_line or ""), one.status, one.transfer_id or "", str(one.source or ""),
             str(one.target or ""), escape(reason),
         )  # fmt: skip
-    out.print(table)
+    show_table(table, "The batch has no such line.")
 
 
 def _told(found: Batch, *, json: bool) -> None:
@@ -144,7 +145,7 @@ def _told(found: Batch, *, json: bool) -> None:
             out.print(f"{name}: {value}")
     if found.error is not None:
         out.print(f"[red]{found.error.code}[/]: {escape(found.error.detail)}")
-    table = listing("status", "lines", "leaves", right=("lines", "leaves"))
+    table = Listing("status", "lines", "leaves", right=("lines", "leaves"))
     for one in found.progress:
         table.add_row(one.status, str(one.lines), str(one.source))
-    out.print(table)
+    show_table(table, "None of its lines has a status yet.")

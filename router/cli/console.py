@@ -4,21 +4,22 @@ Words come from files, partners and schemes too. None of them may steer the term
 reads (ECMA-48: C0 but the ends of lines and tabs, DEL, C1), and so are the marks that turn the direction of writing around (UAX #9).
 """
 
+import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from residency.errors import KovraError
 
-# A pipe has no width to fit into: what is cut off there is lost.
-_PIPE_WIDTH = 250
+# A pipe has no width to fit into, but for one that is asked for (COLUMNS): what is cut off there is lost.
+_PIPE_WIDTH: Final = 10_000
+# https://no-color.org; a dumb terminal shows escapes as they are.
+PLAIN: Final = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -30,8 +31,20 @@ class _Plain(Console):
         return super().render_str(_STEERING.sub("", text), **how)
 
 
-out = _Plain(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-err = _Plain(stderr=True, highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """A console of the house: no escape sequence where NO_COLOR, a pipe or a dumb terminal asks for plain text."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
+    return _Plain(stderr=stderr, highlight=False, width=width, color_system=None if PLAIN else "auto")
+
+
+out = console()
+err = console(stderr=True)
+
+
+def animated() -> bool:
+    """Whether something may move on stderr: a bar, a spinner."""
+    return err.is_terminal and not PLAIN
 
 
 def print_json(value: Any) -> None:
@@ -43,14 +56,6 @@ def print_json(value: Any) -> None:
 def print_plain(text: str) -> None:
     """A line to be copied: never wrapped, never styled."""
     out.print(text, markup=False, soft_wrap=True)
-
-
-def listing(*columns: str, right: Sequence[str] = ()) -> Table:
-    """A table without lines; columns in `right` are numbers. What is too long is folded, never cut."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
 
 
 def told(error: KovraError) -> None:

@@ -1,7 +1,6 @@
 """The demo on paper: the journey of a payment, the books, the customs logs, the invariants. Prints, decides nothing."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from statistics import median
 
 from rich.box import SIMPLE_HEAD
@@ -10,9 +9,10 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cells.kit.money import CURRENCIES
+from cells.kit.money import amount_text
 from cells.reconciliation.report import Report, Status
 from infra.local.record import PartStatus, StackStatus
+from router.cli.console import console
 from router.cli.demo_books import Balance, Customs, Moment
 from router.cli.demo_rooms import Stay
 from router.cli.demo_story import Claim, Journey, Payment, Snapshot, Story
@@ -24,9 +24,11 @@ _AMOUNT_WIDTH = 18
 
 def console_for_people() -> Console:
     """A console that looks right on a terminal, in a pipe and in a CI log."""
-    console = Console(highlight=False)
-    # Nobody's window is 80 wide when there is no window.
-    return console if console.is_terminal else Console(width=_PLAIN_WIDTH, highlight=False)
+    made = console()
+    if not made.is_terminal:
+        # Nobody's window is 80 wide when there is no window; and a rule across a pipe needs an end.
+        made.width = _PLAIN_WIDTH
+    return made
 
 
 def say_claim(console: Console, claim: Claim) -> None:
@@ -94,7 +96,7 @@ def _accounts(cell: str, changed: Sequence[tuple[Balance, Balance]]) -> Group:
 
 def _t_account(before: Balance, after: Balance) -> Table:
     """One account as bookkeepers draw it: debits on the left, credits on the right."""
-    table = Table(title=f"{after.name} {after.currency}", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=after.name, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("")
     table.add_column("Dr", justify="right", no_wrap=True, min_width=_AMOUNT_WIDTH)
     table.add_column("Cr", justify="right", no_wrap=True, min_width=_AMOUNT_WIDTH)
@@ -104,7 +106,7 @@ def _t_account(before: Balance, after: Balance) -> Table:
         ("after", after.debits, after.credits),
     )
     for name, debits, credits_ in rows:
-        table.add_row(name, amount(debits, after.currency), amount(credits_, after.currency))
+        table.add_row(name, amount_text(debits, after.currency), amount_text(credits_, after.currency))
     return table
 
 
@@ -178,12 +180,6 @@ def tell_invariants(console: Console, report: Report) -> None:
         console.print(line if held else line.append(f"  {one.status}", "red"), soft_wrap=True)
         for finding in one.findings:
             console.print(f"        {finding}", style="red", soft_wrap=True)
-
-
-def amount(minor: int, currency: str) -> str:
-    """Minor units with thousands apart: 1234567, "EUR" → "12,345.67"."""
-    exponent = CURRENCIES[currency].exponent
-    return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f}"
 
 
 def tell_stack(console: Console, status: StackStatus) -> None:

@@ -11,22 +11,24 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+from rich.markup import escape
 
 from cells.audit.entry import code_of
 from cells.backends import store_aside
 from cells.backends.postgres import StoreUnavailable
 from cells.backends.store_aside import SetAside
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.reconciliation import store_gauges
 from cells.reconciliation.store_held import Held, held
 from cells.spec import CellSpec, home_path
 from residency.errors import KovraError
 from router.cli.actors import Cell, Json
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import err, out, print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
+from router.cli.tables import Listing
 
 _TIMEOUT_S = 5.0
 _A_MINUTE_S, _AN_HOUR_S, _A_DAY_S = 60, 3600, 86_400
@@ -127,8 +129,8 @@ async def _read_record(spec: CellSpec, told: Diagnosis) -> None:
     region = spec.region
     async with reading(spec) as connection:
         aside = await store_aside.aside(connection, region)
-        money = await held(connection, region, [_about(one) for one in aside])
-        told.aside = [(one, money.get(_about(one))) for one in aside]
+        amounts = await held(connection, region, [_about(one) for one in aside])
+        told.aside = [(one, amounts.get(_about(one))) for one in aside]
         for leg in await store_gauges.moving_legs(connection, region):
             told.waiting.append((f"{leg.leg} legs {leg.state}", leg.count, leg.oldest_s))
         for peer in await store_gauges.open_envelopes(connection, region):
@@ -164,26 +166,26 @@ def _about(one: SetAside) -> str:
 
 
 def _show(found: dict[str, Diagnosis]) -> None:
-    table = listing("cell", "worker", "set aside", "why", "since", "tries", "next", "holds", right=["tries", "holds"])
+    table = Listing("cell", "worker", "set aside", "why", "since", "tries", "next", "holds", right=["tries", "holds"])
     for name, told in found.items():
         if told.well:
             err.print(f"[green]{name}[/]: well")
         for fault in told.faults:
-            err.print(f"[red]{name}[/]: {fault}", soft_wrap=True)
-        for one, money in told.aside:
-            holds = f"{format_amount(money.amount, money.currency)} {money.currency}" if money else ""
+            err.print(f"[red]{name}[/]: {escape(fault)}", soft_wrap=True)
+        for one, held_now in told.aside:
+            holds = amount_text(held_now.amount, held_now.currency) if held_now else ""
             times = (f"{one.since:%Y-%m-%d %H:%M}", str(one.attempts), f"{one.retry_at:%H:%M:%S}")
-            table.add_row(name, one.worker, one.item_id, one.reason, *times, holds)
-    if table.row_count:
+            table.add_row(name, one.worker, one.item_id, escape(one.reason), *times, holds)
+    if table:
         out.print(table)
         err.print(
             "Mend what is wrong with an item, then `kovra doctor release` it; it is tried again by itself, too, later each time."
         )
-    waits = listing("cell", "what waits", "how many", "oldest", right=["how many", "oldest"])
+    waits = Listing("cell", "what waits", "how many", "oldest", right=["how many", "oldest"])
     for name, told in found.items():
         for what, count, oldest_s in told.waiting:
             waits.add_row(name, what, str(count), _age(oldest_s))
-    if waits.row_count:
+    if waits:
         out.print(waits)
 
 
@@ -201,15 +203,11 @@ def _as_json(told: Diagnosis) -> dict[str, Any]:
         "set_aside": [
             {
                 **asdict(one),
-                "holds": {
-                    "state": money.state,
-                    "value": format_amount(money.amount, money.currency),
-                    "currency": money.currency,
-                }
-                if money
+                "holds": {"state": held_now.state, "amount": money(held_now.amount, held_now.currency)}
+                if held_now
                 else None,
             }
-            for one, money in told.aside
+            for one, held_now in told.aside
         ],
         "waiting": [{"what": what, "count": count, "oldest_s": oldest_s} for what, count, oldest_s in told.waiting],
     }

@@ -7,19 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cells.fx import store_fees
 from cells.fx.fee_trials import Backtest, add_up, try_on
 from cells.fx.fees import PLATFORM, FeeRule, Kind, in_force
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.kit.operator import operator_actor
 from cells.spec import CellSpec, home_path
 from router.cli.choices import moment, one_of
-from router.cli.console import listing, out, print_json
+from router.cli.console import out, print_json
 from router.cli.fees_explained import explain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
+from router.cli.tables import Listing, amount_of, show_table
 
 Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 OneCell = Annotated[str, typer.Option("--cell", help="The cell whose payments are tried; the first by default.")]
@@ -27,7 +29,10 @@ Tenant = Annotated[str, typer.Option("--tenant", help="A tenant's own rule; ever
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(help="The rule's name, such as eur-idr.")]
 KindOf = Annotated[str, typer.Argument(help="PRE (the payer pays) or POST (the recipient pays).")]
-Amount = Annotated[str, typer.Argument(help="How much, in minor units: '100 + bps(amount_minor, 20)'.")]
+Amount = Annotated[
+    str,
+    typer.Argument(help="How much, an expression over whole minor units such as cents: '100 + bps(amount_minor, 20)'."),
+]
 Applies = Annotated[str, typer.Option("--applies", help="When: \"currency == 'EUR' && 'payroll' in metadata.tags\".")]
 _DIFFERING_SHOWN = 20
 
@@ -55,16 +60,16 @@ def show(
     if json:
         print_json({"rules": found})
         return
-    table = listing(
+    table = Listing(
         "cell", "rule", "version", "kind", "tenant", "applies", "amount", "from", "until", right=["version"]
     )
     for row in found:
         until = row["effective_to"]
         table.add_row(
-            row["cell"], row["rule"], str(row["version"]), row["kind"], row["tenant_id"] or "all", row["applies"], row["amount"],
+            row["cell"], row["rule"], str(row["version"]), row["kind"], row["tenant_id"] or "all", escape(row["applies"]), escape(row["amount"]),
             f"{row['effective_from']:%Y-%m-%d %H:%M}", f"{until:%Y-%m-%d %H:%M}" if until else "-",
         )  # fmt: skip
-    out.print(table)
+    show_table(table, "There is no fee rule.")
 
 
 def add(
@@ -114,21 +119,21 @@ def backtest(
 
 
 def backtest_document(found: Mapping[str, Backtest]) -> dict[str, Any]:
-    """The sums by currency, amounts as decimal texts, and the first payments that would cost something else."""
+    """The sums by currency, amounts as the API writes them, and the first payments that would cost something else."""
     return {
         currency: {
             "payments": one.payments,
             "dearer": one.dearer,
             "cheaper": one.cheaper,
             "failing": one.failing,
-            "was": format_amount(one.was_minor, currency),
-            "would_be": format_amount(one.would_be_minor, currency),
-            "difference": format_amount(one.would_be_minor - one.was_minor, currency),
+            "was": money(one.was_minor, currency),
+            "would_be": money(one.would_be_minor, currency),
+            "difference": money(one.would_be_minor - one.was_minor, currency),
             "differing": [
                 {
                     "transfer_id": each.payment.transfer_id,
-                    "was": format_amount(each.was_minor, currency),
-                    "would_be": None if each.would_be_minor is None else format_amount(each.would_be_minor, currency),
+                    "was": money(each.was_minor, currency),
+                    "would_be": None if each.would_be_minor is None else money(each.would_be_minor, currency),
                 }
                 for each in one.differing
             ],
@@ -139,18 +144,23 @@ def backtest_document(found: Mapping[str, Backtest]) -> dict[str, Any]:
 
 def _shown(found: Mapping[str, Backtest]) -> None:
     numbers = ("payments", "dearer", "cheaper", "failing", "was", "would_be", "difference")
-    table = listing(
+    table = Listing(
         "currency", *(name.replace("_", " ") for name in numbers), right=[one.replace("_", " ") for one in numbers]
     )
     document = backtest_document(found)
     for currency, one in document.items():
-        table.add_row(currency, *(str(one[name]) for name in numbers))
-    out.print(table)
-    differing = [(currency, each) for currency, one in document.items() for each in one["differing"]]
+        table.add_row(
+            currency, *(amount_of(one[name]) if isinstance(one[name], dict) else str(one[name]) for name in numbers)
+        )
+    show_table(table, "No payment of that time would be priced by the rule.")
+    differing = [each for one in document.values() for each in one["differing"]]
     if differing:
-        details = listing("transfer", "currency", "was", "would be", right=["was", "would be"])
-        for currency, each in differing:
-            details.add_row(each["transfer_id"], currency, each["was"], each["would_be"] or "no fee: it fails")
+        details = Listing("transfer", "was", "would be", right=["was", "would be"])
+        for each in differing:
+            would_be = each["would_be"]
+            details.add_row(
+                each["transfer_id"], amount_of(each["was"]), amount_of(would_be) if would_be else "no fee: it fails"
+            )
         out.print()
         out.print(details)
 

@@ -1,30 +1,32 @@
 """`kovra fees explain`: what each rule says of one amount, and how the price follows from it, step by step. Reads only."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
+from cells.backends.postgres import StoreUnavailable
 from cells.fx import store_fees
 from cells.fx.ecb import EcbHistory
 from cells.fx.fee_trials import Step
 from cells.fx.fee_trials import explain as steps_of
-from cells.fx.fees import PLATFORM, Circumstances, Kind, Tariff, in_force, tags_of
+from cells.fx.fees import PLATFORM, Circumstances, FeeRule, Kind, Tariff, in_force, seeds, tags_of
 from cells.fx.offers import corridor_of, rails_for
 from cells.fx.pricing import Price, price
-from cells.kit.money import CURRENCIES, currency_of, format_amount, parse_amount
-from cells.spec import CellSpec, home_path
+from cells.kit.money import currency_of, money, parse_amount
+from cells.spec import SettingsInvalid, home_path, load_spec
 from cells.tenants.tiers import tier as tier_of
 from cells.tenants.tiers import tiers
-from residency.directory import load_directory
+from residency.directory import CellEntry, Directory, DirectoryInvalid, load_directory
 from residency.errors import KovraError
 from router.cli.choices import one_of
-from router.cli.console import listing, out, print_json
-from router.cli.provisioning import chosen_cells
+from router.cli.console import err, out, print_json
 from router.cli.record import reading
+from router.cli.tables import Listing, amount_of, show_table
 
 Source = Annotated[str, typer.Argument(help="All that leaves the wallet, such as 1000.00.")]
 Currency = Annotated[str, typer.Argument(help="Its currency.")]
@@ -53,29 +55,51 @@ def explain(
     one_of(tier, tiers(), "tier")
     for code in (currency, target):
         currency_of(code)
-    spec = _cell_of(currency, cell)
-    paying = [one.name for one in rails_for(spec.directory, target)]
-    if rail:
+    source_minor = parse_amount(amount, currency)
+    entry, directory, rules = asyncio.run(_rules(currency, cell, tenant))
+    paying = [one.name for one in rails_for(directory, target)]
+    if rail or not paying:
         one_of(rail, paying, f"rail that pays out {target}")
     profile = rail or paying[0]
-    corridor = corridor_of(spec.directory.region_of_currency, spec.region, currency, target)
+    corridor = corridor_of(directory.region_of_currency, entry.region, currency, target)
     here = Circumstances(currency, target, corridor, profile, tier, tags_of(tags))
-    tariff = asyncio.run(_tariff(spec, tenant, here))
-    document = explained(tariff, parse_amount(amount, currency))
+    document = explained(Tariff(in_force(rules, tenant, datetime.now(UTC)), here), source_minor)
     if json:
-        print_json({"cell": spec.name, **document})
+        print_json({"cell": entry.name, **document})
         return
     _show(document)
 
 
-def _cell_of(currency: str, cell: str) -> CellSpec:
-    """The cell that is named, or the first that holds the currency. Raises UnknownChoice."""
-    one_of(currency, load_directory(home_path()).region_of_currency, "wallet currency")
-    return next(one for one in chosen_cells(home_path(), cell) if cell or currency in one.entry.currencies)
+async def _rules(currency: str, cell: str, tenant: str) -> tuple[CellEntry, Directory, Sequence[FeeRule]]:
+    """The cell that is named, or the first that holds the currency, the directory, and the cell's rules; where no cell runs, those that a
+    cell is founded with. Raises UnknownChoice, and for a tenant, whose rules only a cell has, what cannot be read."""
+    try:
+        directory = load_directory(home_path())
+        spec = load_spec(_cell_of(directory, currency, cell).name, home_path())
+        async with reading(spec) as connection:
+            return spec.entry, directory, await store_fees.all_rules(connection, spec.region)
+    except (DirectoryInvalid, SettingsInvalid, StoreUnavailable):
+        if tenant != PLATFORM:
+            raise
+    directory = load_directory()
+    entry = _cell_of(directory, currency, cell)
+    err.print(
+        "No cell answers: these are the rules that a cell is founded with. With `kovra run`, the cell's own count."
+    )
+    return entry, directory, seeds(entry.currencies)
+
+
+def _cell_of(directory: Directory, currency: str, cell: str) -> CellEntry:
+    """Raises UnknownChoice."""
+    one_of(currency, directory.region_of_currency, "wallet currency")
+    if cell:
+        one_of(cell, directory.cells, "cell")
+    in_order = sorted(directory.cells.values(), key=lambda one: one.number)
+    return next(one for one in in_order if one.name == cell or (not cell and currency in one.currencies))
 
 
 def explained(tariff: Tariff, source_minor: int) -> dict[str, Any]:
-    """Every rule's word, then the price, amounts as decimal texts. `price` is None where there is none, and `problem` says why."""
+    """Every rule's word, then the price, amounts as the API writes them. `price` is None where there is none, and `problem` says why."""
     here = tariff.circumstances
     found: Price | None = None
     problem = None
@@ -89,7 +113,7 @@ def explained(tariff: Tariff, source_minor: int) -> dict[str, Any]:
     bare = found or _without(tariff, rate, source_minor)
     post = list(steps_of(tariff, "POST", bare.target_minor)) if bare else []
     return {
-        "amount": _text(source_minor, here.currency),
+        "amount": money(source_minor, here.currency),
         "corridor": here.corridor,
         "rail": here.rail,
         "tier": here.tier,
@@ -119,71 +143,62 @@ def _told(steps: list[Step], kind: Kind, here: Circumstances) -> Iterator[dict[s
             "tenant_id": step.rule.tenant_id or None,
             "applies_if": step.rule.applies,
             "applies": step.applies,
-            "amount_minor": step.amount_minor,
+            "of": money(step.amount_minor, currency),
             "is": step.rule.amount,
-            "fee": _text(step.fee_minor, currency) if step.applies and step.problem is None else None,
+            "fee": money(step.fee_minor, currency) if step.applies and step.problem is None else None,
             "problem": step.problem,
         }
 
 
-def _priced(found: Price) -> dict[str, str]:
+def _priced(found: Price) -> dict[str, Any]:
     source, target = found.rate.source, found.rate.target
     return {
-        "source": _text(found.source_minor, source),
-        "fee": _text(found.fee_minor, source),
-        "margin": _text(found.margin_minor, source),
-        "principal": _text(found.principal_minor, source),
+        "source": money(found.source_minor, source),
+        "fee": money(found.fee_minor, source),
+        "margin": money(found.margin_minor, source),
+        "principal": money(found.principal_minor, source),
         "rate": found.rate.text,
-        "paid_out_before_recipient_fee": _text(found.target_minor, target),
-        "recipient_fee": _text(found.recipient_fee_minor, target),
-        "arrives": _text(found.payout_minor, target),
+        "paid_out_before_recipient_fee": money(found.target_minor, target),
+        "recipient_fee": money(found.recipient_fee_minor, target),
+        "arrives": money(found.payout_minor, target),
     }
-
-
-def _text(minor: int, currency: str) -> str:
-    assert currency in CURRENCIES
-    return f"{format_amount(minor, currency)} {currency}"
 
 
 def _show(document: dict[str, Any]) -> None:
     labels = ", ".join(document["tags"]) or "no tags"
-    out.print(f"{document['amount']} over {document['corridor']}, {document['rail']}, {document['tier']}, {labels}")
-    table = listing(
+    out.print(
+        f"{amount_of(document['amount'])} over {document['corridor']}, {document['rail']}, {document['tier']}, {labels}"
+    )
+    table = Listing(
         "rule",
         "version",
         "kind",
         "applies",
         "because",
-        "of minor units",
+        "of",
         "is",
         "fee",
-        right=["version", "of minor units", "fee"],
+        right=["version", "of", "fee"],
     )
     for one in document["rules"]:
         applies = {True: "yes", False: "no", None: "fails"}[one["applies"]]
-        fee = one["fee"] or one["problem"] or "-"
+        fee = amount_of(one["fee"]) if one["fee"] else escape(one["problem"] or "-")
         table.add_row(
             one["rule"],
             str(one["version"]),
             one["kind"],
             applies,
-            one["applies_if"],
-            str(one["amount_minor"]),
-            one["is"],
+            escape(one["applies_if"]),
+            amount_of(one["of"]),
+            escape(one["is"]),
             fee,
         )
-    out.print(table)
+    show_table(table, "No fee rule stands for this payment.")
     out.print()
     if document["price"] is None:
         out.print(f"No price: {document['problem']}", markup=False)
         return
-    steps = listing("step", "amount", right=["amount"])
+    steps = Listing("step", "amount", right=["amount"])
     for name, text in document["price"].items():
-        steps.add_row(name.replace("_", " "), text)
+        steps.add_row(name.replace("_", " "), text if isinstance(text, str) else amount_of(text))
     out.print(steps)
-
-
-async def _tariff(spec: CellSpec, tenant_id: str, here: Circumstances) -> Tariff:
-    async with reading(spec) as connection:
-        rules = await store_fees.all_rules(connection, spec.region)
-    return Tariff(in_force(rules, tenant_id, datetime.now(UTC)), here)

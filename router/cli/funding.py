@@ -69,5 +69,5 @@ async def _arrived(client: KovraClient, wallet: Wallet, amount: Decimal) -> None
     until = time.monotonic() + _ARRIVES_WITHIN_S
     while (await client.wallets.get(wallet.id)).available.amount < amount:
         if time.monotonic() > until:
-            raise NotFunded(f"{wallet.currency} {amount} has not arrived within {_ARRIVES_WITHIN_S:.0f} s.")
+            raise NotFunded(f"{amount:f} {wallet.currency} has not arrived within {_ARRIVES_WITHIN_S:.0f} s.")
         await asyncio.sleep(_LOOK_EVERY_S)

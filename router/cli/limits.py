@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from cells.kit.money import currency_of, format_amount, parse_amount
+from cells.kit.money import amount_text, currency_of, money, parse_amount
 from cells.kit.operator import operator_actor
 from cells.limits import store_rules
 from cells.limits.limits import Measure, Scope, Window
@@ -18,10 +18,11 @@ from cells.tenants.tiers import tiers
 from residency.directory import load_directory
 from residency.ids import parse
 from router.cli.choices import moment, one_of
-from router.cli.console import listing, out, print_json
+from router.cli.console import err, out, print_json
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
+from router.cli.tables import Listing
 
 Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -33,6 +34,8 @@ Value = Annotated[str, typer.Argument(help="An amount such as 5000.00, or a numb
 Tenant = Annotated[str, typer.Option("--tenant", help="For one tenant alone.")]
 Tier = Annotated[str, typer.Option("--tier", help="For the tenants of one tier.")]
 Subject = Annotated[str, typer.Option("--of", help="For one wallet or payer alone (wal_…, pyr_…).")]
+
+_WINDOWS: tuple[Window, ...] = get_args(Window)
 
 
 def register(app: typer.Typer) -> None:
@@ -50,24 +53,16 @@ def show(
 ) -> None:
     """The limits that count now, in each cell; where several are about the same thing, the narrowest stands."""
     now = datetime.now(UTC)
-    found = [
-        {"cell": name, **shown(rule)}
+    listed = [
+        (name, rule)
         for name, rules in asyncio.run(_rules(chosen_cells(home_path(), cell))).items()
         for rule in (rules if every else counting(rules, now))
         if tenant in ("", rule.tenant_id)
     ]
     if json:
-        print_json({"limits": found})
+        print_json({"limits": [{"cell": name, **shown(rule)} for name, rule in listed]})
         return
-    table = listing("cell", "for", "scope", "per", "at most", "version", "from", "until", right=["at most", "version"])
-    for row in found:
-        narrow = " ".join(str(row[name]) for name in ("tenant_id", "tier", "subject") if row[name])
-        most = f"{row['value']} {'' if row['measure'] == 'amount' else 'transfers in '}{row['currency']}"
-        table.add_row(
-            row["cell"], narrow or "all", row["scope"], row["window"], most, str(row["version"]), row["effective_from"],
-            row["effective_to"] or "-",
-        )  # fmt: skip
-    out.print(table)
+    _show(listed)
 
 
 def put(
@@ -114,7 +109,7 @@ def rule_of(
 ) -> LimitRule:
     """The rule that words describe; `narrow`: tier, tenant, subject. Raises UnknownChoice, LimitRefused, InvalidAmount, UnknownCurrency."""
     one_of(scope, SCOPES, "scope")
-    one_of(window, ("transfer", "day", "month"), "window")
+    one_of(window, _WINDOWS, "window")
     one_of(measure, ("amount", "count"), "measure")
     currency_of(currency)
     tier, tenant, subject = narrow
@@ -142,10 +137,51 @@ def counting(rules: Sequence[LimitRule], at: datetime) -> list[LimitRule]:
 
 
 def shown(rule: LimitRule) -> dict[str, Any]:
-    """A rule as it is printed; an amount as a decimal text."""
-    value = format_amount(rule.value, rule.currency) if rule.measure == "amount" else rule.value
+    """A rule as JSON has it; `value` is money as the API writes it, or a number of transfers."""
+    value = money(rule.value, rule.currency) if rule.measure == "amount" else rule.value
     until = rule.effective_to.isoformat() if rule.effective_to else None
     return {**asdict(rule), "value": value, "effective_from": rule.effective_from.isoformat(), "effective_to": until}
+
+
+def _show(listed: Sequence[tuple[str, LimitRule]]) -> None:
+    """One table for each cell and those whom its limits are for, tiers first, in their own order."""
+    if not listed:
+        err.print("There is no such limit.")
+        return
+    order = {name: place for place, name in enumerate(tiers())}
+    groups: dict[tuple[str, int, str], list[LimitRule]] = {}
+    for cell, rule in listed:
+        groups.setdefault((cell, order.get(rule.tier, -1), _whose(rule)), []).append(rule)
+    for number, ((cell, _, whose), rules) in enumerate(sorted(groups.items())):
+        out.print(f"{chr(10) if number else ''}[bold]{cell}[/], {whose}")
+        ends = any(rule.effective_to for rule in rules)
+        table = Listing(
+            "  of each", "per", "at most", "version", "from", *(["until"] if ends else []), right=["at most", "version"]
+        )
+        for rule in sorted(rules, key=_place):
+            times = [rule.effective_from, *([rule.effective_to] if ends else [])]
+            table.add_row(
+                f"  {rule.scope}", rule.window, _most(rule), str(rule.version),
+                *(f"{at:%Y-%m-%d %H:%M}" if at else "-" for at in times),
+            )  # fmt: skip
+        out.print(table)
+
+
+def _whose(rule: LimitRule) -> str:
+    named = [f"tenants of the tier {rule.tier}"] if rule.tier else []
+    named += [f"the tenant {rule.tenant_id}"] if rule.tenant_id else []
+    named += [f"the {rule.scope} {rule.subject}"] if rule.subject else []
+    return ", ".join(named) or "every tenant"
+
+
+def _place(rule: LimitRule) -> tuple[str, int, int, str, int]:
+    return rule.currency, SCOPES.index(rule.scope), _WINDOWS.index(rule.window), rule.measure, rule.version
+
+
+def _most(rule: LimitRule) -> str:
+    if rule.measure == "amount":
+        return amount_text(rule.value, rule.currency)
+    return f"{rule.value} transfer{'' if rule.value == 1 else 's'} in {rule.currency}"
 
 
 async def _rules(cells: Sequence[CellSpec]) -> dict[str, list[LimitRule]]:

@@ -2,7 +2,7 @@
 
 A command's module is imported when the command is called, and not before: `kovra --help` and completion need its name and one line alone.
 
-Exit status: 0 done · 1 refused or failed, the reason on stderr · 2 used wrongly · 3 (status) nothing runs · 130 interrupted.
+The exit status is documented in the help and in README.md.
 """
 
 import sys
@@ -11,11 +11,15 @@ from importlib.metadata import version
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer import rich_utils
 from typer.core import TyperCommand, TyperGroup
 
 from residency.errors import KovraError
-from router.cli.console import told
+from router.cli.console import PLAIN, told
 
+if PLAIN:
+    rich_utils.COLOR_SYSTEM = None
+_EXIT_STATUS = "Exit status: 0 done; 1 refused or failed, the reason on stderr; 2 used wrongly; 3 nothing runs (status, down); 130 interrupted."
 RUN, PAY, LOOK, OPERATE, SANDBOX = "Run", "Pay", "Look", "Operate", "Sandbox"
 
 
@@ -89,6 +93,7 @@ def build() -> typer.Typer:
     """The whole command."""
     app = typer.Typer(
         help="Move money across borders without moving people's data across them.",
+        epilog=_EXIT_STATUS,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         cls=LazyGroup,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cells.audit.entry import code_of
 from cells.kit.operator import operator_actor
@@ -16,10 +17,11 @@ from cells.rails import store_messages
 from cells.rails.rail import end_to_end_id
 from cells.rails.store_messages import KeptMessage
 from cells.spec import CellSpec, home_path
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
 from router.cli.record import changing_of, institution_of, reading_of
+from router.cli.tables import Listing, show_table
 
 Id = Annotated[
     str, typer.Argument(help="A payment (tr_…), a credit (col_…), an order (ord_…) or a scheme's reference.")
@@ -39,15 +41,12 @@ def messages(about: Id, show: Show = False, operator: Operator = "", as_json: Js
     if as_json:
         print_json([_as_json(*one) for one in found])
         return
-    if not found:
-        err.print(f"No cell of this machine has a message about {about}.", markup=False, soft_wrap=True)
-        return
-    table = listing("cell", "at", "rail", "direction", "message", "sha256")
+    table = Listing("cell", "at", "rail", "direction", "message", "sha256")
     for cell, one, _ in found:
         table.add_row(
             cell, f"{one.at:%Y-%m-%d %H:%M:%S.%f}", one.rail, one.direction, one.message_type, one.sha256.hex()
         )
-    out.print(table)
+    show_table(table, f"No cell of this machine has a message about {escape(about)}.")
     for _, one, body in found if show else ():
         print_plain(f"\n{one.direction} {one.message_type} {one.sha256.hex()[:16]}")
         print_plain("erased" if body is None else body.decode())

@@ -2,30 +2,29 @@
 
 from datetime import UTC, datetime
 
-from rich.panel import Panel
-from rich.table import Table
-
 from cells.fx.ecb import EcbHistory
 from cells.fx.rate_age import age_days
 from infra.local.record import StackStatus
 from router.cli.console import out, print_plain
 from router.cli.sandbox import Sandbox
+from router.cli.tables import Facts
 
 
 def show_panel(status: StackStatus, sandbox: Sandbox, *, detached: bool) -> None:
     """For people; `curl` lines stand below the panel, unwrapped, so that they can be pasted. `detached`: it runs in the background."""
-    table = Table.grid(padding=(0, 2))
-    table.add_row("router", status.router_url)
-    table.add_row("API docs", f"{status.router_url}/docs")
-    table.add_row("sandbox tenant", sandbox.tenant.tenant_id)
-    for cell, engine in status.ledgers.items():
-        table.add_row(f"ledger {cell}", engine)
-    table.add_row("rates", _rates())
+    facts = {
+        "router": status.router_url,
+        "API docs": f"{status.router_url}/docs",
+        "sandbox tenant": sandbox.tenant.tenant_id,
+    }
+    facts |= {f"ledger {cell}": engine for cell, engine in status.ledgers.items()}
+    facts["rates"] = _rates()
     slowest = max(status.parts, key=lambda part: part.ready_after_s or 0.0)
-    table.add_row(
-        "parts", f"{len(status.parts)} ready; slowest: {slowest.cell}/{slowest.name} {slowest.ready_after_s or 0:.1f} s"
+    facts["parts"] = (
+        f"{len(status.parts)} ready; slowest: {slowest.cell}/{slowest.name} {slowest.ready_after_s or 0:.1f} s"
     )
-    out.print(Panel(table, title="Kovra", expand=False))
+    out.print("[bold]Kovra[/]")
+    out.print(Facts(facts))
     paste = f"export KOVRA_URL={status.router_url} KOVRA_API_KEY={sandbox.key}"
     for title, line in [
         ("sandbox key", sandbox.key),

@@ -4,10 +4,10 @@ import asyncio
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -19,12 +19,14 @@ from cells.spec import home_path
 from infra.local.home import Home
 from infra.local.record import read_status
 from residency.errors import KovraError
-from router.cli.console import err, listing, out, print_json
+from router.cli.console import animated, err, out, print_json
 from router.cli.funding import fund
 from router.cli.paying import Outcome, Paying, Result
 from router.cli.payments_file import COLUMNS, BadLine, FileInvalid, Payment, read_payments
 from router.cli.sandbox import read_sandbox
+from router.cli.tables import Listing, show_table
 from router.client import KovraClient
+from router.client.models import Money
 
 _STYLES = {"paid": "green", "not paid": "yellow", "refused": "red", "under way": "cyan", "unknown": "magenta"}
 # Typer folds lines into paragraphs, but for a block that starts with this mark.
@@ -149,7 +151,7 @@ async def _pay(order: _Order, done: list[Outcome]) -> list[Outcome]:
     async with KovraClient(order.url, order.key) as client:
         regions = await _regions(client)
         paying = Paying(client, order.name, regions, wait_s=order.wait_s)
-        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        with Progress(*columns, console=err, transient=True, disable=not animated()) as progress:
             task = progress.add_task("", total=len(order.lines))
 
             def note(outcome: Outcome) -> None:
@@ -169,7 +171,7 @@ async def _pay(order: _Order, done: list[Outcome]) -> list[Outcome]:
 
 
 def _tell_funding(sent: Mapping[str, Decimal | KovraError]) -> None:
-    done = [f"{amount:,} {currency}" for currency, amount in sent.items() if isinstance(amount, Decimal)]
+    done = [f"{amount:f} {currency}" for currency, amount in sent.items() if isinstance(amount, Decimal)]
     if done:
         err.print(f"Deposited {', '.join(done)}.")
     for currency, error in sent.items():
@@ -197,25 +199,52 @@ def reach(url: str | None, key: str | None) -> tuple[str, str]:
 def _finish(outcomes: Sequence[Outcome], out_file: Path | None, *, json: bool) -> None:
     counts = Counter(one.result for one in outcomes)
     if json:
-        print_json({"summary": counts, "lines": [asdict(one) for one in outcomes]})
+        print_json({"summary": counts, "lines": [_as_json(one) for one in outcomes]})
     else:
         _show(outcomes, counts)
     if out_file is not None:
         with _open(out_file, "w") as file:
-            file.write(write_rows([field.name for field in fields(Outcome)], map(astuple, outcomes)))
+            file.write(write_rows([field.name for field in fields(Outcome)], map(_as_row, outcomes)))
         err.print(f"The outcomes are in {out_file}.", markup=False)
 
 
+def _as_json(one: Outcome) -> dict[str, Any]:
+    sums = {
+        name: None if found is None else found.model_dump()
+        for name, found in (("source", one.source), ("target", one.target))
+    }
+    return asdict(one) | sums
+
+
+def _as_row(one: Outcome) -> list[Any]:
+    return [
+        _text(value) if isinstance(value, Money) else value
+        for value in (getattr(one, each.name) for each in fields(one))
+    ]
+
+
+def _text(amount: Money | None) -> str:
+    return "" if amount is None else str(amount)
+
+
 def _show(outcomes: Sequence[Outcome], counts: Mapping[Result, int]) -> None:
-    table = listing(
+    table = Listing(
         "line", "reference", "result", "status", "leaves", "arrives", "reason", right=("line", "leaves", "arrives")
     )
     for one in outcomes:
         result = f"[{_STYLES[one.result]}]{one.result}[/]"
         reason = " ".join(part for part in (one.code, one.reason) if part)
         # A file's text is no markup of ours.
-        table.add_row(str(one.line), escape(one.reference), result, one.status, one.source, one.target, escape(reason))
-    out.print(table)
+        table.add_row(
+            str(one.line),
+            escape(one.reference),
+            result,
+            one.status,
+            _text(one.source),
+            _text(one.target),
+            escape(reason),
+        )
+    show_table(table, "The file has no line.")
     out.print(", ".join(f"{count} {result}" for result, count in counts.items()))
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from residency import tasks
 from residency.errors import KovraError
@@ -54,8 +54,8 @@ class Outcome:
     code: str = ""
     reason: str = ""
     transfer_id: str = ""
-    source: str = ""
-    target: str = ""
+    source: Money | None = None
+    target: Money | None = None
     seconds: float = 0.0
 
 
@@ -93,7 +93,7 @@ class Paying:
     async def _pay(self, line: Payment) -> Outcome:
         began = time.monotonic()
 
-        def ended(result: Result, **more: str) -> Outcome:
+        def ended(result: Result, **more: Any) -> Outcome:
             return Outcome(line.line, line.reference, result, seconds=round(time.monotonic() - began, 3), **more)
 
         try:
@@ -209,13 +209,10 @@ async def _awaited(make: Callable[[], Awaitable[Made]]) -> Made:
     return await make()
 
 
-def _shown(transfer: Transfer) -> dict[str, str]:
+def _shown(transfer: Transfer) -> dict[str, Any]:
     return {
-        "status": transfer.status,
-        "transfer_id": transfer.id,
-        "source": f"{transfer.source.value} {transfer.source.currency}",
-        "target": f"{transfer.target.value} {transfer.target.currency}",
-    }
+        "status": transfer.status, "transfer_id": transfer.id, "source": transfer.source, "target": transfer.target,
+    }  # fmt: skip
 
 
 def _faults(problem: Problem, prefix: str) -> list[LineFault]:

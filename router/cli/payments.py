@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cells.kit.csv_text import write_rows
-from cells.kit.money import currency_of, format_amount, parse_amount
+from cells.kit.money import amount_text, currency_of, money, parse_amount
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.rails.registry import PROFILES
 from cells.spec import CellSpec, home_path
@@ -17,9 +18,10 @@ from cells.transfers.store_search import Sought, search, states_shown_as
 from cells.transfers.transfer import Transfer
 from residency.errors import KovraError
 from router.cli.choices import moment, one_of
-from router.cli.console import err, listing, out, print_json
+from router.cli.console import err, out, print_json
 from router.cli.provisioning import chosen_cells
 from router.cli.record import reading
+from router.cli.tables import Listing, show_table
 
 Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -105,9 +107,9 @@ def blocked(
             minor, currency = _amount(one)
             sums[name, one.tenant_id, currency] += minor
     if sums:
-        table = listing("cell", "tenant", "blocked", right=["blocked"])
+        table = Listing("cell", "tenant", "blocked", right=["blocked"])
         for (name, tenant_id, currency), minor in sorted(sums.items()):
-            table.add_row(name, tenant_id, f"{format_amount(minor, currency)} {currency}")
+            table.add_row(name, tenant_id, amount_text(minor, currency))
         out.print()
         out.print(table)
 
@@ -141,20 +143,17 @@ def _print(found: dict[str, Page], *, json: bool, as_csv: bool) -> None:
 
 
 def _table(found: dict[str, Page]) -> None:
-    if not any(transfers for transfers, _ in found.values()):
-        err.print("No payment was found.")
-        return
-    table = listing("payment", "cell", "status", "amount", "rail", "reason", "created", right=["amount"])
+    table = Listing("payment", "cell", "status", "amount", "rail", "reason", "created", right=["amount"])
     for name, (transfers, _) in found.items():
         for one in transfers:
             minor, currency = _amount(one)
             status = f"{public(one.state)}{' in doubt' if one.in_doubt else ''}"
             created = f"{one.created_at:%Y-%m-%d %H:%M}" if one.created_at else ""
             table.add_row(
-                one.transfer_id, name, status, f"{format_amount(minor, currency)} {currency}", one.rail_used,
-                _reason(one.reason_code), created,
+                one.transfer_id, name, status, amount_text(minor, currency), one.rail_used,
+                escape(_reason(one.reason_code)), created,
             )  # fmt: skip
-    out.print(table)
+    show_table(table, "No payment was found.")
 
 
 def row_of(cell: str, one: Transfer) -> dict[str, Any]:
@@ -167,8 +166,8 @@ def row_of(cell: str, one: Transfer) -> dict[str, Any]:
         "leg": str(one.leg),
         "status": str(public(one.state)),
         "in_doubt": one.in_doubt,
-        "amount": {"value": format_amount(minor, currency), "currency": currency},
-        "arrives": {"value": format_amount(one.payout_amount, one.target_currency), "currency": one.target_currency},
+        "amount": money(minor, currency),
+        "arrives": money(one.payout_amount, one.target_currency),
         "rail": one.rail_used,
         "reason_code": one.reason_code,
         "reason": reason_in_words(one.reason_code),

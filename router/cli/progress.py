@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from infra.local.home import Home
 from infra.local.record import read_status
 from infra.local.supervisor import Event, State
-from router.cli.console import err
+from router.cli.console import animated, err
 
 _TROUBLE = (State.DIED, State.UNHEALTHY)
 
@@ -29,7 +29,7 @@ class Starting:
             TimeElapsedColumn(),
             console=err,
             transient=True,
-            disable=not err.is_terminal,
+            disable=not animated(),
         )
 
     def __enter__(self) -> Self:

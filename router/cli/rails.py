@@ -8,8 +8,9 @@ import typer
 
 from cells.spec import CellSpec, home_path
 from router.cli.actors import Cell, Json, ask_hosts
-from router.cli.console import err, listing, out, print_json
+from router.cli.console import err, out, print_json
 from router.cli.provisioning import all_cells
+from router.cli.tables import Listing, show_table
 
 _CHECKED = "modulus check by {}, as it was when the API started"
 _UNCHECKED = "checked by form alone, no modulus tables are installed (cells/rails/README.md)"
@@ -74,8 +75,8 @@ def modulus_of(specs: Sequence[CellSpec]) -> dict[str, str | None]:
 
 def _table(rows: list[dict[str, Any]]) -> None:
     numbers = [name.replace("_", " ") for name in _NUMBERS]
-    table = listing("rail", "cell", "state", "next opening", "breaker", *numbers, right=numbers)
+    table = Listing("rail", "cell", "state", "next opening", "breaker", *numbers, right=numbers)
     for row in rows:
         texts = [str(row.get(name) or "-") for name in ("rail", "cell", "state", "next_opening", "breaker")]
         table.add_row(*texts, *(str(row.get(name, "-")) for name in _NUMBERS))
-    out.print(table)
+    show_table(table, "No cell that answered has a rail.")

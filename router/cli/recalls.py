@@ -5,11 +5,12 @@ What is asked or decided is on record, and on the audit trail, in one commit; th
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.rails import store_recalls
 from cells.rails.store_recalls import RecallRow
@@ -20,11 +21,12 @@ from cells.transfers.orders import Order
 from cells.transfers.recalling import NotRecallable
 from residency.ids import parse
 from router.cli.actors import Cell
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
 from router.cli.record import changing, reading
 from router.cli.suspense import carried_out, tell
+from router.cli.tables import Listing, show_table
 
 Recall = Annotated[str, typer.Argument(help="The recall, rcl_….")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -72,20 +74,17 @@ def recalls(cell: Cell = None, json: Json = False) -> None:
     """List every recall, newest first. With its direction, its payment, how it stands, and the answer."""
     rows = asyncio.run(_read(cell))
     if json:
-        print_json({"recalls": [{"cell": name, **asdict(one)} for name, one in rows]})
+        print_json({"recalls": [{"cell": name, **_as_json(one)} for name, one in rows]})
         return
-    if not rows:
-        err.print("There is no recall.")
-        return
-    table = listing("recall", "cell", "rail", "which", "of", "amount", "why", "state", "answer", "at", right=["amount"])
+    table = Listing("recall", "cell", "rail", "which", "of", "amount", "why", "state", "answer", "at", right=["amount"])
     for name, one in rows:
-        amount = "" if one.amount is None else f"{format_amount(one.amount, one.currency or '')} {one.currency}"
+        amount = "" if one.amount is None else amount_text(one.amount, one.currency or "")
         about = one.transfer_id or one.collection_id or one.scheme_reference
         table.add_row(
-            one.recall_id, name, one.rail, one.direction, about, amount, one.reason_code, one.state, one.answer_code or "",
+            one.recall_id, name, one.rail, one.direction, escape(about), amount, one.reason_code, one.state, one.answer_code or "",
             f"{one.at:%Y-%m-%d %H:%M}",
         )  # fmt: skip
-    out.print(table)
+    show_table(table, "There is no recall.")
 
 
 async def _ask(transfer_id: str, reason: str, who: str) -> RecallRow:
@@ -129,8 +128,14 @@ async def _read(cell: str | None) -> list[tuple[str, RecallRow]]:
     return found
 
 
+def _as_json(one: RecallRow) -> dict[str, Any]:
+    found = asdict(one)
+    currency = found.pop("currency")
+    return found | {"amount": None if one.amount is None else money(one.amount, currency)}
+
+
 def _shown(one: RecallRow, text: str, *, json: bool) -> None:
     if json:
-        print_json(asdict(one))
+        print_json(_as_json(one))
     else:
         print_plain(text)

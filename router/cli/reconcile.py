@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.markup import escape
 from rich.text import Text
 
 from cells.reconciliation.reconcile import reconcile as reconcile_cells
@@ -19,15 +19,16 @@ from cells.reconciliation.report import Report, Result, Status
 from cells.spec import CellSpec, home_path, load_spec
 from residency.directory import load_directory
 from router.cli.console import out, print_json
+from router.cli.tables import Listing
 
 _POLL_S = 0.5
 # A person reads the first few; --json has them all.
 _FINDINGS_SHOWN = 20
 _SHOWN = {
-    Status.HELD: Text("held", style="green"),
-    Status.IN_FLIGHT: Text("holds, in flight", style="cyan"),
-    Status.VIOLATED: Text("VIOLATED", style="bold red"),
-    Status.NOT_CHECKED: Text("not checked", style="yellow"),
+    Status.HELD: "[green]held[/]",
+    Status.IN_FLIGHT: "[cyan]holds, in flight[/]",
+    Status.VIOLATED: "[bold red]VIOLATED[/]",
+    Status.NOT_CHECKED: "[yellow]not checked[/]",
 }
 
 
@@ -62,20 +63,17 @@ async def settled(specs: Sequence[CellSpec], wait_s: float = 0.0) -> Report:
 
 def render(report: Report) -> RenderableType:
     """The report as a table, and below it what was found."""
-    table = Table(title=f"Reconciliation of {', '.join(report.cells)}", title_justify="left", show_lines=False)
-    table.add_column("")
-    table.add_column("Invariant")
-    table.add_column("Result", no_wrap=True)
-    table.add_column("In flight, and notes", overflow="fold")
+    table = Listing("", "invariant", "result", "in flight, and notes")
     for one in report.results:
-        table.add_row(one.invariant, one.title, _SHOWN[one.status], "\n".join(_remarks(one)))
+        remarks = "\n".join(escape(remark) for remark in _remarks(one))
+        table.add_row(one.invariant, escape(one.title), _SHOWN[one.status], remarks)
     findings = report.findings
     lines: list[RenderableType] = [
         Text.assemble((f"{one.invariant} ", "bold red"), str(one)) for one in findings[:_FINDINGS_SHOWN]
     ]
     if len(findings) > _FINDINGS_SHOWN:
         lines.append(Text(f"… and {len(findings) - _FINDINGS_SHOWN} more: see --json"))
-    return Group(table, *lines)
+    return Group(f"[bold]Reconciliation of {', '.join(report.cells)}[/]", "", table, *lines)
 
 
 def _remarks(result: Result) -> list[str]:

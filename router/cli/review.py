@@ -4,8 +4,8 @@ The decision, its entry on the audit trail and the deed are one commit; the cell
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -17,11 +17,12 @@ from cells.transfers.machine import State, public
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.choices import one_of
-from router.cli.console import err, out, print_json, print_plain
+from router.cli.console import print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
 from router.cli.record import changing_of, institution_of, reading, reading_of
 from router.cli.review_shown import Case, case_of, cases_of, details_of, opened, table
+from router.cli.tables import show_table
 
 CaseId = Annotated[
     str, typer.Argument(metavar="CASE", help="A payment (tr_…), a payer (pyr_…) or a recipient (rcp_…).")
@@ -40,9 +41,6 @@ def _reason(deed: Deed) -> object:
     return typer.Option("--reason", help=f"Why: {' · '.join(REASONS[deed])}.", show_default=False)
 
 
-ClearReason = Annotated[str, _reason(Deed.CLEAR)]
-RefuseReason = Annotated[str, _reason(Deed.REFUSE)]
-BlockReason = Annotated[str, _reason(Deed.BLOCK)]
 ReleaseReason = Annotated[str, _reason(Deed.RELEASE)]
 
 _HELP = """Decide on payments under review, and on parties that screening has found.
@@ -68,10 +66,8 @@ def list_all(cell: Cell = None, json: Json = False) -> None:
     found = asyncio.run(_list([cell] if cell else [spec.name for spec in all_cells(home_path())]))
     if json:
         print_json({"cases": [one.as_json() for one in found]})
-    elif not found:
-        err.print("Nothing waits for an officer.")
     else:
-        out.print(table(found))
+        show_table(table(found), "Nothing waits for an officer.")
 
 
 def show(
@@ -95,47 +91,32 @@ def show(
             print_plain(line)
 
 
-def clear(
-    case: CaseId,
-    *,
-    reason: ClearReason,
-    operator: Operator = "",
-    reference: Reference = "",
-    cell: Where = None,
-    json: Json = False,
-) -> None:
-    """Nothing is wrong: a payment goes on its way at the rate that was kept; a party may pay and be paid."""
-    _decide(case, cell, Asked(Deed.CLEAR, acting(operator), reason, reference), json=json)
+def _deciding(deed: Deed, case_form: Any, text: str) -> Callable[..., None]:
+    """The command of a deed that takes effect by one word: `text` is its help, `case_form` what it may be about."""
+
+    def decide(
+        case: str, *, reason: str, operator: Operator = "", reference: Reference = "", cell: Where = None, json: Json = False
+    ) -> None:  # fmt: skip
+        _decide(case, cell, Asked(deed, acting(operator), reason, reference), json=json)
+
+    decide.__annotations__ |= {"case": case_form, "reason": Annotated[str, _reason(deed)]}
+    decide.__doc__ = text
+    return decide
 
 
-def refuse(
-    case: Payment,
-    *,
-    reason: RefuseReason,
-    operator: Operator = "",
-    reference: Reference = "",
-    cell: Where = None,
-    json: Json = False,
-) -> None:
-    """A payment is not made: its money goes back to its payer (REFUNDED)."""
-    _decide(case, cell, Asked(Deed.REFUSE, acting(operator), reason, reference), json=json)
-
-
-def block(
-    case: CaseId,
-    *,
-    reason: BlockReason,
-    operator: Operator = "",
-    reference: Reference = "",
-    cell: Where = None,
-    json: Json = False,
-) -> None:
+clear = _deciding(
+    Deed.CLEAR, CaseId,
+    "Nothing is wrong: a payment goes on its way at the rate that was kept; a party may pay and be paid.",
+)  # fmt: skip
+refuse = _deciding(Deed.REFUSE, Payment, "A payment is not made: its money goes back to its payer (REFUNDED).")
+block = _deciding(
+    Deed.BLOCK, CaseId,
     """A sanction applies: a payment's money is frozen (BLOCKED); a party neither pays nor is paid.
 
     Where a payment waits in the region that pays it out, the money is not there: the payment is refused, and its money goes back. Block
     the recipient too.
-    """
-    _decide(case, cell, Asked(Deed.BLOCK, acting(operator), reason, reference), json=json)
+    """,
+)  # fmt: skip
 
 
 def release(

@@ -5,21 +5,19 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
-
 from cells.backends.postgres import Connection
 from cells.cell import Institution
 from cells.compliance import store as screenings
 from cells.compliance import store_decisions
 from cells.compliance.checker import Block, Hit, Review, Verdict
 from cells.compliance.decisions import Decision, NoSuchCase
-from cells.kit.money import format_amount
+from cells.kit.money import money
 from cells.parties.sealing import open_payer_details, open_recipient_details
 from cells.transfers import officers, store
 from cells.transfers.machine import public
 from cells.transfers.reviewing import parties_here, value_of
 from cells.transfers.transfer import Transfer
-from router.cli.console import listing
+from router.cli.tables import Listing, amount_of
 
 _LISTED_MAX = 1_000
 _WHEN = "%Y-%m-%d %H:%M"
@@ -36,7 +34,7 @@ class Case:
     what: str
     status: str
     why: tuple[str, ...]
-    amount: str
+    amount: dict[str, str] | None
     until: datetime | None
     parties: tuple[str, ...]
     hits: dict[str, Hit]
@@ -96,12 +94,12 @@ async def opened(connection: Connection, institution: Institution, case: Case, o
     return replace(case, names=names)
 
 
-def table(cases: Sequence[Case]) -> Table:
-    shown = listing("case", "cell", "what", "status", "why", "amount", "until (UTC)", "proposed", right=["amount"])
+def table(cases: Sequence[Case]) -> Listing:
+    shown = Listing("case", "cell", "what", "status", "why", "amount", "until (UTC)", "proposed", right=["amount"])
     for one in cases:
         waits = one.proposed
         shown.add_row(
-            one.case_id, one.cell, one.what, one.status, " ".join(one.why), one.amount,
+            one.case_id, one.cell, one.what, one.status, " ".join(one.why), amount_of(one.amount) if one.amount else "",
             f"{one.until:{_WHEN}}" if one.until else "", f"{waits.deed} by {waits.officer}" if waits else "",
         )  # fmt: skip
     return shown
@@ -113,7 +111,7 @@ def details_of(case: Case) -> Iterator[str]:
     yield f"status      {case.status}"
     yield f"why         {' '.join(case.why) or '-'}"
     if case.amount:
-        yield f"amount      {case.amount}"
+        yield f"amount      {amount_of(case.amount)}"
     if case.until:
         yield f"until       {case.until:{_WHEN}} UTC, then the money goes back"
     for party in case.parties:
@@ -132,7 +130,7 @@ def _of_payment(cell: str, one: Transfer, hits: dict[str, Hit], decisions: Seque
     status = str(public(one.state))
     return Case(
         cell, one.transfer_id, one.tenant_id, f"payment ({one.leg})", status, one.review_reasons,
-        f"{format_amount(amount, currency)} {currency}", one.review_until if status == "IN_REVIEW" else None,
+        money(amount, currency), one.review_until if status == "IN_REVIEW" else None,
         tuple(parties_here(cell, one).values()), hits, tuple(decisions),
     )  # fmt: skip
 
@@ -144,5 +142,5 @@ def _of_party(
     status = {Review: "in review", Block: "blocked"}.get(type(verdict), "active")
     what = "payer" if party_id.startswith("pyr_") else "recipient"
     return Case(
-        cell, party_id, tenant_id, what, status, (why,) if why else (), "", None, (party_id,), hits, tuple(decisions)
+        cell, party_id, tenant_id, what, status, (why,) if why else (), None, None, (party_id,), hits, tuple(decisions)
     )

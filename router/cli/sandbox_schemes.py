@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from cells.kit.money import format_amount, parse_amount
+from cells.kit.money import amount_text, money, parse_amount
 from cells.rails.console import SchemeState
 from cells.rails.registry import profile_of
-from infra.schemes.magic import SCRIPTS, amount_of, name_table, table
+from infra.schemes.magic import SCRIPTS, amount_of
 from infra.schemes.rules import SCHEMES
 from residency.errors import KovraError
 from router.cli import sandbox_shown as shown
@@ -18,6 +18,7 @@ from router.cli.console import out, print_json, print_plain
 from router.cli.funding import wallet_in
 from router.cli.pay import Key, Url, reach
 from router.cli.sandbox_places import Place, ask, ask_all, of_message, of_transfer, places
+from router.cli.tables import show_table
 from router.client import KovraClient
 
 _LENGTH = re.compile(r"(\d{1,5})([dhm])")
@@ -44,7 +45,7 @@ def register(app: typer.Typer) -> None:
         help="The simulated schemes: make things happen there, see what was paid.", no_args_is_help=True
     )
     for name, command in (
-        ("table", show_table), ("deposit", deposit), ("state", state), ("payments", payments), ("settle", settle), ("reject", reject),
+        ("table", magic_values), ("deposit", deposit), ("state", state), ("payments", payments), ("settle", settle), ("reject", reject),
         ("return", give_back), ("recall", recall), ("duplicate", duplicate), ("open", open_rail), ("close", close_rail),
         ("hours", own_hours), ("advance", advance), ("statement", statement),
     ):  # fmt: skip
@@ -52,11 +53,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="sandbox")
 
 
-def show_table(json: Json = False) -> None:
+def magic_values(json: Json = False) -> None:
     """The magic values: what a creditor's name, or an exact amount, makes a scheme do."""
     if not json:
-        for line in [*table(), "", *name_table()]:
-            print_plain(line)
+        show_table(shown.magic(), "There is no magic value.")
+        out.print()
+        show_table(shown.magic_names(), "There is no magic name.")
         return
     print_json(
         [
@@ -64,7 +66,7 @@ def show_table(json: Json = False) -> None:
                 "phrase": one.phrase,
                 "units": one.units,
                 "story": one.story,
-                "amounts_minor": {rail: amount_of(one, rail) for rail in SCHEMES},
+                "amounts": {rail: money(amount_of(one, rail), profile_of(rail).currency) for rail in SCHEMES},
             }
             for one in SCRIPTS
         ]
@@ -92,9 +94,9 @@ def payments(transfer: Transfer, json: Json = False) -> None:
     place, reference = of_transfer(transfer)
     found = ask(place, lambda console: console.payment(reference))
     if json:
-        print_json({"cell": place.cell, "rail": place.rail, **found})
+        print_json({"cell": place.cell, "rail": place.rail, **shown.payment_json(found)})
     else:
-        out.print(shown.payment(place.rail, found))
+        show_table(shown.payment(place.rail, found), "The scheme was not asked to pay it.")
 
 
 def settle(transfer: Transfer) -> None:
@@ -181,11 +183,11 @@ def statement(
         return
     found = ask(place, lambda console: console.movements(wanted))
     if json:
-        print_json(found)
+        print_json(shown.movements_json(found))
         return
-    out.print(shown.movements(found))
-    before, after = (format_amount(minor, found.currency) for minor in (found.opening_minor, found.closing_minor))
-    print_plain(f"{found.day}: {found.currency} {before} before, {after} after")
+    show_table(shown.movements(found), f"Nothing moved on {found.day}.")
+    before, after = (amount_text(minor, found.currency) for minor in (found.opening_minor, found.closing_minor))
+    print_plain(f"{found.day}: {before} before, {after} after")
 
 
 async def _deposit(url: str, key: str, amount: str, currency: str) -> str:

@@ -4,17 +4,19 @@ import asyncio
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from infra.local.record import Phase, StackStatus
 from infra.local.stack import NotRunning, Stack
 from infra.local.supervisor import State
 from residency import tasks
 from residency.errors import KovraError
-from router.cli.console import err, listing, out, print_json
+from router.cli.console import err, out, print_json
 from router.cli.panel import show_panel
 from router.cli.preflight import preflight
 from router.cli.progress import Starting
 from router.cli.sandbox import ensure_sandbox
+from router.cli.tables import Listing
 
 NOT_RUNNING = 3
 _STYLES = {State.READY: "green", State.STARTING: "cyan", State.WAITING: "cyan", State.STOPPED: "dim"}
@@ -117,15 +119,11 @@ def status(json: Json = False) -> None:
 
 def _table(found: StackStatus) -> None:
     if not found.parts:
-        out.print("Nothing has been started from here yet: `kovra run` does.")
+        err.print("Nothing has been started from here yet: `kovra run` does.")
         return
     numbers = ("pid", "port", "up", "ready after", "restarts", "memory")
-    table = listing("cell", "part", "state", *numbers, "", right=numbers)
-    before = found.parts[0].cell
+    table = Listing("cell", "part", "state", *numbers, "", right=numbers)
     for part in found.parts:
-        if part.cell != before:
-            table.add_section()
-            before = part.cell
         table.add_row(
             part.cell,
             part.name,
@@ -136,7 +134,7 @@ def _table(found: StackStatus) -> None:
             "" if part.ready_after_s is None else f"{part.ready_after_s:.1f} s",
             str(part.restarts or ""),
             f"{part.memory_bytes / 1e6:.0f} MB" if part.memory_bytes else "",
-            part.detail,
+            escape(part.detail),
         )
     out.print(table)
     memory = sum(part.memory_bytes for part in found.parts)

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cells.backends.postgres import Connection
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
@@ -20,10 +21,11 @@ from cells.transfers import ordering, store_orders
 from cells.transfers.orders import Order
 from residency.ids import parse
 from router.cli.actors import Cell
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import err, print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
 from router.cli.record import changing, reading
+from router.cli.tables import Listing, show_table
 
 Credit = Annotated[str, typer.Argument(help="The credit, col_….")]
 Reason = Annotated[str, typer.Option("--reason", help="An ISO 20022 return reason; why it rests, by default.")]
@@ -49,18 +51,15 @@ def show(cell: Cell = None, json: Json = False) -> None:
     if json:
         print_json({"suspense": [_as_json(*row) for row in rows]})
         return
-    if not rows:
-        err.print("Nothing rests in suspense.")
-        return
-    table = listing("credit", "cell", "rail", "amount", "reason", "reference", "since", "order", right=["amount"])
+    table = Listing("credit", "cell", "rail", "amount", "reason", "reference", "since", "order", right=["amount"])
     for name, one, orders in rows:
-        amount = f"{format_amount(one.amount, one.currency)} {one.currency}"
+        amount = amount_text(one.amount, one.currency)
         since = f"{one.received_at:%Y-%m-%d %H:%M}"
         last = f"{orders[-1].kind} {orders[-1].state}" if orders else ""
         table.add_row(
-            one.collection_id, name, one.rail, amount, one.reason_code or "", one.scheme_reference, since, last
+            one.collection_id, name, one.rail, amount, one.reason_code or "", escape(one.scheme_reference), since, last
         )
-    out.print(table)
+    show_table(table, "Nothing rests in suspense.")
 
 
 def assign(
@@ -123,19 +122,25 @@ def _as_json(cell: str, one: CollectionRow, orders: list[Order]) -> dict[str, An
         "cell": cell,
         "collection_id": one.collection_id,
         "rail": one.rail,
-        "amount": {"value": format_amount(one.amount, one.currency), "currency": one.currency},
+        "amount": money(one.amount, one.currency),
         "reason_code": one.reason_code,
         "scheme_reference": one.scheme_reference,
         "end_to_end_id": one.end_to_end_id,
         "received_at": one.received_at,
-        "orders": [asdict(order) for order in orders],
+        "orders": [order_json(order) for order in orders],
     }
+
+
+def order_json(order: Order) -> dict[str, Any]:
+    """An order as JSON has it, its amount as the API writes it."""
+    found = asdict(order)
+    return found | {"amount": money(order.amount, found.pop("currency"))}
 
 
 def tell(order: Order, *, json: bool) -> None:
     """Exit status 1 when it came to nothing."""
     if json:
-        print_json(asdict(order))
+        print_json(order_json(order))
     elif order.state == "done" and order.outcome == "settled":
         print_plain(f"{order.order_id}: done.")
     elif order.state in ("done", "failed"):

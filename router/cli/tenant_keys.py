@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
 from cells.kit.operator import operator_actor
 from cells.spec import home_path
@@ -14,10 +14,11 @@ from cells.tenants.issuing import Issued, follow, issue
 from cells.tenants.keys import ADMIN, SCOPES, UnknownKey, checked_scopes, in_use
 from cells.tenants.tenant import ApiKey, Tenant, UnknownTenant, Way, platform_tenant
 from residency.ids import parse
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import err, print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells, provision
 from router.cli.record import changing, reading
+from router.cli.tables import Listing, show_table
 
 _ALL = ",".join(sorted(SCOPES))
 _HEADS = {
@@ -33,7 +34,12 @@ WayOption = Annotated[
     typer.Option("--way", help="key: sent as Bearer; signature: signs each request; client: asks for OAuth tokens."),
 ]
 Scopes = Annotated[
-    str, typer.Option("--scopes", help="What it may do, separated by commas; a noun, noun:read, or read.")
+    str,
+    typer.Option(
+        "--scopes",
+        help=f"What it may do, separated by commas; a noun, noun:read, or read. All by default: {', '.join(sorted(SCOPES))}.",
+        show_default=False,
+    ),
 ]
 Label = Annotated[str, typer.Option("--label", help="What it is for.")]
 Days = Annotated[float, typer.Option("--expires-days", min=0.0, help="It ends after so many days; 0: it does not end.")]
@@ -89,7 +95,7 @@ def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json =
     if json:
         print_json({"keys": found})
     else:
-        out.print(table_of(found))
+        show_table(table_of(found), "It has no key.")
 
 
 def revoke(key_id: KeyId, operator: Operator = "", json: Json = False) -> None:
@@ -133,12 +139,12 @@ def key_shown(key: ApiKey, now: datetime) -> dict[str, Any]:
     }
 
 
-def table_of(keys: list[dict[str, Any]]) -> Table:
+def table_of(keys: list[dict[str, Any]]) -> Listing:
     """Keys for people."""
-    table = listing("key", "way", "state", "label", "last used", "ends", "scopes", "cells")
+    table = Listing("key", "way", "state", "label", "last used", "ends", "scopes", "cells")
     for one in keys:
         used, ends = (f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one["last_used_at"], one["expires_at"]))
-        columns = (one["key_id"], one["way"], one["state"], one["label"], used, ends)
+        columns = (one["key_id"], one["way"], one["state"], escape(one["label"]), used, ends)
         table.add_row(*columns, " ".join(one["scopes"]), " ".join(one["cells"]))
     return table
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
 from cells.kit.operator import operator_actor
 from cells.spec import home_path
@@ -20,10 +20,11 @@ from residency.directory import load_directory
 from residency.ids import parse
 from router.cli import tenant_keys
 from router.cli.choices import one_of
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import err, out, print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import Provisioned, all_cells, provision
 from router.cli.record import changing, reading
+from router.cli.tables import Facts, Listing, show_table
 from router.cli.tenant_keys import Json
 
 Home = Annotated[
@@ -86,12 +87,12 @@ def _tell(tenant: Tenant, key: str, done: Provisioned, *, json: bool) -> None:
             {"tenant": asdict(tenant), "key": key, "wallets": done.wallets, "account_numbers": done.account_numbers}
         )
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_row("tenant", tenant.tenant_id)
-    table.add_row("home", f"{tenant.home_cell} ({tenant.home_region})")
-    for currency, wallet_id in sorted(done.wallets.items()):
-        table.add_row(f"wallet {currency}", f"{wallet_id}  {done.account_numbers[currency]}")
-    out.print(table)
+    facts = {"tenant": tenant.tenant_id, "home": f"{tenant.home_cell} ({tenant.home_region})"}
+    facts |= {
+        f"wallet {currency}": f"{wallet_id}  {done.account_numbers[currency]}"
+        for currency, wallet_id in sorted(done.wallets.items())
+    }
+    out.print(Facts(facts))
     err.print("Its key, which is shown only now:")
     print_plain(key)
 
@@ -112,10 +113,10 @@ def list_all(json: Json = False) -> None:
         print_json({"tenants": list(found.values())})
         return
     columns = ("tenant_id", "name", "environment", "tier", "placement", "home_cell")
-    table = listing("tenant", "name", "environment", "tier", "placement", "home", "cells")
+    table = Listing("tenant", "name", "environment", "tier", "placement", "home", "cells")
     for row in found.values():
-        table.add_row(*(str(row[column]) for column in columns), " ".join(row["cells"]))
-    out.print(table)
+        table.add_row(*(escape(str(row[column])) for column in columns), " ".join(row["cells"]))
+    show_table(table, "There is no partner yet: `kovra tenants create` makes one.")
 
 
 def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json = False) -> None:
@@ -131,16 +132,17 @@ def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json =
     if json:
         print_json({"tenant": asdict(tenant), "cells": cells, "wallets": shown, "keys": keys})
         return
-    table = Table.grid(padding=(0, 2))
     rate = partner_tier(tenant.tier).requests_per_minute
-    told = {"tenant": tenant.tenant_id, "name": tenant.name, "tier": f"{tenant.tier} ({rate:,} requests a minute)"}
+    told = {
+        "tenant": tenant.tenant_id,
+        "name": escape(tenant.name),
+        "tier": f"{tenant.tier} ({rate:,} requests a minute)",
+    }
     told |= {"home": tenant.home_cell, "environment": tenant.environment, "cells": " ".join(cells)}
-    for name, value in told.items():
-        table.add_row(name, value)
-    for one in shown:
-        table.add_row(f"wallet {one['currency']}", f"{one['wallet_id']}  {one['account_number']}")
-    out.print(table)
-    out.print(tenant_keys.table_of(keys))
+    told |= {f"wallet {one['currency']}": f"{one['wallet_id']}  {one['account_number']}" for one in shown}
+    out.print(Facts(told))
+    out.print()
+    show_table(tenant_keys.table_of(keys), "It has no key.")
 
 
 async def _read(tenant_id: str) -> tuple[Tenant | None, list[Wallet], list[str]]:
@@ -225,7 +227,7 @@ def tiers(json: Json = False) -> None:
         print_json({"tiers": [asdict(one) for one in known.values()]})
         return
     right = ("requests/min", "margin bps", "floor bps")
-    table = listing("tier", *right, "placement", right=right)
+    table = Listing("tier", *right, "placement", right=right)
     for one in known.values():
         table.add_row(
             one.name, f"{one.requests_per_minute:,}", str(one.margin_bps), str(one.margin_floor_bps), one.placement

@@ -7,7 +7,8 @@ from typing import Any
 from rich.markup import escape
 
 from cells.reconciliation.journey import Leg
-from router.cli.console import err, listing, out
+from router.cli.console import err, out
+from router.cli.tables import Listing, amount_of
 
 _HASH_SHOWN = 16
 
@@ -38,7 +39,7 @@ def show(
 
 def _steps(legs: Sequence[Leg]) -> None:
     lines = sorted(((step.at, leg, step) for leg in legs for step in leg.steps), key=lambda one: one[0])
-    table = listing(
+    table = Listing(
         "time (UTC)", "cell", "leg", "room", "step", "state", "ms since its last", right=["ms since its last"]
     )
     for at, leg, step in lines:
@@ -51,13 +52,18 @@ def _steps(legs: Sequence[Leg]) -> None:
 def _postings(leg: Leg) -> None:
     if not leg.postings:
         return
-    table = listing(
-        "effect", "try", "kind", "debit", "credit", "amount", "", "phase", "ledger", right=["try", "amount"]
-    )
+    table = Listing("effect", "try", "kind", "debit", "credit", "amount", "phase", "ledger", right=["try", "amount"])
     for one in leg.postings:
         said = f"{one.state} {one.result}" if one.result else one.state
         table.add_row(
-            one.effect, str(one.attempt), one.kind, one.debit, one.credit, one.amount, one.currency, one.phase, said
+            one.effect,
+            str(one.attempt),
+            one.kind,
+            one.debit,
+            one.credit,
+            amount_of(one.amount) if one.amount else "all of it",
+            one.phase,
+            said,
         )
     out.print(f"\n[bold]Postings of {leg.cell}[/]")
     out.print(table)
@@ -66,7 +72,7 @@ def _postings(leg: Leg) -> None:
 def _crossings(by_cell: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
     if not by_cell:
         return
-    table = listing(
+    table = Listing(
         "log of",
         "no.",
         "direction",
@@ -111,10 +117,9 @@ def _submission(leg: Leg) -> None:
 def _returns(leg: Leg) -> None:
     if not leg.returns:
         return
-    table = listing(
+    table = Listing(
         "no.",
         "came back",
-        "",
         "credited",
         "why",
         "state",
@@ -125,7 +130,7 @@ def _returns(leg: Leg) -> None:
     )
     for one in leg.returns:
         table.add_row(
-            str(one.number), one.amount, one.currency, one.credited, one.reason_code, one.state, str(one.attempt),
+            str(one.number), amount_of(one.amount), amount_of(one.credited), one.reason_code, one.state, str(one.attempt),
             escape(one.scheme_reference), _time(one.received_at),
         )  # fmt: skip
     out.print(f"\n[bold]Returns at {leg.cell}[/]")
@@ -143,7 +148,7 @@ _RAIL_TIMES = (
 def _deliveries(leg: Leg) -> None:
     if not leg.deliveries:
         return
-    table = listing(
+    table = Listing(
         "event", "at (UTC)", "endpoint", "state", "attempts", "last answer", "delivered", right=["attempts"]
     )
     for one in leg.deliveries:

@@ -40,6 +40,7 @@ from cells.transfers.deposit import Deposit
 from cells.transfers.machine import Event
 from cells.transfers.transfer import Transfer
 from residency.ids import mint
+from tests.money_forms import misfits, misfits_of_text
 from tests.servers import CellDatabase
 from tests.two_cells import HandCell, TwoCells, open_two_cells
 
@@ -199,4 +200,8 @@ async def invoke(*arguments: str, of: Sequence[Callable[[typer.Typer], None]]) -
     app = typer.Typer()
     for register in of:
         register(app)
-    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+    result = await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+    if "--json" in arguments and result.stdout:
+        assert not list(misfits(json.loads(result.stdout))), arguments
+    assert not list(misfits_of_text(result.output)), arguments
+    return result

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cells.kit.money import format_amount, money
 from residency.errors import KovraError
 from residency.ids import mint
 from router.cli import fees, limits
+from router.cli.tables import amount_of
 from tests.integration.reconciled_cells import Reconciled, at_home, invoke
 
 EU = ("--cell", "eu-1", "--json")
@@ -50,12 +52,12 @@ async def test_rules_are_listed_added_and_explained(cells: Reconciled) -> None:
     assert len((await told("fees", "list", "--all", *EU))["rules"]) == len(before) + 2
 
     step = await told("fees", "explain", "1000.00", "EUR", "IDR", "--tier", "growth", *EU)
-    applying = [(one["rule"], one["kind"], one["fee"]) for one in step["rules"] if one["applies"]]
+    applying = [(one["rule"], one["kind"], amount_of(one["fee"])) for one in step["rules"] if one["applies"]]
     assert applying == [("eur-idr", "PRE", "3.00 EUR"), ("idr-in", "POST", "6500.50 IDR")]
-    assert step["price"]["fee"] == "3.00 EUR"
-    assert step["price"]["recipient_fee"] == "6500.00 IDR"
+    assert amount_of(step["price"]["fee"]) == "3.00 EUR"
+    assert amount_of(step["price"]["recipient_fee"]) == "6500.00 IDR"
     free = await told("fees", "explain", "1000.00", "EUR", "IDR", "--tags", "payroll", *EU)
-    assert free["price"]["fee"] == "0.00 EUR"
+    assert amount_of(free["price"]["fee"]) == "0.00 EUR"
 
     table = await run("fees", "explain", "1000.00", "EUR", "IDR", "--cell", "eu-1")
     assert table.exit_code == 0
@@ -105,8 +107,9 @@ async def test_a_back_test_shows_the_difference_and_changes_nothing(cells: Recon
     candidate = ("eur-idr", "PRE", "amount_minor > 50000 ? 500 : 140", "--applies", "target_currency == 'IDR'")
     found = await told("fees", "backtest", *candidate, *EU)
     assert found["currencies"]["EUR"] == {
-        "payments": 3, "dearer": 1, "cheaper": 0, "failing": 0, "was": "4.60", "would_be": "6.60", "difference": "2.00",
-        "differing": [{"transfer_id": first.transfer_id, "was": "3.00", "would_be": "5.00"}],
+        "payments": 3, "dearer": 1, "cheaper": 0, "failing": 0, "was": money(460, "EUR"), "would_be": money(660, "EUR"),
+        "difference": money(200, "EUR"),
+        "differing": [{"transfer_id": first.transfer_id, "was": money(300, "EUR"), "would_be": money(500, "EUR")}],
     }  # fmt: skip
     table = await run("fees", "backtest", *candidate, "--cell", "eu-1")
     assert first.transfer_id in table.output
@@ -116,15 +119,15 @@ async def test_a_back_test_shows_the_difference_and_changes_nothing(cells: Recon
 async def test_limits_are_listed_and_set(cells: Reconciled) -> None:
     before = (await told("limits", "list", *EU))["limits"]
     starter = [one for one in before if (one["tier"], one["currency"], one["window"]) == ("starter", "EUR", "transfer")]
-    assert [one["value"] for one in starter] == ["10000.00"]
-    for version, value in ((1, "700.00"), (2, "650.00")):
-        done = await told("limits", "set", "payer", "day", "amount", "EUR", value, *EU)
-        assert [(one["version"], one["value"]) for one in done["limits"]] == [(version, value)]
+    assert [one["value"] for one in starter] == [money(1_000_000, "EUR")]
+    for version, value in ((1, 70_000), (2, 65_000)):
+        done = await told("limits", "set", "payer", "day", "amount", "EUR", format_amount(value, "EUR"), *EU)
+        assert [(one["version"], one["value"]) for one in done["limits"]] == [(version, money(value, "EUR"))]
     payer = mint("pyr", "eu-1")
     one_payers = await told("limits", "set", "payer", "month", "count", "EUR", "3", "--of", payer, "--json")
     assert [one["cell"] for one in one_payers["limits"]] == ["eu-1"], "where that payer lives"
     after = (await told("limits", "list", *EU))["limits"]
-    assert [one["value"] for one in after if one["scope"] == "payer"] == ["650.00", 3]
+    assert [one["value"] for one in after if one["scope"] == "payer"] == [money(65_000, "EUR"), 3]
     assert "650.00 EUR" in (await run("limits", "list", "--cell", "eu-1")).output
 
     quote = await cells.eu.quote(cells.cells.tenant, "EUR", "EUR", 65_001, "sepa_instant")

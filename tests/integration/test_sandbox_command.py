@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from cells.kit.money import money
 from cells.rails.console import SchemeConsole, wallet_account
 from cells.rails.rail import Party, Payout, Rail
 from cells.rails.registry import connection_to, open_rail
@@ -20,6 +21,7 @@ from residency.directory import load_directory
 from residency.errors import KovraError
 from router.cli import sandbox_schemes
 from tests import servers
+from tests.money_forms import misfits, misfits_of_text
 from tests.schemes import CELL, launched, payout
 
 RAIL = "sepa_instant"
@@ -59,6 +61,9 @@ async def run(*arguments: str, status: int = 0) -> Result:
     sandbox_schemes.register(app)
     result = await asyncio.to_thread(CliRunner().invoke, app, ["sandbox", *arguments])
     assert result.exit_code == status or isinstance(result.exception, KovraError), result.output
+    if "--json" in arguments and result.stdout:
+        assert not list(misfits(json.loads(result.stdout))), arguments
+    assert not list(misfits_of_text(result.output)), arguments
     return result
 
 
@@ -75,9 +80,14 @@ async def payment(asked: Payout) -> dict[str, object]:
 
 
 async def test_the_table_lists_the_magic_values() -> None:
-    assert "| `SANDBOX TIMEOUT LOST` | 9091112 | 90,911.12 |" in (await run("table")).stdout
+    told = (await run("table")).stdout
+    assert "SANDBOX TIMEOUT LOST" in told
+    assert "90911.12 EUR" in told
     rows = json.loads((await run("table", "--json")).stdout)
-    assert {row["phrase"]: row["amounts_minor"]["bi_rtgs"] for row in rows}["SANDBOX REJECT"] == 10_909_110_100
+    assert {row["phrase"]: row["amounts"]["bi_rtgs"] for row in rows}["SANDBOX REJECT"] == {
+        "value": "109091101.00",
+        "currency": "IDR",
+    }
 
 
 async def test_a_payment_is_counted(rail: Rail) -> None:
@@ -104,7 +114,7 @@ async def test_a_payment_is_returned_in_part(rail: Rail) -> None:
     asked = await paid(rail)
     reference = (await run("return", asked.transfer_id, "--amount", "12.50", "--reason", "AC06")).stdout.strip()
     [sent] = json.loads((await run("payments", asked.transfer_id, "--json")).stdout)["payments"][0]["returns"]
-    assert (sent["scheme_reference"], sent["amount_minor"], sent["why"]) == (reference, 1_250, "FOCR")
+    assert (sent["scheme_reference"], sent["amount"], sent["why"]) == (reference, money(1_250, "EUR"), "FOCR")
     assert reference in (await run("payments", asked.transfer_id)).stdout
 
 

@@ -119,7 +119,10 @@ async def test_the_sweep_goes_on_beside_rows_it_cannot_read_and_the_operator_see
             told = json.loads(found.stdout)["cells"]["eu-1"]
             shown = {one["item_id"]: one for one in told["set_aside"]}
             assert {name: one["worker"] for name, one in shown.items()} == {unreadable: "sweep", senseless: "sweep"}
-            assert shown[unreadable]["holds"] == {"state": "FUNDS_HELD", "value": "100.00", "currency": "EUR"}
+            assert shown[unreadable]["holds"] == {
+                "state": "FUNDS_HELD",
+                "amount": {"value": "100.00", "currency": "EUR"},
+            }
             assert shown[unreadable]["reason"].startswith("OverflowError")
             assert shown[senseless]["reason"].startswith("ValueError")
             assert unreadable in (await kovra("doctor", "--cell", "eu-1")).output

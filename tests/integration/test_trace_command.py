@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cells.kit.money import money
 from residency.errors import KovraError
 from router.cli import trace
 from tests.integration.reconciled_cells import Reconciled, at_home, invoke
@@ -69,10 +70,10 @@ async def test_what_came_back_is_told_in_each_cell(cells: Reconciled) -> None:
     await cells.eu.admit(await cells.id.export())
     origin, destination = (await traced(transfer.transfer_id))["legs"]
     told = [(one["number"], one["amount"], one["state"], one["reason_code"]) for one in destination["returns"]]
-    assert told == [(1, "10000.00", "exported", "AC04")]
+    assert told == [(1, money(1_000_000, "IDR"), "exported", "AC04")]
     [booked] = origin["returns"]
     assert (booked["state"], booked["scheme_reference"]) == ("booked", "RTR-1")
-    assert Decimal(booked["credited"]) > 0
+    assert Decimal(booked["credited"]["value"]) > 0
     table = (await run(transfer.transfer_id)).output
     assert "Returns at eu-1" in table
     assert "RTR-1" in table
