@@ -36,6 +36,11 @@ def misfits(value: Any, at: str = "", name: str = "") -> Iterator[str]:
         yield from (f"{at}: {fault}" for fault in _misfits_of_scalar(value, name))
 
 
+def named_money(name: str) -> bool:
+    """Whether a field of that name holds an amount."""
+    return _MONEY.search(name) is not None
+
+
 def _misfits_of_scalar(value: Any, name: str) -> Iterator[str]:
     if name.endswith("_minor"):
         yield "minor units"
@@ -43,7 +48,7 @@ def _misfits_of_scalar(value: Any, name: str) -> Iterator[str]:
         if _VALUE.fullmatch(value) and name not in _RATES:
             yield f"{value} without its currency"
         yield from misfits_of_text(value)
-    elif _MONEY.search(name) and isinstance(value, (int, float)) and not isinstance(value, bool):
+    elif named_money(name) and isinstance(value, (int, float)) and not isinstance(value, bool):
         yield f"{value} is a number"
 
 
