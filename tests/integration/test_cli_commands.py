@@ -66,3 +66,18 @@ def test_the_help_of_pay_lists_every_column(tmp_path: Path) -> None:
     assert found.returncode == 0
     for column in ("source_currency", "recipient_bank_code", "payer_document_number"):
         assert column in found.stdout
+
+
+def test_an_amount_is_explained_with_no_stack_by_the_rules_of_the_release(tmp_path: Path) -> None:
+    found = _kovra(tmp_path, "fees", "explain", "1000.00", "EUR", "IDR", "--json")
+    assert found.returncode == 0
+    assert json.loads(found.stdout)["price"]["fee"] == {"value": "3.00", "currency": "EUR"}
+    assert "founded with" in found.stderr
+    for arguments, said in (
+        (("EUR", "SEK"), "No rail pays out in SEK"), (("USD", "EUR"), "use one of"), (("EUR", "IDR", "--cell", "xx-1"), "no cell 'xx-1'"),
+        (("EUR", "IDR", "--tenant", "ten_eu1_0"), "directory"),
+    ):  # fmt: skip
+        refused = _kovra(tmp_path, "fees", "explain", "1000.00", *arguments)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert said in refused.stderr
+    assert _kovra(tmp_path, "fees", "explain").returncode == 2
