@@ -24,7 +24,7 @@ def show_panel(status: StackStatus, sandbox: Sandbox, *, detached: bool) -> None
         f"{len(status.parts)} ready; slowest: {slowest.cell}/{slowest.name} {slowest.ready_after_s or 0:.1f} s"
     )
     out.print("[bold]Kovra[/]")
-    out.print(Facts(facts))
+    out.print(Facts(list(facts.items())))
     paste = f"export KOVRA_URL={status.router_url} KOVRA_API_KEY={sandbox.key}"
     for title, line in [
         ("sandbox key", sandbox.key),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cells.compliance.decisions import REASONS, Asked, Decision, Deed
 from cells.kit.operator import operator_actor
@@ -17,12 +18,12 @@ from cells.transfers.machine import State, public
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.choices import one_of
-from router.cli.console import print_json, print_plain
+from router.cli.console import out, print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
 from router.cli.record import changing_of, institution_of, reading, reading_of
 from router.cli.review_shown import Case, case_of, cases_of, details_of, opened, table
-from router.cli.tables import show_table
+from router.cli.tables import Facts, show_table
 
 CaseId = Annotated[
     str, typer.Argument(metavar="CASE", help="A payment (tr_…), a payer (pyr_…) or a recipient (rcp_…).")
@@ -87,8 +88,7 @@ def show(
     if json:
         print_json(found.as_json())
     else:
-        for line in details_of(found):
-            print_plain(line)
+        out.print(Facts([(name, escape(value)) for name, value in details_of(found)]))
 
 
 def _deciding(deed: Deed, case_form: Any, text: str) -> Callable[..., None]:

@@ -105,24 +105,29 @@ def table(cases: Sequence[Case]) -> Listing:
     return shown
 
 
-def details_of(case: Case) -> Iterator[str]:
-    """A case in lines to be read."""
-    yield f"{case.case_id}  {case.what} in {case.cell}, of {case.tenant_id}"
-    yield f"status      {case.status}"
-    yield f"why         {' '.join(case.why) or '-'}"
+def details_of(case: Case) -> Iterator[tuple[str, str]]:
+    """A case as names and what they stand for."""
+    yield "case", case.case_id
+    yield "what", f"{case.what} in {case.cell}"
+    yield "tenant", case.tenant_id
+    yield "status", case.status
+    yield "why", " ".join(case.why) or "-"
     if case.amount:
-        yield f"amount      {amount_of(case.amount)}"
+        yield "amount", amount_of(case.amount)
     if case.until:
-        yield f"until       {case.until:{_WHEN}} UTC, then the money goes back"
+        yield "until", f"{case.until:{_WHEN}} UTC, then the money goes back"
     for party in case.parties:
         hit = case.hits.get(party)
         met = f"  met {hit.list} {hit.reference}, likeness {hit.score}" if hit else ""
         name = f"  {case.names[party]}" if case.names and party in case.names else ""
-        yield f"party       {party}{name}{met}"
+        yield "party", f"{party}{name}{met}"
     for one in case.decisions:
         second = f", confirmed by {one.second_officer} ({one.second_reason})" if one.second_officer else ""
         file = f", file {one.reference}" if one.reference else ""
-        yield f"decision    {one.decided_at:{_WHEN}}  {one.deed} by {one.officer} ({one.reason}{file}){second}: {one.state}"
+        yield (
+            "decision",
+            f"{one.decided_at:{_WHEN}}  {one.deed} by {one.officer} ({one.reason}{file}){second}: {one.state}",
+        )
 
 
 def _of_payment(cell: str, one: Transfer, hits: dict[str, Hit], decisions: Sequence[Decision]) -> Case:

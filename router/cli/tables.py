@@ -60,13 +60,13 @@ class Listing:
 
 
 class Facts:
-    """Names with their values, one below the other."""
+    """Names with their values (markup of Rich), one below the other."""
 
-    def __init__(self, facts: Mapping[str, str]) -> None:
+    def __init__(self, facts: Sequence[tuple[str, str]]) -> None:
         self._facts = facts
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from _block([(name, console.render_str(text)) for name, text in self._facts.items()], options.max_width)
+        yield from _block([(name, console.render_str(text)) for name, text in self._facts], options.max_width)
 
 
 def show_table(table: Listing, empty: str) -> None:

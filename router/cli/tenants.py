@@ -92,7 +92,7 @@ def _tell(tenant: Tenant, key: str, done: Provisioned, *, json: bool) -> None:
         f"wallet {currency}": f"{wallet_id}  {done.account_numbers[currency]}"
         for currency, wallet_id in sorted(done.wallets.items())
     }
-    out.print(Facts(facts))
+    out.print(Facts(list(facts.items())))
     err.print("Its key, which is shown only now:")
     print_plain(key)
 
@@ -140,7 +140,7 @@ def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json =
     }
     told |= {"home": tenant.home_cell, "environment": tenant.environment, "cells": " ".join(cells)}
     told |= {f"wallet {one['currency']}": f"{one['wallet_id']}  {one['account_number']}" for one in shown}
-    out.print(Facts(told))
+    out.print(Facts(list(told.items())))
     out.print()
     show_table(tenant_keys.table_of(keys), "It has no key.")
 

@@ -15,9 +15,15 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from cells.kit.money import AMOUNT_MAX_MINOR, amount_text
+from cells.tenants.tenant import mint_tenant
+from infra.local.record import PartStatus, Phase, StackStatus
+from infra.local.supervisor import State
+from residency.directory import load_directory
 from residency.ids import mint
 from router.cli import console
 from router.cli.main import COMMANDS, build, whole
+from router.cli.panel import show_panel
+from router.cli.sandbox import Sandbox
 from router.cli.tables import Facts, Listing, folded, show_table
 from tests.architecture.tree import keep, sources
 
@@ -63,7 +69,7 @@ def test_rows_with_long_names_and_large_amounts_break_neither_amounts_nor_ids(wi
         table.add_row(
             transfer, LONG, LARGE, f"The limit is {LARGE} per day; {LARGE} would still fit, and {LARGE} was asked for."
         )
-    for shown in (rendered(table, width), rendered(Facts({"partner": LONG, "why": f"of {LARGE} " * 5}), width)):
+    for shown in (rendered(table, width), rendered(Facts([("partner", LONG), ("why", f"of {LARGE} " * 5)]), width)):
         assert max(map(len, shown)) <= width
         text = "\n".join(shown)
         assert text.count("IDR") == text.count(LARGE)
@@ -161,3 +167,30 @@ def test_every_console_and_every_bar_is_the_house_s() -> None:
         mend="Use out, err, or console(); give a Progress disable=not animated().",
         breaches=[*breaches, *bars],
     )
+
+
+@pytest.mark.parametrize(
+    ("detached", "stops"), [(True, "kovra down` stops everything"), (False, "Ctrl-C stops everything")]
+)
+def test_what_runs_in_the_background_is_not_said_to_stop_by_ctrl_c(
+    capsys: pytest.CaptureFixture[str], *, detached: bool, stops: str
+) -> None:
+    part = PartStatus(
+        "eu-1",
+        "api",
+        State.READY,
+        pid=1,
+        port=2,
+        uptime_s=1.0,
+        ready_after_s=1.0,
+        restarts=0,
+        memory_bytes=1,
+        detail="",
+        log="",
+    )
+    status = StackStatus(Phase.RUNNING, 1, "", "http://127.0.0.1:1", {}, {"eu-1": "embedded"}, [], [part])
+    tenant = mint_tenant("Sandbox Partner", load_directory().cell("eu-1"), tier="sandbox")
+    show_panel(status, Sandbox(tenant, "kv_sandbox_x", {"EUR": "wal_1", "IDR": "wal_2"}, {}), detached=detached)
+    shown = capsys.readouterr().out
+    assert stops in shown
+    assert ("Ctrl-C" in shown) is not detached
