@@ -53,7 +53,7 @@ async def test_every_filter_finds_its_own(cell: ApiCell) -> None:
         ({"target_currency": "IDR"}, []),
         ({"batch_id": "bat_eu1_00000000000000000000000000"}, []),
         ({"status": ["REJECTED", "CANCELLED"]}, [rejected]),
-        ({"status": ["ADMITTED"]}, []),
+        ({"status": ["IN_REVIEW"]}, []),
         ({"created_to": made_at.isoformat()}, [first["id"]]),
         ({"created_from": made_at.isoformat()}, [rejected, second["id"]]),
         ({"created_from": made_at.isoformat(), "created_to": made_at.isoformat()}, []),
@@ -92,6 +92,7 @@ async def test_what_is_no_filter_is_refused(cell: ApiCell) -> None:
     for asked in (
         {"state": "COMPLETED"},
         {"status": "DONE"},
+        {"status": "ADMITTED"},
         {"created_from": "yesterday"},
         {"limit": 0},
         {"cursor": "7"},
