@@ -9,7 +9,8 @@ from cells.kit.money import CURRENCIES
 _VALUE = re.compile(r"-?[0-9]+\.[0-9]{2}")
 _CODES = "|".join(CURRENCIES)
 _IN_TEXT = (
-    (re.compile(rf"\b({_CODES}) -?[0-9][0-9.,]*"), "the currency before the value"),
+    # An account is named with its currency and its owner, sixteen hexadecimal digits and more: that is no amount.
+    (re.compile(rf"\b({_CODES}) -?[0-9][0-9,]{{0,14}}(\.[0-9]+)?(?![0-9a-z])"), "the currency before the value"),
     (re.compile(rf"\b[0-9]{{1,3}}(,[0-9]{{3}})+(\.[0-9]+)? ({_CODES})\b"), "commas in the value"),
     (re.compile(r"\bminor units\b"), "minor units"),
     (re.compile(rf"(?<![0-9.])[0-9]+ ({_CODES})\b"), "a value without its decimals"),
