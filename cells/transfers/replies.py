@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
 from cells.kit.command import Reply
+from cells.ledger.entry import Account
 from cells.ledger.submit import ChainResult
 from cells.transfers.machine import Early, Effect, Event, Leg, State, decide
 from cells.transfers.step import Owed
@@ -72,6 +73,18 @@ def lacking(owed: Sequence[Owed], results: Sequence[ChainResult]) -> list[Transf
     pairs = zip(owed, results, strict=False)
     holds = (one.transfer for one, result in pairs if one.effect is Effect.HOLD and result.lacks_funds)
     return [one for one in holds if one.leg is not Leg.DESTINATION and one.batch_id is None]
+
+
+def shortfalls(
+    refused: Sequence[Transfer], accounts: Mapping[str, int], found: Mapping[int, Account]
+) -> dict[str, int]:
+    """What each transfer's wallet lacks, by transfer; `accounts`: the wallet's, by transfer. Without those that would fit again."""
+    short = {
+        one.transfer_id: one.source_total - found[accounts[one.transfer_id]].available
+        for one in refused
+        if accounts[one.transfer_id] in found
+    }
+    return {transfer_id: minor for transfer_id, minor in short.items() if minor > 0}
 
 
 def answers_to_keep(owed: Sequence[Owed], now: Mapping[str, Transfer], missing: Mapping[str, int]) -> dict[str, Answer]:

@@ -36,7 +36,7 @@ from cells.transfers.lives import account_of, chain_of
 from cells.transfers.machine import Effect, Event
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
-from cells.transfers.replies import answers_to_keep, lacking, ledger_said, refusal_of, reply_to
+from cells.transfers.replies import answers_to_keep, lacking, ledger_said, refusal_of, reply_to, shortfalls
 from cells.transfers.step import Owed, Step, journal, take
 from cells.transfers.store_locks import lock_rows
 from cells.transfers.store_postings import close_postings
@@ -256,12 +256,7 @@ class Saga:
             found = await self._ledger.lookup_accounts(sorted(set(accounts.values()))) if accounts else {}
         except LedgerUnknown:
             return {}
-        short = {
-            one.transfer_id: one.source_total - found[accounts[one.transfer_id]].available
-            for one in refused
-            if accounts[one.transfer_id] in found
-        }
-        return {transfer_id: minor for transfer_id, minor in short.items() if minor > 0}
+        return shortfalls(refused, accounts, found)
 
     def _answer(self, turn: _Turn) -> None:
         refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}
