@@ -19,8 +19,9 @@ from cells.spec import CellSpec, load_spec
 from residency.directory import load_directory
 from residency.errors import KovraError
 from residency.ids import parse
-from router.cli.console import err, listing, out
+from router.cli.console import err, out
 from router.cli.record import reading
+from router.cli.tables import Listing
 
 PAYMENTS_MAX = 20
 _LOGGERS = ("kovra.requests", "kovra.transitions")
@@ -153,7 +154,7 @@ def _read(line: bytes) -> dict[str, Any]:
 def show_cause(found: Cause) -> None:
     """The calls on a terminal; the payments are shown behind them, each by itself."""
     if found.calls:
-        table = listing("time (UTC)", "cell", "call", "answered", "by", "tenant", "made or changed")
+        table = Listing("time (UTC)", "cell", "call", "answered", "by", "tenant", "made or changed")
         for one in found.calls:
             entry = one.entry
             table.add_row(
@@ -164,7 +165,7 @@ def show_cause(found: Cause) -> None:
         out.print(table)
     requests = [line for line in found.logged if line["logger"] == "kovra.requests"]
     if requests:
-        table = listing("time (UTC)", "process", "cell", "call", "answered", "problem", "ms", right=["ms"])
+        table = Listing("time (UTC)", "process", "cell", "call", "answered", "problem", "ms", right=["ms"])
         for line in requests:
             table.add_row(
                 str(line["timestamp"])[:19].replace("T", " "), line["process"], line.get("cell", ""),
