@@ -7,12 +7,14 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.markup import escape
 
+from cells.kit.money import money
 from cells.kit.operator import operator_actor
 from cells.spec import home_path
 from cells.tenants import store
 from cells.tenants.issuing import issue
 from cells.tenants.keys import SCOPES
 from cells.tenants.tenant import Environment, Placement, Tenant, UnknownTenant, Wallet, mint_tenant
+from cells.tenants.tiers import Tier as Terms
 from cells.tenants.tiers import partner_tier, partner_tiers
 from cells.transfers import store_returns
 from cells.transfers.returned import Policy
@@ -220,11 +222,23 @@ async def _set_return_policy(tenant_id: str, policy: Policy, who: str) -> list[s
     return changed
 
 
+def _tier_json(one: Terms) -> dict[str, Any]:
+    """A tier, its limits by currency, amounts as the API writes them."""
+    limits = {
+        currency: {
+            name.removesuffix("_minor"): money(most, currency) if name.endswith("_minor") else most
+            for name, most in asdict(found).items()
+        }
+        for currency, found in one.limits.items()
+    }
+    return asdict(one) | {"limits": limits}
+
+
 def tiers(json: Json = False) -> None:
     """What each tier may do and pays (cells/tenants/tiers.toml)."""
     known = partner_tiers()
     if json:
-        print_json({"tiers": [asdict(one) for one in known.values()]})
+        print_json({"tiers": [_tier_json(one) for one in known.values()]})
         return
     right = ("requests/min", "margin bps", "floor bps")
     table = Listing("tier", *right, "placement", right=right)
