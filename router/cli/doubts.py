@@ -12,7 +12,7 @@ import typer
 
 from cells.compliance import store_decisions
 from cells.compliance.decisions import REASONS, Asked, Decision, Deed
-from cells.kit.money import format_amount
+from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.spec import CellSpec, home_path, load_spec
@@ -21,10 +21,11 @@ from cells.transfers.deciding_doubts import DoubtDeciding
 from cells.transfers.store_doubts import Doubt
 from residency.ids import parse
 from router.cli.actors import Cell
-from router.cli.console import err, listing, out, print_json, print_plain
+from router.cli.console import print_json, print_plain
 from router.cli.operator import Operator, acting
 from router.cli.provisioning import all_cells
 from router.cli.record import changing_of, institution_of, reading
+from router.cli.tables import Listing, show_table
 
 Payment = Annotated[str, typer.Argument(metavar="PAYMENT", help="The payment, tr_….")]
 Where = Annotated[
@@ -72,19 +73,17 @@ def list_all(cell: Cell = None, json: Json = False) -> None:
     found = asyncio.run(_list([load_spec(cell, home_path())] if cell else all_cells(home_path())))
     if json:
         print_json({"doubts": [_as_json(name, one, proposed) for name, one, proposed in found]})
-    elif not found:
-        err.print("No payment is in doubt.")
     else:
-        table = listing(
+        table = Listing(
             "payment", "cell", "rail", "amount", "in doubt for", "asked", "scheme", "code", "proposed", right=["amount"]
         )
         for name, one, proposed in found:
             table.add_row(
-                one.transfer_id, name, one.rail, f"{format_amount(one.amount, one.currency)} {one.currency}",
+                one.transfer_id, name, one.rail, amount_text(one.amount, one.currency),
                 _for_how_long(one.since), str(one.inquiries), _CAUSES[one.cause], _code(one),
                 f"{proposed.deed} by {proposed.officer}" if proposed else "",
             )  # fmt: skip
-        out.print(table)
+        show_table(table, "No payment is in doubt.")
 
 
 def settled(
@@ -180,7 +179,7 @@ def _as_json(cell: str, one: Doubt, proposed: Decision | None) -> dict[str, obje
         "transfer_id": one.transfer_id,
         "cell": cell,
         "rail": one.rail,
-        "amount": {"value": format_amount(one.amount, one.currency), "currency": one.currency},
+        "amount": money(one.amount, one.currency),
         "since": one.since,
         "asked_at": one.asked_at,
         "inquiries": one.inquiries,

@@ -54,6 +54,7 @@ _ELSEWHERE = {
     ),
     **dict.fromkeys(("fees add", "fees backtest", "limits set"), "tests/integration/test_fees_command.py"),
     **dict.fromkeys(("suspense assign", "suspense return"), "tests/integration/test_api_suspense.py"),
+    **dict.fromkeys(("doubts settled", "doubts refused"), "tests/integration/test_doubts_command.py"),
     **dict.fromkeys(("recall ask", "recall accept", "recall refuse"), "tests/integration/test_api_recalls.py"),
     **dict.fromkeys(("review clear", "review refuse", "review block", "review release"), "tests/integration/test_deeds.py"),
     **dict.fromkeys(
@@ -98,6 +99,7 @@ def asked(transfer: str, case: str, tenant: str) -> Iterator[tuple[str, ...]]:
     yield ("tenants", "tiers")
     yield ("tenants", "keys", "list", tenant)
     yield ("doctor",)
+    yield ("doubts", "list")
     yield ("reconcile",)
     yield ("actors",)
     yield ("rails",)
