@@ -35,7 +35,6 @@ def rails(cell: Cell = None, json: Json = False) -> None:
         for name, path in tables.items():
             out.print(
                 f"{name}: UK account numbers: {_CHECKED.format(path) if path else _UNCHECKED}",
-                soft_wrap=True,
                 markup=False,
             )
     for name, answer in answers.items():
