@@ -5,8 +5,7 @@ ask this before they start anything, each process of a cell before it opens the 
 to write there, and why. (What one file has wrong by itself is for residency.directory and residency.rules to say.)
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Iterator, Mapping
 
 from cells.compliance.rules import load_rules
 from cells.fx.ecb import EcbHistory
@@ -15,43 +14,44 @@ from cells.fx.fees import Circumstances, Tariff, seeds
 from cells.fx.offers import corridor_of
 from cells.fx.rates import RateMissing, RateTable
 from cells.kit.money import CURRENCIES
-from cells.ledger.chart import RAIL_NUMBER
-from cells.rails.accounts import EXAMPLES, FORM_OF_CURRENCY
+from cells.rails.account_forms import FILE, account_formats, form_of_currency
 from cells.rails.profile import RailProfile
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from cells.tenants.account_numbers import AccountNumbersMissing, account_form, cell_digits
 from cells.tenants.tiers import Tier, partner_tiers
 from residency.directory import CellEntry, Directory, DirectoryInvalid
+from residency.rails import FOLDER, RailsInvalid
 from residency.rules import RulesInvalid, rules_of
 
 _MONEY = "cells/kit/money.py"
-_CHART = "cells/ledger/chart.py"
-_REGISTRY = "cells/rails/registry.py"
-_ACCOUNTS = "cells/rails/accounts.py"
 _NUMBERS = "cells/tenants/account_numbers.toml"
 _TIERS = "cells/tenants/tiers.toml"
 _FEES = "cells/fx/fees.toml"
 _REVIEW = "cells/compliance/data/rules.toml"
-_SCHEMES = "infra/schemes/rules.py"
 # Some amount that fee rules are asked about: whether they apply, never how much they take.
 _ANY_MINOR = 1_000_000
 
 
-def check_directory(directory: Directory, simulated: Collection[str] | None = None) -> None:
-    """Raises DirectoryInvalid with every lack of every cell. `simulated`: the rails that have a simulated scheme, where cells are started
-    with those."""
-    if found := list(dict.fromkeys(lacks(directory, simulated))):
+def check_directory(directory: Directory) -> None:
+    """Raises DirectoryInvalid with every lack of every cell."""
+    if found := list(dict.fromkeys(lacks(directory))):
         raise DirectoryInvalid.of(found)
 
 
-def lacks(directory: Directory, simulated: Collection[str] | None = None) -> Iterator[str]:
-    """What the cells of a directory still need, a sentence each."""
+def lacks(directory: Directory) -> Iterator[str]:
+    """What the cells of a directory still need, a sentence each. Profiles that cannot be read come alone: what follows needs them."""
+    try:
+        account_formats()
+        rail_profiles()
+    except RailsInvalid as error:
+        yield from error.faults
+        return
     rates = EcbHistory().latest()
     # The tiers' amounts are read by the decimals of their currencies.
     tiers = partner_tiers() if directory.region_of_currency.keys() <= CURRENCIES.keys() else {}
     for cell in directory.cells.values():
         yield from _rules(cell)
-        yield from _rails(cell, simulated)
+        yield from _rails(cell)
         yield from _numbers(directory, cell)
         yield from _caps(cell)
         for currency in cell.currencies:
@@ -71,26 +71,13 @@ def _rules(cell: CellEntry) -> Iterator[str]:
         yield f"{error.detail} Without rules {cell.name} has no corridor."
 
 
-def _rails(cell: CellEntry, simulated: Collection[str] | None) -> Iterator[str]:
+def _rails(cell: CellEntry) -> Iterator[str]:
     for rail in cell.rails:
-        profile = PROFILES.get(rail)
+        profile = rail_profiles().get(rail)
         if profile is None:
-            yield f"{_REGISTRY}: add the profile of {rail}, which {cell.name} names in its rails."
-        else:
-            yield from _profile(cell, profile)
-        if rail not in RAIL_NUMBER:
-            yield f"{_CHART}: add {rail} to RAIL_NUMBER with the next number: its account in the books of {cell.name} has none."
-        if simulated is not None and rail not in simulated:
-            yield f"{_SCHEMES}: add {rail} to SCHEMES: the sandbox of {cell.name} has no scheme to speak to."
-
-
-def _profile(cell: CellEntry, profile: RailProfile) -> Iterator[str]:
-    if profile.currency not in cell.currencies:
-        yield f"{_declaration(cell)}: add {profile.currency}, which its rail {profile.name} moves, to currencies."
-    try:
-        ZoneInfo(profile.zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        yield f"cells/rails/{profile.name}/profile.py: correct zone: {profile.zone} is no time zone of the IANA database."
+            yield f"{FOLDER}/{rail}.toml: write the profile of {rail}, which {cell.name} names in its rails."
+        elif profile.currency not in cell.currencies:
+            yield f"{_declaration(cell)}: add {profile.currency}, which its rail {profile.name} moves, to currencies."
 
 
 def _numbers(directory: Directory, cell: CellEntry) -> Iterator[str]:
@@ -113,7 +100,7 @@ def _caps(cell: CellEntry) -> Iterator[str]:
 
 
 def _moving(cell: CellEntry, currency: str) -> list[RailProfile]:
-    return [one for rail in cell.rails if (one := PROFILES.get(rail)) and one.currency == currency]
+    return [one for rail in cell.rails if (one := rail_profiles().get(rail)) and one.currency == currency]
 
 
 def _currency(cell: CellEntry, currency: str, rates: RateTable) -> Iterator[str]:
@@ -131,10 +118,8 @@ def _currency(cell: CellEntry, currency: str, rates: RateTable) -> Iterator[str]
 
 
 def _accounts(cell: CellEntry, currency: str) -> Iterator[str]:
-    if currency not in FORM_OF_CURRENCY:
-        yield f"{_ACCOUNTS}: add {currency} to FORM_OF_CURRENCY: the form that its accounts are written in."
-    if currency not in EXAMPLES:
-        yield f"{_ACCOUNTS}: add {currency} to EXAMPLES: an account of that form that is nobody's."
+    if form_of_currency(currency) is None:
+        yield f"{FILE}: add {currency} to the examples of the form that its accounts are written in, with an account that is nobody's."
     try:
         form = account_form(cell.region, currency, cell.number)
     except AccountNumbersMissing as error:

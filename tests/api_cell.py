@@ -20,7 +20,7 @@ from cells.backends.postgres import open_pool, transaction
 from cells.backends.redis import Counters
 from cells.cell import found_cell, open_institution
 from cells.rails.connection import sign
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
 from cells.tenants import store_keys
@@ -39,7 +39,7 @@ from tests.documented import undeclared
 from tests.schemes import RunningSchemes
 from tests.servers import CellDatabase, free_port
 
-RAIL_SECRETS = {rail: f"secret of {rail}" for rail in PROFILES}
+RAIL_SECRETS = {rail: f"secret of {rail}" for rail in rail_profiles()}
 ROUTER_SECRET = "secret of the router and this cell"
 NEXT_ROUTER_SECRET = "announced to this cell, not used yet"
 REMEMBERED_S = 0.2

@@ -194,9 +194,9 @@ DOORS = (
     *(
         Door(f"ISO message {name}", _XML, front.RAIL_BODY_MAX_BYTES, 200, lambda data: read_inbound("sepa_instant", data), xml(name, holder))
         for name, holder in (
-            (profile_of("sepa_instant").payment_message, "FIToFICstmrCdtTrf"), (profile_of("sepa_instant").status_message, "FIToFIPmtStsRpt"),
-            (profile_of("sepa_instant").later.statement, "BkToCstmrStmt"), (profile_of("sepa_instant").later.notification, "BkToCstmrDbtCdtNtfctn"),
-            (profile_of("sepa_instant").later.returned, "PmtRtr"), (profile_of("sepa_instant").later.recall, "FIToFIPmtCxlReq"),
+            (profile_of("sepa_instant").messages.payment, "FIToFICstmrCdtTrf"), (profile_of("sepa_instant").messages.status, "FIToFIPmtStsRpt"),
+            (profile_of("sepa_instant").messages.statement, "BkToCstmrStmt"), (profile_of("sepa_instant").messages.notification, "BkToCstmrDbtCdtNtfctn"),
+            (profile_of("sepa_instant").messages.returned, "PmtRtr"), (profile_of("sepa_instant").messages.recall, "FIToFIPmtCxlReq"),
         )
     ),
     Door("SNAP notice", _SNAP, front.RAIL_BODY_MAX_BYTES, 200, lambda data: (minified(data), read_payment(profile_of("bi_fast"), data)), JSON,

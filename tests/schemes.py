@@ -12,8 +12,9 @@ from pathlib import Path
 
 from cells.rails.connection import SchemeConnection
 from cells.rails.profile import RailProfile, Wire
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account, Party, Payout
-from cells.rails.registry import PROFILES, connection_to
+from cells.rails.registry import connection_to
 from cells.rails.remittance import Remittance
 from residency.ids import mint
 from tests.servers import free_port, scratch_directory
@@ -58,7 +59,9 @@ def start_schemes() -> RunningSchemes:
     settings = {
         "listen": {"host": "127.0.0.1", "port": port},
         "cell": {"api": f"http://127.0.0.1:{gateway_port}"},
-        "rails": {rail: {"secret": f"secret of {rail}"} | _snap_of(profile) for rail, profile in PROFILES.items()},
+        "rails": {
+            rail: {"secret": f"secret of {rail}"} | _snap_of(profile) for rail, profile in rail_profiles().items()
+        },
     }
     (home / CELL).mkdir()
     (home / CELL / "schemes.json").write_text(json.dumps(settings))

@@ -1,7 +1,7 @@
 """The chart of accounts: every number that a ledger entry can carry, and how account and posting ids are made
 of them.
 
-Here and in codes.py are all constants of the ledger. They are APPEND-ONLY: books written years ago are read
+Here, in codes.py and (a rail's number) in cells/rails/profiles are all constants of the ledger. They are APPEND-ONLY: books written years ago are read
 with them, so a number is never changed and never given to something else (a test pins them).
 
 Account id (u128) = `qualifier:32 | owner:64 | account type:8 | currency:24`. The lower 96 bits are the
@@ -11,14 +11,16 @@ byte):
     0x00 to 0x7f…   a tenant: its random 63-bit number, the same in every cell
     0x80…           the platform
     0x81… | number  a peer cell, by its number in the directory
-    0x82… | number  a rail or bank, by its number below
+    0x82… | number  a rail or bank, by the number in its profile
 
 An account's `ledger` is the ISO 4217 number, its `code` the account type. A posting's `user_data_128` is the
 payment, `user_data_64` its leg, step and phase (`posting_mark`), `user_data_32` the attempt, and `code` its
 kind (`Code`).
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from functools import cache
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -26,23 +28,12 @@ from typing import Final, NamedTuple
 from cells.kit.money import CURRENCIES
 from cells.ledger.codes import Leg, Phase, Step
 from cells.ledger.entry import U32_MAX, U64_MAX, U128_MAX, Account, AccountFlag, Posting
+from residency.rails import rail_documents
 
 CURRENCY_LEDGER: Final = MappingProxyType({code: currency.number for code, currency in CURRENCIES.items()})
 """ISO 4217 numbers; the ledger of a currency."""
 
 CURRENCY_OF_LEDGER: Final = MappingProxyType({ledger: currency for currency, ledger in CURRENCY_LEDGER.items()})
-
-RAIL_NUMBER: Final = MappingProxyType(
-    {
-        "sepa_instant": 1,
-        "faster_payments": 2,
-        "bi_fast": 3,
-        "sepa_credit_transfer": 4,
-        "chaps": 5,
-        "bi_rtgs": 6,
-    }
-)
-"""The owner number of each rail's settlement account, by the rail's name."""
 
 
 class AccountType(IntEnum):
@@ -112,8 +103,14 @@ def peer_owner(cell_number: int) -> int:
 
 
 def rail_owner(rail: str) -> int:
-    """The owner field of a rail, by its name. A rail without a number here is a bug: give it the next one."""
-    return _RAIL | RAIL_NUMBER[rail]
+    """The owner field of a rail, by its name."""
+    return _RAIL | rail_numbers()[rail]
+
+
+@cache
+def rail_numbers() -> Mapping[str, int]:
+    """The owner number of each rail's settlement account, by the rail's name: `ledger_number` of its profile."""
+    return MappingProxyType({rail: document["ledger_number"] for rail, document in rail_documents().items()})
 
 
 def account_id(owner: int, account_type: AccountType, ledger: int, qualifier: int = 0) -> int:

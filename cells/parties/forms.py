@@ -38,7 +38,7 @@ def recipient_form(kind: PartyKind, currency: str) -> Form:
     account: Schema = schema["properties"]["account"]
     account |= {
         "properties": {
-            one.name: {"type": "string", "title": one.label, "description": f"{one.said}; spaces and dashes do not count",
+            one.name: {"type": "string", "title": one.label, "description": f"{one.holds}; spaces and dashes do not count",
                        "pattern": f"^{one.pattern}$"} | ({"examples": [example[one.name]]} if one.name in example else {})
             for one in fields
         },

@@ -9,7 +9,6 @@ one form, however it is written (account_spelling.py); a failure never repeats t
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from schwifty import IBAN
@@ -20,60 +19,17 @@ from schwifty.exceptions import (
     SchwiftyException,
 )
 
+from cells.rails.account_forms import AccountField, AccountForm, account_formats, form_of_currency
 from cells.rails.account_spelling import bare, uk_of_iban
 from cells.rails.bic import AccountInvalid, check_bic
 from cells.rails.modulus import ModulusTables
 from cells.rails.profile import RailProfile
-from cells.rails.rail import Account, AccountForm
+from cells.rails.rail import Account
 from residency.errors import KovraError
 
-FORM_OF_CURRENCY: Final[Mapping[str, AccountForm]] = {
-    "EUR": "iban",
-    "SEK": "iban",
-    "DKK": "iban",
-    "GBP": "uk",
-    "IDR": "id",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class AccountField:
-    """One field of an account. `pattern`: of the bare form, without spaces and dashes; `said`: what it holds, in words."""
-
-    name: str
-    label: str
-    pattern: str
-    said: str
-    required: bool = True
-
-
-# What parse_account checks, and what a form for an account asks for: one table, so that they cannot differ. Bank Indonesia's bank
-# code (sandi bank) has three digits; account numbers of Indonesian banks run from 8 to 18.
-FORMS: Final[Mapping[AccountForm, tuple[AccountField, ...]]] = {
-    "iban": (
-        AccountField("iban", "IBAN", r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", "ISO 13616, check digits and all"),
-        AccountField("bic", "BIC", r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", "ISO 9362: 8 or 11 characters", False),
-    ),
-    "uk": (
-        AccountField("sort_code", "Sort code", r"[0-9]{6}", "six digits"),
-        AccountField("account_number", "Account number", r"[0-9]{8}", "eight digits"),
-    ),
-    "id": (
-        AccountField("bank_code", "Bank code", r"[0-9]{3}", "three digits"),
-        AccountField("account_number", "Account number", r"[0-9]{8,18}", "8 to 18 digits"),
-    ),
-}  # fmt: skip
 _TEXT_MAX = 64
 _UK_FIELDS: Final = ("sort_code", "account_number")
 _SORT_CODE, _JOINED = 6, 14  # digits of a UK sort code, and of one with the account number behind it
-# Accounts that are nobody's, as their issuers print them in examples.
-EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
-    "EUR": {"iban": "DE89370400440532013000"},
-    "SEK": {"iban": "SE4550000000058398257466"},
-    "DKK": {"iban": "DK5000400440116243"},
-    "GBP": {"sort_code": "601613", "account_number": "31926819"},
-    "IDR": {"bank_code": "014", "account_number": "1234567890"},
-}
 
 
 class IbanInvalid(KovraError):
@@ -99,11 +55,11 @@ def parse_account(
 ) -> Account:
     """The account in `given`, in the form that `currency` is paid to.
 
-    By FORM_OF_CURRENCY. EUR: `iban` and, if wanted, `bic`. GBP: `sort_code` and `account_number`, in one of the two fields joined, or a GB `iban`
+    By account_forms.toml. EUR: `iban` and, if wanted, `bic`. GBP: `sort_code` and `account_number`, in one of the two fields joined, or a GB `iban`
     in place of both. IDR: `bank_code`, `account_number`. Spaces and dashes of any kind are ignored. Without `modulus` GBP is checked by
     form alone. Raises IbanInvalid, AccountInvalid, NoRailForCurrency, with a pointer below `pointer`.
     """
-    match FORM_OF_CURRENCY.get(currency):
+    match form_of_currency(currency):
         case "iban":
             return _iban(given, pointer)
         case "uk":
@@ -141,10 +97,11 @@ def received_account(form: AccountForm, number: str, bank: str) -> Account:
 
 def form_of(currency: str, pointer: str = "") -> tuple[tuple[AccountField, ...], Mapping[str, str]]:
     """What an account in `currency` is asked for, and one that is taken. Raises NoRailForCurrency."""
-    form = FORM_OF_CURRENCY.get(currency)
+    form = form_of_currency(currency)
     if form is None:
         raise _no_rail(currency, pointer)
-    return FORMS[form], EXAMPLES[currency]
+    found = account_formats()[form]
+    return found.fields, found.examples[currency]
 
 
 def _no_rail(currency: str, pointer: str) -> NoRailForCurrency:
@@ -228,12 +185,12 @@ def _uk_iban(given: Mapping[str, Any], pointer: str) -> Account:
 
 
 def _digits(form: Literal["uk", "id"], given: Mapping[str, Any], pointer: str) -> Account:
-    fields = FORMS[form]
+    fields = account_formats()[form].fields
     _only(given, {one.name for one in fields}, pointer)
     bank, number = (_text(given, one.name, pointer) for one in fields)
     for one, text in zip(fields, (bank, number), strict=True):
         if re.fullmatch(one.pattern, text) is None:
-            raise AccountInvalid(f"The {one.label.lower()} has {one.said}.", pointer=f"{pointer}/{one.name}")
+            raise AccountInvalid(f"The {one.label.lower()} has {one.holds}.", pointer=f"{pointer}/{one.name}")
     return Account(form, number, bank)
 
 

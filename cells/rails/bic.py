@@ -1,20 +1,14 @@
 """A BIC beside an IBAN: a bank's, and as far as schwifty's registry or the IBAN itself tells, the IBAN's own bank. Pure."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
 
+from cells.rails.account_forms import account_formats
 from residency.errors import KovraError
 
-# Where banks are that keep accounts with IBANs of another country: EPC409-09 v8.0, section 5, whose table gives the code in BICs and the
-# code in IBANs of each territory.
-_BIC_COUNTRIES: Final[Mapping[str, frozenset[str]]] = {
-    "FR": frozenset({"FR", "BL", "GF", "GP", "MF", "MQ", "PM", "RE", "YT"}),
-    "GB": frozenset({"GB", "GG", "IM", "JE"}),
-}
 # What programs write where a BIC must stand and nobody gave one: ISO 20022's NOTPROVIDED, and one sign over and over.
 _PLACEHOLDER: Final = re.compile(r"NOTPROV.*|NOTAVAIL.*|XXXX.*|(.)\1*")
 
@@ -33,7 +27,8 @@ def check_bic(text: str, iban: IBAN, at: str) -> str:
         bic = BIC(text)
     except (SchwiftyException, ValueError):
         raise AccountInvalid("That is not a BIC (ISO 9362): 8 or 11 characters.", pointer=at) from None
-    if bic.country_code not in _BIC_COUNTRIES.get(iban.country_code, {iban.country_code}):
+    shared = account_formats()["iban"].bic_countries
+    if bic.country_code not in shared.get(iban.country_code, {iban.country_code}):
         raise AccountInvalid(
             f"The BIC is of a bank in {bic.country_code}, the IBAN of an account in {iban.country_code}; leave the BIC out, or ask the "
             "account's holder for both.",

@@ -8,7 +8,7 @@ message cannot be replayed later (within the five minutes the scheme reference m
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cells.rails.profile import RailProfile, Wire
@@ -50,11 +50,12 @@ class SchemeConnection:
 
     def shortened(self, profile: RailProfile) -> RailProfile:
         """The profile with the connection's times and hours."""
-        return replace(
-            profile,
-            answer_time_s=self.answer_time_s or profile.answer_time_s,
-            finality_time_s=self.finality_time_s or profile.finality_time_s,
-            hours=profile.hours if self.keeps_hours else None,
+        return profile.model_copy(
+            update={
+                "answer_time_s": self.answer_time_s or profile.answer_time_s,
+                "finality_time_s": self.finality_time_s or profile.finality_time_s,
+                "hours": profile.hours if self.keeps_hours else None,
+            }
         )
 
 

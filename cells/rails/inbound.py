@@ -5,7 +5,7 @@ use for is refused by name, never passed over in silence.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -71,15 +71,17 @@ def read_inbound(rail: str, body: bytes, *, keeps_hours: bool = True) -> Inbound
 
     Without `keeps_hours`, before a simulated scheme that never closes, money may settle on any day.
     """
-    profile = profile_of(rail) if keeps_hours else replace(profile_of(rail), hours=None)
+    profile = profile_of(rail)
+    if not keeps_hours:
+        profile = profile.model_copy(update={"hours": None})
     readers: dict[str, Callable[[RailProfile, str, bytes, datetime], Inbound]] = {
-        profile.payment_message: _credits,
-        profile.later.returned: _returns,
-        profile.later.recall: _recalls,
-        profile.later.recall_answer: _recall_answers,
-        profile.later.notification: _notification,
-        profile.later.statement: _statement,
-        profile.status_message: _report,
+        profile.messages.payment: _credits,
+        profile.messages.returned: _returns,
+        profile.messages.recall: _recalls,
+        profile.messages.recall_answer: _recall_answers,
+        profile.messages.notification: _notification,
+        profile.messages.statement: _statement,
+        profile.messages.status: _report,
     }
     name = message_name(body)
     reader = readers.get(name)

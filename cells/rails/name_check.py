@@ -16,18 +16,11 @@ from pydantic import BaseModel, ValidationError
 from cells.rails.accounts import account_fields
 from cells.rails.connection import PARTICIPANT_HEADER, SchemeConnection, SchemeSignatureInvalid, sign, verify
 from cells.rails.rail import Account, NameResult, utc_now
-from cells.rails.registry import connection_to
+from cells.rails.registry import connection_to, profile_of
 from cells.spec import CellSpec
 from residency import i_json
 from residency.classes import Confidential, Personal
 
-# The rails whose scheme can be asked about accounts in a currency, first choice first. CHAPS payments are covered by the same
-# Confirmation of Payee as Faster Payments; BI-RTGS has no inquiry. No other currency has a scheme that answers.
-_RAILS = {
-    "EUR": ("sepa_instant", "sepa_credit_transfer"),
-    "GBP": ("faster_payments", "chaps"),
-    "IDR": ("bi_fast",),
-}
 _ANSWER_BYTES_MAX = 4_096
 
 
@@ -89,10 +82,10 @@ class NoNameCheck:
 
 
 def name_check_for(spec: CellSpec, currency: str) -> NameCheck:
-    """How this cell asks about accounts in that currency."""
-    for rail in _RAILS.get(currency, ()):
-        settings = spec.settings.schemes.get(rail)
-        if settings is not None:
+    """How this cell asks about accounts in that currency: by the first of its rails whose scheme can be asked."""
+    for rail in spec.entry.rails:
+        profile, settings = profile_of(rail), spec.settings.schemes.get(rail)
+        if settings is not None and profile.currency == currency and profile.checks_payee_name:
             connection = connection_to(rail, spec.entry.number, settings.url, settings.secret)
             return HttpNameCheck(connection, settings.name_check_time_s)
     return NoNameCheck()

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Literal, Protocol
 from uuid import UUID
 
+from cells.rails.account_forms import AccountForm, account_formats
 from cells.rails.profile import RailProfile
 from cells.rails.remittance import Remittance
 from residency.classes import Confidential, Personal, Public
@@ -25,7 +26,6 @@ from residency.ids import parse
 
 # `tr`, the cell and its number, and 26 characters of base32 (residency/ids.py).
 _TRANSACTION_ID = re.compile(r"tr([a-z]{2}[0-9]{1,4})([0-9a-v]{26})")
-AccountForm = Literal["iban", "uk", "id"]
 # Whether an account is held under a name, as the account's bank says (name_check.py).
 NameResult = Literal["match", "close", "no_match", "unavailable"]
 
@@ -67,7 +67,7 @@ class Account:
     @property
     def country(self) -> str:
         """Where the account is held: ISO 3166-1 alpha-2, of an IBAN its country code."""
-        return {"iban": self.number[:2], "uk": "GB", "id": "ID"}[self.form]
+        return account_formats()[self.form].country or self.number[:2]
 
 
 @dataclass(frozen=True, slots=True)

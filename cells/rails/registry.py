@@ -1,34 +1,19 @@
-"""Every rail there is, by name. Adding one is a folder with a profile and a line here."""
+"""The connector of a rail: how a cell reaches the scheme that a profile describes, over the wire that its settings name."""
 
 from dataclasses import replace
 
 from cells.rails.archive import MessageArchive
-from cells.rails.bi_fast.profile import PROFILE as BI_FAST
-from cells.rails.bi_rtgs.profile import PROFILE as BI_RTGS
-from cells.rails.chaps.profile import PROFILE as CHAPS
 from cells.rails.connection import SchemeConnection
-from cells.rails.faster_payments.profile import PROFILE as FASTER_PAYMENTS
 from cells.rails.iso20022.connector import Iso20022Rail
 from cells.rails.profile import RailProfile
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Rail
-from cells.rails.sepa_credit_transfer.profile import PROFILE as SEPA_CREDIT_TRANSFER
-from cells.rails.sepa_instant.profile import PROFILE as SEPA_INSTANT
 from cells.rails.snap.access import SnapAccess, fitted
 from cells.rails.snap.connector import SnapRail
 from cells.rails.snap.notices import NoticeAccess
 from cells.rails.snap.signatures import SignatureForm, private_key, public_key
 from cells.spec import CellSpec, SnapSettings
 from residency.errors import KovraError
-
-_ALL = (
-    SEPA_INSTANT,
-    SEPA_CREDIT_TRANSFER,
-    FASTER_PAYMENTS,
-    CHAPS,
-    BI_FAST,
-    BI_RTGS,
-)
-PROFILES: dict[str, RailProfile] = {one.name: one for one in _ALL}
 
 
 class UnknownRail(KovraError):
@@ -45,16 +30,16 @@ class WireUnknown(KovraError):
 def profile_of(name: str) -> RailProfile:
     """Raises UnknownRail."""
     try:
-        return PROFILES[name]
+        return rail_profiles()[name]
     except KeyError:
-        raise UnknownRail(f"Use one of {', '.join(sorted(PROFILES))}.") from None
+        raise UnknownRail(f"Use one of {', '.join(sorted(rail_profiles()))}.") from None
 
 
 def connection_to(name: str, cell_number: int, url: str, secret: str) -> SchemeConnection:
     """How the cell of that number reaches the rail: `url` and `secret` as its settings say.
     Raises UnknownRail.
     """
-    return SchemeConnection(url.rstrip("/"), profile_of(name).participant(cell_number), secret.encode())
+    return SchemeConnection(url.rstrip("/"), profile_of(name).participant_of(cell_number), secret.encode())
 
 
 def connection_of(spec: CellSpec, name: str) -> SchemeConnection:

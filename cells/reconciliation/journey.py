@@ -13,7 +13,7 @@ from cells.backends.postgres import Connection, Pool, Record, transaction
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry
 from cells.kit.money import money
-from cells.ledger.chart import CURRENCY_OF_LEDGER, RAIL_NUMBER, AccountType, read_account_id
+from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
 from cells.ledger.entry import PostingFlag, PostingResult
 from cells.reconciliation import store_journey
@@ -208,5 +208,7 @@ def _account(number: UUID, directory: Directory) -> str:
     if key.peer_number is not None:
         return f"{kind} {next((one.name for one in directory.cells.values() if one.number == key.peer_number), '?')}"
     if kind == "RAIL_SETTLEMENT":
-        return f"{kind} {next((rail for rail, place in RAIL_NUMBER.items() if place == key.owner & 0xFFFFFFFF), '?')}"
+        return (
+            f"{kind} {next((rail for rail, place in rail_numbers().items() if place == key.owner & 0xFFFFFFFF), '?')}"
+        )
     return kind

@@ -1,9 +1,17 @@
-"""What each simulated scheme insists on, stated apart from the cell's own profiles."""
+"""What each simulated scheme insists on.
+
+The schemes that are real are stated here, apart from the cell's own profiles, so that the sandbox finds a mistake in those. A rail that is
+not among them has a scheme that insists on what its profile says.
+"""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
+from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from residency.rails import rail_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,8 @@ _EPC = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]*")
 _WITH_AMPERSAND = re.compile(r"[A-Za-z0-9/\-?:().,'+& ]*")
 _FRANKFURT, _LONDON, _JAKARTA = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/London"), ZoneInfo("Asia/Jakarta")
 
-SCHEMES = {
+_SETTLED = "ACSC"
+_STATED = {
     "sepa_instant": SchemeRules(currency="EUR", zone=_FRANKFURT, positive="ACCP", text=_EPC, name_length=70, recalls_only=True),
     "sepa_credit_transfer": SchemeRules(
         currency="EUR", zone=_FRANKFURT, transactions_max=1_000, text=_EPC, name_length=70, settles_later=True,
@@ -71,6 +80,33 @@ SCHEMES = {
         hours=Hours(time(6, 30), time(16)), notifies=True,
     ),
 }  # fmt: skip
+
+
+def _by_profile(document: Mapping[str, Any]) -> SchemeRules:
+    """Of a rail that is stated in its profile alone (cells/rails/profiles)."""
+
+    def fact(name: str, within: Mapping[str, Any] = document) -> Any:
+        value = within[name]["value"]
+        return None if value == "none" else value
+
+    hours, settled = document["hours"], fact("settled_statuses")
+    return SchemeRules(
+        currency=fact("currency"),
+        zone=ZoneInfo(fact("zone")),
+        above_minor=fact("floor_minor") - 1,
+        ceiling_minor=fact("ceiling_minor"),
+        transactions_max=fact("transactions_per_message"),
+        positive=_SETTLED if _SETTLED in settled else settled[0],
+        text=re.compile(f"[A-Za-z0-9{re.escape(fact('signs', document['text']))}]*"),
+        name_length=fact("name_length", document["text"]),
+        settles_later=fact("settlement_days") > 0,
+        hours=Hours(fact("opens", hours), fact("cut_off", hours)) if "opens" in hours else None,
+    )
+
+
+SCHEMES: Final[Mapping[str, SchemeRules]] = _STATED | {
+    rail: _by_profile(document) for rail, document in rail_documents().items() if rail not in _STATED
+}
 
 
 def zone_of_currency(currency: str) -> tzinfo:

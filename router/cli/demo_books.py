@@ -13,7 +13,7 @@ from cells.cell import Institution, open_ledger
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry, verify_chain
 from cells.kit.hashchain import Break, Head
-from cells.ledger.chart import CURRENCY_OF_LEDGER, RAIL_NUMBER, AccountKey, AccountType, read_account_id
+from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountKey, AccountType, rail_numbers, read_account_id
 from cells.ledger.entry import Account
 from cells.ledger.ledger import Ledger
 from cells.parties.payers import open_payers
@@ -99,7 +99,7 @@ class Books:
             numbers = {cell.number: cell.name for cell in self._spec.directory.cells.values()}
             return f"{kind} {numbers[key.peer_number]}"
         if kind == "RAIL_SETTLEMENT":
-            rails = {number: rail for rail, number in RAIL_NUMBER.items()}
+            rails = {number: rail for rail, number in rail_numbers().items()}
             return f"{kind} {rails[key.owner & 0xFFFFFFFF]}"
         return kind
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from cells.kit.money import CURRENCIES
-from cells.rails import registry
+from cells.rails.profile_files import rail_profiles
 from residency.errors import KovraError
 from router.client import KovraClient, ProblemError, Unreachable
 from router.client.wallet_models import Wallet
@@ -55,8 +55,8 @@ def _parts(amount: Decimal, currency: str) -> list[Decimal]:
     """The amount in pieces that the currency's rail can bring, in whole payable units, rounded up."""
     unit = Decimal(CURRENCIES[currency].payable_unit_minor).scaleb(-CURRENCIES[currency].exponent)
     left = -(-amount // unit) * unit
-    profiles = registry.PROFILES.values()
-    ceilings = [one.ceiling_minor for one in profiles if one.currency == currency and one.ceiling_minor is not None]
+    moving = [one for one in rail_profiles().values() if one.currency == currency]
+    ceilings = [one.ceiling_minor for one in moving if one.ceiling_minor is not None]
     most = Decimal(min(ceilings)).scaleb(-CURRENCIES[currency].exponent) if ceilings else left
     parts = []
     while left > 0:

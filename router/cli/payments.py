@@ -11,7 +11,7 @@ from rich.markup import escape
 from cells.kit.csv_text import write_rows
 from cells.kit.money import amount_text, currency_of, money, parse_amount
 from cells.rails.iso20022.reason_words import reason_in_words
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from cells.spec import CellSpec, home_path
 from cells.transfers.machine import Leg, State, public
 from cells.transfers.store_search import Sought, search, states_shown_as
@@ -72,7 +72,7 @@ def show(
     for one in status or ():
         one_of(one, _STATES, "status")
     if rail:
-        one_of(rail, PROFILES, "rail")
+        one_of(rail, rail_profiles(), "rail")
     if currency:
         currency_of(currency)
     if (least or most) and not currency:

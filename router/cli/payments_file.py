@@ -12,8 +12,8 @@ from typing import Any
 
 from cells.kit.csv_text import CsvInvalid, Row, read_rows
 from cells.kit.money import currency_of, parse_amount
-from cells.rails import registry
 from cells.rails.accounts import account_fields, check_reach, form_of, parse_account
+from cells.rails.profile_files import rail_profiles
 from residency.errors import KovraError
 
 # Every column there is, with what it holds; those marked * are needed in every line.
@@ -219,7 +219,7 @@ def _account(fields: Mapping[str, str], currency: str, found: _Found) -> dict[st
     def checked() -> dict[str, str]:
         form_of(currency, "/currency")
         account = parse_account(currency, given)
-        check_reach(account, currency, registry.PROFILES.values())
+        check_reach(account, currency, rail_profiles().values())
         return {name: one for name, one in account_fields(account).items() if name != "bic" or name in given}
 
     return found.tried(checked, "recipient_account_number", "recipient")  # type: ignore[no-any-return]

@@ -11,7 +11,6 @@ from cells.preflight import check_directory, lacks
 from cells.spec import CellSpec
 from infra.local.layout import port_keys
 from infra.local.nats import cell_config
-from infra.schemes.rules import SCHEMES as SCHEME_RULES
 from residency.directory import CellEntry, Directory, DirectoryInvalid, load_directory
 from residency.links import incoming, outgoing, peers
 from tests.architecture.tree import keep
@@ -20,7 +19,7 @@ DIRECTORY = load_directory()
 
 
 def missing(directory: Directory) -> Iterator[str]:
-    yield from lacks(directory, SCHEME_RULES)
+    yield from lacks(directory)
     held = set(port_keys(directory))
     yield from (
         f"infra/local/layout.py: a port for {part} of {cell}"
@@ -63,7 +62,7 @@ def test_an_incomplete_cell_is_seen_by_name_and_refused() -> None:
         re.match(r"[a-zA-Z/_0-9-]+\.(py|toml): |ZZ has no rules; write residency/rules/zz.toml", one) for one in found
     )
     with pytest.raises(DirectoryInvalid) as refused:
-        check_directory(with_it, SCHEME_RULES)
+        check_directory(with_it)
     assert all(one in refused.value.detail for one in found)
 
 

@@ -32,6 +32,8 @@ _HOUSE_DATA = {
     "cells.compliance.lists._Declared": "which lists there are",
     "cells.compliance.lists._Manifest": "which lists there are",
     "cells.compliance.rules": "thresholds",
+    "cells.rails.account_forms": "the forms of account numbers",
+    "cells.rails.profile": "what schemes demand",
     "cells.tenants.account_numbers": "the forms of account numbers",
 }
 _PERSONAL_WORDS = {

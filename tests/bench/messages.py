@@ -34,7 +34,7 @@ def _sent(count: int) -> Callable[[], None]:
     answer = report([Status(one, one.replace("-", ""), "ACSC", at="2026-11-20T10:00:00Z") for one in ids])
 
     def once() -> None:
-        payments.build(profile, profile.participant(1), payouts, now)
+        payments.build(profile, profile.participant_of(1), payouts, now)
         assert len(reports.answers_to(reports.read_report(profile, answer, now), ids, {})) == count
 
     return once
@@ -42,7 +42,7 @@ def _sent(count: int) -> Callable[[], None]:
 
 def _received() -> Callable[[], None]:
     profile = profile_of(_RAIL)
-    body = payments.build(profile, profile.participant(1), [payout(profile)], utc_now())
+    body = payments.build(profile, profile.participant_of(1), [payout(profile)], utc_now())
 
     def once() -> None:
         came = read_inbound(_RAIL, body)

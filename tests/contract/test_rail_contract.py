@@ -9,6 +9,7 @@ import pytest
 from cells.rails.connection import SchemeConnection
 from cells.rails.console import Payments, SchemeConsole
 from cells.rails.profile import Wire
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import (
     InDoubt,
     Outcome,
@@ -22,13 +23,13 @@ from cells.rails.rail import (
     outcome_after,
     utc_now,
 )
-from cells.rails.registry import PROFILES, open_rail
+from cells.rails.registry import open_rail
 from cells.rails.remittance import Remittance
 from infra.schemes.magic import SCRIPTS, amount_of
 from residency.ids import mint
 from tests.schemes import CREDITORS, RunningSchemes, payout
 
-WIRES = [(rail, wire) for rail, profile in sorted(PROFILES.items()) for wire in profile.wires]
+WIRES = [(rail, wire) for rail, profile in sorted(rail_profiles().items()) for wire in profile.wires]
 
 
 @pytest.fixture(params=WIRES, ids="-".join)

@@ -12,14 +12,15 @@ from cells.backends.postgres import transaction
 from cells.fx.fees import Circumstances, Tariff
 from cells.fx.store_fees import all_rules
 from cells.kit.money import CURRENCIES
-from cells.rails.accounts import EXAMPLES
-from cells.rails.registry import PROFILES
+from cells.rails.account_forms import form_of_currency
+from cells.rails.accounts import form_of
+from cells.rails.profile_files import rail_profiles
 from residency.directory import load_directory
 from router.cli.payments_file import COLUMNS
 from tests.api_cell import RECIPIENT, ApiCell, open_api_cell
 from tests.following import ROOT
 
-MOVED = {cell.name: {PROFILES[rail].currency for rail in cell.rails} for cell in load_directory().cells.values()}
+MOVED = {cell.name: {rail_profiles()[rail].currency for rail in cell.rails} for cell in load_directory().cells.values()}
 OFFERED = set().union(*MOVED.values())
 HERE = MOVED["eu-1"]
 
@@ -58,7 +59,11 @@ async def test_a_currency_is_asked_for_wherever_one_can_be_named(cell: ApiCell, 
     assert (await cell.client.post("/v1/quotes", json=out)).status_code == (201 if currency in OFFERED else 422)
     of = {"source": {"value": "5000.00", "currency": currency}, "target_currency": "EUR"}
     assert (await cell.client.post("/v1/quotes", json=of)).status_code == status(currency, 201)
-    recipient = {**RECIPIENT, "currency": currency, "account": dict(EXAMPLES.get(currency, EXAMPLES["EUR"]))}
+    recipient = {
+        **RECIPIENT,
+        "currency": currency,
+        "account": dict(form_of(currency if form_of_currency(currency) else "EUR")[1]),
+    }
     answer = await cell.client.post("/v1/recipients", json=recipient, headers={"Kovra-Region": "EU"})
     assert answer.status_code == status(currency, 201), answer.text
 

@@ -13,7 +13,8 @@ from cells.ledger import chart
 from cells.parties.models import BankAccount
 from cells.rails import store as submissions
 from cells.rails import store_routing
-from cells.rails.registry import PROFILES, connection_to, open_rail
+from cells.rails.profile_files import rail_profiles
+from cells.rails.registry import connection_to, open_rail
 from cells.rails.store import NewSubmission
 from cells.transfers.machine import Event, State
 from cells.transfers.rail_desk import JournalDesk
@@ -59,7 +60,7 @@ async def large(cells: TwoCells) -> Transfer:
 
 async def routing(cell: HandCell, transfer: Transfer, now: datetime = WEDNESDAY) -> dict[str, Any]:
     async with tenant_transaction(cell.api, transfer.tenant_id) as connection:
-        return await routing_of(connection, cell.spec.region, PROFILES, transfer, now)
+        return await routing_of(connection, cell.spec.region, rail_profiles(), transfer, now)
 
 
 async def test_a_deadline_that_leaves_time_takes_the_cheap_rail_and_says_why(cells: TwoCells) -> None:

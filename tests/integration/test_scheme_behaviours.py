@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 
 from cells.rails.console import ConsoleRefused, Payments, SchemeConsole
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import InDoubt, Payout, Rail, Refused, Settled
-from cells.rails.registry import PROFILES, open_rail
+from cells.rails.registry import open_rail
 from tests.scheme_gateway import Gateway, listening
 from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
 from tests.waiting import until
 
 
-@pytest.fixture(params=sorted(PROFILES))
+@pytest.fixture(params=sorted(rail_profiles()))
 def rail_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

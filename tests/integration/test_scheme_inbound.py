@@ -9,8 +9,9 @@ from aiohttp import web
 from cells.rails.connection import verify
 from cells.rails.console import ConsoleRefused, SchemeConsole, wallet_account
 from cells.rails.inbound import build_answer, read_inbound
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account, Collection, Party, Settled, utc_now
-from cells.rails.registry import PROFILES, open_rail
+from cells.rails.registry import open_rail
 from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
 from tests.waiting import until
 
@@ -51,7 +52,7 @@ async def listening(gateway: Gateway, port: int) -> web.AppRunner:
     return runner
 
 
-@pytest.fixture(params=sorted(PROFILES))
+@pytest.fixture(params=sorted(rail_profiles()))
 def rail(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -79,7 +80,7 @@ async def answered(console: SchemeConsole, reference: str, deliveries: int = 1) 
 
 
 async def collect(console: SchemeConsole, rail: str, amount_minor: int = 500_000, **options: object) -> str:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     creditor = wallet_account(profile.account_form, WALLETS[profile.account_form])
     return await console.collect(amount_minor, profile.currency, creditor, PAYER, **options)  # type: ignore[arg-type]
 
@@ -90,8 +91,8 @@ async def test_a_credit_arrives_whole(rail: str, gateway: Gateway, console: Sche
     assert await answered(console, reference) == "accepted"
     [came] = gateway.seen
     assert (came.rail, came.scheme_reference) == (rail, reference)
-    assert (came.amount_minor, came.currency) == (500_000, PROFILES[rail].currency)
-    assert came.creditor_account.key == WALLETS[PROFILES[rail].account_form]
+    assert (came.amount_minor, came.currency) == (500_000, rail_profiles()[rail].currency)
+    assert came.creditor_account.key == WALLETS[rail_profiles()[rail].account_form]
     assert (came.debtor.name, came.debtor.country, came.remittance) == (PAYER.name, "DE", "Top-up 7")
     assert came.debtor.account is not None
     assert came.debtor.account.number == "DE89370400440532013000"
@@ -133,7 +134,7 @@ async def test_the_same_reference_again_is_the_same_credit(rail: str, gateway: G
 
 
 async def test_the_console_refuses_another_currency(rail: str, console: SchemeConsole) -> None:
-    other = "IDR" if PROFILES[rail].currency != "IDR" else "EUR"
+    other = "IDR" if rail_profiles()[rail].currency != "IDR" else "EUR"
     with pytest.raises(ConsoleRefused, match="moves"):
         await console.collect(5, other, Account("iban", WALLETS["iban"]), PAYER)
     with pytest.raises(ConsoleRefused):

@@ -18,8 +18,8 @@ from cells.rails.inbound import read_inbound
 from cells.rails.iso20022 import payments
 from cells.rails.iso20022.accounts import read_statements
 from cells.rails.iso20022.uploads import read_upload
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import MessageInvalid
-from cells.rails.registry import PROFILES
 from infra.schemes.messages import Status, report
 from infra.schemes.messages_returns import Cancellation, recall_message, refusal_of_recall, return_message
 from infra.schemes.statements import notification, statement
@@ -30,7 +30,7 @@ from tests.unit.cells.rails.test_uploads import line, upload
 EXAMPLES, MUTANTS_EACH = 500, 20
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 RAIL = "faster_payments"
-PROFILE = PROFILES[RAIL]
+PROFILE = rail_profiles()[RAIL]
 Money = list[tuple[int, str]]
 ENTRY = Entry(RAIL, "2026-11-20", "CRDT", "credit", "GBP", 12_345, "IN1", "E2E", "2026-11-20T10:00:00Z")
 
@@ -49,7 +49,7 @@ def _inbound(pick: Callable[..., Sequence[object]]) -> Callable[[bytes], Money]:
 
 KINDS = {
     "pacs.008": Kind(
-        payments.build(PROFILE, PROFILE.participant(1), [payout(PROFILE), payout(PROFILE)], NOW),
+        payments.build(PROFILE, PROFILE.participant_of(1), [payout(PROFILE), payout(PROFILE)], NOW),
         _inbound(lambda came: came.credits),
         "IntrBkSttlmAmt",
     ),

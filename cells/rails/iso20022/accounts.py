@@ -48,7 +48,7 @@ class _Detail:
 
 def read_statements(profile: RailProfile, body: bytes) -> AccountReport:
     """The statements in a camt.053; what contradicts itself is set aside. Raises MessageInvalid, also when nothing is left."""
-    found = read(body, camt053.Document, profile.later.statement).bk_to_cstmr_stmt.stmt
+    found = read(body, camt053.Document, profile.messages.statement).bk_to_cstmr_stmt.stmt
     statements: list[AccountStatement] = []
     aside: list[SetAside] = []
     for one in found:
@@ -64,7 +64,7 @@ def read_statements(profile: RailProfile, body: bytes) -> AccountReport:
 
 def read_notification(profile: RailProfile, body: bytes) -> AccountReport:
     """The booked movements that a camt.054 tells of: none while all is pending. Raises MessageInvalid, also when nothing is left."""
-    found = read(body, camt054.Document, profile.later.notification).bk_to_cstmr_dbt_cdt_ntfctn.ntfctn
+    found = read(body, camt054.Document, profile.messages.notification).bk_to_cstmr_dbt_cdt_ntfctn.ntfctn
     movements: list[Movement] = []
     aside: list[SetAside] = []
     for one in found:

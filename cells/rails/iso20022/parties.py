@@ -9,13 +9,12 @@ from typing import Any, Final
 
 import pyiso20022.pacs.pacs_008_001_08 as pacs
 
+from cells.rails.account_forms import AccountForm, account_formats
 from cells.rails.accounts import received_account
 from cells.rails.iso20022.text import written, written_or_empty
 from cells.rails.profile import RailProfile
 from cells.rails.rail import Account, MessageInvalid, Party
 
-# ISO 20022 external code set ExternalClearingSystemIdentification1Code: UK domestic sort code.
-_UK_SORT_CODES = "GBDSC"
 # What ISO and EPC guidelines write where an agent has no identifier that can be given.
 _NOT_PROVIDED = "NOTPROVIDED"
 # ISO 20022 PostalAddress24, by the fields of a Party.
@@ -24,25 +23,25 @@ ADDRESS_LENGTHS: Final = MappingProxyType(
 )
 
 
-def agent(form: str, code: str) -> pacs.BranchAndFinancialInstitutionIdentification6:
+def agent(form: AccountForm, code: str) -> pacs.BranchAndFinancialInstitutionIdentification6:
     """The agent of a pacs.008 that `code` names."""
     found: pacs.BranchAndFinancialInstitutionIdentification6 = agent_in(pacs, form, code)
     return found
 
 
-def agent_in(message: ModuleType, form: str, code: str) -> Any:
+def agent_in(message: ModuleType, form: AccountForm, code: str) -> Any:
     """The same for any message of the release: `message` is the module of its classes, each of which has its own namespace."""
     return message.BranchAndFinancialInstitutionIdentification6(fin_instn_id=_institution(message, form, code))
 
 
-def _institution(message: ModuleType, form: str, code: str) -> Any:
+def _institution(message: ModuleType, form: AccountForm, code: str) -> Any:
     named = message.FinancialInstitutionIdentification18
     if not code:
         return named(othr=message.GenericFinancialIdentification1(id=_NOT_PROVIDED))
     if form == "iban":
         return named(bicfi=code)
     if form == "uk":
-        system = message.ClearingSystemIdentification2Choice(cd=_UK_SORT_CODES)
+        system = message.ClearingSystemIdentification2Choice(cd=account_formats()[form].clearing_system)
         member = message.ClearingSystemMemberIdentification2(clr_sys_id=system, mmb_id=code)
         return named(clr_sys_mmb_id=member)
     return named(othr=message.GenericFinancialIdentification1(id=code))

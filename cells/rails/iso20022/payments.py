@@ -42,7 +42,7 @@ def build(profile: RailProfile, participant: str, payouts: Sequence[Payout], now
     transfer = pacs.FitoFicustomerCreditTransferV08(
         grp_hdr=header, cdt_trf_tx_inf=[_transaction(profile, own_agent, one, now, day) for one in payouts]
     )
-    return write(pacs.Document(fito_ficstmr_cdt_trf=transfer), profile.payment_message)
+    return write(pacs.Document(fito_ficstmr_cdt_trf=transfer), profile.messages.payment)
 
 
 def _transaction(
@@ -107,7 +107,7 @@ def parse(profile: RailProfile, body: bytes, now: datetime) -> list[Collection]:
     """The credits in an inbound pacs.008. Raises MessageInvalid:
     an amount that is not exactly payable refuses the whole.
     """
-    document = read(body, pacs.Document, profile.payment_message)
+    document = read(body, pacs.Document, profile.messages.payment)
     transfer = document.fito_ficstmr_cdt_trf
     found = transfer.cdt_trf_tx_inf
     if not found:

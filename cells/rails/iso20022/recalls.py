@@ -40,7 +40,7 @@ def build_recall(profile: RailProfile, participant: str, recalls: Sequence[Recal
         ),
         undrlyg=[camt056.UnderlyingTransaction23(tx_inf=[_recall(one) for one in recalls])],
     )
-    return write(camt056.Document(fito_fipmt_cxl_req=content), profile.later.recall)
+    return write(camt056.Document(fito_fipmt_cxl_req=content), profile.messages.recall)
 
 
 def _recall(one: RecallOut) -> camt056.PaymentTransaction106:
@@ -59,7 +59,7 @@ def _recall(one: RecallOut) -> camt056.PaymentTransaction106:
 
 def read_recalls(profile: RailProfile, body: bytes, now: datetime) -> list[RecallReceived]:
     """The recalls in a camt.056. Raises MessageInvalid; a recall of a whole group is not one that names its payments."""
-    found = read(body, camt056.Document, profile.later.recall).fito_fipmt_cxl_req
+    found = read(body, camt056.Document, profile.messages.recall).fito_fipmt_cxl_req
     asked = [one for underlying in found.undrlyg for one in underlying.tx_inf]
     if not asked:
         raise MessageInvalid("The recall names no payment.")
@@ -102,7 +102,7 @@ def build_answer(profile: RailProfile, participant: str, kept: Sequence[RecallKe
         sts=camt029.InvestigationStatus5Choice(conf=_KEPT),
         cxl_dtls=[camt029.UnderlyingTransaction22(tx_inf_and_sts=[_kept(one) for one in kept])],
     )
-    return write(camt029.Document(rsltn_of_invstgtn=content), profile.later.recall_answer)
+    return write(camt029.Document(rsltn_of_invstgtn=content), profile.messages.recall_answer)
 
 
 def _kept(one: RecallKept) -> camt029.PaymentTransaction102:
@@ -118,7 +118,7 @@ def _kept(one: RecallKept) -> camt029.PaymentTransaction102:
 
 def read_answers(profile: RailProfile, body: bytes, now: datetime) -> list[RecallAnswered]:
     """What a camt.029 says of each payment that we asked back. Raises MessageInvalid when it decides on none."""
-    found = read(body, camt029.Document, profile.later.recall_answer).rsltn_of_invstgtn
+    found = read(body, camt029.Document, profile.messages.recall_answer).rsltn_of_invstgtn
     answers = [
         RecallAnswered(
             rail=profile.name,

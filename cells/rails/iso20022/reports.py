@@ -156,7 +156,7 @@ def read_return_answers(
 
 
 def _report(profile: RailProfile, body: bytes) -> pacs002.FitoFipaymentStatusReportV10:
-    return read(body, pacs002.Document, profile.status_message).fito_fipmt_sts_rpt
+    return read(body, pacs002.Document, profile.messages.status).fito_fipmt_sts_rpt
 
 
 def _subject(
@@ -176,10 +176,10 @@ def _subject_of(profile: RailProfile, name: str) -> Subject:
     """Which message of ours a name means: `pacs.008.001.08`, and `PACS.008` as some write it. The version says nothing about it."""
     family = ".".join(name.strip().lower().split(".")[:2])
     subjects: dict[str, Subject] = {
-        profile.payment_message: "payment",
-        profile.inquiry_message: "inquiry",
-        profile.later.returned: "return",
-        profile.later.recall: "recall",
+        profile.messages.payment: "payment",
+        profile.messages.inquiry: "inquiry",
+        profile.messages.returned: "return",
+        profile.messages.recall: "recall",
     }
     return {".".join(one.split(".")[:2]): subject for one, subject in subjects.items()}.get(family, "other")
 

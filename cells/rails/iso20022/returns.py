@@ -21,7 +21,7 @@ _NO_REASON = "MS03"
 
 def read_returns(profile: RailProfile, body: bytes, now: datetime) -> list[ReturnReceived]:
     """The returns in the scheme's pacs.004. Raises MessageInvalid: one that cannot be booked exactly refuses the whole."""
-    found = read(body, pacs.Document, profile.later.returned).pmt_rtr
+    found = read(body, pacs.Document, profile.messages.returned).pmt_rtr
     header = found.grp_hdr
     if header.grp_rtr and not found.tx_inf:
         raise MessageInvalid("The return of a whole message (GrpRtr) names none of its payments; return each of them.")
@@ -76,7 +76,7 @@ def build_return(profile: RailProfile, participant: str, returns: Sequence[Retur
     )
     day = date_to_settle(profile, now)
     content = pacs.PaymentReturnV09(grp_hdr=header, tx_inf=[_transaction(one, day) for one in returns])
-    return write(pacs.Document(pmt_rtr=content), profile.later.returned)
+    return write(pacs.Document(pmt_rtr=content), profile.messages.returned)
 
 
 def _transaction(one: ReturnOut, day: XmlDate) -> pacs.PaymentTransaction112:

@@ -24,7 +24,7 @@ def build_request(profile: RailProfile, end_to_end_ids: Sequence[str], now: date
             for one in end_to_end_ids
         ],
     )
-    return write(pacs028.Document(fito_fipmt_sts_req=request), profile.inquiry_message)
+    return write(pacs028.Document(fito_fipmt_sts_req=request), profile.messages.inquiry)
 
 
 class Answerable(Protocol):
@@ -57,7 +57,7 @@ def build_answer(profile: RailProfile, came: Sequence[Answerable], refusals: Map
         grp_hdr=pacs002.GroupHeader91(msg_id=message_id("A", references), cre_dt_tm=xml_time(now)),
         tx_inf_and_sts=statuses,
     )
-    return write(pacs002.Document(fito_fipmt_sts_rpt=report), profile.status_message)
+    return write(pacs002.Document(fito_fipmt_sts_rpt=report), profile.messages.status)
 
 
 def _reasons(code: str | None) -> list[pacs002.StatusReasonInformation12]:

@@ -5,13 +5,11 @@ from typing import Final
 from lxml import etree
 from stdnum import lei as leis
 
+from cells.rails.account_forms import account_formats, form_of_currency
 from cells.rails.iso20022.upload_line import NO_ID, Gathered, account_number, words
-from cells.rails.rail import Account, AccountForm, Party
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
+from cells.rails.rail import Account, Party
 
-# ISO 20022 ExternalClearingSystemIdentification1Code, and the currency whose accounts it names the bank of.
-_SYSTEMS: Final[dict[str, str]] = {"GBDSC": "GBP", "IDCBS": "IDR"}
-_FORM_WITHOUT_IBAN: Final[dict[str, AccountForm]] = {"GBP": "uk", "IDR": "id"}
 _FREE_LINES_MAX: Final = 2
 
 
@@ -56,7 +54,9 @@ def read_creditor(gathered: Gathered, one: etree._Element, currency: str) -> Par
 
 
 def _check_name(gathered: Gathered, party: etree._Element, name: str, currency: str) -> None:
-    carried = max((one.text.name_length for one in PROFILES.values() if one.currency == currency), default=len(name))
+    carried = max(
+        (one.text.name_length for one in rail_profiles().values() if one.currency == currency), default=len(name)
+    )
     if len(name) > carried:
         gathered.no(party.find("Nm"), "CH16", f"Nm has {len(name)} characters; payments in {currency} carry {carried}.")
 
@@ -94,20 +94,25 @@ def _account(
     )
     bic = bic or _old_bic(agent)
     system = words(agent, "ClrSysMmbId/ClrSysId/Cd")
-    if system and _SYSTEMS.get(system) != currency:
-        known = " or ".join(f"{name} for {money}" for name, money in _SYSTEMS.items())
-        gathered.no(agent, "RC04", f"ClrSysId is to be {known}.")
+    form = form_of_currency(currency)
+    local = None if form is None or form == "iban" else account_formats()[form]
+    if system and (local is None or local.clearing_system != system):
+        known = [
+            f"{one.clearing_system} for {' or '.join(one.examples)}"
+            for one in account_formats().values()
+            if one.clearing_system
+        ]
+        gathered.no(agent, "RC04", f"ClrSysId is to be {' or '.join(known)}.")
     if account.find("Id/IBAN") is not None:
         if member or other:
             gathered.no(agent, "RC04", "Beside an IBAN the bank is named by BIC, or not at all.")
         return Account("iban", number, bic)
-    form = _FORM_WITHOUT_IBAN.get(currency)
-    if form is None:
+    if form is None or local is None:
         gathered.no(account, "AC03", f"An account in {currency or 'that currency'} is named by its IBAN.")
         return None
     named = [text for text in (member, other) if text]
     if bic or len(named) != 1:
-        what = "sort code (ClrSysMmbId, GBDSC)" if form == "uk" else "bank code (ClrSysMmbId, IDCBS, or Othr/Id)"
+        what = f"{local.fields[0].label.lower()} (ClrSysMmbId, {local.clearing_system}, or Othr/Id)"
         gathered.no(
             one if agent is None else agent,
             "AGNT",

@@ -12,7 +12,7 @@ from stdnum import iso11649
 
 from cells.rails.iso20022.text import unwritable_letters
 from cells.rails.iso20022.upload_line import Gathered, words
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from cells.rails.remittance import Carried, Remittance
 
 _TEXT_MAX: Final = 140
@@ -23,7 +23,7 @@ _CHARACTERS: Final = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]*")
 
 def carried_in(currency: str) -> frozenset[Carried]:
     """What every rail of the currency carries, so that whichever is chosen does."""
-    rails = [one.carries for one in PROFILES.values() if one.currency == currency]
+    rails = [one.carries for one in rail_profiles().values() if one.currency == currency]
     return frozenset.intersection(*rails) if rails else frozenset()
 
 

@@ -1,27 +1,19 @@
 """How a bank that speaks SNAP knows us."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cells.rails.profile import RailProfile
 from cells.rails.snap.signatures import STANDARD, SignatureForm
 
-# ASPI, SNAP, Transfer Interbank: beneficiaryAccountName; the length of `remark` is not confirmed.
-_NAME_LENGTH, _REMARK_LENGTH = 100, 50
-
 
 def fitted(profile: RailProfile) -> RailProfile:
     """The profile with what fits into SNAP's fields."""
-    text = profile.text
-    return replace(
-        profile,
-        text=replace(
-            text,
-            name_length=min(text.name_length, _NAME_LENGTH),
-            remittance_length=min(text.remittance_length, _REMARK_LENGTH),
-        ),
-    )
+    if profile.snap is None:
+        return profile
+    lengths = {name: min(getattr(profile.text, name), length) for name, length in profile.snap}
+    return profile.model_copy(update={"text": profile.text.model_copy(update=lengths)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from cells.parties.models import Payer, PayerNew
 from cells.parties.payers import payer_party
 from cells.parties.retention import kept_until
 from cells.parties.spelling import LettersUnwritable
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
 from residency.errors import KovraError
@@ -109,7 +109,7 @@ def shown(payer: Payer) -> dict[str, Any]:
     """A payer as the API writes it."""
     found = payer.model_dump(mode="json", exclude_none=True)
     if payer.details is not None:
-        found["sent_as"] = sent_as(payer_party(payer.details, None), list(PROFILES.values()))
+        found["sent_as"] = sent_as(payer_party(payer.details, None), list(rail_profiles().values()))
     return found
 
 

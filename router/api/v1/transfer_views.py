@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cells.backends.postgres import Record, tenant_transaction
 from cells.rails.iso20022.sent import remittance_sent
 from cells.rails.profile import RailProfile
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from cells.rails.remittance import Remittance
 from cells.rails.routing import Verdict
 from cells.rails.store_routing import Cause
@@ -170,7 +170,9 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
         routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
         ours = [] if transfer.leg is Leg.DESTINATION else [found]
         texts = await open_remittances(connection, parts.institution.vault, ours)
-    reference = _reference(texts.get(found), profiles.get(transfer.rail_used) or PROFILES.get(transfer.rail_used))
+    reference = _reference(
+        texts.get(found), profiles.get(transfer.rail_used) or rail_profiles().get(transfer.rail_used)
+    )
     return Json(
         {
             **resource(transfer),

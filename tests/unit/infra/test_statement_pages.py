@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cells.rails.iso20022.accounts import read_statements
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 from infra.schemes.statements import Page, statement
 from infra.schemes.store import Entry, SchemeStore
 
@@ -34,7 +34,7 @@ def test_pages_lead_from_one_to_the_next_and_end_with_the_last(store: SchemeStor
         moved, entries = store.page("chaps", (DAYS[1], DAYS[2]), (number - 1) * size, size + 1)
         page = Page(DAYS[1], number, last=len(entries) <= size)
         body = statement("uk-1", "GBP", DAYS[2], coming - going + moved, entries[:size], page)
-        [found] = read_statements(PROFILES["chaps"], body).statements
+        [found] = read_statements(rail_profiles()["chaps"], body).statements
         assert (found.page, found.last) == (str(number), page.last)
         assert not read or read[-1].closing_minor == found.opening_minor
         read.append(found)

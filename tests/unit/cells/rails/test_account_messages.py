@@ -6,12 +6,12 @@ import pytest
 
 from cells.rails.inbound import read_inbound
 from cells.rails.iso20022.accounts import read_statements
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import MessageInvalid
-from cells.rails.registry import PROFILES
 from infra.schemes.statements import notification, statement
 from infra.schemes.store import Entry
 
-CHAPS = PROFILES["chaps"]
+CHAPS = rail_profiles()["chaps"]
 DAY = "2026-11-20"
 ENTRIES = [
     Entry("chaps", DAY, "CRDT", "credit", "GBP", 12_345, "IN1", "E2E", f"{DAY}T10:00:00Z"),

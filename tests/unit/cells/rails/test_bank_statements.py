@@ -5,10 +5,10 @@ import pytest
 from cells.rails.inbound import read_inbound
 from cells.rails.iso20022.accounts import read_notification, read_statements
 from cells.rails.later import AccountReport
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import MessageInvalid
-from cells.rails.registry import PROFILES
 
-SEPA = PROFILES["sepa_credit_transfer"]
+SEPA = rail_profiles()["sepa_credit_transfer"]
 SPACE = "urn:iso:std:iso:20022:tech:xsd:"
 
 

@@ -16,21 +16,22 @@ from cells.rails.iso20022.schema import schema_of
 from cells.rails.iso20022.text import Unwritable, written
 from cells.rails.iso20022.xml import MessageUnwritable, message_name, read
 from cells.rails.later import RecallKept, RecallOut
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account, MessageInvalid, Party, Refused, ReturnOut
-from cells.rails.registry import PROFILES, open_rail
+from cells.rails.registry import open_rail
 from tests.schemes import RunningSchemes, payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-SEPA = PROFILES["sepa_instant"]
-EVERY_RAIL = pytest.mark.parametrize("rail", sorted(PROFILES))
+SEPA = rail_profiles()["sepa_instant"]
+EVERY_RAIL = pytest.mark.parametrize("rail", sorted(rail_profiles()))
 NAME = "pacs.008.001.08"
 MESSAGE = payments.build(SEPA, "KOVRLT21", [payout(SEPA)], NOW)
 
 
 def outbound(rail: str) -> dict[str, bytes]:
     """One of each message that we send or answer with."""
-    profile = PROFILES[rail]
-    us = profile.participant(1)
+    profile = rail_profiles()[rail]
+    us = profile.participant_of(1)
     returned = ReturnOut("ret-1", "IN1", "E2E-1", 700, profile.currency, "AC04")
     came = payments.parse(profile, payments.build(profile, us, [payout(profile)], NOW), NOW)
     return {

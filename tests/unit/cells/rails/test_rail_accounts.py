@@ -13,8 +13,8 @@ from cells.rails.accounts import (
     parse_account,
     received_account,
 )
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account
-from cells.rails.registry import PROFILES
 from residency.errors import KovraError
 
 _UK = Account("uk", "31926819", "601613")
@@ -207,7 +207,7 @@ def test_a_bic_of_another_bank_or_country_than_the_iban_is_refused(iban: str, bi
 def test_valid_in_form_is_not_reachable(iban: str, named: str) -> None:
     account = parse_account("EUR", {"iban": iban})
     with pytest.raises(AccountUnreachable, match=named) as caught:
-        check_reach(account, "EUR", PROFILES.values(), "/account")
+        check_reach(account, "EUR", rail_profiles().values(), "/account")
     assert caught.value.pointer == "/account/iban"
     assert iban not in caught.value.detail
 
@@ -217,9 +217,9 @@ def test_what_sepa_s_list_has_is_reachable() -> None:
         "RS35260005601001611379", "MD24AG000225100013104168", "AL47212110090000000235698741", "ME25505000012345678951",
         "MK07250120000058984", "CH9300762011623852957", "GI75NWBK000000007099453", _GB_IBAN, "VA59001123000012345678",
     ):  # fmt: skip
-        check_reach(parse_account("EUR", {"iban": iban}), "EUR", PROFILES.values())
-    check_reach(_UK, "GBP", PROFILES.values())
-    check_reach(parse_account("SEK", {"iban": "SE4550000000058398257466"}), "SEK", PROFILES.values())
+        check_reach(parse_account("EUR", {"iban": iban}), "EUR", rail_profiles().values())
+    check_reach(_UK, "GBP", rail_profiles().values())
+    check_reach(parse_account("SEK", {"iban": "SE4550000000058398257466"}), "SEK", rail_profiles().values())
 
 
 def test_a_wrong_check_digit_is_named_as_such() -> None:

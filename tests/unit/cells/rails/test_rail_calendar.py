@@ -14,10 +14,10 @@ from cells.rails.calendar import (
     settled_by,
     settlement_date,
 )
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 
 LONDON, BERLIN, JAKARTA = ZoneInfo("Europe/London"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Jakarta")
-CHAPS, SEPA, RTGS = PROFILES["chaps"], PROFILES["sepa_credit_transfer"], PROFILES["bi_rtgs"]
+CHAPS, SEPA, RTGS = rail_profiles()["chaps"], rail_profiles()["sepa_credit_transfer"], rail_profiles()["bi_rtgs"]
 
 
 def utc(text: str) -> datetime:
@@ -33,7 +33,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_the_cut_off_is_exact(rail: str, zone: ZoneInfo, before: str, first: str, last: str, after: str) -> None:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     found = [
         is_open(profile, datetime.fromisoformat(f"2026-11-18T{at}").replace(tzinfo=zone))
         for at in (before, first, last, after)
@@ -44,9 +44,11 @@ def test_the_cut_off_is_exact(rail: str, zone: ZoneInfo, before: str, first: str
 @pytest.mark.parametrize("rail", ["sepa_instant", "faster_payments", "bi_fast"])
 def test_an_instant_rail_never_closes(rail: str) -> None:
     christmas = utc("2026-12-25T23:59:59")
-    assert is_open(PROFILES[rail], christmas)
-    assert next_opening(PROFILES[rail], christmas) == christmas
-    assert (settled_by(PROFILES[rail], christmas) - christmas).total_seconds() == PROFILES[rail].answer_time_s
+    assert is_open(rail_profiles()[rail], christmas)
+    assert next_opening(rail_profiles()[rail], christmas) == christmas
+    assert (settled_by(rail_profiles()[rail], christmas) - christmas).total_seconds() == rail_profiles()[
+        rail
+    ].answer_time_s
 
 
 def test_chaps_on_a_friday_evening_waits_for_monday() -> None:
@@ -65,7 +67,7 @@ def test_chaps_rests_on_a_bank_holiday_that_is_kept_later() -> None:
 def test_bi_rtgs_rests_on_joint_leave_and_bi_fast_does_not() -> None:
     joint_leave = datetime(2026, 12, 24, 10, 0, tzinfo=JAKARTA)  # a Thursday, and no national holiday
     assert not is_open(RTGS, joint_leave)
-    assert is_open(PROFILES["bi_fast"], joint_leave)
+    assert is_open(rail_profiles()["bi_fast"], joint_leave)
     assert next_opening(RTGS, joint_leave) == utc("2026-12-27T23:30:00")  # Monday the 28th, 06:30 in Jakarta
     assert settlement_date(RTGS, joint_leave) == date(2026, 12, 28)
 

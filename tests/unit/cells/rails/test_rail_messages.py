@@ -10,22 +10,22 @@ from lxml import etree
 
 from cells.rails.inbound import build_answer, read_inbound
 from cells.rails.iso20022 import payments
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account, MessageInvalid, Party
-from cells.rails.registry import PROFILES
 from cells.rails.remittance import Remittance
 from tests.schemes import payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-EVERY_RAIL = pytest.mark.parametrize("rail", sorted(PROFILES))
-SEPA = PROFILES["sepa_instant"]
+EVERY_RAIL = pytest.mark.parametrize("rail", sorted(rail_profiles()))
+SEPA = rail_profiles()["sepa_instant"]
 MESSAGE = payments.build(SEPA, "KOVRLT21", [payout(SEPA)], NOW)
 
 
 @EVERY_RAIL
 def test_what_is_built_is_read_back(rail: str) -> None:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     asked = [payout(profile, name=f"Payee {index}") for index in range(3)]
-    found = payments.parse(profile, payments.build(profile, profile.participant(1), asked, NOW), NOW)
+    found = payments.parse(profile, payments.build(profile, profile.participant_of(1), asked, NOW), NOW)
     for one, read in zip(asked, found, strict=True):
         assert (read.amount_minor, read.currency) == (one.amount_minor, one.currency)
         assert read.end_to_end_id == one.end_to_end_id
@@ -35,9 +35,9 @@ def test_what_is_built_is_read_back(rail: str) -> None:
         assert read.remittance == "Invoice 4711"
 
 
-@pytest.mark.parametrize("rail", sorted(name for name, one in PROFILES.items() if one.carries))
+@pytest.mark.parametrize("rail", sorted(name for name, one in rail_profiles().items() if one.carries))
 def test_what_a_partner_says_beside_the_money_is_sent(rail: str) -> None:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     payee = Party(
         "Muster KG",
         Account("iban", "DE89370400440532013000"),
@@ -52,7 +52,7 @@ def test_what_a_partner_says_beside_the_money_is_sent(rail: str) -> None:
     hybrid = Party("Beispiel OG", payee.account, "AT", "Wien", lines=("Ring 1", "Stiege 2"))
     said = Remittance(reference="RF18539007547034", issuer="ISO", purpose="SUPP", category_purpose="SUPP")
     asked = [replace(payout(profile), creditor=payee, remittance=said), replace(payout(profile), creditor=hybrid)]
-    body = payments.build(profile, profile.participant(1), asked, NOW)
+    body = payments.build(profile, profile.participant_of(1), asked, NOW)
     root = etree.fromstring(body)
     for one in root.iter():
         one.tag = etree.QName(one).localname
@@ -77,9 +77,9 @@ def test_what_a_partner_says_beside_the_money_is_sent(rail: str) -> None:
 
 @EVERY_RAIL
 def test_the_message_is_the_one_the_profile_names(rail: str) -> None:
-    profile = PROFILES[rail]
-    body = payments.build(profile, profile.participant(1), [payout(profile)], NOW)
-    space = "{urn:iso:std:iso:20022:tech:xsd:" + profile.payment_message + "}"
+    profile = rail_profiles()[rail]
+    body = payments.build(profile, profile.participant_of(1), [payout(profile)], NOW)
+    space = "{urn:iso:std:iso:20022:tech:xsd:" + profile.messages.payment + "}"
     root = etree.fromstring(body)
     assert root.tag == f"{space}Document"
     has_uetr = root.find(f".//{space}UETR") is not None

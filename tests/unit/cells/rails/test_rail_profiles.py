@@ -1,7 +1,6 @@
-"""Profiles, ids and text: the facts have sources, ids fit every scheme, text fits its rules."""
+"""Profiles, ids and text: ids fit every scheme, text fits its rules."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -9,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells.kit.money import CURRENCIES
 from cells.rails.connection import SchemeSignatureInvalid, sign, verify
 from cells.rails.iso20022.text import Unwritable, written
 from cells.rails.profile import RailProfile
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import end_to_end_id, transaction_id, transfer_id_of, uetr
-from cells.rails.registry import PROFILES, UnknownRail, profile_of
+from cells.rails.registry import UnknownRail, profile_of
 from residency.directory import load_directory
 from residency.ids import MalformedId, mint
 
@@ -30,20 +29,6 @@ def test_every_rail_a_cell_declares_is_there_and_moves_its_currency() -> None:
 def test_an_unknown_rail_is_named() -> None:
     with pytest.raises(UnknownRail, match="bi_fast"):
         profile_of("carrier_pigeon")
-
-
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda one: one.name)
-def test_a_profile_agrees_with_the_currency_table(profile: RailProfile) -> None:
-    assert profile.payable_unit_minor == CURRENCIES[profile.currency].payable_unit_minor
-    assert profile.floor_minor % profile.payable_unit_minor == 0
-    assert profile.answer_time_s <= 300, "a silent rail is in doubt after five minutes at most"
-
-
-def test_a_profile_without_a_source_cannot_be_built() -> None:
-    profile = PROFILES["bi_fast"]
-    sources = {name: source for name, source in profile.sources.items() if name != "ceiling_minor"}
-    with pytest.raises(AssertionError, match="ceiling_minor"):
-        replace(profile, sources=sources)
 
 
 def test_ids_fit_every_scheme_and_lead_back() -> None:
@@ -62,7 +47,7 @@ def test_a_foreign_reference_is_no_transfer(text: str) -> None:
         transfer_id_of(text)
 
 
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("profile", rail_profiles().values(), ids=lambda one: one.name)
 @given(text=st.text(max_size=300))
 def test_written_text_always_fits(profile: RailProfile, text: str) -> None:
     rules = profile.text
@@ -86,7 +71,7 @@ def test_written_text_always_fits(profile: RailProfile, text: str) -> None:
     ],
 )
 def test_spellings(text: str, expected: str) -> None:
-    assert written(text, PROFILES["sepa_instant"].text, 70) == expected
+    assert written(text, rail_profiles()["sepa_instant"].text, 70) == expected
 
 
 def test_a_signature_holds_for_its_bytes_and_its_time_only() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cells.rails.iso20022.reason_words import reason_in_words, reasons
 from cells.rails.iso20022.reasons import DUPLICATES, pick
-from cells.rails.registry import PROFILES
+from cells.rails.profile_files import rail_profiles
 
 ROOT = Path(__file__).parents[4]
 # A code as it stands in a text of the product: in quotes, two letters and two digits. What else looks so, and is none.
@@ -32,7 +32,7 @@ def test_every_code_that_is_given_has_words() -> None:
 
 
 def test_every_rails_refusals_have_words() -> None:
-    shown = {code for one in PROFILES.values() for code in one.reasons} | DUPLICATES
+    shown = {code for one in rail_profiles().values() for code in one.reasons} | DUPLICATES
     assert (
         sorted({code for code in shown if re.fullmatch(r"[A-Z0-9]{4}", code) and not code.isdigit()} - set(reasons()))
         == []
@@ -42,7 +42,7 @@ def test_every_rails_refusals_have_words() -> None:
 def test_a_rail_s_words_are_those_that_partners_read() -> None:
     """One table: what a rail says of a refusal, and what the API shows, are never two texts."""
     of_the_standard = {
-        (code, text) for one in PROFILES.values() for code, text in one.reasons.items() if code in reasons()
+        (code, text) for one in rail_profiles().values() for code, text in one.reasons.items() if code in reasons()
     }
     assert {code for code, _ in of_the_standard} >= {"AC04", "AB05", "TM01"}
     assert {(code, f"{reasons()[code].title}.") for code, _ in of_the_standard} == of_the_standard

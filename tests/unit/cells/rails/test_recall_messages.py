@@ -7,8 +7,8 @@ import pytest
 from cells.rails.inbound import read_inbound
 from cells.rails.iso20022 import recalls
 from cells.rails.later import RecallKept, RecallOut
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import MessageInvalid
-from cells.rails.registry import PROFILES
 from infra.schemes.messages_returns import (
     Cancellation,
     read_recalls,
@@ -18,23 +18,23 @@ from infra.schemes.messages_returns import (
 )
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-EVERY_RAIL = pytest.mark.parametrize("rail", sorted(PROFILES))
+EVERY_RAIL = pytest.mark.parametrize("rail", sorted(rail_profiles()))
 
 
 @EVERY_RAIL
 def test_the_scheme_reads_our_recall(rail: str) -> None:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     asked = [RecallOut(f"rc-{one}", f"tr-eu1-{one}", 100, profile.currency, "DUPL") for one in (1, 2)]
-    body = recalls.build_recall(profile, profile.participant(1), asked, NOW)
+    body = recalls.build_recall(profile, profile.participant_of(1), asked, NOW)
     assert read_recalls(body) == [Cancellation(f"rc-{one}", f"tr-eu1-{one}", f"treu1{one}", "DUPL") for one in (1, 2)]
 
 
 @EVERY_RAIL
 def test_the_scheme_reads_our_no(rail: str) -> None:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     body = recalls.build_answer(
         profile,
-        profile.participant(1),
+        profile.participant_of(1),
         [RecallKept("RC1", "IN1", "E2E", "CUST"), RecallKept("RC2", "IN2", "E2", "NOOR")],
         NOW,
     )
@@ -43,7 +43,7 @@ def test_the_scheme_reads_our_no(rail: str) -> None:
 
 @EVERY_RAIL
 def test_a_recall_of_a_credit_is_read(rail: str) -> None:
-    came = read_inbound(rail, recall_message("RC1", "E2E", "IN1", 12_300, PROFILES[rail].currency, "FRAD"))
+    came = read_inbound(rail, recall_message("RC1", "E2E", "IN1", 12_300, rail_profiles()[rail].currency, "FRAD"))
     [one] = came.recalls
     assert (one.rail, one.recall_id, one.scheme_reference) == (rail, "RC1", "IN1")
     assert (one.end_to_end_id, one.reason_code) == ("E2E", "FRAD")

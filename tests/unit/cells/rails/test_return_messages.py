@@ -7,38 +7,38 @@ import pytest
 from cells.rails.inbound import build_answer, read_inbound
 from cells.rails.iso20022 import reports, returns
 from cells.rails.iso20022.xml import message_name
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import InDoubt, MessageInvalid, Refused, ReturnOut, Settled
-from cells.rails.registry import PROFILES
 from infra.schemes.messages import Status, read_report, report
 from infra.schemes.messages_returns import read_returns, recall_message, return_message
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-EVERY_RAIL = pytest.mark.parametrize("rail", sorted(PROFILES))
+EVERY_RAIL = pytest.mark.parametrize("rail", sorted(rail_profiles()))
 
 
 def out(rail: str, return_id: str = "ret-1") -> ReturnOut:
-    unit = PROFILES[rail].payable_unit_minor
-    return ReturnOut(return_id, "IN1", "E2E-1", 700 * unit, PROFILES[rail].currency, "AC04")
+    unit = rail_profiles()[rail].payable_unit_minor
+    return ReturnOut(return_id, "IN1", "E2E-1", 700 * unit, rail_profiles()[rail].currency, "AC04")
 
 
 @EVERY_RAIL
 def test_the_scheme_reads_what_we_give_back(rail: str) -> None:
-    profile, unit = PROFILES[rail], PROFILES[rail].payable_unit_minor
-    body = returns.build_return(profile, profile.participant(1), [out(rail), out(rail, "ret-2")], NOW)
+    profile, unit = rail_profiles()[rail], rail_profiles()[rail].payable_unit_minor
+    body = returns.build_return(profile, profile.participant_of(1), [out(rail), out(rail, "ret-2")], NOW)
     _, count, [first, second] = read_returns(body)
     assert (count, first.return_id, second.return_id) == ("2", "ret-1", "ret-2")
     assert (first.end_to_end_id, first.tx_id, first.reason) == ("E2E-1", "IN1", "AC04")
     assert (first.amount, first.currency) == (f"{7 * unit}.00", profile.currency)
-    assert message_name(body) == profile.later.returned
+    assert message_name(body) == profile.messages.returned
 
 
 @EVERY_RAIL
 def test_a_return_of_the_scheme_is_read_and_answered(rail: str) -> None:
-    profile, unit = PROFILES[rail], PROFILES[rail].payable_unit_minor
+    profile, unit = rail_profiles()[rail], rail_profiles()[rail].payable_unit_minor
     body = return_message("RT1", "tr-1", "tr1", (9_900 * unit, 900 * unit), profile.currency, "AC06")
     came = read_inbound(rail, body)
     [one] = came.returns
-    assert (came.name, one.rail, one.scheme_reference) == (profile.later.returned, rail, "RT1")
+    assert (came.name, one.rail, one.scheme_reference) == (profile.messages.returned, rail, "RT1")
     assert (one.end_to_end_id, one.transaction_id) == ("tr-1", "tr1")
     assert (one.amount_minor, one.currency, one.reason_code) == (900 * unit, profile.currency, "AC06")
     assert read_report(build_answer(rail, came.returns)) == {"RT1": (profile.accepted_status, "")}
@@ -64,7 +64,7 @@ def test_a_return_that_cannot_be_booked_is_refused(old: bytes, new: bytes) -> No
 
 
 def test_the_answers_to_what_we_gave_back() -> None:
-    profile = PROFILES["sepa_instant"]
+    profile = rail_profiles()["sepa_instant"]
     body = report(
         [
             Status("E2E-1", "ret-1", "ACCP"),

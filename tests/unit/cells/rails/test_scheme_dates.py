@@ -1,6 +1,5 @@
 """Dates are the scheme's: what our messages say, and from when what comes may be spent."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,8 +12,9 @@ from cells.rails.connection import SchemeConnection
 from cells.rails.inbound import read_inbound
 from cells.rails.iso20022 import payments, returns
 from cells.rails.iso20022.dates import day_of, instant_of, settlement_of
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import AT_ONCE, MessageInvalid, RailUnavailable, ReturnOut, Settlement, utc_now
-from cells.rails.registry import PROFILES, open_rail
+from cells.rails.registry import open_rail
 from infra.schemes.credits import SimulatedCredit, credit_message
 from infra.schemes.rules import SCHEMES
 from tests.schemes import payout
@@ -51,11 +51,11 @@ MOMENTS = [
 
 @pytest.mark.parametrize(("rail", "at", "day"), MOMENTS)
 def test_a_payment_and_a_return_name_the_schemes_settlement_date(rail: str, at: str, day: str) -> None:
-    profile = PROFILES[rail]
+    profile = rail_profiles()[rail]
     assert settlement_date(profile, utc(at)) == date.fromisoformat(day)
-    paid = payments.build(profile, profile.participant(1), [payout(profile)], utc(at))
+    paid = payments.build(profile, profile.participant_of(1), [payout(profile)], utc(at))
     back = returns.build_return(
-        profile, profile.participant(1), [ReturnOut("R1", "T1", "E1", 12_300, profile.currency, "AC04")], utc(at)
+        profile, profile.participant_of(1), [ReturnOut("R1", "T1", "E1", 12_300, profile.currency, "AC04")], utc(at)
     )
     for body in (paid, back):
         assert etree.fromstring(body).findtext(".//{*}IntrBkSttlmDt") == day
@@ -63,13 +63,13 @@ def test_a_payment_and_a_return_name_the_schemes_settlement_date(rail: str, at: 
 
 @pytest.mark.parametrize("rail", ["sepa_credit_transfer", "chaps", "bi_rtgs"])
 def test_a_sandbox_that_never_closes_dates_by_business_days_all_the_same(rail: str) -> None:
-    open_always = replace(PROFILES[rail], hours=None)
+    open_always = rail_profiles()[rail].model_copy(update={"hours": None})
     for day in ("2026-11-28", "2026-11-29"):
         assert settlement_date(open_always, utc(f"{day}T12:00:00")).weekday() < 5
 
 
 async def test_a_day_that_no_calendar_knows_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    profile = PROFILES["bi_rtgs"]
+    profile = rail_profiles()["bi_rtgs"]
     monkeypatch.setattr("cells.rails.iso20022.connector.utc_now", lambda: utc("2031-03-03T03:00:00"))
     rail = open_rail("bi_rtgs", SchemeConnection("http://127.0.0.1:9", "KOVRIDJ1", b"x", keeps_hours=False))
     with pytest.raises(RailUnavailable, match="cannot be dated"):
@@ -102,12 +102,12 @@ NOW = utc("2026-11-29T10:00:00")  # a Sunday
     ],
 )
 def test_what_comes_is_available_on_its_settlement_date(rail: str, stated: str, expected: Settlement) -> None:
-    assert settlement_of(PROFILES[rail], None, XmlDate.from_string(stated), NOW) == expected
-    assert settlement_of(PROFILES[rail], XmlDate.from_string(stated), None, NOW) == expected
+    assert settlement_of(rail_profiles()[rail], None, XmlDate.from_string(stated), NOW) == expected
+    assert settlement_of(rail_profiles()[rail], XmlDate.from_string(stated), None, NOW) == expected
 
 
 def test_a_date_in_the_header_counts_and_two_that_differ_are_refused() -> None:
-    profile, first, second = PROFILES["chaps"], XmlDate(2026, 12, 9), XmlDate(2026, 12, 10)
+    profile, first, second = rail_profiles()["chaps"], XmlDate(2026, 12, 9), XmlDate(2026, 12, 10)
     assert settlement_of(profile, None, None, NOW) == AT_ONCE
     assert settlement_of(profile, first, first, NOW).day == date(2026, 12, 9)
     with pytest.raises(MessageInvalid):
@@ -115,13 +115,13 @@ def test_a_date_in_the_header_counts_and_two_that_differ_are_refused() -> None:
 
 
 def test_the_date_is_read_from_the_message() -> None:
-    later = local_date(PROFILES["sepa_instant"], utc_now()).replace(day=1)
+    later = local_date(rail_profiles()["sepa_instant"], utc_now()).replace(day=1)
     later = later.replace(year=later.year + (later.month == 12), month=later.month % 12 + 1)
     asked = SimulatedCredit(
         amount_minor=1_000, currency="EUR", creditor_account={"iban": "DE89370400440532013000"}, settlement_date=later
     )
     [came] = read_inbound("sepa_instant", credit_message(asked)).credits
-    assert came.settlement == Settlement(later, day_starts(PROFILES["sepa_instant"], later))
+    assert came.settlement == Settlement(later, day_starts(rail_profiles()["sepa_instant"], later))
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,15 @@ def test_the_date_is_read_from_the_message() -> None:
     ],
 )
 def test_a_time_without_a_zone_is_the_schemes(rail: str, stated: str, expected: str) -> None:
-    assert instant_of(PROFILES[rail], XmlDateTime.from_string(stated), NOW) == utc(expected)
+    assert instant_of(rail_profiles()[rail], XmlDateTime.from_string(stated), NOW) == utc(expected)
 
 
-@pytest.mark.parametrize("rail", sorted(PROFILES))
+@pytest.mark.parametrize("rail", sorted(rail_profiles()))
 def test_the_simulator_counts_days_where_the_scheme_is(rail: str) -> None:
-    assert SCHEMES[rail].zone == ZoneInfo(PROFILES[rail].zone)
+    assert SCHEMES[rail].zone == ZoneInfo(rail_profiles()[rail].zone)
     for hour in range(24):
         at = utc(f"2026-11-29T{hour:02}:30:00")
-        assert SCHEMES[rail].day(at) == local_date(PROFILES[rail], at)
+        assert SCHEMES[rail].day(at) == local_date(rail_profiles()[rail], at)
 
 
 @pytest.mark.parametrize(
@@ -157,5 +157,5 @@ def test_the_simulator_counts_days_where_the_scheme_is(rail: str) -> None:
     ],
 )
 def test_a_movement_is_booked_on_the_schemes_day(rail: str, stated: str, expected: date) -> None:
-    assert day_of(PROFILES[rail], XmlDateTime.from_string(stated)) == expected
-    assert day_of(PROFILES[rail], XmlDate.from_date(expected)) == expected
+    assert day_of(rail_profiles()[rail], XmlDateTime.from_string(stated)) == expected
+    assert day_of(rail_profiles()[rail], XmlDate.from_date(expected)) == expected

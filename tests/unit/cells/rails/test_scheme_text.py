@@ -8,11 +8,11 @@ import pytest
 from cells.rails.iso20022.sent import party_sent, remittance_sent
 from cells.rails.iso20022.text import Unwritable, Written, convert, unwritable_letters, written, written_or_empty
 from cells.rails.profile import RailProfile
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Party
-from cells.rails.registry import PROFILES
 from cells.rails.snap.access import fitted
 
-SEPA = PROFILES["sepa_instant"].text
+SEPA = rail_profiles()["sepa_instant"].text
 
 # Each language's letters outside a to z, and what the table makes of them. ß, æ, œ, þ and ĳ keep both letters (see text.py).
 ALPHABETS = {
@@ -58,7 +58,7 @@ def test_each_letter_is_spelt_in_either_form(letters: str, expected: str, form: 
     assert found == expected.split()
 
 
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("profile", rail_profiles().values(), ids=lambda one: one.name)
 def test_no_latin_greek_or_cyrillic_letter_is_lost(profile: RailProfile) -> None:
     scripts = ("LATIN ", "GREEK ", "CYRILLIC ", "FULLWIDTH LATIN ", "MODIFIER LETTER ")
     letters = [
@@ -113,7 +113,7 @@ def test_names_survive(name: str, expected: str) -> None:
 )
 def test_a_name_that_would_lose_a_letter_is_refused(name: str, places: list[int]) -> None:
     assert unwritable_letters(name) == places
-    for profile in PROFILES.values():
+    for profile in rail_profiles().values():
         with pytest.raises(Unwritable):
             written(name, profile.text, 140)
 
@@ -133,7 +133,7 @@ def test_what_is_cut_is_counted() -> None:
 
 
 def test_snap_tells_of_its_own_lengths() -> None:
-    profile = fitted(PROFILES["bi_fast"])
+    profile = fitted(rail_profiles()["bi_fast"])
     assert party_sent(Party("x" * 140), profile) == ("x" * 100, {"name": 40})
     assert remittance_sent("x" * 140, profile) == ("x" * 50, 90)
-    assert remittance_sent("x" * 140, PROFILES["bi_fast"]).cut == 0
+    assert remittance_sent("x" * 140, rail_profiles()["bi_fast"]).cut == 0

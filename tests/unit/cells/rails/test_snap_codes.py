@@ -2,7 +2,7 @@
 
 import pytest
 
-from cells.rails.bi_fast.profile import PROFILE
+from cells.rails.profile_files import rail_profiles
 from cells.rails.snap import codes
 from cells.rails.snap.connector import amount, external_id
 
@@ -52,7 +52,7 @@ def test_a_refusal_has_its_iso_reason(code: str, reason: str) -> None:
 
 def test_every_refusal_is_a_known_reason_and_final() -> None:
     reasons = {meaning[1:] for meaning in meanings().values() if meaning.startswith(":")}
-    assert reasons <= set(PROFILE.reasons)
+    assert reasons <= set(rail_profiles()["bi_fast"].reasons)
 
 
 @pytest.mark.parametrize("code", ["4091800", "4091801", "4041818", "2021800"])

@@ -1,11 +1,11 @@
 """A status report that names a payment by its UETR alone, or by it and another id."""
 
 from cells.rails.iso20022 import reports
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import InDoubt, Refused, Settled, uetr
-from cells.rails.registry import PROFILES
 from tests.unit.cells.rails.test_status_reports import NOW, answers, group, line, pacs002, why
 
-CHAPS = PROFILES["chaps"]
+CHAPS = rail_profiles()["chaps"]
 OWN, OTHERS = uetr("tr-eu1-a"), "8a562c67-ca16-48ba-b074-65581be6f001"
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from cells.rails.iso20022 import payments
+from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Party, Payout
-from cells.rails.registry import PROFILES
 from cells.transfers.personal import debtor_of
 from residency.ids import mint
 from residency.travel_rule import SealedParties, SealedPayer
@@ -26,8 +26,8 @@ def test_the_account_is_written_as_its_country_writes_it(number: str) -> None:
     assert debtor.account is not None
     assert (debtor.account.form, debtor.account.bank) == NUMBERS[number]
     assert debtor.account.key == number
-    for profile in PROFILES.values():
+    for profile in rail_profiles().values():
         amount = max(profile.floor_minor, profile.payable_unit_minor)
         creditor = Party("Bo", CREDITORS[profile.currency])
         out = Payout(mint("tr", "eu-1"), amount, profile.currency, debtor, creditor)
-        assert number[-8:].encode() in payments.build(profile, profile.participant(1), [out], datetime.now(UTC))
+        assert number[-8:].encode() in payments.build(profile, profile.participant_of(1), [out], datetime.now(UTC))
