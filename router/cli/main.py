@@ -2,7 +2,7 @@
 
 A command's module is imported when the command is called, and not before: `kovra --help` and completion need its name and one line alone.
 
-The exit status is documented in the help and in README.md.
+The exit status is documented in the help and in router/README.md.
 """
 
 import sys

@@ -84,7 +84,8 @@ async def test_a_cell_is_founded_with_its_own_currencies(cell: ApiCell) -> None:
 
 
 async def test_no_text_for_partners_names_another(cell: ApiCell) -> None:
-    texts = {name: (ROOT / name).read_text() for name in ("README.md", "router/README.md", "router/PARTNERS.md")}
+    pages = ("README.md", "router/README.md", "router/PARTNERS.md", "router/ACCESS.md", "router/WEBHOOKS.md")
+    texts = {name: (ROOT / name).read_text() for name in pages}
     texts["openapi.json"] = (await cell.anyone.get("/openapi.json")).text
     texts["kovra pay --help"] = "\n".join(COLUMNS.values())
     other = re.compile(rf"\b({'|'.join(set(CURRENCIES) - OFFERED)})\b")

@@ -1,4 +1,4 @@
-"""What the README says of webhooks is so: its code verifies a real delivery, its schedule and its table are the code's own."""
+"""What router/WEBHOOKS.md says of webhooks is so: its code verifies a real delivery, its schedule and its table are the code's own."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ from tests.integration.http_listener import open_listener
 from tests.integration.webhook_room import REGION, an_event, append, new_endpoint, worker
 from tests.servers import CellDatabase
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "router" / "WEBHOOKS.md").read_text()
 
 
 @pytest.fixture
@@ -24,9 +24,8 @@ async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[Eu
         yield opened
 
 
-async def test_the_code_of_the_readme_believes_a_delivery_and_no_forgery(cell: EuCell) -> None:
-    section = README.partition("## Webhooks and events")[2]
-    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+async def test_the_code_of_the_page_believes_a_delivery_and_no_forgery(cell: EuCell) -> None:
+    found = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert found is not None
     said: dict[str, Any] = {}
     exec(found[1], said)
@@ -41,5 +40,5 @@ async def test_the_code_of_the_readme_believes_a_delivery_and_no_forgery(cell: E
 
 
 def test_the_schedule_and_the_table_of_events_are_the_codes_own() -> None:
-    assert in_words(published_schedule()) in README
-    assert table() in README, "cells.webhooks.catalogue.table() writes it"
+    assert in_words(published_schedule()) in PAGE
+    assert table() in PAGE, "cells.webhooks.catalogue.table() writes it"

@@ -1,4 +1,4 @@
-"""Whoever receives webhooks as it is documented meets one exception, whatever comes: the client's, the README's, the partner page's."""
+"""Whoever receives webhooks as it is documented meets one exception, whatever comes: the client's, the webhook page's, the partner page's."""
 
 import base64
 import contextlib
@@ -25,8 +25,11 @@ from tests.waiting import until
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 BODY = b'{"id": "evt_1", "type": "webhook.test", "data": {}}'
-README: dict[str, Any] = {}
-exec(re.search(r"```python\n(from standardwebhooks.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1], README)  # type: ignore[index]
+PAGE: dict[str, Any] = {}
+exec(
+    re.search(r"```python\n(from standardwebhooks.*?)```", (ROOT / "router" / "WEBHOOKS.md").read_text(), re.DOTALL)[1],
+    PAGE,
+)  # type: ignore[index]
 
 
 def signed(body: bytes = BODY) -> dict[str, str]:
@@ -38,7 +41,7 @@ def signed(body: bytes = BODY) -> dict[str, str]:
 def received(body: bytes, headers: Mapping[str, str]) -> list[Any]:
     """What each documented receiver makes of it: the event, or the one exception."""
     found = []
-    for receive in (Webhook(SECRET).verify, lambda body, headers: README["received"](body, dict(headers), SECRET)):
+    for receive in (Webhook(SECRET).verify, lambda body, headers: PAGE["received"](body, dict(headers), SECRET)):
         try:
             found.append(receive(body, headers))
         except WebhookVerificationError:
