@@ -47,7 +47,7 @@ class BorderMessage(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        _check_model(cls, cls.__name__)
+        check_clear(cls, cls.__name__)
         if "kind" not in cls.__dict__:
             return  # a common part of several kinds: checked, but never sent itself
         kind = cls.kind
@@ -69,7 +69,8 @@ def message_type(kind: str) -> type[BorderMessage] | None:
     return _KINDS.get(kind)
 
 
-def _check_model(model: type[BaseModel], where: str) -> None:
+def check_clear(model: type[BaseModel], where: str) -> None:
+    """Raises UnfitForBorder where `model`, called `where`, has a field that may not stand in the clear."""
     if model.model_config.get("extra") != "forbid":
         raise UnfitForBorder(f"{where} must forbid extra fields: an open model may carry anything.")
     # Pydantic offers no public list of a model's serializers; one of them could write what no field declares.
@@ -110,7 +111,7 @@ def _check_end(annotation: Any, origin: Any, where: str, *, marked: bool, patter
     if annotation is str and not patterned:
         raise UnfitForBorder(f"{where} is free text: give it an anchored pattern, or seal it.")
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        _check_model(annotation, where)
+        check_clear(annotation, where)
         return
     closed = annotation is str or annotation in _LEAVES or origin is Literal
     if not closed and not (isinstance(annotation, type) and issubclass(annotation, Enum)):

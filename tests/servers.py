@@ -27,6 +27,7 @@ from infra.local.home import ensure_directory
 from infra.local.reach import reachable_install, server_user
 from migrations.apply import apply, create_database
 from tests.emitted import strange_events
+from tests.refolded import differences
 
 _HURRIED = {**postgres.SETTINGS, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
@@ -113,6 +114,16 @@ class RunningPostgres:
 
         async def read() -> None:
             found.extend(await strange_events(self.server.dsn(postgres.SUPERUSER, database.name)))
+
+        _outside_loop(read())
+        return found
+
+    def apart_from_journal(self, database: CellDatabase) -> list[str]:
+        """Where the rows of a database are not what its journal makes of them."""
+        found: list[str] = []
+
+        async def read() -> None:
+            found.extend(await differences(database.writer, database.region))
 
         _outside_loop(read())
         return found

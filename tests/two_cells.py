@@ -54,6 +54,7 @@ from cells.transfers.saga import Saga
 from cells.transfers.transfer import Told, Transfer
 from residency.directory import Directory
 from residency.ids import mint
+from tests.asking import PARTNER
 from tests.border import World, make_world, published, with_keys
 from tests.servers import CellDatabase
 from tests.tariffs import founded
@@ -167,7 +168,7 @@ class HandCell:
         transfer_id = mint("tr", self.spec.name)
         key = key or transfer_id
         body = Acceptance(
-            transfer_id, wallet.tenant_id, quote.quote_id, recipient, payer, key, key.encode().ljust(32)[:32]
+            transfer_id, wallet.tenant_id, quote.quote_id, recipient, payer, key, key.encode().ljust(32)[:32], PARTNER
         )
         return Command(f"{wallet.tenant_id}:{key}", wallet.wallet_id, "accept", body)
 

@@ -1,15 +1,18 @@
-"""The vault's keeper: erases what the law no longer makes us keep, and moves data keys off an old region key, wherever they lie."""
+"""The record's keeper: erases what the law no longer makes us keep, moves data keys off an old region key, wherever they lie, and makes the
+journal's months before they come."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.workers.aside import AsideRegister, apart
 from actors.workers.worker import sleep_unless
-from cells.backends.postgres import Connection, transaction
+from cells.backends.postgres import Connection, passing, transaction
 from cells.backends.store_wrapped import WrappedRow, WrappedTable, rewrap, rows_to_rewrap
 from cells.cell import Institution
+from cells.journal import store as journal
 from cells.parties import store_subjects
 from cells.rails import store_messages
 from cells.tenants import store_keys
@@ -17,6 +20,8 @@ from cells.webhooks import store_secrets
 
 _log = logging.getLogger("kovra.keeper")
 _EVERY_S = 60.0
+# A month that comes without a partition is written to the rest of them, so this may fail for weeks.
+_MONTHS_AHEAD = 3
 # Every table that holds wrapped keys; tests/architecture/test_wrapped_keys.py walks the schema for others.
 WRAPPED: tuple[WrappedTable, ...] = (
     store_subjects.WRAPPED,
@@ -50,6 +55,7 @@ class Keeper:
     def __init__(self, institution: Institution) -> None:
         self._institution = institution
         self._erased = self._erased_messages = self._rewrapped = 0
+        self._made_for: tuple[int, int] = (0, 0)
         self._aside = AsideRegister(institution.pool, institution.spec.region, self.name)
 
     def health(self) -> Mapping[str, Any]:
@@ -90,9 +96,27 @@ class Keeper:
         await self._aside.put({mark + name: error for name, error in culprits})
         return sum(done)
 
+    async def _make_months(self) -> None:
+        """Once a month, and whenever this process begins. Whoever reads the journal meanwhile may hold it up: then it is tried again."""
+        now = datetime.now(UTC)
+        if (now.year, now.month) == self._made_for:
+            return
+        try:
+            async with transaction(self._institution.pool) as connection:
+                made = await journal.make_months(connection, _MONTHS_AHEAD)
+        except Exception as error:
+            if not passing(error):
+                raise
+            _log.warning("the journal's months are not made yet")
+            return
+        self._made_for = (now.year, now.month)
+        if made:
+            _log.info("made %d partitions of the journal", made)
+
     async def work(self) -> bool:
         """One page of each, in a transaction of its own; whether there may be more. Raises StoreUnavailable."""
         await self._aside.look()
+        await self._make_months()
         subjects, messages = [await self._erase(one) for one in ERASED]
         rewrapped = 0
         for held in WRAPPED:

@@ -1,6 +1,6 @@
 """The reconciliation worker of a cell: at a steady pace, the invariants that its own record can say, as gauges.
 
-L1 to L3, L5, L6, L9 and L10. What takes a peer's record (L4, L7, L8) is `kovra reconcile`'s, run where both can be reached. A round
+L1 to L3, L5, L6, L9, L10 and L11. What takes a peer's record (L4, L7, L8) is `kovra reconcile`'s, run where both can be reached. A round
 reads the whole record, so it grows with it: rounds keep their distance in proportion to how long one takes, and the share of
 time that goes into them stays the same.
 """

@@ -68,21 +68,15 @@ async def waits(connection: Connection, region: str, transfer_id: str) -> bool:
 
 
 async def move(connection: Connection, region: str, rail: str, moves: Sequence[tuple[str, str]]) -> set[str]:
-    """Hand payments of `rail` that the scheme was never asked for to another, as (transfer id, new rail): leg and submission in one.
+    """Hand submissions of `rail` that the scheme was never asked for to another, as (transfer id, new rail).
 
-    The ids that moved. One that was asked, or is with another rail already, stays as it is.
+    The ids that moved; the caller has their legs follow. One that was asked, or is with another rail already, stays as it is.
     """
     rows = await connection.fetch(
         """
-        with new as (select * from unnest($3::text[], $4::text[]) as n (transfer_id, rail)),
-        moved as (
-            update submissions s set rail = new.rail from new
-            where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.rail = $2 and s.state = 'queued'
-            returning s.transfer_id
-        )
-        update transfers t set rail = new.rail, updated_at = clock_timestamp() from new, moved
-        where t.compliance_region = $1 and t.transfer_id = new.transfer_id and moved.transfer_id = new.transfer_id
-        returning t.transfer_id
+        update submissions s set rail = new.rail from unnest($3::text[], $4::text[]) as new (transfer_id, rail)
+        where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.rail = $2 and s.state = 'queued'
+        returning s.transfer_id
         """,
         region,
         rail,

@@ -1,10 +1,11 @@
-"""Reconciliation: do the books hold? L1 to L10 of LEDGER.md over the record of one cell, or of several together.
+"""Reconciliation: do the books hold? L1 to L11 (LEDGER.md, and the journal's) over the record of one cell, or of several together.
 
     report.py       what is found: Finding, Result, Report
     standing.py     what a leg's state says of its holds (derived from the lifecycle's table)
     fold.py         postings added up, account by account
     facts.py        what is known of one cell at one instant; legs.py: of one leg of a payment
     postings.py     L6      own_books.py  L1, L2, L3, L9     payments.py  L4, L5     batches.py  L3      quotes.py  L10     peers.py  L4, L7, L8
+    refold.py       L11
     store.py, store_legs.py   the journal's side             gather.py, border.py    both sides, in pages
     reconcile.py    all of it: `reconcile(specs) -> Report`
 

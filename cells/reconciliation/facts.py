@@ -8,6 +8,7 @@ from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, read_account_id
 from cells.ledger.entry import Account, Posting
 from cells.reconciliation.batches import Reserve
 from cells.reconciliation.fold import Figures, Fold
+from cells.reconciliation.refold import Folded
 from cells.reconciliation.report import Finding
 from cells.reconciliation.returns import ReturnSum
 from cells.transfers.machine import Leg, State
@@ -146,7 +147,7 @@ class CellFacts:
     """Everything of one cell. `reported`: accounts as the ledger says; `settled`: the figures those had before what was applied
     while they were read; `books`: the postings added up as of the journal's snapshot; `restored`: by rail, what was given back while the
     rail had yet to say whether it has paid; `reserves`, `reserved`: by their accounts, what the reserves must hold, and what has left the
-    wallets for batches; `batches_moving`: by state; `strange_credits`: looked for where a rail's statement is not what our
+    wallets for batches; `batches_moving`: by state; `folded`: what its streams make against its rows; `strange_credits`: looked for where a rail's statement is not what our
     books say."""
 
     cell: str
@@ -175,6 +176,7 @@ class CellFacts:
     leg_findings: Sequence[Finding]
     quote_faults: Sequence[QuoteFault]
     customs: CustomsFacts
+    folded: Folded
     statements: Sequence[StatementFacts]
     strange_credits: Sequence[StrangeCredit] = ()
 

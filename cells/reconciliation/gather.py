@@ -22,6 +22,7 @@ from cells.reconciliation.facts import AccountFault, CellFacts, CustomsFacts, Ho
 from cells.reconciliation.fold import Figures, Fold, figures_of
 from cells.reconciliation.payments import leg_findings
 from cells.reconciliation.postings import JournalRow, missing_findings, row_findings, sort_page, stray_finding
+from cells.reconciliation.refold import refold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.statements import Teller
 from cells.spec import CellSpec
@@ -87,6 +88,7 @@ async def gather(cell: OpenCell) -> CellFacts:
         leg_faults = await _walk_legs(snapshot, spec)
         batches = await _walk_batches(snapshot, spec)
         customs = await _read_customs(snapshot, spec)
+        folded = await refold(snapshot, spec.name, region)
     accounts = await _read_accounts(cell.ledger)
     settled, account_faults = await _compare_accounts(cell.ledger, accounts, reading)
     after = await cell.teller.statements()
@@ -117,6 +119,7 @@ async def gather(cell: OpenCell) -> CellFacts:
         leg_findings=leg_faults,
         quote_faults=faults,
         customs=customs,
+        folded=folded,
         statements=_statements(before, after),
     )
 

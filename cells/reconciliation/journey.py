@@ -4,6 +4,7 @@ Everything is read from what the cell keeps anyway, so a payment under way and o
 personal: parties appear nowhere, texts that other hands wrote are not read, and of what crossed sealed only the names of fields.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,14 +13,16 @@ from uuid import UUID
 from cells.backends.postgres import Connection, Pool, Record, transaction
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry
+from cells.journal.entry import Entry as Line
 from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
 from cells.ledger.entry import PostingFlag, PostingResult
 from cells.reconciliation import store_journey
 from cells.spec import CellSpec
-from cells.transfers import store
+from cells.transfers import store, store_stream
 from cells.transfers.machine import FINAL
+from cells.transfers.stream import states
 from cells.transfers.transfer import Transfer
 from cells.transfers.watch import minted_at
 from residency.directory import Directory
@@ -36,7 +39,8 @@ _PHASES = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a leg's timeline; `ms`: since the line before it, or for an origin's first since the door minted the id."""
+    """One entry of a leg's stream; `room`: who wrote it; `ms`: since the entry before it, or for an origin's first since the door minted the
+    id."""
 
     version: int
     event: str
@@ -119,10 +123,10 @@ async def crossings_of(spec: CellSpec, pool: Pool, transfer_id: str) -> tuple[di
 
 async def _told(connection: Connection, spec: CellSpec, transfer: Transfer) -> Leg:
     region, transfer_id = spec.region, transfer.transfer_id
-    timeline = await store.timeline(connection, region, transfer_id)
+    lines = await store_stream.stream(connection, region, transfer_id)
     born_here = str(transfer.leg) != "destination"
     submission = await store_journey.submission_of(connection, region, transfer_id)
-    bounds = _event_bounds(spec, timeline[0]["at"], timeline[-1]["at"])
+    bounds = _event_bounds(spec, lines[0].at, lines[-1].at)
     return Leg(
         cell=spec.name,
         leg=str(transfer.leg),
@@ -134,7 +138,7 @@ async def _told(connection: Connection, spec: CellSpec, transfer: Transfer) -> L
         in_doubt=transfer.in_doubt,
         reason_code=transfer.reason_code,
         scheme_reference=transfer.scheme_reference,
-        steps=steps_of(timeline, minted_at(transfer_id) if born_here else None),
+        steps=steps_of(lines, minted_at(transfer_id) if born_here else None),
         postings=tuple(
             _entry(row, spec.directory) for row in await store_journey.postings_of(connection, region, transfer_id)
         ),
@@ -150,14 +154,14 @@ async def _told(connection: Connection, spec: CellSpec, transfer: Transfer) -> L
     )
 
 
-def steps_of(timeline: list[Record], asked_at: datetime | None) -> tuple[Step, ...]:
-    """The lines of a timeline, each with the time since the one before. Pure."""
+def steps_of(lines: Sequence[Line], asked_at: datetime | None) -> tuple[Step, ...]:
+    """The entries of a leg's stream, each with the time since the one before. Pure."""
     steps: list[Step] = []
     before = asked_at
-    for row in timeline:
-        ms = None if before is None else round((row["at"] - before).total_seconds() * 1000, 3)
-        steps.append(Step(row["version"], row["event"], row["state"], row["room"], row["at"], ms))
-        before = row["at"]
+    for line, state in zip(lines, states(lines), strict=True):
+        ms = None if before is None else round((line.at - before).total_seconds() * 1000, 3)
+        steps.append(Step(line.version, line.event, str(state), line.by, line.at, ms))
+        before = line.at
     return tuple(steps)
 
 

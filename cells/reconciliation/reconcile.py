@@ -1,4 +1,4 @@
-"""The whole reconciliation: gather from each cell, compare them with each other, conclude on L1 to L10.
+"""The whole reconciliation: gather from each cell, compare them with each other, conclude on L1 to L11.
 
     report = await reconcile([load_spec("eu-1"), load_spec("id-1")])     # opens and closes what it needs
     report = await examine(open_cells)                                   # over pools and ledgers that are open already
@@ -7,7 +7,7 @@ With one cell alone, what takes two records is "not checked", never "held".
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -66,9 +66,9 @@ async def examine(cells: Sequence[OpenCell]) -> Report:
 
 
 def own_results(facts: Sequence[CellFacts]) -> list[Result]:
-    """L1 to L3, L5, L6, L9 and L10: those that each cell's own record can say."""
+    """L1 to L3, L5, L6, L9 to L11: those that each cell's own record can say."""
     moving: Counter[str] = sum((own_books.in_motion(one) for one in facts), Counter())
-    checks = {
+    checks: dict[str, Callable[[CellFacts], list[Finding]]] = {
         "L1": own_books.balanced,
         "L2": own_books.not_below_zero,
         "L3": own_books.passages,
@@ -76,10 +76,15 @@ def own_results(facts: Sequence[CellFacts]) -> list[Result]:
         "L6": lambda one: list(one.posting_findings),
         "L9": safeguarding.safeguarding,
         "L10": _quotes,
+        "L11": lambda one: one.folded.findings,
     }
-    notes = {"L6": [_house(one) for one in facts], "L9": [note for one in facts for note in _cover(one)]}
+    notes = {
+        "L6": [_house(one) for one in facts],
+        "L11": [f"{one.cell}: {one.folded.streams} streams" for one in facts],
+        "L9": [note for one in facts for note in _cover(one)],
+    }
     # Debits and credits, signs and quotes are the same whether anything moves or not.
-    timeless = {"L1", "L2", "L6", "L10"}
+    timeless = {"L1", "L2", "L6", "L10", "L11"}
     return [
         conclude(
             invariant,

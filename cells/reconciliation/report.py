@@ -19,6 +19,7 @@ TITLES: Final = MappingProxyType(
         "L8": "What two cells owe each other is mirrored",
         "L9": "What is owed to tenants is there",
         "L10": "One transfer per quote, one quote per transfer",
+        "L11": "Every payment is what its entries in the journal make of it",
     }
 )
 
@@ -62,7 +63,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All ten, in order. `ok`: none is violated; `at_rest`: all hold, and nothing moves."""
+    """All of them, in order. `ok`: none is violated; `at_rest`: all hold, and nothing moves."""
 
     cells: tuple[str, ...]
     at: datetime

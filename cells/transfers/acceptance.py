@@ -6,6 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from cells.journal.entry import Author
 from cells.transfers import personal
 
 
@@ -13,8 +14,8 @@ from cells.transfers import personal
 class Acceptance:
     """The body of the command `accept`: what a partner asked, with the ids that were minted at the door.
 
-    `deadline`: by when the payee shall have the money; None = as soon as possible. `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory. `batch_id`: the batch that it is a line of; then it has no key, and its
-    text is in the vault already. `request_id`: the request that asked, "" for a line of a batch; for the log.
+    `author`: who asks. `deadline`: by when the payee shall have the money; None = as soon as possible. `remittance` is sealed for the vault of this region already: nothing personal lies in an actor's memory. `batch_id`: the batch that it is a line of; then it has no key, and its
+    text is in the vault already.
     """
 
     transfer_id: str
@@ -24,11 +25,11 @@ class Acceptance:
     payer_id: str
     idempotency_key: str
     request_sha256: bytes
+    author: Author
     metadata: Mapping[str, str] = field(default_factory=dict)
     remittance: personal.SealedRemittance | None = None
     deadline: datetime | None = None
     batch_id: str | None = None
-    request_id: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Acceptance, _fields_of(self)  # see Command

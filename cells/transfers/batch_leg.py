@@ -13,6 +13,7 @@ from cells.backends.postgres import Connection
 from cells.batches import notices, store, store_status
 from cells.batches.batch import CHUNK, Batch, Ended, Fault, Line, LineState, State, ending
 from cells.batches.store import Mark
+from cells.journal.entry import component
 from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.tenants.store import find_wallets
@@ -132,7 +133,7 @@ def _acceptance(batch: Batch, line: Line) -> Acceptance:
         for one in (line.transfer_id, line.quote_id, line.recipient_id, line.payer_id)
     )
     return Acceptance(
-        transfer_id, batch.tenant_id, quote_id, recipient_id, payer_id, "", b"", line.metadata,
+        transfer_id, batch.tenant_id, quote_id, recipient_id, payer_id, "", b"", component("batches"), line.metadata,
         deadline=line.deadline, batch_id=batch.batch_id,
     )  # fmt: skip
 

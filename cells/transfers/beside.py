@@ -66,7 +66,7 @@ def rows_asked(bodies: Mapping[str, Mapping[int, Any]], found: Sequence[str]) ->
 
     return {
         "batches": of("accept_lines", "fund", "give_back"),
-        "transfers": [*found, *of("cancel", "doubt", "resume"), *(told.transfer_id for told in of("tell"))],
+        "transfers": [*found, *of("doubt", "resume"), *(one.transfer_id for one in of("cancel", "tell"))],
         "book_transfers": of("book"),
         "collections": [deposit.collection_id for deposit in of("deposit")],
         "orders": of("order"),

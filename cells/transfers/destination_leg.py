@@ -12,6 +12,7 @@ from cells.backends.postgres import Connection
 from cells.backends.vault import Vault
 from cells.compliance.checker import Block, Review, Verdict
 from cells.customs.admit import SEALED_UNREADABLE, TRAVEL_RULE, Admitted
+from cells.journal.entry import component
 from cells.parties.recipients import Recipients
 from cells.parties.token import TokenCheck, TokenVerifier, split_token
 from cells.rails import store_routing
@@ -20,11 +21,12 @@ from cells.rails.store_routing import Routed
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet
-from cells.transfers import personal, store, watch
+from cells.transfers import personal, store, store_stream, watch
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.recovery import REGULATORY, REVIEW_LIFETIME
 from cells.transfers.screened import screening_of
 from cells.transfers.step import take
+from cells.transfers.stream import ADMITTED
 from cells.transfers.transfer import PEER_TENANT_PREFIX, Told, Transfer
 from residency.errors import KovraError
 from residency.messages import Instructed
@@ -69,7 +71,7 @@ class Destination:
             replace(leg, rail=routes[leg.transfer_id].route.rail or leg.rail) if leg.transfer_id in routes else leg
             for leg in legs
         ]
-        await store.insert(connection, region, legs, "admitted", _ROOM)
+        await store_stream.begin(connection, region, [(leg, component(_ROOM)) for leg in legs], ADMITTED)
         await store_routing.keep(connection, region, "admitted", list(routes.values()))
         watch.born(legs, {message.transfer_id: message.instructed_at for _, message in new}, watch.ADMIT)
         watch.made(legs, watch.ADMIT)

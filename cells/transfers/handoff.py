@@ -8,7 +8,7 @@ one commit: a cancel that came first leaves nothing to export, and one that come
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,13 +19,14 @@ from cells.compliance.checker import Clear, Review, Verdict
 from cells.compliance.store import latest
 from cells.customs.admit import Admitted
 from cells.customs.export import Exported, Outbound, export
+from cells.journal.entry import component
 from cells.rails.rail import end_to_end_id
 from cells.spec import CellSpec
 from cells.tenants import store as tenants
-from cells.transfers import personal, return_handoff, store, store_returns, watch
+from cells.transfers import marks, personal, return_handoff, store, store_returns, watch
 from cells.transfers.machine import Event, Leg, State
 from cells.transfers.recovery import REVIEW_LIFETIME
-from cells.transfers.step import take, take_loaded
+from cells.transfers.step import plan, take, take_loaded
 from cells.transfers.transfer import Told, Transfer
 from residency.errors import UnexpectedAnswer, needed
 from residency.keys import CellKeys
@@ -72,18 +73,25 @@ async def export_due(
         return [], faults
     verdicts = await _verdicts(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     told = [told_at_export(one, verdicts.get(one.payer_id or ""), at) for one in due]
-    step = await take_loaded(connection, region, {one.transfer_id: one for one in due}, told, room=_ROOM)
+    loaded = {one.transfer_id: one for one in due}
     leaving = {one.transfer_id for one in told if one.event is not Event.REFERRED}
-    if {one.transfer_id for one in step.export} != leaving:
+    if {one.transfer_id for one in plan(loaded, told).export} != leaving:
         raise UnexpectedAnswer("what is due for export can be exported")
     due = [one for one in due if one.transfer_id in leaving]
     parties = await _parties(connection, gate, [one for one in due if one.leg is Leg.ORIGIN])
     outbound = [*(_outbound(one, parties, verdicts, at) for one in due), *returns]
     exported = await export(connection, gate.spec, gate.keys, gate.spec.directory, outbound, at=at)
+    # What every reply must name: the envelope's hash, which the step that instructs has with it.
     hashes = {one.transfer_id: one.sha256 for one in exported if one.kind == Instructed.kind}
-    if hashes:
-        await store.keep_instruction_hashes(connection, region, hashes)
+    told = [_with_hash(one, hashes) for one in told]
+    await take_loaded(connection, region, loaded, told, room=_ROOM)
     return exported, faults
+
+
+def _with_hash(told: Told, hashes: Mapping[str, bytes]) -> Told:
+    if told.event is not Event.INSTRUCT:
+        return told
+    return told._replace(facts={**told.facts, "instruction_sha256": hashes[told.transfer_id]})
 
 
 def told_at_export(transfer: Transfer, verdict: Verdict | None, at: datetime) -> Told:
@@ -123,14 +131,8 @@ async def admit_answers(connection: Connection, region: str, admitted: Sequence[
             _log.critical("%s was settled for another amount than it was instructed for", transfer_id)
             del answers[transfer_id]
     watch.answered([transfers[transfer_id] for transfer_id in answers])
-    await store.keep_answers(connection, region, answers)
-    # Locked since they were loaded: as the update left them.
-    kept = [_with_answer(transfers[transfer_id], answer) for transfer_id, answer in answers.items()]
-    return [one for one in kept if one.leg is Leg.ORIGIN]
-
-
-def _with_answer(transfer: Transfer, answer: dict[str, Any]) -> Transfer:
-    return replace(transfer, answer=answer) if transfer.answer is None else transfer
+    answered = await marks.answer(connection, region, transfers, answers, component(_ROOM))
+    return [one for one in answered if one.leg is Leg.ORIGIN]
 
 
 def answers_of(admitted: Sequence[Admitted]) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, int]]]:

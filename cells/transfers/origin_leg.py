@@ -28,12 +28,13 @@ from cells.rails.router import RailRouter
 from cells.rails.routing import DeadlineCannotBeMet
 from cells.rails.store_routing import Routed
 from cells.tenants.tenant import Wallet
-from cells.transfers import personal, store, watch
+from cells.transfers import personal, store, store_stream, watch
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State
 from cells.transfers.recovery import REVIEW_LIFETIME
 from cells.transfers.routed import route_in_region
 from cells.transfers.screened import review_reasons, worst
+from cells.transfers.stream import ACCEPTED
 from cells.transfers.transfer import Transfer
 from residency.directory import CellEntry, Directory
 from residency.errors import KovraError
@@ -98,20 +99,20 @@ class Origin:
             else:
                 intents[index] = Intent(transfer=verdict)
         await idempotency.give(connection, region, refusals)
-        return [intent for intent in intents if intent is not None]
+        return [intent for intent in intents if intent]
 
     async def make(
         self, connection: Connection, asked: Sequence[tuple[Acceptance, Wallet]]
     ) -> list[Transfer | KovraError]:
         """Decide a batch of acceptances that nothing was made of yet, and journal what stands: each one's transfer, or why not."""
-        region = self.entry.region
-        routed: dict[str, Routed] = {}
+        region, routed = self.entry.region, dict[str, Routed]()
         decided = await self._decide(connection, asked, routed)
         transfers = [one for one in decided if isinstance(one, Transfer)]
-        await store.insert(connection, region, transfers, "accepted", "wallet")
+        by = {one.transfer_id: one.author for one, _ in asked}
+        await store_stream.begin(connection, region, [(one, by[one.transfer_id]) for one in transfers], ACCEPTED)
         alone = [one for one in transfers if one.batch_id is None]
         watch.born(alone, {one.transfer_id: watch.minted_at(one.transfer_id) for one in alone}, watch.ACCEPT)
-        watch.made(transfers, watch.ACCEPT, {one.transfer_id: one.request_id for one, _ in asked})
+        watch.made(transfers, watch.ACCEPT, {key: one.request_id for key, one in by.items()})
         ids = {one.transfer_id for one in transfers}
         await store_routing.keep(connection, region, "accepted", [one for key, one in routed.items() if key in ids])
         await personal.keep_remittances(
@@ -127,8 +128,7 @@ class Origin:
         the rails chosen, by transfer id."""
         if not asked:
             return []
-        region = self.entry.region
-        quotes = await find_quotes(connection, region, [one.quote_id for one, _ in asked])
+        quotes = await find_quotes(connection, self.entry.region, [one.quote_id for one, _ in asked])
         standing = await self.payers.standing(connection, [(one.tenant_id, one.payer_id) for one, _ in asked])
         tokens = self.tokens.verify([
             TokenCheck(one.recipient_id, one.tenant_id, quotes[one.quote_id].target_currency if one.quote_id in quotes else None)
@@ -148,7 +148,7 @@ class Origin:
         uses = [
             QuoteUse(one.transfer_id, one.tenant_id, one.quote_id or "") for one in results if isinstance(one, Transfer)
         ]
-        lost = await use_quotes(connection, region, uses) if uses else {}
+        lost = await use_quotes(connection, self.entry.region, uses) if uses else {}
         await self._give_back(
             connection, [one for one in results if isinstance(one, Transfer) and one.transfer_id in lost]
         )

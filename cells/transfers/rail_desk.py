@@ -28,6 +28,7 @@ from cells.transfers import answers as recorded
 from cells.transfers import personal
 from cells.transfers import store as transfers_store
 from cells.transfers.machine import Event, Leg
+from cells.transfers.routed import move
 from cells.transfers.transfer import Told, Transfer
 
 # ISO 20022: the account is unknown or closed (a recipient erased since the payment was accepted).
@@ -103,7 +104,7 @@ class JournalDesk:
                 if route is not None:
                     routed[transfer_id] = Routed(transfer_id, one.tenant_id, route)
             moves = [(transfer_id, one.route.rail or "") for transfer_id, one in routed.items()]
-            moved = await store_routing.move(connection, self._region, self._name, moves) if moves else set()
+            moved = await move(connection, self._region, self._name, dict(moves)) if moves else set()
             await store_routing.keep(connection, self._region, "fallback", [routed[one] for one in sorted(moved)])
         by_rail: dict[str, list[str]] = {}
         for transfer_id, rail in moves:

@@ -17,6 +17,8 @@ from cells.compliance.checker import UNAVAILABLE, Block, Review, Verdict
 from cells.compliance.decisions import RELEASES, Asked, CaseClosed, Decision, Deed, PartyBlocked, ScreeningMissing
 from cells.compliance.rules import Rules
 from cells.compliance.standing import Standing
+from cells.journal.entry import Author
+from cells.kit.operator import operator_actor
 from cells.ledger.postings import Chain
 from cells.tenants import store as tenants
 from cells.transfers import officers, store
@@ -68,10 +70,10 @@ class Reviewing:
         case = (transfer_id, version, transfer.tenant_id)
         decision = await officers.decide(connection, self.entry, case, asked, two=two)
         if decision.state == "done":
-            transfer = await self._carry_out(connection, transfer, asked.deed)
+            transfer = await self._carry_out(connection, transfer, asked.deed, asked.officer)
         return decision, transfer
 
-    async def _carry_out(self, connection: Connection, transfer: Transfer, deed: Deed) -> Transfer:
+    async def _carry_out(self, connection: Connection, transfer: Transfer, deed: Deed, officer: str) -> Transfer:
         region, transfer_id = self.entry.region, transfer.transfer_id
         wallet = (await tenants.find_wallets(connection, region, [transfer.wallet_id]))[transfer.wallet_id]
 
@@ -79,7 +81,8 @@ class Reviewing:
             return chain_of(one, effect, account_of(wallet), self.cell_numbers)
 
         refuses = deed is Deed.REFUSE or (deed is Deed.BLOCK and transfer.leg is Leg.DESTINATION)
-        told = Told(transfer_id, EVENTS[deed], {"reason_code": REGULATORY} if refuses else {})
+        facts = {"reason_code": REGULATORY} if refuses else {}
+        told = Told(transfer_id, EVENTS[deed], facts, author=Author(operator_actor(officer)))
         step = await take_loaded(connection, region, {transfer_id: transfer}, [told], room=_ROOM, build=build)
         return step.now[transfer_id]
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from cells.backends.postgres import Connection, Record
+from cells.journal.entry import component
 from cells.kit.money import money
 from cells.parties.recipients import Recipients
 from cells.parties.token import split_token
@@ -15,6 +16,7 @@ from cells.rails.profile import RailProfile
 from cells.rails.router import RailRouter
 from cells.rails.routing import DeadlineCannotBeMet, NoRoute, Table
 from cells.rails.store_routing import Routed
+from cells.transfers import marks
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg, State
 from cells.transfers.transfer import Transfer
@@ -64,6 +66,15 @@ def _routed(table: Table, wish: Acceptance, draft: Transfer, country: str) -> Ko
         return DeadlineCannotBeMet(pointer="/deadline")
     choice = Routed(draft.transfer_id, draft.tenant_id, route)
     return (draft if draft.rail == route.rail else replace(draft, rail=route.rail)), choice
+
+
+async def move(connection: Connection, region: str, rail: str, moves: Mapping[str, str]) -> set[str]:
+    """Hand payments of `rail` that the scheme was never asked for to another, by transfer id with the new rail: submission and leg in one
+    commit of the caller's. The ids that moved; one that was asked, or is with another rail already, stays as it is."""
+    moved = await store_routing.move(connection, region, rail, list(moves.items()))
+    if moved:
+        await marks.reroute(connection, region, {one: moves[one] for one in moved}, component("rail"))
+    return moved
 
 
 async def routing_of(

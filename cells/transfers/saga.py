@@ -20,6 +20,7 @@ from cells.backends.postgres import Connection, Pool, transaction
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
 from cells.idempotency.store import Claimed
+from cells.journal.entry import component
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch, UnknownCommand
 from cells.ledger import chart
 from cells.ledger.ledger import Ledger, LedgerUnknown
@@ -28,12 +29,12 @@ from cells.ledger.postings import Chain
 from cells.ledger.submit import submit_chains
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
-from cells.transfers import batch_leg, beside, store, wallet_view
+from cells.transfers import batch_leg, beside, marks, store, wallet_view
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.beside import Errand
 from cells.transfers.handing import Handing
 from cells.transfers.lives import account_of, chain_of
-from cells.transfers.machine import Effect, Event
+from cells.transfers.machine import Effect
 from cells.transfers.origin_leg import Intent, Origin
 from cells.transfers.recovery import need_of
 from cells.transfers.replies import answers_to_keep, lacking, ledger_said, refusal_of, reply_to, shortfalls
@@ -42,6 +43,7 @@ from cells.transfers.store_locks import lock_rows
 from cells.transfers.store_postings import close_postings
 from cells.transfers.transfer import (
     PEER_TENANT_PREFIX,
+    Cancel,
     Told,
     Transfer,
     TransferNotFound,
@@ -163,15 +165,15 @@ class Saga:
         await lock_rows(
             connection, region, beside.rows_asked(bodies, [one.resource_id for one in claimed if not one.first])
         )
-        if doubtful := list(bodies.get("doubt", {}).values()):
-            await store.mark_in_doubt(connection, region, doubtful)
-        cancels = bodies.get("cancel", {})
-        turn.answering |= cancels
+        if doubtful := bodies.get("doubt"):
+            await marks.doubt(connection, region, list(doubtful.values()), component(_ROOM))
+        cancels: dict[int, Cancel] = bodies.get("cancel", {})
+        turn.answering |= {index: one.transfer_id for index, one in cancels.items()}
         intents = await self._intend(connection, turn, accepted, claimed)
         made = [one.transfer for one in intents if one.transfer]
         made += await self._take_lines(connection, turn, bodies.get("accept_lines", {}))
         needs = await self._needs(connection, [*bodies.get("resume", {}).values(), *_found(intents)])
-        told = [*turn.told.values(), *(Told(one, Event.CANCEL) for one in cancels.values()), *needs.told]
+        told = [*turn.told.values(), *(one.told() for one in cancels.values()), *needs.told]
         turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
         turn.step.now = needs.now | {one.transfer_id: one for one in made} | turn.step.now
         new = [self._owed(one, Effect.HOLD) for one in made] + needs.owed

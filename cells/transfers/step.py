@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import component
 from cells.ledger.postings import Chain
 from cells.limits.store import Release, release
-from cells.transfers import notices, store, watch
+from cells.transfers import notices, store, store_stream, watch
 from cells.transfers.machine import LEDGER_EFFECTS, Advance, Early, Effect, Event, Impossible, Leg, State, decide
-from cells.transfers.store import Transition
 from cells.transfers.store_postings import Planned, plan_postings
+from cells.transfers.stream import Change, kind_of
 from cells.transfers.transfer import ExportKind, Move, Told, Transfer
-from residency.errors import UnexpectedAnswer
 
 EXPORT_CHANNEL = "kovra_export"
 
@@ -79,14 +79,11 @@ async def take_loaded(
     room: str,
     build: ChainBuilder | None = None,
 ) -> Step:
-    """`take`, of transfers that this transaction has loaded and locked already."""
+    """`take`, of transfers that this transaction has loaded already. Raises Overtaken where one has moved on since, which it cannot have
+    if it was locked."""
     step = plan(loaded, told, build)
     for wave in step.waves:
-        transitions = [Transition(move.before, move.now, str(move.told.event), room) for move in wave]
-        done = await store.advance(connection, region, transitions)
-        # Rows are locked since they were loaded, so each is still at the version that was decided on.
-        if len(done) != len(transitions):
-            raise UnexpectedAnswer("a locked transfer changed its version")
+        await store_stream.append(connection, region, [_change(move, room) for move in wave])
     await _write_implied(connection, region, [move for wave in step.waves for move in wave])
     await journal(connection, region, step.owed)
     watch.moved(step.waves)
@@ -118,6 +115,10 @@ def after(before: Transfer, told: Told, decision: Advance) -> Transfer:
     if told.event in _RELEASES:
         facts["released"] = True
     return replace(before, state=decision.state, version=before.version + 1, **facts)
+
+
+def _change(move: Move, room: str) -> Change:
+    return Change(move.before, move.now, kind_of(str(move.told.event)), move.told.author or component(room))
 
 
 def _decided(step: Step, told: Told) -> Move | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
+from cells.journal.entry import Author
 from cells.kit.money import amount_text, money
 from cells.limits.rules import ANY, Sender
 from cells.rails.iso20022.reason_words import reason_in_words
@@ -137,13 +138,26 @@ class Told(NamedTuple):
     """An event told of a transfer; `facts` are the columns that it brings with it, such as a reason code.
 
     `attempt`: the attempt that the ledger spoke of, when it was the ledger. A copy of the actor that was paused may bring the refusal
-    of an earlier one, which says nothing of the one that is under way.
+    of an earlier one, which says nothing of the one that is under way. `author`: who does it, where it is not the part of the cell that
+    takes the step.
     """
 
     transfer_id: str
     event: Event
     facts: Mapping[str, Any] = {}
     attempt: int | None = None
+    author: Author | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The body of the command `cancel`: which payment, and who asks."""
+
+    transfer_id: str
+    author: Author
+
+    def told(self) -> Told:
+        return Told(self.transfer_id, Event.CANCEL, author=self.author)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def _log_moves(waves: Sequence[Sequence[Move]]) -> None:
     lines = [
         TransitionLine(
             after.transfer_id, str(after.leg), after.version, str(move.told.event), str(move.before.state),
-            str(after.state), after.tenant_id,
+            str(after.state), after.tenant_id, move.told.author.request_id if move.told.author else "",
         )
         for wave in waves for move in wave for after in (move.now,)
     ]  # fmt: skip

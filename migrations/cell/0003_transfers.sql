@@ -1,9 +1,10 @@
--- the journal: transfers, their postings and timeline, and the answers kept under idempotency keys
--- depends: 0002_tenants
+-- transfers, their postings, and the answers kept under idempotency keys
+-- depends: 0002_tenants 0006_journal
 
 -- migrate: apply
 
--- One leg of one payment. `version` guards every transition; `export_due` leaves a leg to the exporter; `answer` is what the
+-- One leg of one payment: a fold of its stream in the journal, written by the statement that writes the entry. `version`, `recorded_in`
+-- and `updated_at` are those of the last entry, and `metadata` alone is in no entry: it is the partner's own words. `export_due` leaves a leg to the exporter; `answer` is what the
 -- instructed cell said of it, admitted at our border and not yet acted upon. `screening` is null where nobody was screened; a case for
 -- review, by `review_reasons`, waits until `review_until`; `released`: from a freeze, by two officers. Nothing here is personal data.
 create table transfers (
@@ -42,6 +43,7 @@ create table transfers (
     deadline instant,
     created_at instant not null default now(),
     updated_at instant not null default now(),
+    recorded_in xid8 not null default pg_current_xact_id(),
     primary key (compliance_region, transfer_id),
     unique (compliance_region, tenant_id, quote_id)
 ) partition by list (compliance_region);
@@ -79,19 +81,6 @@ create table postings (
 ) partition by list (compliance_region);
 create index postings_by_payment on postings (compliance_region, payment_id, effect, attempt, place);
 
--- What happened to a leg, in order: one row per transition. `room` is the part of the cell that learnt of it.
-create table timeline (
-    compliance_region text not null,
-    transfer_id text not null,
-    tenant_id text not null,
-    version integer not null,
-    event text not null,
-    state text not null,
-    room text not null,
-    at instant not null default clock_timestamp(),
-    primary key (compliance_region, transfer_id, version)
-) partition by list (compliance_region);
-
 -- The first answer given under a key, for as long as the payment. No answer yet: the request is in flight.
 create table idempotency_keys (
     compliance_region text not null,
@@ -108,13 +97,12 @@ create index idempotency_by_resource on idempotency_keys (compliance_region, res
 
 call kovra_protect('transfers');
 call kovra_protect('postings');
-call kovra_protect('timeline');
 call kovra_protect('idempotency_keys');
 
-grant select on transfers, timeline, idempotency_keys to kovra_api;
-grant select, insert on transfers, postings, timeline, idempotency_keys to kovra_writer;
+grant select on transfers, idempotency_keys to kovra_api;
+grant select, insert on transfers, postings, idempotency_keys to kovra_writer;
 grant update (state, version, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code, scheme_reference,
-    screening, review_reasons, review_until, released, updated_at) on transfers to kovra_writer;
+    screening, review_reasons, review_until, released, updated_at, recorded_in) on transfers to kovra_writer;
 grant update (state, result) on postings to kovra_writer;
 grant update (answer) on idempotency_keys to kovra_writer;
 grant insert on idempotency_keys to kovra_api;

@@ -7,6 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cells.journal.entry import Author
 from cells.kit.forwarded import Origin
 from cells.kit.gcra import Allowance
 from cells.tenants.signatures import SignedHead
@@ -47,6 +48,12 @@ class Call:
     @property
     def tenant_id(self) -> str:
         return self.tenant.tenant_id
+
+    @property
+    def author(self) -> Author:
+        """Who asks, as the journal names it."""
+        assert self.caller is not None, "the route is authenticated"
+        return Author(self.caller.key_id, self.request_id)
 
 
 def call_of(request: Request) -> Call:

@@ -48,7 +48,7 @@ OTHERS = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                "trace", "doctor", "payments list", "payments blocked", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
+                "trace", "journal show", "journal read", "journal rebuild", "doctor", "payments list", "payments blocked", "recalls", "actors", "rails", "reconcile", "tenants list", "tenants show", "tenants tiers", "tenants keys list",
                 "fees list", "fees explain", "fees backtest", "limits list", "suspense list", "review list", "doubts list",
             ),
             _LOOKS,

@@ -19,8 +19,9 @@ from cells.ledger.ledger import Ledger
 from cells.parties.payers import open_payers
 from cells.parties.sealing import open_recipient_details
 from cells.spec import load_spec
-from cells.transfers import store as transfers
+from cells.transfers import store_stream
 from cells.transfers.personal import open_parties
+from cells.transfers.stream import states
 from router.cli.record import institution_of, reading_of
 
 _PAGE = 500
@@ -70,8 +71,9 @@ class Books:
 
     async def timeline(self, transfer_id: str) -> list[Moment]:
         async with reading_of(self._institution.pool) as connection:
-            rows = await transfers.timeline(connection, self._spec.region, transfer_id)
-        return [Moment(self.cell, row["event"], row["state"], row["room"], row["at"]) for row in rows]
+            lines = await store_stream.stream(connection, self._spec.region, transfer_id)
+        told = zip(lines, states(lines), strict=True)
+        return [Moment(self.cell, line.event, str(state), line.by, line.at) for line, state in told]
 
     async def balances(self) -> dict[int, Balance]:
         """Every account of the cell's ledger, by id."""

@@ -43,6 +43,7 @@ COMMANDS = {
     "batch": Entry("batch", PAY, "Pay a whole file as one batch: submit, show, lines."),
     "payments": Entry("payments", LOOK, "Payments of every tenant: list, blocked."),
     "trace": Entry("trace", LOOK, "Show one payment's journey through every room and cell."),
+    "journal": Entry("journal", LOOK, "The journal: show, read, rebuild."),
     "messages": Entry("messages", LOOK, "Show the messages about a payment as they were on the wire."),
     "recalls": Entry("recalls", LOOK, "List every recall, newest first."),
     "actors": Entry("actors", LOOK, "Show where each actor is, its state and its mailbox."),

@@ -1,4 +1,4 @@
-"""`kovra reconcile`: L1 to L10 over running cells. A table for people, JSON for machines, exit status 1 when one is violated.
+"""`kovra reconcile`: L1 to L11 over running cells. A table for people, JSON for machines, exit status 1 when one is violated.
 
 It runs on a machine that reaches the cells of the home folder: all of them, or those named. With one cell alone, what takes two
 records is shown as not checked.
@@ -41,7 +41,7 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     wait: Annotated[float, typer.Option(help="Wait up to this many seconds for what moves to come to rest.")] = 0.0,
 ) -> None:
-    """Check the ledger's invariants over the running cells. Exit status 1 when one of L1 to L10 is violated."""
+    """Check the ledger's invariants over the running cells. Exit status 1 when one of L1 to L11 is violated."""
     names = cell or list(load_directory(home_path()).cells)
     report = asyncio.run(settled([load_spec(name) for name in names], wait))
     if as_json:

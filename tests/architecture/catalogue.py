@@ -21,7 +21,7 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('public', 'ledger
 order by a.attnum
 """
 _KEYS = """
-select coalesce((select p.relname from pg_inherits i join pg_class p on p.oid = i.inhparent where i.inhrelid = c.oid), c.relname) as table,
+select coalesce((select p.relname from pg_class p where p.oid = pg_partition_root(c.oid)), c.relname) as table,
        x.indexrelid::regclass::text as name,
        array(select coalesce(a.attname, '') from unnest(x.indkey::int[]) with ordinality k (number, place)
              left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.number order by k.place)::text[] as columns
@@ -133,8 +133,8 @@ class Catalogue:
 
     @property
     def parents(self) -> list[Table]:
-        """The partitioned tables: all that hold the cell's record."""
-        return [table for table in self.tables if table.partitioned]
+        """The partitioned tables: all that hold the cell's record. A partition that is divided once more is none."""
+        return [table for table in self.tables if table.partitioned and table.parent is None]
 
     def partitions(self, parent: Table) -> list[Table]:
         return [table for table in self.tables if table.parent == parent.name]

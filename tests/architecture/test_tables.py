@@ -21,10 +21,10 @@ _UNPARTITIONED = {
 _MINTED = {
     "key_id", "wallet_id", "transfer_id", "posting_id", "quote_id", "subject_id", "recipient_id", "payer_id", "collection_id",
     "event_id", "endpoint_id", "owner_number", "account_number", "return_id", "order_id", "batch_id", "recall_id",
-    "book_id", "decision_id",
+    "book_id", "decision_id", "stream",
 }  # fmt: skip
 # Columns that may stand beside a minted one: the cell counts them.
-_COUNTED = {"version", "checked_at", "cell", "sequence", "number", "said", "line"}
+_COUNTED = {"born", "version", "checked_at", "cell", "sequence", "number", "said", "line"}
 _EXCEPTIONS = {
     (
         "collections",
@@ -41,6 +41,7 @@ _OWNER_READS = {"tenants", "api_keys", "wallets"}
 _EVERYBODY_READS = {"rail_standing"}
 _DEFINERS = {
     "find_api_keys": "one key by its exact id, before its tenant can be known",
+    "make_months": "partitions of months to come, for the worker that makes them; it reads and writes no row",
     "own_wallets": "ids of wallets with an actor of their own, the same for every process of the cell",
 }
 
@@ -63,6 +64,13 @@ def unpartitioned(catalogue: Catalogue) -> Iterator[str]:
         )
         if column is None or not column.required:
             yield f"{parent.name}  lacks a required {REGION_COLUMN}"
+        by_month = "born" in catalogue.columns_of(parent.name)
+        for partition in partitions:
+            if partition.partitioned is not by_month:
+                yield f"{partition.name}  is {'not ' if by_month else ''}divided by months"
+            months = [one.bound for one in catalogue.partitions(partition)]
+            if by_month and months.count("DEFAULT") != 1:
+                yield f"{partition.name}  has no rest for ids of no month that was made"
 
 
 def unbounded_times(catalogue: Catalogue) -> Iterator[str]:
@@ -147,7 +155,7 @@ def strong_roles(catalogue: Catalogue) -> Iterator[str]:
 
 RULES = {
     unpartitioned: (
-        "Every table is partitioned by region, and the database holds exactly its own region's partition.",
+        "Every table is partitioned by region, and the database holds exactly its own region's partition; streams by month within it.",
         "a row of another region then has nowhere to go, and Postgres itself refuses it; a DEFAULT partition would take it.",
         "create it `partition by list (compliance_region)` with the column not null; attach_region does the rest.",
     ),
@@ -197,6 +205,7 @@ _SLOPPY = {
     unpartitioned: (
         "create table extra (id text primary key)",
         "create table transfers_rest partition of transfers default",
+        "drop table journal_eu_rest",
     ),
     unbounded_times: ("alter table wallets add column closed_at timestamptz",),
     keys_across_regions: (

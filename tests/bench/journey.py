@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from cells.backends.postgres import transaction
+from cells.journal.entry import born_of
 from tests.bench import counters
 from tests.bench.accepting import percentiles
 from tests.bench.partner import lock_in
@@ -92,9 +93,9 @@ async def _span_s(rig: Rig, ids: list[str]) -> float:
     """From the first payment's first commit to the last one's last, by the origin's clock."""
     async with transaction(rig.journal.pool) as connection:
         span: float = await connection.fetchval(
-            "select extract(epoch from max(at) - min(at))::float8 from timeline"
-            " where compliance_region = $1 and transfer_id = any ($2::text[])",
-            rig.journal.spec.region, ids,
+            "select extract(epoch from max(at) - min(at))::float8 from journal"
+            " where compliance_region = $1 and born = any ($2::date[]) and stream = any ($3::text[])",
+            rig.journal.spec.region, sorted(set(map(born_of, ids))), ids,
         )  # fmt: skip
     return span
 
@@ -103,8 +104,8 @@ async def _durations_s(rig: Rig, ids: list[str]) -> list[float]:
     """From the commit of the intent's row to that of COMPLETED, by the origin's clock."""
     async with transaction(rig.journal.pool) as connection:
         rows = await connection.fetch(
-            "select extract(epoch from max(at) - min(at))::float8 as took from timeline"
-            " where compliance_region = $1 and transfer_id = any ($2::text[]) group by transfer_id",
-            rig.journal.spec.region, ids,
+            "select extract(epoch from max(at) - min(at))::float8 as took from journal"
+            " where compliance_region = $1 and born = any ($2::date[]) and stream = any ($3::text[]) group by stream",
+            rig.journal.spec.region, sorted(set(map(born_of, ids))), ids,
         )  # fmt: skip
     return [row["took"] for row in rows]

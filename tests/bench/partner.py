@@ -15,6 +15,7 @@ from cells.fx.ecb import EcbHistory
 from cells.fx.pricing import price
 from cells.fx.quotes import NewQuote
 from cells.fx.store import lock_quotes
+from cells.journal.entry import Author
 from cells.kit.command import Command
 from cells.parties.models import Address, BankAccount, Document, PayerNew, RecipientNew
 from cells.tenants.keys import SCOPES, mint_key
@@ -55,6 +56,7 @@ class Partner:
             self.payer_id,
             transfer_id,
             b"x" * 32,
+            Author(self.key.partition(".")[0], transfer_id),
         )
         return Command(f"{transfer_id}:accept", self.wallet_id, "accept", body)
 

@@ -13,11 +13,11 @@ from tests.bench.rig import Rig
 _PAST = 1_000_000
 _AT_ONCE = 50_000
 _PAST_ID = "'tr_eu1_0' || lpad(n::text, 25, '0')"
-# By table, what a copy has of its own besides the transfer's id.
+# By table, what a copy has of its own; the payment's id first.
 _COPIED: dict[str, dict[str, str]] = {
-    "transfers": {"quote_id": "null"},
-    "timeline": {},
-    "customs_outbox": {"sequence": "-1 - n"},
+    "transfers": {"transfer_id": _PAST_ID, "quote_id": "null"},
+    "journal": {"stream": _PAST_ID, "born": "'1970-01-01'"},
+    "customs_outbox": {"transfer_id": _PAST_ID, "sequence": "-1 - n"},
 }
 
 
@@ -37,7 +37,7 @@ async def past(rig: Rig, payments: int) -> dict[str, Any]:
 
 
 async def _fill(rig: Rig) -> None:
-    """Copies of one completed transfer with its timeline and its closed row in the outbox, under ids and sequences of long ago."""
+    """Copies of one completed transfer with its stream and its closed row in the outbox, under ids and sequences of long ago."""
     async with transaction(rig.journal.pool) as connection:
         template = await connection.fetchval("select transfer_id from transfers where state = 'COMPLETED' limit 1")
         columns = {table: await _columns(connection, table, own) for table, own in _COPIED.items()}
@@ -45,9 +45,9 @@ async def _fill(rig: Rig) -> None:
         async with transaction(rig.journal.pool) as connection:
             for table, own in _COPIED.items():
                 await connection.execute(
-                    f"insert into {table} ({', '.join([*own, 'transfer_id'])}, {columns[table]})"
-                    f" select {', '.join([*own.values(), _PAST_ID])}, {columns[table]}"
-                    f" from {table}, generate_series($2::integer, $3::integer) n where transfer_id = $1",
+                    f"insert into {table} ({', '.join(own)}, {columns[table]})"
+                    f" select {', '.join(own.values())}, {columns[table]}"
+                    f" from {table}, generate_series($2::integer, $3::integer) n where {next(iter(own))} = $1",
                     template, start, start + _AT_ONCE - 1,
                 )  # fmt: skip
     async with transaction(rig.journal.pool) as connection:
@@ -66,6 +66,6 @@ async def _columns(connection: Connection, table: str, own: dict[str, str]) -> s
     names: str = await connection.fetchval(
         "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute"
         " where attrelid = $1::text::regclass and attnum > 0 and attname <> all ($2::text[])",
-        table, ["transfer_id", *own],
+        table, list(own),
     )  # fmt: skip
     return names

@@ -76,7 +76,7 @@ async def _terminal(traffic: Traffic, within_s: float) -> Verdict:
 
 
 async def _books(partner: Partner, within_s: float) -> Verdict:
-    """L1 to L10, at rest."""
+    """L1 to L11, at rest."""
     report, failure = None, ""
 
     async def at_rest() -> bool:
@@ -90,12 +90,12 @@ async def _books(partner: Partner, within_s: float) -> Verdict:
 
     await until(at_rest, within_s=within_s, every_s=1.0)
     if report is None:
-        return Verdict("L1 to L10", False, failure)
+        return Verdict("L1 to L11", False, failure)
     findings = "; ".join(f"{one.invariant} {one}" for one in report.findings[:5])
     moving = {one.invariant: dict(one.moving) for one in report.results if one.moving}
     if report.ok and report.at_rest:
-        return Verdict("L1 to L10", True, "held, at rest")
-    return Verdict("L1 to L10", False, findings or f"not at rest: {moving}")
+        return Verdict("L1 to L11", True, "held, at rest")
+    return Verdict("L1 to L11", False, findings or f"not at rest: {moving}")
 
 
 async def _final(partner: Partner) -> dict[str, Final]:

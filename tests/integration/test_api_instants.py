@@ -123,6 +123,6 @@ async def test_the_database_holds_none_either(cell: ApiCell) -> None:
         async with transaction(cell.parts.writer) as connection:
             with pytest.raises(asyncpg.CheckViolationError, match="instant"):
                 await connection.execute(
-                    "insert into timeline (compliance_region, transfer_id, tenant_id, version, event, state, room, at)"
-                    f" values ('EU', 'tr_1', 'ten_1', 1, 'a', 'b', 'c', '{text}')"
+                    "insert into journal (compliance_region, born, stream, version, kind, tenant_id, actor, request_id, at, facts)"
+                    f" values ('EU', '2026-11-01', 'tr_1', 1, 'a', 'ten_1', 'b', 'c', '{text}', '{{}}')"
                 )

@@ -8,7 +8,6 @@ import pytest
 
 from cells.batches import room
 from cells.batches.batch import State
-from cells.kit.command import Command
 from cells.ledger import chart
 from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingResult
@@ -19,6 +18,7 @@ from cells.transfers import batch_leg
 from cells.transfers.machine import Event
 from cells.transfers.machine import State as PaymentState
 from residency.ids import mint
+from tests.asking import cancel_command
 from tests.integration.batch_cells import BatchCells, open_batch_cells
 from tests.integration.test_reconcile_tampering import ledger_posting
 from tests.integration.test_transfer_recovery import LosesAnAnswer
@@ -143,7 +143,7 @@ async def test_the_partner_cancels_one_line_and_a_return_goes_to_the_wallet(cell
     batch_id = await cells.submit([cells.at_home(1_000), cells.abroad(2_000)])
     await cells.drive()
     home, abroad = await cells.payments(batch_id)
-    await cells.eu.ask(Command("cancel", abroad.wallet_id, "cancel", abroad.transfer_id))
+    await cells.eu.ask(cancel_command(abroad))
     assert await cells.reserve() == (3_000, 1_000)
     await cells.tell(home, Event.RAIL_SETTLED, scheme_reference="SCT-1")
     await cells.drive()
@@ -181,7 +181,7 @@ async def one_step(cells: BatchCells, batch_id: str) -> None:
         if one.state is PaymentState.PENDING_RAIL:
             await cells.tell(one, Event.RAIL_SETTLED, scheme_reference="SCT-1")
         elif one.state is PaymentState.FUNDS_HELD:
-            await cells.eu.ask(Command(mint("req", "eu-1"), one.wallet_id, "cancel", one.transfer_id))
+            await cells.eu.ask(cancel_command(one, mint("req", "eu-1")))
 
 
 async def test_two_workers_at_once_do_each_step_once(cells: BatchCells, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +229,7 @@ async def test_a_kill_at_any_ledger_request_pays_each_line_once(
     await in_order(cells)
 
 
+@pytest.mark.writes_by_hand
 @pytest.mark.parametrize(
     ("statement", "what"),
     [

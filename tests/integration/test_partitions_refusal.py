@@ -123,7 +123,10 @@ async def test_a_second_region_cannot_be_attached(database: CellDatabase) -> Non
     async with connected(database.owner) as owner:
         with pytest.raises(asyncpg.UniqueViolationError):
             await owner.execute("insert into cell_region (region) values ('ID')")
-        assert {one.bound for one in (await read_catalogue(owner)).tables if one.parent} == {"FOR VALUES IN ('EU')"}
+        catalogue = await read_catalogue(owner)
+        assert {one.bound for parent in catalogue.parents for one in catalogue.partitions(parent)} == {
+            "FOR VALUES IN ('EU')"
+        }
 
 
 def _updates_whole(catalogue: Catalogue, table: str, role: str) -> bool:

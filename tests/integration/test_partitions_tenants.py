@@ -83,7 +83,7 @@ def value_of(column: Column, tenant: str) -> object:
         "smallint": 1,
         "numeric(39,0)": 1,
         "boolean": True,
-        "date": date(2026, 11, 20),
+        "date": date(2026, 11, 1),
         "timestamp with time zone": datetime(2026, 11, 20, tzinfo=UTC),
         "instant": datetime(2026, 11, 20, tzinfo=UTC),
         "bytea": number.to_bytes(32, "big"),

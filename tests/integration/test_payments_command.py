@@ -20,6 +20,8 @@ from router.cli.choices import UnknownChoice
 from router.cli.payments import SearchContradicted, csv_of
 from tests.integration.reconciled_cells import Reconciled, at_home, invoke
 
+pytestmark = pytest.mark.writes_by_hand
+
 
 @pytest.fixture
 async def cells(cell_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciled]:

@@ -126,6 +126,7 @@ async def test_a_whole_return_in_the_region_gives_back_what_arrived(cells: Recon
     await held(cells)
 
 
+@pytest.mark.writes_by_hand
 async def test_a_fee_that_its_quote_did_not_promise_is_found(cells: Reconciled) -> None:
     transfer = await cells.at_home(tariff=AT_HOME)
     await cells.tamper(

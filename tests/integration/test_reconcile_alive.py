@@ -41,6 +41,7 @@ async def test_payments_that_run_meanwhile_are_never_a_fault(cells: Reconciled) 
     assert (await reconcile([cells.running(cells.eu), cells.running(cells.id)])).at_rest
 
 
+@pytest.mark.writes_by_hand
 async def test_the_worker_shows_findings_as_gauges(cells: Reconciled) -> None:
     transfer = await cells.complete(await cells.abroad())
     await cells.at_home()

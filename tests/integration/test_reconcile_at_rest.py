@@ -18,7 +18,7 @@ async def cells(cell_database) -> AsyncIterator[Reconciled]:
 
 
 def statuses(report: Report) -> dict[str, Status]:
-    assert [one.invariant for one in report.results] == [f"L{number}" for number in range(1, 11)]
+    assert [one.invariant for one in report.results] == [f"L{number}" for number in range(1, 12)]
     return {one.invariant: one.status for one in report.results}
 
 
@@ -26,7 +26,7 @@ def of(report: Report, invariant: str) -> dict[str, int]:
     return dict(next(one for one in report.results if one.invariant == invariant).moving)
 
 
-async def test_all_ten_hold_once_payments_of_every_ending_are_at_rest(cells: Reconciled) -> None:
+async def test_all_of_them_hold_once_payments_of_every_ending_are_at_rest(cells: Reconciled) -> None:
     await cells.complete(await cells.abroad())
     await cells.refund(await cells.abroad(50_000))
     transfer = await cells.at_home()

@@ -34,6 +34,7 @@ async def test_the_table_names_every_invariant_and_the_exit_status_says_that_the
     assert "VIOLATED" not in result.output
 
 
+@pytest.mark.writes_by_hand
 async def test_json_has_the_findings_and_the_exit_status_is_one(cells: Reconciled) -> None:
     transfer = await cells.complete(await cells.abroad())
     await cells.tamper(cells.eu, "update transfers set fee = fee + 50 where transfer_id = $1", transfer.transfer_id)

@@ -60,6 +60,7 @@ async def test_every_moment_of_a_return_is_in_flight_and_none_is_a_fault(cells: 
     await held(cells)
 
 
+@pytest.mark.writes_by_hand
 @pytest.mark.parametrize(
     ("change", "invariant"),
     [

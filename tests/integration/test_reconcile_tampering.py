@@ -109,6 +109,7 @@ async def test_a_posting_missing_in_the_ledger_is_named_and_its_accounts_with_it
     assert any("FEE_REVENUE EUR" in one.subject for one in accounts)
 
 
+@pytest.mark.writes_by_hand
 @pytest.mark.parametrize("column", ["fee", "margin"])
 async def test_a_changed_charge_names_the_transfer(cells: Reconciled, paid: Transfer, column: str) -> None:
     await cells.tamper(
@@ -122,6 +123,7 @@ async def test_a_changed_charge_names_the_transfer(cells: Reconciled, paid: Tran
     )
 
 
+@pytest.mark.writes_by_hand
 @pytest.mark.parametrize("column", ["principal", "target_amount"])
 async def test_a_changed_amount_names_the_transfer(cells: Reconciled, paid: Transfer, column: str) -> None:
     await cells.tamper(
@@ -130,6 +132,7 @@ async def test_a_changed_amount_names_the_transfer(cells: Reconciled, paid: Tran
     assert {one.subject for one in await cells.findings("L4")} == {paid.transfer_id}
 
 
+@pytest.mark.writes_by_hand
 async def test_an_ending_that_the_other_cell_does_not_know_is_named(cells: Reconciled, paid: Transfer) -> None:
     await cells.tamper(cells.id, "update transfers set state = 'PENDING_RAIL' where transfer_id = $1", paid.transfer_id)
     found = await cells.findings("L4")
@@ -137,6 +140,7 @@ async def test_an_ending_that_the_other_cell_does_not_know_is_named(cells: Recon
     assert any(one.cells == ("eu-1", "id-1") and one.what == "the two legs" for one in found)
 
 
+@pytest.mark.writes_by_hand
 async def test_a_leg_that_nobody_instructed_is_named(cells: Reconciled, paid: Transfer) -> None:
     await cells.tamper(cells.eu, "delete from transfers where transfer_id = $1", paid.transfer_id)
     assert any(one.subject == paid.transfer_id and one.cells == ("id-1", "eu-1") for one in await cells.findings("L4"))
@@ -248,6 +252,7 @@ async def test_an_overdrawn_account_is_named(cells: Reconciled, paid: Transfer) 
     assert found.found == "-4"
 
 
+@pytest.mark.writes_by_hand
 async def test_a_quote_used_twice_is_named_with_both_transfers(cells: Reconciled, paid: Transfer) -> None:
     other = await cells.complete(await cells.abroad(20_000))
     # The unique key stands in the way of one tenant's two uses: so under another tenant's name.

@@ -11,12 +11,12 @@ from cells.backends.postgres import transaction
 from cells.compliance import store_decisions
 from cells.compliance.decisions import Asked, CaseClosed, Decision, Deed, PartyBlocked, ReasonInvalid
 from cells.compliance.rules import LARGE_AMOUNT
-from cells.kit.command import Command
 from cells.kit.operator import OperatorInvalid
 from cells.ledger.ledger import LedgerUnknown
 from cells.transfers.machine import Event, State
 from cells.transfers.transfer import TooLateToCancel, Transfer
 from residency.errors import KovraError
+from tests.asking import cancel_command
 from tests.integration.officers import ANA, BEN, WHY, audited, decide, doubtful, funds, resume
 from tests.integration.reconciled_cells import Reconciled, open_reconciled
 from tests.integration.test_transfer_recovery import LosesAnAnswer
@@ -138,7 +138,7 @@ async def test_what_goes_on_after_a_freeze_can_still_end_badly(cells: Reconciled
         await decide(cells.eu, transfer.transfer_id, Deed.RELEASE_TO_PAYEE, officer)
     going = await resume(cells.eu, transfer)
     if ends == "cancelled":
-        await cells.eu.ask(Command("c", transfer.wallet_id, "cancel", transfer.transfer_id))
+        await cells.eu.ask(cancel_command(transfer))
     elif ends == "refused":
         await cells.refund(going)
     else:
@@ -164,6 +164,7 @@ async def test_a_listed_payers_funds_stay_frozen_until_the_payer_is_released(cel
     assert (await cells.report()).ok
 
 
+@pytest.mark.writes_by_hand
 async def test_the_rate_is_kept_until_the_deadline_and_no_longer(cells: Reconciled) -> None:
     transfer = await doubtful(cells)
     await over(cells, transfer)
@@ -192,7 +193,7 @@ async def test_decisions_deadline_and_cancel_race_and_one_wins(cells: Reconciled
     for _ in range(4):
         transfer = await doubtful(cells, 10_000)
         case = transfer.transfer_id
-        cancel = Command(f"{case}:cancel", transfer.wallet_id, "cancel", case)
+        cancel = cancel_command(transfer)
         done = await asyncio.gather(
             decide(cells.eu, case, Deed.CLEAR), decide(cells.eu, case, Deed.BLOCK, BEN), decide(cells.eu, case, Deed.REFUSE),
             cells.eu.ask(cancel), return_exceptions=True,

@@ -16,6 +16,7 @@ from cells.rails import store_routing
 from cells.rails.profile_files import rail_profiles
 from cells.rails.registry import connection_to, open_rail
 from cells.rails.store import NewSubmission
+from cells.transfers import routed
 from cells.transfers.machine import Event, State
 from cells.transfers.rail_desk import JournalDesk
 from cells.transfers.routed import routing_of
@@ -188,7 +189,7 @@ async def enqueued(cell: HandCell, transfer: Transfer) -> None:
 
 async def move(cell: HandCell, transfer: Transfer, to: str) -> set[str]:
     async with transaction(cell.institution.pool) as connection:
-        return await store_routing.move(connection, cell.spec.region, transfer.rail, [(transfer.transfer_id, to)])
+        return await routed.move(connection, cell.spec.region, transfer.rail, {transfer.transfer_id: to})
 
 
 async def test_what_was_never_asked_moves_with_its_leg_and_settles_on_the_other_rail(cells: TwoCells) -> None:

@@ -16,6 +16,8 @@ from residency.ids import mint
 from tests.integration.eu_cell import CELL, EuCell, open_eu_cell
 from tests.servers import CellDatabase
 
+pytestmark = pytest.mark.writes_by_hand
+
 REGION = CELL.region
 RAIL = "sepa_instant"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

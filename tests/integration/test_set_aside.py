@@ -34,6 +34,8 @@ from tests.poison import UNREADABLE, spoil
 from tests.servers import CellDatabase
 from tests.waiting import until
 
+pytestmark = pytest.mark.writes_by_hand
+
 OLD = "now() - interval '1 minute'"
 
 

@@ -87,6 +87,7 @@ def leaves(cell: HandCell, *transfer_ids: str) -> Callable[[], Awaitable[bool]]:
     return check
 
 
+@pytest.mark.writes_by_hand
 async def test_what_cannot_be_exported_holds_up_no_other(
     cells: TwoCells, databases: dict[str, CellDatabase], network: Network
 ) -> None:

@@ -42,7 +42,7 @@ async def test_a_completed_payment_is_told_from_both_cells(cells: Reconciled) ->
     assert (destination["cell"], destination["leg"], destination["state"]) == ("id-1", "destination", "COMPLETED")
     assert journey["at_rest"] is True
     events = [step["event"] for step in origin["steps"]]
-    assert events == ["accepted", "held", "instruct", "receipted", "settled", "posted"]
+    assert events == ["accepted", "held", "instruct", "receipted", "answered", "settled", "posted"]
     assert all(step["ms"] is not None for step in origin["steps"])
     assert destination["steps"][0]["ms"] is None, "what one cell's clock says is not taken from another's"
     exported, admitted = origin["crossings"][0], destination["crossings"][0]

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cells.idempotency.answer import Answer
-from cells.kit.command import Command
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.parties.models import BankAccount
 from cells.tenants.tenant import Wallet
 from cells.transfers.machine import Event, State
 from cells.transfers.transfer import Transfer
+from tests.asking import cancel_command
 from tests.position import position as position_of
 from tests.two_cells import HandCell, TwoCells, open_two_cells
 
@@ -104,7 +104,7 @@ async def test_an_in_region_payment_needs_no_border(cells: TwoCells) -> None:
 async def test_a_cancel_that_worked_says_so_to_everybody_who_asked(cells: TwoCells) -> None:
     """Eight ask at once, in one batch and in two at a time; whoever asks later hears the same."""
     wallet, transfer = await accepted(cells)
-    asked = [Command(f"cancel-{number}", wallet.wallet_id, "cancel", transfer.transfer_id) for number in range(9)]
+    asked = [cancel_command(transfer, f"cancel-{number}") for number in range(9)]
     together, others = await asyncio.gather(cells.eu.ask(*asked[:4]), cells.eu.ask(*asked[4:8]))
     [later] = await cells.eu.ask(asked[8])
     for reply in (*together, *others, later):

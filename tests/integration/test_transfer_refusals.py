@@ -16,6 +16,7 @@ from cells.transfers.lives import chain_of
 from cells.transfers.machine import Effect, Event, State
 from cells.transfers.transfer import TooLateToCancel
 from tests import lives
+from tests.asking import cancel_command
 from tests.two_cells import TwoCells, open_two_cells
 
 BCA = BankAccount(bank_code="014", account_number="1234567890")
@@ -140,7 +141,7 @@ async def test_two_hundred_requests_with_one_key_make_one_payment(desk: Desk) ->
 async def test_cancel_before_the_instruction_gives_everything_back(desk: Desk) -> None:
     answer = await desk.accept(await desk.quote())
     transfer = await desk.cells.eu.transfer(answer.body["id"])
-    [cancelled] = await desk.cells.eu.ask(Command("c1", desk.wallet.wallet_id, "cancel", transfer.transfer_id))
+    [cancelled] = await desk.cells.eu.ask(cancel_command(transfer))
     assert cancelled.body["status"] == "CANCELLED"
     assert await desk.untouched()
     assert await desk.cells.eu.export() == []
@@ -149,7 +150,8 @@ async def test_cancel_before_the_instruction_gives_everything_back(desk: Desk) -
 async def test_cancel_after_the_instruction_is_too_late(desk: Desk) -> None:
     answer = await desk.accept(await desk.quote())
     assert len(await desk.cells.eu.export()) == 1
-    [refused] = await desk.cells.eu.ask(Command("c1", desk.wallet.wallet_id, "cancel", answer.body["id"]))
+    transfer = await desk.cells.eu.transfer(answer.body["id"])
+    [refused] = await desk.cells.eu.ask(cancel_command(transfer))
     assert isinstance(refused, TooLateToCancel)
     assert (await desk.cells.eu.transfer(answer.body["id"])).state is State.INSTRUCTED
 

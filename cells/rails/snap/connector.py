@@ -8,6 +8,7 @@
 
 import asyncio
 import hashlib
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -30,6 +31,7 @@ _STATUS_PATH = "/v1.0/transfer/status"
 _EXTERNAL_ID_DIGITS = 32
 _CANNOT_BE_WRITTEN = "CH16"
 _NO_RETURNS = "AG01"
+_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _Item = TypeVar("_Item")
 
 
@@ -211,6 +213,6 @@ def _text(answer: Answer, name: str) -> str:
 
 
 def _reference(answer: Answer, name: str, otherwise: str) -> str:
-    """The bank's reference of the payment; ours where it gives none, as the standard lets it."""
+    """The bank's reference of the payment; ours where it gives none, as the standard lets it, or none that the standard has (String(64))."""
     found = answer.fields.get(name)
-    return found if isinstance(found, str) and found else otherwise
+    return found if isinstance(found, str) and _REFERENCE.fullmatch(found) else otherwise

@@ -119,7 +119,7 @@ async def create_intent(request: Request, body: IntentNew) -> Response:
         metadata=body.metadata, deadline=body.deadline,
     )  # fmt: skip
     digest = hashlib.sha256(await request.body()).digest()
-    answer, _ = await accept(parts, call.tenant_id, asked, _key_of(quote_id), digest, call.request_id)
+    answer, _ = await accept(parts, call, asked, _key_of(quote_id), digest)
     replayed = {} if kept.first else {REPLAYED: "true"}
     if answer.problem:
         response = _refused(request, answer, intent_id)

@@ -9,18 +9,21 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import Record, tenant_transaction
+from cells.backends.postgres import tenant_transaction
+from cells.journal.entry import Entry
+from cells.journal.kinds import SHOWN
 from cells.rails.iso20022.sent import remittance_sent
 from cells.rails.profile import RailProfile
 from cells.rails.profile_files import rail_profiles
 from cells.rails.remittance import Remittance
 from cells.rails.routing import Verdict
 from cells.rails.store_routing import Cause
-from cells.transfers import store, store_list
+from cells.transfers import store, store_list, store_stream
 from cells.transfers.machine import Leg, State, public
 from cells.transfers.personal import open_remittances
 from cells.transfers.routed import routing_of
 from cells.transfers.store_list import Wanted
+from cells.transfers.stream import states
 from cells.transfers.transfer import TransferNotFound, resource
 from residency.classes import Confidential, Personal, Public
 from router.api.call import Json, call_of
@@ -47,7 +50,9 @@ class TimelineShown(BaseModel):
 
     event: Annotated[str, Public]
     status: Annotated[TransferStatus, Public]
-    room: Annotated[str, Public] = Field(description="The part of the cell that learnt of it")
+    room: Annotated[str, Public] = Field(
+        description="Who did it: `partner`, `officer`, or the part of the cell that took the step"
+    )
     at: Annotated[datetime, Public]
 
 
@@ -164,7 +169,7 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
     found = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         transfer = own_transfer((await store.read(connection, parts.region, [found])).get(found))
-        lines = await store.timeline(connection, parts.region, found)
+        lines = await store_stream.stream(connection, parts.region, found)
         profiles = {one.name: one for one in parts.institution.router.profiles}
         returned = await returned_of(connection, parts.region, transfer)
         routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
@@ -199,20 +204,22 @@ async def get_timeline(request: Request, transfer_id: str) -> Response:
     found = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         own_transfer((await store.read(connection, parts.region, [found])).get(found))
-        lines = await store.timeline(connection, parts.region, found)
+        lines = await store_stream.stream(connection, parts.region, found)
     return Json({"transfer_id": found, "data": _timeline(lines)})
 
 
-def _timeline(lines: Sequence[Record]) -> list[dict[str, Any]]:
+def _timeline(lines: Sequence[Entry]) -> list[dict[str, Any]]:
+    """What of a payment's stream is its partner's to see: the steps, and nobody's name but its own keys'."""
     return [
-        {
-            "event": line["event"],
-            "status": str(public(State(line["state"]))),
-            "room": line["room"],
-            "at": stamp(line["at"]),
-        }
-        for line in lines
+        {"event": line.event, "status": str(public(state)), "room": _room(line), "at": stamp(line.at)}
+        for line, state in zip(lines, states(lines), strict=True)
+        if line.kind in SHOWN
     ]
+
+
+def _room(line: Entry) -> str:
+    kind, _, name = line.actor.partition(":")
+    return {"component": name, "operator": "officer"}.get(kind, "partner")
 
 
 def add_routes(app: FastAPI) -> None:

@@ -26,12 +26,12 @@ from cells.transfers import personal, store
 from cells.transfers.acceptance import Acceptance
 from cells.transfers.machine import Leg
 from cells.transfers.origin_leg import OPERATION, QuoteMismatch, WalletNotOpen
-from cells.transfers.transfer import InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
+from cells.transfers.transfer import Cancel, InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, mint, parse
 from residency.travel_rule import TravelRuleIncomplete
-from router.api.call import Json, call_of
+from router.api.call import Call, Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, WalletMissing
 from router.api.idempotency import REPLAYED, required_key
 from router.api.openapi import KEY_REQUIRED
@@ -141,17 +141,16 @@ async def create_transfer(request: Request) -> Response:
     raw = await request.body()
     asked = read(TransferNew, raw)
     _check_quote(parts, asked.quote_id)
-    answer, replayed = await accept(parts, call.tenant_id, asked, key, hashlib.sha256(raw).digest(), call.request_id)
+    answer, replayed = await accept(parts, call, asked, key, hashlib.sha256(raw).digest())
     return _answered(request, answer, replayed=replayed)
 
 
-async def accept(
-    parts: Parts, tenant_id: str, asked: TransferNew, key: str, request_sha256: bytes, request_id: str
-) -> tuple[Answer, bool]:
+async def accept(parts: Parts, call: Call, asked: TransferNew, key: str, request_sha256: bytes) -> tuple[Answer, bool]:
     """What the wallet of the quote says to a payment under that key, and whether it has said so to another request before.
 
     Raises UnknownQuote, WalletMissing, and what the wallet's actor raises when it is away.
     """
+    tenant_id = call.tenant_id
     wallet_id = await parts.quote_wallets.wallet_of(tenant_id, asked.quote_id)
     transfer_id = mint("tr", parts.spec.name)
     remittance = None
@@ -159,8 +158,8 @@ async def accept(
         said = Remittance(text=asked.reference)
         remittance = personal.seal_remittance(parts.institution.vault, tenant_id, transfer_id, said)
     body = Acceptance(
-        transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, request_sha256, asked.metadata,
-        remittance, asked.deadline, request_id=request_id,
+        transfer_id, tenant_id, asked.quote_id, asked.recipient_id, asked.payer_id, key, request_sha256, call.author,
+        asked.metadata, remittance, asked.deadline,
     )  # fmt: skip
     command = Command(f"{tenant_id}:{OPERATION}:{key}:{request_sha256.hex()[:16]}", wallet_id, "accept", body)
     answer: Answer = await parts.wallets.ask(command)
@@ -206,7 +205,8 @@ async def cancel_transfer(request: Request, transfer_id: str) -> Response:
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         transfer = own_transfer((await store.read(connection, parts.region, [found])).get(found))
     call.resource_id = found
-    command = Command(f"{found}:cancel:{call.request_id}", transfer.wallet_id, "cancel", found)
+    asked = Cancel(found, call.author)
+    command = Command(f"{found}:cancel:{call.request_id}", transfer.wallet_id, "cancel", asked)
     return _answered(request, await parts.wallets.ask(command))
 
 

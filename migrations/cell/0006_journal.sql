@@ -1,0 +1,31 @@
+-- the journal: every entry of every life, append-only, by region and by the month in which the life began
+-- depends: 0001_roles
+
+-- migrate: apply
+
+-- One entry of one stream; a stream is one life. `version` counts the entries of a stream, and the primary key lets one entry be the
+-- n-th. `born`: the first day of the month that the stream's id was minted in, so it follows from the id. `recorded_in`: the transaction
+-- that wrote it, or a later one that wrote the entry before it: readers who follow it below the oldest open transaction miss nothing, and
+-- find the entries of a stream in order. Nothing here is about a person (cells/journal/kinds.py).
+create table journal (
+    compliance_region text not null,
+    born date not null check (extract(day from born) = 1),
+    stream text not null,
+    version integer not null check (version > 0),
+    kind text not null,
+    tenant_id text not null,
+    actor text not null,
+    request_id text not null,
+    at instant not null,
+    recorded_in xid8 not null default pg_current_xact_id(),
+    facts jsonb not null,
+    primary key (compliance_region, born, stream, version)
+) partition by list (compliance_region);
+create index journal_in_commit_order on journal (recorded_in);
+
+call kovra_protect('journal');
+
+grant select on journal to kovra_api;
+grant select, insert on journal to kovra_writer;
+
+-- migrate: rollback
