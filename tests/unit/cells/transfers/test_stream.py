@@ -2,13 +2,15 @@
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
 
 from cells.journal.entry import Draft, Entry, component
 from cells.journal.kinds import BIRTHS, KINDS, SHOWN, STEPS, TransferBorn, TransferMoved
-from cells.transfers.machine import Event, Leg, State
+from cells.transfers.machine import Advance, Event, Leg, State, decide
+from cells.transfers.step import after
 from cells.transfers.stream import (
     ACCEPTED,
     ANSWERED,
@@ -24,7 +26,7 @@ from cells.transfers.stream import (
     kind_of,
     states,
 )
-from cells.transfers.transfer import Transfer
+from cells.transfers.transfer import Told, Transfer
 
 AT = datetime(2026, 11, 20, 9, 30, 0, 123456, tzinfo=UTC)
 ID = "tr_eu1_06h2fs33o9qbb1fct6990vpt4c"
@@ -70,6 +72,32 @@ def test_a_step_says_the_state_and_exactly_what_changed(name: str) -> None:
     assert set(entry.facts) == ({"state", name} if kind == kind_of("held") else {name})
     assert fold([born(), entry]) == now
     assert CHANGED.keys() == set(CHANGING), "each of them is tried here"
+
+
+def test_every_transition_of_the_table_is_what_its_entry_makes_of_the_leg() -> None:
+    told = {
+        "reason_code": "AM04",
+        "scheme_reference": "R-1",
+        "review_reasons": ("listed",),
+        "review_until": AT,
+        "screening": "block",
+    }
+    taken = 0
+    for leg, state, event in product(Leg, State, Event):
+        before = replace(LEG, leg=leg, state=state, metadata={}, in_doubt=True, export_due="settled")
+        if isinstance(decision := decide(leg, state, event), Advance):
+            now = replace(after(before, Told(ID, event, told), decision), updated_at=AT)
+            first = replace(born(), facts={**born().facts, "leg": str(leg), "state": str(state)})
+            marked = replace(
+                first,
+                version=2,
+                kind=kind_of("held"),
+                facts={"state": str(state), "in_doubt": True, "export_due": "settled"},
+            )
+            entry = written(Change(replace(before, version=2), now, kind_of(str(event)), component("test")).draft())
+            assert fold([first, marked, entry]) == replace(now, version=3), (leg, state, event)
+            taken += 1
+    assert taken > len(Event)
 
 
 def test_a_leg_is_what_it_was_at_each_entry() -> None:
