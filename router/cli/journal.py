@@ -16,18 +16,23 @@ from rich.text import Text
 
 from cells.journal import store
 from cells.journal.entry import Entry, Position, born_of
+from cells.kit.money import money
 from cells.reconciliation.refold import Folded, refold
 from cells.spec import CellSpec, home_path, load_spec
 from residency.directory import load_directory
 from residency.errors import KovraError
 from router.cli.choices import one_of
-from router.cli.console import err, out, print_json
+from router.cli.console import animated, err, out, print_json
 from router.cli.provisioning import chosen_cells
 from router.cli.record import reading
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Cell = Annotated[str, typer.Option("--cell", help="Only this cell, such as eu-1.")]
 _WIDTH = 80
+_CURRENCY_OF = {
+    **dict.fromkeys(("principal", "margin", "fee"), "source_currency"),
+    **dict.fromkeys(("target_amount", "recipient_fee"), "target_currency"),
+}
 _Found = TypeVar("_Found")
 _FINDINGS_SHOWN = 20
 
@@ -117,7 +122,7 @@ def rebuild(
         raise typer.BadParameter(
             "Only --check exists: rows are never rewritten out of the journal.", param_hint="--check"
         )
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(console=err, transient=True, disable=not animated()) as bar:
         found, unreached = asyncio.run(_of_each(cell, partial(_refolded, bar)))
     if as_json:
         print_json({"cells": {name: _differences(one) for name, one in found.items()}, "unreached": unreached})
@@ -151,7 +156,7 @@ def print_entry(entry: Entry) -> None:
     """One entry, within 80 columns."""
     at = f"{entry.at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
     out.print(f"{entry.version:>4}  {at}  {entry.event}  by {entry.by}", markup=False, soft_wrap=True)
-    facts = ", ".join(f"{name} {_said(value)}" for name, value in entry.facts.items())
+    facts = ", ".join(f"{name} {_said(value)}" for name, value in _shown(entry.facts).items())
     lines = textwrap.wrap(facts, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
     if entry.request_id:
         lines.append(f"      asked by {entry.request_id}")
@@ -159,14 +164,24 @@ def print_entry(entry: Entry) -> None:
         out.print(line, markup=False, soft_wrap=True)
 
 
+def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as people and partners read amounts; on record they are minor units."""
+    return {
+        name: money(value, facts[_CURRENCY_OF[name]]) if name in _CURRENCY_OF else value
+        for name, value in facts.items()
+    }
+
+
 def _said(value: Any) -> str:
+    if isinstance(value, dict) and set(value) == {"value", "currency"}:
+        return f"{value['value']} {value['currency']}"
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _json(entry: Entry) -> Mapping[str, Any]:
     return {
         "stream": entry.stream, "version": entry.version, "kind": entry.kind, "tenant_id": entry.tenant_id, "actor": entry.actor,
-        "request_id": entry.request_id, "at": entry.at, "facts": entry.facts,
+        "request_id": entry.request_id, "at": entry.at, "facts": _shown(entry.facts),
     }  # fmt: skip
 
 
