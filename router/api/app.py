@@ -106,6 +106,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts, open_per_minu
             await inbound.told()
 
     app = FastAPI(
+        generate_unique_id_function=openapi.operation_id,
         title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None,
         redoc_url=None, redirect_slashes=False,
     )  # fmt: skip

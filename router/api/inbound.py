@@ -46,7 +46,7 @@ _HEADERS = (
 _telling: set[asyncio.Task[None]] = set()
 
 
-async def take_inbound(request: Request, rail: str) -> Response:
+async def receive_scheme_message(request: Request, rail: str) -> Response:
     """A scheme's message. Money, or money that comes back, is answered with a pacs.002, and a repeat as the first time."""
     parts = parts_of(request)
     settings = parts.spec.settings.schemes.get(rail)
@@ -181,6 +181,6 @@ def add_routes(app: FastAPI) -> None:
     )
     answered = {"description": "pacs.002", "content": {_XML: {"schema": {"type": "string"}}}}
     app.add_api_route(
-        "/rails/{rail}/inbound", take_inbound, methods=["POST"], tags=["Rails"], summary="Money from a scheme",
+        "/rails/{rail}/inbound", receive_scheme_message, methods=["POST"], tags=["Rails"], summary="Money from a scheme",
         responses={200: answered, 204: {"description": "On record; nothing to answer"}, **failures}, openapi_extra=extra, response_class=Response,
     )  # fmt: skip

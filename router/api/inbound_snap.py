@@ -37,7 +37,7 @@ _HEADERS = (
 )
 
 
-async def take_payment(request: Request, rail: str) -> Response:
+async def receive_virtual_account_payment(request: Request, rail: str) -> Response:
     """A bank's notice of a credit. A repeat is answered as the first time."""
     parts = parts_of(request)
     body = await request.body()
@@ -79,6 +79,6 @@ def add_routes(app: FastAPI) -> None:
         404: {"description": "No such partner or virtual account", **snap},
     }
     app.add_api_route(
-        PATH, take_payment, methods=["POST"], tags=["Rails"], summary="Money that a bank tells of by SNAP",
+        PATH, receive_virtual_account_payment, methods=["POST"], tags=["Rails"], summary="Money that a bank tells of by SNAP",
         responses={**answers, **problem_responses((BodyTooLarge, InvalidRequest, HeaderRepeated, StoreUnavailable))}, openapi_extra=extra, response_class=Response,
     )  # fmt: skip

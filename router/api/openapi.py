@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from cells.tenants.keys import GRANTABLE
@@ -124,6 +125,12 @@ def described(
     return found
 
 
+def operation_id(route: APIRoute) -> str:
+    """The name that clients generate a method from: the endpoint's own, `create_transfer` as `createTransfer`."""
+    first, *others = route.name.split("_")
+    return first + "".join(one.title() for one in others)
+
+
 def among_schemas(model: type[BaseModel]) -> None:
     """Have the document describe a model that no route names: what it is for is said in words."""
     _direct_bodies[model.__name__] = model
@@ -146,6 +153,8 @@ def document(app: FastAPI, region: str) -> dict[str, Any]:
         schemas[model.__name__] = schema
     for path in found["paths"].values():
         for operation in path.values():
+            # Said where no key is needed, too: silence would be read as forgotten.
+            operation.setdefault("security", [])
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == REGION_REQUIRED.name:
                     parameter["schema"] = {"type": "string", "enum": [region]}
@@ -161,6 +170,8 @@ def _webhooks() -> dict[str, Any]:
     return {
         name: {
             "post": {
+                "operationId": "".join([first, *map(str.title, others)]) + "Webhook",
+                "security": [],
                 "summary": kind.says,
                 "tags": ["Webhooks"],
                 "requestBody": {
@@ -176,4 +187,5 @@ def _webhooks() -> dict[str, Any]:
             }
         }
         for name, kind in catalogue.CATALOGUE.items()
+        for first, *others in (name.replace(".", "_").split("_"),)
     }

@@ -43,14 +43,14 @@ _LOOK = (
 )
 
 
-async def problem_index(request: Request) -> Response:
+async def list_problems(request: Request) -> Response:
     """Every kind of problem: a page for a browser, JSON otherwise."""
     found = list(registry().values())
     rows = ((link(one.type, one.code), str(one.status), escape(one.title)) for one in found)
     return shown(request, ProblemKinds(data=found).model_dump(mode="json"), "Problems", table_of(rows))
 
 
-async def problem_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
+async def get_problem(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
     """One kind of problem, at the address that its `type` names: a page for a browser, JSON otherwise."""
     found = entry_of(code)
     return shown(request, found.model_dump(mode="json"), found.title, _told(found))
@@ -122,10 +122,10 @@ def add_pages(app: FastAPI) -> None:
     for path, page in (("/docs", docs), (f"/docs/{_SCRIPT}", script), (f"/docs/{_STYLE}", style)):
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route(
-        "/problems", problem_index, response_model=ProblemKinds, tags=["Problems"], summary="Every kind of problem",
+        "/problems", list_problems, response_model=ProblemKinds, tags=["Problems"], summary="Every kind of problem",
         responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip
     app.add_api_route(
-        "/problems/{code}", problem_page, response_model=ProblemKind, tags=["Problems"], summary="One kind of problem",
+        "/problems/{code}", get_problem, response_model=ProblemKind, tags=["Problems"], summary="One kind of problem",
         responses=HTML_TOO | problem_responses((UnknownProblem, InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip

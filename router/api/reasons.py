@@ -35,14 +35,14 @@ class ReasonList(BaseModel):
     data: Annotated[list[ReasonShown], Public]
 
 
-async def reason_index(request: Request) -> Response:
+async def list_reasons(request: Request) -> Response:
     """Every reason code with its words: a page for a browser, JSON otherwise."""
     found = sorted(reasons().values(), key=lambda one: one.code)
     rows = ((link(f"/reasons/{one.code}", one.code), escape(one.title)) for one in found)
     return shown(request, {"data": [asdict(one) for one in found]}, "Reason codes", table_of(rows))
 
 
-async def reason_page(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
+async def get_reason(request: Request, code: Annotated[str, PathParam(max_length=64)]) -> Response:
     """One reason code: what it means, and what you can do."""
     found = reasons().get(code)
     if found is None:
@@ -56,10 +56,10 @@ async def reason_page(request: Request, code: Annotated[str, PathParam(max_lengt
 
 def add_reasons(app: FastAPI) -> None:
     app.add_api_route(
-        "/reasons", reason_index, response_model=ReasonList, tags=["Problems"], summary="Every reason code",
+        "/reasons", list_reasons, response_model=ReasonList, tags=["Problems"], summary="Every reason code",
         responses=HTML_TOO | problem_responses((InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip
     app.add_api_route(
-        "/reasons/{code}", reason_page, response_model=ReasonShown, tags=["Problems"], summary="One reason code",
+        "/reasons/{code}", get_reason, response_model=ReasonShown, tags=["Problems"], summary="One reason code",
         responses=HTML_TOO | problem_responses((UnknownReason, InvalidRequest, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip

@@ -96,7 +96,7 @@ async def get_tenant(request: Request, tenant_id: str) -> Response:
         return Json(_shown(await found_tenant(connection, parts, tenant_id)))
 
 
-async def set_tier(request: Request, tenant_id: str, body: TierNew) -> Response:
+async def set_tenant_tier(request: Request, tenant_id: str, body: TierNew) -> Response:
     """Another tier for a partner: its rate within seconds, limits and prices from its next quote on."""
     parts, call = parts_of(request), call_of(request)
     partner_tier(body.tier, "/tier")
@@ -158,5 +158,10 @@ def add_routes(app: FastAPI) -> None:
     one = f"{TENANTS}/{{tenant_id}}"
     routes.add("GET", one, get_tenant, summary="One tenant", model=TenantShown, errors=(UnknownTenant,))
     routes.add(
-        "PUT", f"{one}/tier", set_tier, summary="Set a tier", model=TenantShown, errors=(UnknownTenant, UnknownTier)
+        "PUT",
+        f"{one}/tier",
+        set_tenant_tier,
+        summary="Set a tier",
+        model=TenantShown,
+        errors=(UnknownTenant, UnknownTier),
     )

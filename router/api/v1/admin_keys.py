@@ -56,7 +56,7 @@ class KeyList(BaseModel):
     data: Annotated[list[KeyShown], Confidential]
 
 
-async def create_key(request: Request, tenant_id: str, body: KeyNew) -> Response:
+async def create_tenant_key(request: Request, tenant_id: str, body: KeyNew) -> Response:
     """A key of a partner, for this cell. Its secret is in this answer and in no other."""
     parts = parts_of(request)
     scopes = checked_scopes(body.scopes)
@@ -69,7 +69,7 @@ async def create_key(request: Request, tenant_id: str, body: KeyNew) -> Response
     return await _key_created(request, "admin.keys.create", tenant_id, make)
 
 
-async def rotate_key(request: Request, tenant_id: str, key_id: str, body: RotationNew) -> Response:
+async def rotate_tenant_key(request: Request, tenant_id: str, key_id: str, body: RotationNew) -> Response:
     """A key that may do the same; the old one ends after the overlap."""
     parts = parts_of(request)
 
@@ -85,7 +85,7 @@ async def rotate_key(request: Request, tenant_id: str, key_id: str, body: Rotati
     return await _key_created(request, "admin.keys.rotate", tenant_id, make)
 
 
-async def list_keys(request: Request, tenant_id: str) -> Response:
+async def list_tenant_keys(request: Request, tenant_id: str) -> Response:
     """A partner's keys in this cell."""
     parts = parts_of(request)
     async with transaction(parts.writer) as connection:
@@ -94,7 +94,7 @@ async def list_keys(request: Request, tenant_id: str) -> Response:
     return Json({"data": [key_shown(one, tenant) for one in found]})
 
 
-async def revoke_key(request: Request, tenant_id: str, key_id: str) -> Response:
+async def revoke_tenant_key(request: Request, tenant_id: str, key_id: str) -> Response:
     """Out of use from now on: within seconds neither it nor its tokens open anything in this cell."""
     parts, call = parts_of(request), call_of(request)
     async with transaction(parts.writer) as connection:
@@ -136,13 +136,15 @@ def add_routes(app: FastAPI) -> None:
     keys = f"{TENANTS}/{{tenant_id}}/keys"
     once = (IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight)
     routes.add(
-        "POST", keys, create_key, summary="Create a key", model=KeyShown, status=201,
+        "POST", keys, create_tenant_key, summary="Create a key", model=KeyShown, status=201,
         errors=(UnknownTenant, ScopeUnknown, *once), headers=(KEY_OPTIONAL,),
     )  # fmt: skip
-    routes.add("GET", keys, list_keys, summary="A tenant's keys", model=KeyList, errors=(UnknownTenant,))
+    routes.add("GET", keys, list_tenant_keys, summary="A tenant's keys", model=KeyList, errors=(UnknownTenant,))
     gone = (UnknownTenant, UnknownKey)
-    routes.add("DELETE", f"{keys}/{{key_id}}", revoke_key, summary="Revoke a key", model=None, status=204, errors=gone)
     routes.add(
-        "POST", f"{keys}/{{key_id}}/rotate", rotate_key, summary="Rotate a key", model=KeyShown, status=201,
+        "DELETE", f"{keys}/{{key_id}}", revoke_tenant_key, summary="Revoke a key", model=None, status=204, errors=gone
+    )
+    routes.add(
+        "POST", f"{keys}/{{key_id}}/rotate", rotate_tenant_key, summary="Rotate a key", model=KeyShown, status=201,
         errors=(*gone, *once), headers=(KEY_OPTIONAL,),
     )  # fmt: skip

@@ -190,7 +190,7 @@ def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, 
     return client_id, unquote_plus(secret)
 
 
-async def describe(request: Request) -> Response:
+async def get_authorization_server(request: Request) -> Response:
     """Where this region gives tokens, and how (RFC 8414)."""
     issuer = issuer_of(parts_of(request).spec)
     shown = {
@@ -237,6 +237,6 @@ def add_routes(app: FastAPI) -> None:
         responses=failures, openapi_extra={"requestBody": {"required": True, "content": {_FORM: {"schema": form}}}}, route_class_override=APIRoute,
     )  # fmt: skip
     app.add_api_route(
-        "/.well-known/oauth-authorization-server", describe, response_model=ServerShown, tags=["Access"],
+        "/.well-known/oauth-authorization-server", get_authorization_server, response_model=ServerShown, tags=["Access"],
         summary="How tokens are given", responses=problem_responses((InvalidRequest, HeaderRepeated, TooManyFromAddress, KovraError)),
     )  # fmt: skip

@@ -82,7 +82,7 @@ class RequirementsShown(BaseModel):
     forms: Annotated[list[FormShown], Confidential]
 
 
-async def recipient_requirements(
+async def get_recipient_requirements(
     request: Request,
     target_currency: CurrencyCode,
     source_currency: CurrencyCode | None = None,
@@ -109,7 +109,7 @@ async def recipient_requirements(
     )
 
 
-async def payer_requirements(
+async def get_payer_requirements(
     request: Request,
     source_currency: CurrencyCode,
     target_currency: CurrencyCode,
@@ -200,10 +200,10 @@ def add_routes(app: FastAPI) -> None:
     errors = (UnknownCurrency, NoRailForCurrency, InvalidAmount)
     recipients, payers = Resource(app, "recipients", "Recipients"), Resource(app, "recipients", "Payers")
     recipients.add(
-        "GET", "/v1/recipients/requirements", recipient_requirements, summary="What a recipient is asked for",
+        "GET", "/v1/recipients/requirements", get_recipient_requirements, summary="What a recipient is asked for",
         model=RequirementsShown, errors=errors,
     )  # fmt: skip
     payers.add(
-        "GET", "/v1/payers/requirements", payer_requirements, summary="What a payer is asked for", model=RequirementsShown,
+        "GET", "/v1/payers/requirements", get_payer_requirements, summary="What a payer is asked for", model=RequirementsShown,
         errors=errors,
     )  # fmt: skip

@@ -50,7 +50,7 @@ class DepositShown(BaseModel):
     scheme_reference: Annotated[str, Public]
 
 
-async def create_deposit(request: Request, body: DepositNew) -> Response:
+async def create_sandbox_deposit(request: Request, body: DepositNew) -> Response:
     """Have the sandbox's scheme send money to a wallet's account number, as a real inbound credit."""
     parts, call = parts_of(request), call_of(request)
     required_key(request)
@@ -116,7 +116,7 @@ async def _collect(parts: Parts, rail: str, wallet: Wallet, amount: int, referen
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "sandbox", "Sandbox")
     routes.add(
-        "POST", "/v1/sandbox/deposits", create_deposit, summary="Make money arrive", model=DepositShown, status=202,
+        "POST", "/v1/sandbox/deposits", create_sandbox_deposit, summary="Make money arrive", model=DepositShown, status=202,
         errors=(
             IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyConflict, SandboxOnly, UnknownWallet, NotAMainWallet, WalletMissing, UnknownCurrency,
             InvalidAmount, NoRail, RailCannotPay, ConsoleRefused, RailUnavailable,

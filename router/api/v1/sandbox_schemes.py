@@ -96,7 +96,7 @@ class PaymentShown(BaseModel):
     returned: Annotated[Money, Confidential]
 
 
-async def get_payment(
+async def get_sandbox_payment(
     request: Request, transfer_id: Annotated[str, Query(max_length=160, description="The transfer")]
 ) -> Response:
     """What the scheme was asked and paid, once the payment is there: before that, `not-at-the-scheme`."""
@@ -118,7 +118,7 @@ async def get_payment(
     )
 
 
-async def create_settlement(request: Request, body: SettlementNew) -> Response:
+async def settle_sandbox_payment(request: Request, body: SettlementNew) -> Response:
     """Have the scheme pay after all what it has not paid: pending, silent or lost."""
 
     async def act(console: SchemeConsole, payment: str, _: str) -> None:
@@ -127,7 +127,7 @@ async def create_settlement(request: Request, body: SettlementNew) -> Response:
     return await _done(request, "sandbox.settlements.create", body.transfer_id, "settled", act)
 
 
-async def create_rejection(request: Request, body: RejectionNew) -> Response:
+async def reject_sandbox_payment(request: Request, body: RejectionNew) -> Response:
     """Have the scheme refuse what it has not paid; the money goes back to the wallet."""
 
     async def act(console: SchemeConsole, payment: str, _: str) -> None:
@@ -136,7 +136,7 @@ async def create_rejection(request: Request, body: RejectionNew) -> Response:
     return await _done(request, "sandbox.rejections.create", body.transfer_id, "rejected", act, body.reason)
 
 
-async def create_return(request: Request, body: ReturnNew) -> Response:
+async def return_sandbox_payment(request: Request, body: ReturnNew) -> Response:
     """Have the recipient's bank send a payment back, whole or in part."""
     amount = None if body.amount is None else minor_of(body.amount, "/amount")
 
@@ -146,7 +146,7 @@ async def create_return(request: Request, body: ReturnNew) -> Response:
     return await _done(request, "sandbox.returns.create", body.transfer_id, "returned", act, body.reason, body.amount)
 
 
-async def create_time(request: Request, body: TimeNew) -> Response:
+async def advance_sandbox_time(request: Request, body: TimeNew) -> Response:
     """Let your own time go by in this region: what was to happen to you later happens sooner, and nothing changes for others.
 
     What comes nearer: the expiry of quotes, the end of a review, the moment at which a credit becomes available, the end of a sub-wallet's
@@ -262,22 +262,22 @@ def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "sandbox", "Sandbox")
     of_payment = (*_ERRORS, TransferNotFound, NotAtTheScheme)
     routes.add(
-        "GET", "/v1/sandbox/payments", get_payment, summary="A payment at its scheme", model=PaymentShown,
+        "GET", "/v1/sandbox/payments", get_sandbox_payment, summary="A payment at its scheme", model=PaymentShown,
         errors=(SandboxOnly, TransferNotFound, NotAtTheScheme, RailUnavailable),
     )  # fmt: skip
     routes.add(
-        "POST", "/v1/sandbox/settlements", create_settlement, summary="Settle a payment", model=SimulatedShown, status=202,
+        "POST", "/v1/sandbox/settlements", settle_sandbox_payment, summary="Settle a payment", model=SimulatedShown, status=202,
         errors=of_payment, headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add(
-        "POST", "/v1/sandbox/rejections", create_rejection, summary="Reject a payment", model=SimulatedShown, status=202,
+        "POST", "/v1/sandbox/rejections", reject_sandbox_payment, summary="Reject a payment", model=SimulatedShown, status=202,
         errors=of_payment, headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add(
-        "POST", "/v1/sandbox/returns", create_return, summary="Return a payment", model=SimulatedShown, status=202,
+        "POST", "/v1/sandbox/returns", return_sandbox_payment, summary="Return a payment", model=SimulatedShown, status=202,
         errors=(*of_payment, InvalidAmount, UnknownCurrency), headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add(
-        "POST", "/v1/sandbox/time", create_time, summary="Let your time go by", model=TimeShown, status=202, errors=_ERRORS,
+        "POST", "/v1/sandbox/time", advance_sandbox_time, summary="Let your time go by", model=TimeShown, status=202, errors=_ERRORS,
         headers=(KEY_REQUIRED,),
     )  # fmt: skip

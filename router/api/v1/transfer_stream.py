@@ -59,7 +59,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def stream(request: Request, transfer_id: str, last_event_id: LastSeen = None) -> Response:
+async def stream_transfer_events(request: Request, transfer_id: str, last_event_id: LastSeen = None) -> Response:
     """What happens to a transfer, from its beginning or from where you were (`Last-Event-ID`), until it has ended; a comment every ten
     seconds while nothing does. It ends within seconds of your key's end. `204` when all has been seen: a client that reconnects by itself stops then."""
     parts, call = parts_of(request), call_of(request)
@@ -113,6 +113,6 @@ def _ended(told: Sequence[StoredEvent]) -> bool:
 
 def add_routes(app: FastAPI) -> None:
     Resource(app, "transfers", "Transfers").add(
-        "GET", "/v1/transfers/{transfer_id}/events", stream, summary="A transfer, live", model=None,
+        "GET", "/v1/transfers/{transfer_id}/events", stream_transfer_events, summary="A transfer, live", model=None,
         errors=(TransferNotFound, TooManyStreams), answers=_ANSWERS,
     )  # fmt: skip

@@ -198,7 +198,7 @@ def _reference(given: Remittance | None, profile: RailProfile | None) -> dict[st
     return {"given": given.text, "sent": sent.text, "cut": sent.cut}
 
 
-async def get_timeline(request: Request, transfer_id: str) -> Response:
+async def get_transfer_timeline(request: Request, transfer_id: str) -> Response:
     """What has happened to a transfer, step by step."""
     parts, call = parts_of(request), call_of(request)
     found = checked_id(transfer_id, "tr", TransferNotFound())
@@ -227,4 +227,6 @@ def add_routes(app: FastAPI) -> None:
     routes.add("GET", "/v1/transfers", list_transfers, summary="Your transfers", model=TransferPage)
     one, missing = "/v1/transfers/{transfer_id}", (TransferNotFound,)
     routes.add("GET", one, get_transfer, summary="A transfer", model=TransferWithTimeline, errors=missing)
-    routes.add("GET", f"{one}/timeline", get_timeline, summary="A transfer's timeline", model=Timeline, errors=missing)
+    routes.add(
+        "GET", f"{one}/timeline", get_transfer_timeline, summary="A transfer's timeline", model=Timeline, errors=missing
+    )

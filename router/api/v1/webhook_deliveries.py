@@ -99,7 +99,7 @@ class TestShown(BaseModel):
     endpoint_id: Annotated[str, Public]
 
 
-async def list_deliveries(
+async def list_webhook_deliveries(
     request: Request,
     endpoint_id: str,
     limit: Limit = 50,
@@ -118,7 +118,7 @@ async def list_deliveries(
     return Json(page([_shown(one) for one in found], limit, found[-1].event_id if found else None))
 
 
-async def resend(request: Request, endpoint_id: str, event_id: str) -> Response:
+async def resend_webhook_delivery(request: Request, endpoint_id: str, event_id: str) -> Response:
     """Send one event to an endpoint again, now, with a fresh schedule behind it."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -132,7 +132,7 @@ async def resend(request: Request, endpoint_id: str, event_id: str) -> Response:
     return Json(_shown(found), 202)
 
 
-async def replay(request: Request, endpoint_id: str, body: Replay) -> Response:
+async def replay_webhook(request: Request, endpoint_id: str, body: Replay) -> Response:
     """Send everything again from an event or a moment on, as fast as the endpoint takes it. What goes on meanwhile is sent too, so
     it may come in any order, and twice: `webhook-id` tells. A new replay takes the place of one that is under way."""
     parts, call = parts_of(request), call_of(request)
@@ -154,7 +154,7 @@ async def replay(request: Request, endpoint_id: str, body: Replay) -> Response:
     return Json({"endpoint_id": wanted, "replaying": True}, 202)
 
 
-async def test(request: Request, endpoint_id: str) -> Response:
+async def test_webhook(request: Request, endpoint_id: str) -> Response:
     """Send a `webhook.test` to an endpoint, whatever it listens for, signed like every other."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -196,13 +196,17 @@ def add_routes(app: FastAPI) -> None:
     one = "/v1/webhooks/{endpoint_id}"
     missing: tuple[type[KovraError], ...] = (UnknownEndpoint,)
     sending: tuple[type[KovraError], ...] = (*missing, EndpointDisabled)
-    routes.add("GET", f"{one}/deliveries", list_deliveries, summary="What was sent", model=DeliveryPage, errors=missing)
     routes.add(
-        "POST", f"{one}/deliveries/{{event_id}}/resend", resend, summary="Send one event again", model=DeliveryShown, status=202,
+        "GET", f"{one}/deliveries", list_webhook_deliveries, summary="What was sent", model=DeliveryPage, errors=missing
+    )
+    routes.add(
+        "POST", f"{one}/deliveries/{{event_id}}/resend", resend_webhook_delivery, summary="Send one event again", model=DeliveryShown, status=202,
         errors=(*sending, UnknownDelivery),
     )  # fmt: skip
     routes.add(
-        "POST", f"{one}/replay", replay, summary="Send everything again", model=ReplayShown, status=202,
+        "POST", f"{one}/replay", replay_webhook, summary="Send everything again", model=ReplayShown, status=202,
         errors=(*sending, UnknownEvent),
     )  # fmt: skip
-    routes.add("POST", f"{one}/test", test, summary="Send a test event", model=TestShown, status=202, errors=sending)
+    routes.add(
+        "POST", f"{one}/test", test_webhook, summary="Send a test event", model=TestShown, status=202, errors=sending
+    )

@@ -99,7 +99,7 @@ class EndpointKeys(Jwks):
     public_key: Annotated[str, Public] = Field(pattern=r"^whpk_[A-Za-z0-9+/]{43}=$")
 
 
-async def create(request: Request, body: EndpointNew) -> Response:
+async def create_webhook(request: Request, body: EndpointNew) -> Response:
     """Have your events sent to a URL, signed. The secret in the answer is shown this once."""
     parts, call = parts_of(request), call_of(request)
 
@@ -116,7 +116,7 @@ async def create(request: Request, body: EndpointNew) -> Response:
     return await created(request, _CREATE, make, again)
 
 
-async def list_all(request: Request) -> Response:
+async def list_webhooks(request: Request) -> Response:
     """Your webhook endpoints in this region."""
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
@@ -125,7 +125,7 @@ async def list_all(request: Request) -> Response:
     return Json({"data": [_shown(one, parts.region, times[one.endpoint_id]) for one in found]})
 
 
-async def get_one(request: Request, endpoint_id: str) -> Response:
+async def get_webhook(request: Request, endpoint_id: str) -> Response:
     """One of your endpoints."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -133,7 +133,7 @@ async def get_one(request: Request, endpoint_id: str) -> Response:
         return Json(await _read(connection, parts, call.tenant_id, wanted))
 
 
-async def change(request: Request, endpoint_id: str, body: EndpointChange) -> Response:
+async def update_webhook(request: Request, endpoint_id: str, body: EndpointChange) -> Response:
     """Change where events go, or which; disable or enable an endpoint."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -153,7 +153,7 @@ async def change(request: Request, endpoint_id: str, body: EndpointChange) -> Re
         return Json(await _read(connection, parts, call.tenant_id, wanted))
 
 
-async def delete(request: Request, endpoint_id: str) -> Response:
+async def delete_webhook(request: Request, endpoint_id: str) -> Response:
     """Stop sending to an endpoint, for good. What was still to be sent to it is dropped."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -164,7 +164,7 @@ async def delete(request: Request, endpoint_id: str) -> Response:
     return Response(status_code=204)
 
 
-async def rotate(request: Request, endpoint_id: str, body: Rotation) -> Response:
+async def rotate_webhook_secret(request: Request, endpoint_id: str, body: Rotation) -> Response:
     """Give an endpoint a new secret, shown this once. Until the overlap is over, deliveries carry a signature of each."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -181,7 +181,7 @@ async def rotate(request: Request, endpoint_id: str, body: Rotation) -> Response
     return await created(request, f"{_ROTATE}.{wanted}", make, again)
 
 
-async def keys(request: Request, endpoint_id: str) -> Response:
+async def list_webhook_keys(request: Request, endpoint_id: str) -> Response:
     """The public keys of an endpoint's signatures: ES256 for the detached JWS, Ed25519 for `v1a`."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
@@ -191,7 +191,7 @@ async def keys(request: Request, endpoint_id: str) -> Response:
     return Json({**jwks(found), "public_key": standard_public_key(found)})
 
 
-async def public_keys(
+async def list_public_keys(
     request: Request, tenant_id: Annotated[str | None, Query(pattern=r"^ten_[a-z0-9_]{1,60}$")] = None
 ) -> Response:
     """The public keys that a tenant's webhooks from this region are signed with; without a tenant, those of the region's access
@@ -243,21 +243,23 @@ def add_routes(app: FastAPI) -> None:
     keyed: tuple[type[KovraError], ...] = (IdempotencyKeyInvalid, IdempotencyConflict, RequestInFlight)
     named: tuple[type[KovraError], ...] = (UrlNotAllowed, UnknownEventType)
     routes.add(
-        "POST", "/v1/webhooks", create, summary="Create an endpoint", model=EndpointShown, status=201,
+        "POST", "/v1/webhooks", create_webhook, summary="Create an endpoint", model=EndpointShown, status=201,
         errors=(*named, TooManyEndpoints, UnknownEndpoint, *keyed), headers=(KEY_OPTIONAL,),
     )  # fmt: skip
-    routes.add("GET", "/v1/webhooks", list_all, summary="Your endpoints", model=EndpointList)
+    routes.add("GET", "/v1/webhooks", list_webhooks, summary="Your endpoints", model=EndpointList)
     one = "/v1/webhooks/{endpoint_id}"
     missing: tuple[type[KovraError], ...] = (UnknownEndpoint,)
-    routes.add("GET", one, get_one, summary="An endpoint", model=EndpointShown, errors=missing)
-    routes.add("PATCH", one, change, summary="Change an endpoint", model=EndpointShown, errors=(*missing, *named))
-    routes.add("DELETE", one, delete, summary="Delete an endpoint", model=None, status=204, errors=missing)
+    routes.add("GET", one, get_webhook, summary="An endpoint", model=EndpointShown, errors=missing)
     routes.add(
-        "POST", f"{one}/secret", rotate, summary="Replace the secret", model=EndpointShown, status=201,
+        "PATCH", one, update_webhook, summary="Change an endpoint", model=EndpointShown, errors=(*missing, *named)
+    )
+    routes.add("DELETE", one, delete_webhook, summary="Delete an endpoint", model=None, status=204, errors=missing)
+    routes.add(
+        "POST", f"{one}/secret", rotate_webhook_secret, summary="Replace the secret", model=EndpointShown, status=201,
         errors=(*missing, TooManySecrets, *keyed), headers=(KEY_OPTIONAL,),
     )  # fmt: skip
-    routes.add("GET", f"{one}/keys", keys, summary="Public keys", model=EndpointKeys, errors=missing)
+    routes.add("GET", f"{one}/keys", list_webhook_keys, summary="Public keys", model=EndpointKeys, errors=missing)
     app.add_api_route(
-        "/.well-known/jwks.json", public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks and tokens",
+        "/.well-known/jwks.json", list_public_keys, response_model=Jwks, tags=["Webhooks"], summary="Public keys of webhooks and tokens",
         responses=problem_responses((InvalidRequest, ParameterRepeated, HeaderRepeated, TooManyFromAddress)),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """What holds for every route, walked over the application itself."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,13 @@ def test_two_kinds_of_problem_never_share_a_code_and_differ() -> None:
         assert code == code.lower().strip("-")
         assert 400 <= kind.status < 600, code
         assert kind.title, code
+
+
+def test_every_operation_has_a_plain_name_of_its_own_and_says_whether_it_needs_a_key(app: FastAPI) -> None:
+    document = app.openapi()
+    operations = [one for part in ("paths", "webhooks") for path in document[part].values() for one in path.values()]
+    names = [one["operationId"] for one in operations]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch("[a-z]+([A-Z][a-z]+)*", one) for one in names), names
+    assert {"createTransfer", "listWallets", "getTransfer", "createWebhook", "transferCompletedWebhook"} <= set(names)
+    assert all("security" in one for one in operations)
