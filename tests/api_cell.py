@@ -38,6 +38,7 @@ from router.api.throttle import Throttle
 from tests.documented import undeclared
 from tests.schemes import RunningSchemes
 from tests.servers import CellDatabase, free_port
+from tests.whole_document import whole_document
 
 RAIL_SECRETS = {rail: f"secret of {rail}" for rail in rail_profiles()}
 ROUTER_SECRET = "secret of the router and this cell"
@@ -264,5 +265,5 @@ def _document(app: FastAPI) -> dict[str, Any]:
     """The application's OpenAPI document, made once for all that have the same routes: it takes half a second."""
     routes = frozenset((one.path, str(one.methods)) for one in app.routes if isinstance(one, Route))
     if routes not in _documents:
-        _documents[routes] = app.openapi()
+        _documents[routes] = whole_document(app)
     return _documents[routes]

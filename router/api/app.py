@@ -13,7 +13,7 @@ from starlette.routing import Match, Route
 
 from cells.spec import CellSpec
 from residency.errors import KovraError
-from router.api import inbound, inbound_snap, metrics, openapi
+from router.api import documents, inbound, inbound_snap, metrics, openapi
 from router.api.call import Json, call_of
 from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, RouteUnknown
 from router.api.front import Front
@@ -54,13 +54,6 @@ from router.api.v1 import (
 )
 
 VERSION = "1.0.0"
-_DESCRIPTION = """Pay bank accounts across borders from one wallet per currency, without moving people's data.
-
-A first payment takes five calls: a deposit (`POST /v1/sandbox/deposits`), a recipient (`POST /v1/recipients`, in the region of
-its bank account), a payer (`POST /v1/payers`), a quote (`POST /v1/quotes`), and the payment (`POST /v1/transfers`).
-
-Every failure is a problem document (RFC 9457) whose `type` leads to a page about it. What makes the sandbox refuse, time out or return is
-at `GET /v1/sandbox/magic-values`."""
 # Routes are tried in this order: the busiest first.
 _RESOURCES = (
     transfers,
@@ -107,7 +100,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts, open_per_minu
 
     app = FastAPI(
         generate_unique_id_function=openapi.operation_id,
-        title=f"Kovra ({spec.region})", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None,
+        title="Kovra", version=VERSION, lifespan=lifespan, docs_url=None,
         redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     app.router.route_class = OpenRoute
@@ -128,7 +121,7 @@ def create_app(spec: CellSpec, opened: PartsOpener = opened_parts, open_per_minu
     _add_probes(app)
     add_pages(app)
     add_reasons(app)
-    app.openapi = lambda: openapi.document(app, spec.region)  # type: ignore[method-assign]
+    documents.add_documents(app, spec.directory)
     return app
 
 

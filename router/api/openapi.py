@@ -1,21 +1,20 @@
-"""The OpenAPI 3.1 document: what FastAPI derives from the routes, with every failure of every route, and the shared headers."""
+"""The parts of which routes describe themselves in OpenAPI 3.1: their headers, their failures, and the credentials that they take.
 
-from collections.abc import Mapping, Sequence
+router/api/documents.py makes the documents of them.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from cells.tenants.keys import GRANTABLE
-from cells.webhooks import catalogue
 from residency.errors import KovraError
-from router.api.problems import MEDIA_TYPE, Problem
+from router.api.problems import MEDIA_TYPE
 from router.api.registry import document as example
 
-_COMPONENTS = "#/components/schemas/"
+COMPONENTS = "#/components/schemas/"
 
 
 class Header(NamedTuple):
@@ -46,29 +45,34 @@ REGION_REQUIRED = Header(
     "Kovra-Region", True, "The region that shall keep the data; or name it in the path", "^[A-Z]{2}$"
 )
 
-_SCOPE_READS = "What `{}` names"
-_SCHEMES = {
-    "api_key": {"type": "http", "scheme": "bearer", "description": "Your API key, `kv_sandbox_…` or `kv_live_…`"},
-    "oauth2": {
-        "type": "oauth2",
-        "description": "An access token of this region for your client (RFC 6749 section 4.4), good for ten minutes",
-        "flows": {
-            "clientCredentials": {
-                "tokenUrl": "/v1/oauth/token",
-                "scopes": {one: _SCOPE_READS.format(one) for one in sorted(GRANTABLE)},
-            }
-        },
-    },
-    "signature": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Signature",
-        "description": "HTTP Message Signatures (RFC 9421) with hmac-sha256; `Signature-Input` covers @method, @path, @query,"
-        " content-digest (RFC 9530) where there is a body and idempotency-key where it is sent, with created, keyid and nonce",
-    },
-}
+_SCOPE_TEXT = "What `{}` names"
 
-_EVERY_ANSWER = {
+
+def security_schemes(scopes: Collection[str]) -> dict[str, Any]:
+    """The three credentials; an access token may have any of `scopes`."""
+    return {
+        "api_key": {"type": "http", "scheme": "bearer", "description": "Your API key, `kv_sandbox_…` or `kv_live_…`"},
+        "oauth2": {
+            "type": "oauth2",
+            "description": "An access token of this region for your client (RFC 6749 section 4.4), good for ten minutes",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": "/v1/oauth/token",
+                    "scopes": {one: _SCOPE_TEXT.format(one) for one in sorted(scopes)},
+                }
+            },
+        },
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Signature",
+            "description": "HTTP Message Signatures (RFC 9421) with hmac-sha256; `Signature-Input` covers @method, @path, @query,"
+            " content-digest (RFC 9530) where there is a body and idempotency-key where it is sent, with created, keyid and nonce",
+        },
+    }
+
+
+EVERY_ANSWER = {
     "Kovra-Request-Id": {"description": "Name it when you ask us about this request", "schema": {"type": "string"}},
     "RateLimit": {
         "description": "Once the caller is known: `r` requests are left, and in `t` seconds all (after a 429: one) are free again",
@@ -80,7 +84,9 @@ _EVERY_ANSWER = {
     },
 }
 
-_direct_bodies: dict[str, type[BaseModel]] = {}
+# By name: the models of bodies that endpoints read by themselves, and those that another schema names in words alone.
+direct_bodies: dict[str, type[BaseModel]] = {}
+named_in_words: set[str] = set()
 
 
 def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict[str, Any]]:
@@ -93,7 +99,7 @@ def problem_responses(kinds: Sequence[type[KovraError]]) -> dict[int | str, dict
             "description": " · ".join(dict.fromkeys(kind.title for kind in found.values())),
             "content": {
                 MEDIA_TYPE: {
-                    "schema": {"$ref": f"{_COMPONENTS}Problem"},
+                    "schema": {"$ref": f"{COMPONENTS}Problem"},
                     "examples": {
                         code: {"value": example(code, kind.title, kind.status, kind.retryable)}
                         for code, kind in found.items()
@@ -118,8 +124,8 @@ def described(
     if headers:
         found["parameters"] = [one.parameter for one in headers]
     if body is not None:
-        _direct_bodies[body.__name__] = body
-        content: dict[str, Any] = {"application/json": {"schema": {"$ref": _COMPONENTS + body.__name__}}}
+        direct_bodies[body.__name__] = body
+        content: dict[str, Any] = {"application/json": {"schema": {"$ref": COMPONENTS + body.__name__}}}
         content |= {kind: {"schema": {"type": "string", "description": says}} for kind, says in texts.items()}
         found["requestBody"] = {"required": True, "content": content}
     return found
@@ -132,60 +138,6 @@ def operation_id(route: APIRoute) -> str:
 
 
 def among_schemas(model: type[BaseModel]) -> None:
-    """Have the document describe a model that no route names: what it is for is said in words."""
-    _direct_bodies[model.__name__] = model
-
-
-def document(app: FastAPI, region: str) -> dict[str, Any]:
-    """The whole document of a cell of `region`, made once."""
-    if app.openapi_schema:
-        return app.openapi_schema
-    found = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
-    )
-    components = found.setdefault("components", {})
-    components["securitySchemes"] = _SCHEMES
-    schemas = components.setdefault("schemas", {})
-    models: list[type[BaseModel]] = [Problem, *_direct_bodies.values()]
-    for model in models:
-        schema = model.model_json_schema(ref_template=_COMPONENTS + "{model}")
-        schemas.update(schema.pop("$defs", {}))
-        schemas[model.__name__] = schema
-    for path in found["paths"].values():
-        for operation in path.values():
-            # Said where no key is needed, too: silence would be read as forgotten.
-            operation.setdefault("security", [])
-            for parameter in operation.get("parameters", ()):
-                if parameter["name"] == REGION_REQUIRED.name:
-                    parameter["schema"] = {"type": "string", "enum": [region]}
-            for response in operation["responses"].values():
-                response.setdefault("headers", {}).update(_EVERY_ANSWER)
-    found["webhooks"] = _webhooks()
-    app.openapi_schema = found
-    return found
-
-
-def _webhooks() -> dict[str, Any]:
-    """What partners' endpoints are sent: an entry per kind of event (OpenAPI 3.1, `webhooks`)."""
-    return {
-        name: {
-            "post": {
-                "operationId": "".join([first, *map(str.title, others)]) + "Webhook",
-                "security": [],
-                "summary": kind.says,
-                "tags": ["Webhooks"],
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "application/json": {
-                            "schema": {"$ref": f"{_COMPONENTS}EventShown"},
-                            "example": catalogue.example(name),
-                        }
-                    },
-                },
-                "responses": {"2XX": {"description": "Taken; anything else, or silence, is tried again"}},
-            }
-        }
-        for name, kind in catalogue.CATALOGUE.items()
-        for first, *others in (name.replace(".", "_").split("_"),)
-    }
+    """Have the document describe a model that no route refers to, because a description names it."""
+    direct_bodies[model.__name__] = model
+    named_in_words.add(model.__name__)

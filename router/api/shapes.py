@@ -59,6 +59,7 @@ def _spellable(text: str) -> str:
 RemittanceText = Annotated[Text, StringConstraints(min_length=1, max_length=140), AfterValidator(_spellable)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 # Ids are checked where they are looked up; here only that they are words of at most the length of a recipient's token.
+RECIPIENT_EXAMPLE = f"rcp_id1_06l2r0k8q5o7t3v1a9c4e6g8io.IDR.{'k3Wq9ZrT' * 10}u5XwBg"
 IdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,160}$")]
 
 # The partner's own words, of a quote and of its transfer.

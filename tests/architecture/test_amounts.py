@@ -12,6 +12,7 @@ from router.client.models import Money
 from tests.architecture.tree import keep
 from tests.border import make_world
 from tests.money_forms import misfits, misfits_of_text, named_money
+from tests.whole_document import whole_document
 
 # The language of fee rules counts whole minor units, and says so; a rule is text of that language.
 _EXPRESSIONS = frozenset({"FeeRuleShown.amount"})
@@ -47,7 +48,7 @@ def examples(document: Any) -> Iterator[Any]:
 
 
 def test_the_document_has_one_form_of_an_amount() -> None:
-    document = create_app(make_world().spec("eu-1")).openapi()
+    document = whole_document(create_app(make_world().spec("eu-1")))
     keep(
         "An amount is an object of value and currency.",
         why="A partner reads all amounts by one rule; an integer or a bare text would be another amount to whoever misreads it.",

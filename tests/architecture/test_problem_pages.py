@@ -11,6 +11,7 @@ from router.api.registry import kinds, registry, written
 from tests.architecture.tree import keep
 from tests.border import make_world
 from tests.documented import documented
+from tests.whole_document import whole_document
 
 # What the framework answers where there is no route, or not by that method: no operation can declare it.
 _NO_ROUTE = {"not-found", "method-not-allowed"}
@@ -29,7 +30,7 @@ def of_the_router() -> dict[str, type[KovraError]]:
 
 
 def declared() -> set[str]:
-    document = create_app(make_world().spec("eu-1")).openapi()
+    document = whole_document(create_app(make_world().spec("eu-1")))
     return {code for codes in documented(document).values() for code in codes}
 
 

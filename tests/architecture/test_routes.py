@@ -15,9 +15,12 @@ from tests.architecture.tree import keep
 from tests.border import make_world
 from tests.documented import documented
 from tests.tenant_matrix import BODIES, gaps, guarded
+from tests.whole_document import whole_document
 
 _OPEN = {
     "/openapi.json": "what the API is, the same for everybody",
+    "/v1/admin/openapi.json": "what the operator may do, on the listener of the operator alone",
+    "/rails/openapi.json": "what schemes may send, on their listener alone",
     "/docs": "the same, to read",
     "/docs/swagger-ui-bundle.js": "part of the page above",
     "/docs/swagger-ui.css": "part of the page above",
@@ -106,7 +109,7 @@ def careless_posts(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def test_every_post_can_be_repeated() -> None:
-    document = create_app(make_world().spec("eu-1")).openapi()
+    document = whole_document(create_app(make_world().spec("eu-1")))
     keep(
         "Every POST takes an Idempotency-Key, or is one that may be repeated anyway.",
         why="a partner whose connection broke knows nothing, and asks again: what moves or makes something must do it once.",
@@ -118,7 +121,7 @@ def test_every_post_can_be_repeated() -> None:
 
 
 def test_every_route_is_tried_with_another_tenants_ids() -> None:
-    document = create_app(make_world().spec("eu-1")).openapi()
+    document = whole_document(create_app(make_world().spec("eu-1")))
     keep(
         "Every route is called with another tenant's ids, in every place that takes an id.",
         why="tests/integration/test_tenant_matrix.py draws its calls from the OpenAPI document; what it cannot fill in, nobody tries.",
@@ -130,7 +133,7 @@ def test_every_route_is_tried_with_another_tenants_ids() -> None:
 
 
 def test_a_route_that_reads_never_says_that_its_outcome_is_unknown() -> None:
-    document = create_app(make_world().spec("eu-1")).openapi()
+    document = whole_document(create_app(make_world().spec("eu-1")))
     keep(
         "A GET declares no problem outcome-unknown.",
         why="it changes nothing, so nothing of what it did can be unknown: a partner would look for a payment that was never asked for.",

@@ -13,6 +13,7 @@ from router.api.v1.batch_shown import _OF_LINES, BatchStatus, LineStatus
 from router.api.v1.transfers import TransferStatus
 from tests.architecture.tree import keep, sources
 from tests.border import make_world
+from tests.whole_document import whole_document
 
 _NAMES = ("status", "state")
 Found = tuple[str, Mapping[str, Any]]
@@ -66,7 +67,7 @@ def met() -> frozenset[State]:
 
 
 def test_every_status_is_of_a_documented_enumeration() -> None:
-    document = create_app(make_world().spec("eu-1")).openapi()
+    document = whole_document(create_app(make_world().spec("eu-1")))
     assert len(list(shown(document))) > 15
     keep(
         "A status is one of a documented enumeration.",
@@ -119,7 +120,7 @@ def test_every_documented_status_is_written_somewhere() -> None:
         "A documented status can be reached.",
         why="A partner writes code for each; one that never comes is code that is never tried.",
         mend="Take the word out of the enumeration, or build what leads to it.",
-        breaches=unwritten(create_app(make_world().spec("eu-1")).openapi()),
+        breaches=unwritten(whole_document(create_app(make_world().spec("eu-1")))),
     )
     made_up = {
         "components": {"schemas": {"X": {"properties": {"state": {"enum": ["never" + "-reached"]}}}}},

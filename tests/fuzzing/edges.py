@@ -13,6 +13,7 @@ from tests.fuzzing.mutants import Mutant, Mutants
 from tests.integration.batch_api import open_worker
 from tests.integration.test_tenant_matrix import everything_of
 from tests.tenant_matrix import attempts
+from tests.whole_document import whole_document
 
 # What was let in is looked at again after so many requests, so that one which poisons a list is found near it.
 _LOOKED_AFTER = 40
@@ -22,7 +23,7 @@ _ANSWERED_WITHIN_S = 30.0
 async def mutated(cell: ApiCell, seed: int, requests: int) -> list[str]:
     """What so many mutants found."""
     own = await everything_of(cell, cell.client, cell.tenant, "own")
-    mutants = Mutants(cell.app.openapi(), own, f"Bearer {await cell.operator_key()}", Random(seed))
+    mutants = Mutants(whole_document(cell.app), own, f"Bearer {await cell.operator_key()}", Random(seed))
     found: list[str] = []
     for number, one in enumerate(islice(mutants.drawn(), requests), start=1):
         answer = await _sent(cell, one)
@@ -63,7 +64,7 @@ def _fault(one: Mutant, answer: httpx.Response) -> str:
 async def unreadable(cell: ApiCell, own: dict[str, str]) -> list[str]:
     """What of the caller's own can no longer be read, and whether a worker can go on."""
     found = []
-    for one in {(one.method, one.path): one for one in attempts(cell.app.openapi(), own, own)}.values():
+    for one in {(one.method, one.path): one for one in attempts(whole_document(cell.app), own, own)}.values():
         if one.method == "GET" and not one.path.endswith("/events") and "/admin/" not in one.path:
             answer = await cell.client.get(one.path)
             if answer.status_code >= 500:

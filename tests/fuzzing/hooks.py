@@ -12,8 +12,11 @@ import schemathesis
 from schemathesis import Case, CheckContext, Response
 
 from cells.parties.models import BIRTH_YEAR_MIN
+from residency.directory import load_directory
 
 _IDS: dict[str, str] = json.loads(os.environ.get("KOVRA_FUZZ_IDS", "{}"))
+_REGION = os.environ.get("KOVRA_FUZZ_REGION", "")
+_REGIONS = frozenset(load_directory().regions)
 _numbers = count()
 # Rules over one field that JSON Schema has no words for: its patterns know no Unicode classes that every reader shares, and its dates
 # and times no order.
@@ -54,6 +57,17 @@ def a_problem_names_its_page_and_its_request(ctx: CheckContext, response: Respon
         assert known, f"{problem['code']} is not among {sorted(declared)}"
 
 
+@schemathesis.hook
+def map_headers(context: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None:
+    """For the region under test where any is named, or most would be answered with 421; and a key for each request where ids are given, or
+    most would be answered as an earlier one was."""
+    if not headers:
+        return headers
+    own = {"Kovra-Region": _REGION} if headers.get("Kovra-Region") in _REGIONS else {}
+    key = {"Idempotency-Key": f"fuzz-{next(_numbers)}"} if _IDS and "Idempotency-Key" in headers else {}
+    return {**headers, **own, **key}
+
+
 if _IDS:
 
     @schemathesis.hook
@@ -67,11 +81,3 @@ if _IDS:
     @schemathesis.hook
     def map_body(context: Any, body: Any) -> Any:
         return {name: _IDS.get(name, value) for name, value in body.items()} if isinstance(body, dict) else body
-
-    @schemathesis.hook
-    def map_headers(context: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None:
-        """A key for each request, or most would be answered as an earlier one was."""
-        return headers and {
-            **headers,
-            **({"Idempotency-Key": f"fuzz-{next(_numbers)}"} if "Idempotency-Key" in headers else {}),
-        }

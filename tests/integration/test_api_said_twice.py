@@ -16,6 +16,7 @@ from router.api.routes import PartnerRoute
 from tests.api_cell import RAIL_SECRETS, ApiCell, credit_to, open_api_cell
 from tests.documented import documented
 from tests.signing import signed
+from tests.whole_document import whole_document
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def test_a_payment_under_two_keys_is_not_made_under_the_first(cell: ApiCel
 
 async def test_no_route_takes_a_header_twice_that_may_be_there_once(cell: ApiCell) -> None:
     """Every operation of the document, and each header; also where nobody is known yet."""
-    document = cell.app.openapi()
+    document = whole_document(cell.app)
     asked = 0
     for method, path in documented(document):
         for name in sorted(one.decode() for one in SINGLE):
@@ -75,7 +76,7 @@ async def test_what_frames_a_request_is_said_once(cell: ApiCell) -> None:
 def test_every_header_that_a_route_reads_is_known_as_single_or_as_a_list(cell: ApiCell) -> None:
     told = {
         one["name"].lower().encode()
-        for path in cell.app.openapi()["paths"].values()
+        for path in whole_document(cell.app)["paths"].values()
         for operation in path.values()
         for one in operation.get("parameters", ())
         if one["in"] == "header"
@@ -119,7 +120,7 @@ async def test_a_digest_on_two_lines_is_read_as_one_and_two_of_a_kind_are_refuse
 async def test_no_route_takes_an_object_with_a_member_twice(cell: ApiCell) -> None:
     """Every route that takes JSON, whatever else is wrong with what it is sent."""
     asked, admin = 0, await cell.operator_key()
-    for path, operations in cell.app.openapi()["paths"].items():
+    for path, operations in whole_document(cell.app)["paths"].items():
         for method, operation in operations.items():
             if "application/json" not in operation.get("requestBody", {}).get("content", {}) or path.startswith(
                 "/rails"
@@ -174,7 +175,7 @@ async def test_a_value_of_another_type_is_not_taken_for_the_one_that_is_asked_fo
 
 
 def test_every_number_of_a_body_has_bounds_that_a_double_holds(cell: ApiCell) -> None:
-    schemas = cell.app.openapi()["components"]["schemas"]
+    schemas = whole_document(cell.app)["components"]["schemas"]
     numbers = list(_numbers({name: one for name, one in schemas.items() if one.get("additionalProperties") is False}))
     assert len(numbers) > 3
     for where, schema in numbers:

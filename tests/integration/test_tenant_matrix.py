@@ -13,6 +13,7 @@ from cells.tenants.tenant import Tenant
 from tests.api_cell import PAYER, RECIPIENT, ApiCell, credit_to, open_api_cell
 from tests.tenant_matrix import Attempt, attempts, nobodys
 from tests.waiting import until
+from tests.whole_document import whole_document
 
 HERE = {"Kovra-Region": "EU"}
 
@@ -98,7 +99,7 @@ async def test_another_tenants_ids_are_nobodys_on_every_route(cell: ApiCell) -> 
     theirs = await everything_of(cell, cell.client, cell.tenant, "tenant-a-marker")
     own = await everything_of(cell, cell.other, cell.stranger, "tenant-b")
     missing = nobodys("eu-1")
-    document = cell.app.openapi()
+    document = whole_document(cell.app)
 
     async def at_rest() -> bool:
         return bool((await cell.client.get(f"/v1/transfers/{theirs['transfer_id']}")).json()["status"] == "COMPLETED")

@@ -19,6 +19,7 @@ from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from router.api.problems import invalid
 from router.api.shapes import (
+    RECIPIENT_EXAMPLE,
     CurrencyCode,
     Flag,
     IdText,
@@ -74,7 +75,7 @@ class BatchNew(Shape):
                     "payer_id": "pyr_eu1_06l2r0k8q5o7t3v1a9c4e6g8io",
                     "lines": [
                         {
-                            "recipient_id": "rcp_id1_06l2r0k8q5o7t3v1a9c4e6g8io.IDR.…",
+                            "recipient_id": RECIPIENT_EXAMPLE,
                             "target": {"value": "1500000.00", "currency": "IDR"},
                             "reference": "Salary November",
                         }

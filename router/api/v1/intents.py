@@ -39,7 +39,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
 from router.api.routes import Resource
-from router.api.shapes import IdText, PaymentDate, RemittanceText, checked_id, stamp
+from router.api.shapes import RECIPIENT_EXAMPLE, IdText, PaymentDate, RemittanceText, checked_id, stamp
 from router.api.v1.quotes import ONE_SIDE, PRICE_ERRORS, QuoteShown, Sides, priced
 from router.api.v1.quotes import shown as quote_shown
 from router.api.v1.transfers import CREATE_ERRORS, TransferNew, TransferShown, accept
@@ -64,7 +64,7 @@ class IntentNew(Sides):
                     {
                         "source": {"value": "1000.00", "currency": "EUR"},
                         "target_currency": "IDR",
-                        "recipient_id": "rcp_id1_06l2r0k8q5o7t3v1a9c4e6g8io.IDR.…",
+                        "recipient_id": RECIPIENT_EXAMPLE,
                         "payer_id": "pyr_eu1_06l2r0k8q5o7t3v1a9c4e6g8io",
                         "reference": "Invoice 4711",
                     }

@@ -41,6 +41,7 @@ from router.api.region import elsewhere
 from router.api.routes import Resource
 from router.api.shapes import (
     NO_OTHER_KEYS,
+    RECIPIENT_EXAMPLE,
     IdText,
     MetadataKey,
     MetadataValue,
@@ -62,7 +63,7 @@ class TransferNew(Shape):
             "examples": [
                 {
                     "quote_id": "qt_eu1_06l2r0k8q5o7t3v1a9c4e6g8io",
-                    "recipient_id": "rcp_id1_06l2r0k8q5o7t3v1a9c4e6g8io.IDR.…",
+                    "recipient_id": RECIPIENT_EXAMPLE,
                     "payer_id": "pyr_eu1_06l2r0k8q5o7t3v1a9c4e6g8io",
                     "reference": "Invoice 4711",
                 }
