@@ -191,6 +191,10 @@ def _declarations(folder: Path) -> list[Declaration]:
 def _overlay(home: Path, declared: set[str]) -> dict[str, Any]:
     try:
         overlay: dict[str, Any] = json.loads((home / OVERLAY).read_text())["cells"]
+    except FileNotFoundError as error:
+        raise DirectoryInvalid(
+            f"There is no {home / OVERLAY} yet: the first start writes it (`kovra run`). KOVRA_HOME names another home."
+        ) from error
     except (OSError, KeyError, json.JSONDecodeError) as error:
         raise DirectoryInvalid(f"Cannot read the directory of cells: {error}") from error
     if strangers := set(overlay) - declared:

@@ -13,6 +13,9 @@ from cells.audit.verify import verify
 
 
 def main(arguments: list[str]) -> int:
+    if arguments in (["--help"], ["-h"]):
+        print(__doc__)
+        return 0
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 2

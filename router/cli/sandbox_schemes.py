@@ -156,7 +156,11 @@ def own_hours(rail: RailName, cell: Cell = None, json: Json = False) -> None:
 def advance(
     length: Annotated[str, typer.Argument(help="Such as 2d, 12h or 90m.")], cell: Cell = None, json: Json = False
 ) -> None:
-    """Let time go by at the schemes: what was to happen later happens now."""
+    """Let time go by at the schemes: what was to happen later happens now.
+
+    It moves the clock of a region's schemes for every tenant, and none of what a tenant waits for in the cell. A partner has
+    `POST /v1/sandbox/time`: it brings its own payments' deadlines nearer, and nobody else's.
+    """
     found = _LENGTH.fullmatch(length)
     if found is None:
         raise NotALength("Write it as in 2d, 12h or 90m.")

@@ -114,3 +114,10 @@ def test_one_command_verifies_a_file(tmp_path: Path, tamper: bool, status: int) 
     )
     assert ran.returncode == status, ran.stderr
     assert ("not whole" in ran.stdout) == tamper
+
+
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_that_is_asked_for_is_an_answer_and_no_wrong_use(asked: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "cells.audit", asked], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Exit status" in done.stdout
