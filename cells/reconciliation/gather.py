@@ -87,9 +87,9 @@ async def gather(cell: OpenCell) -> CellFacts:
         holds = await _open_holds(snapshot, region, reading.books)
         leg_faults = await _walk_legs(snapshot, spec)
         batches = await _walk_batches(snapshot, spec)
-        customs = await _read_customs(snapshot, spec)
+        customs = await read_customs(snapshot, spec)
         folded = await refold(snapshot, spec.name, region)
-    accounts = await _read_accounts(cell.ledger)
+    accounts = await read_accounts(cell.ledger)
     settled, account_faults = await _compare_accounts(cell.ledger, accounts, reading)
     after = await cell.teller.statements()
     return CellFacts(
@@ -226,7 +226,7 @@ async def _walk_batches(snapshot: Connection, spec: CellSpec) -> _Batches:
     return found
 
 
-async def _read_customs(snapshot: Connection, spec: CellSpec) -> CustomsFacts:
+async def read_customs(snapshot: Connection, spec: CellSpec) -> CustomsFacts:
     """Follow the cell's own chain from its beginning to the head that its row names."""
     head, broken, last = genesis(chain_name(spec.name)), None, 0
     while page := await customs_store.read_log(snapshot, spec, last, _JOURNAL_PAGE):
@@ -252,7 +252,7 @@ def _break_in(head: Head, page: Sequence[CustomsEntry]) -> Break | None:
     return None
 
 
-async def _read_accounts(ledger: Ledger) -> dict[int, Account]:
+async def read_accounts(ledger: Ledger) -> dict[int, Account]:
     accounts: dict[int, Account] = {}
     last = 0
     while page := await ledger.query_accounts(limit=_LEDGER_PAGE, after_timestamp=last):

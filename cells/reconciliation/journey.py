@@ -1,10 +1,10 @@
-"""One payment's journey, as each cell's own record tells it: steps, postings, crossings, the rail, the partner's webhooks.
+"""One cell's part of a payment's journey, as its own record has it: price, steps, postings, crossings, the rail, the partner's webhooks.
 
 Everything is read from what the cell keeps anyway, so a payment under way and one of last year are told alike. No field here is
 personal: parties appear nowhere, texts that other hands wrote are not read, and of what crossed sealed only the names of fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,15 +13,19 @@ from uuid import UUID
 from cells.backends.postgres import Connection, Pool, Record, transaction
 from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry
+from cells.fx.quotes import Quote
+from cells.fx.store import find_quotes
 from cells.journal.entry import Entry as Line
 from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
-from cells.ledger.entry import PostingFlag, PostingResult
+from cells.ledger.entry import AMOUNT_MAX, PostingFlag, PostingResult
 from cells.reconciliation import store_journey
+from cells.reconciliation.gather import read_customs
 from cells.spec import CellSpec
 from cells.transfers import store, store_stream
 from cells.transfers.machine import FINAL
+from cells.transfers.machine import Leg as LegKind
 from cells.transfers.stream import states
 from cells.transfers.transfer import Transfer
 from cells.transfers.watch import minted_at
@@ -52,7 +56,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One posting: accounts by kind and not by owner, the amount as money (None: all of its hold), and what the ledger said."""
+    """One posting: accounts by kind and not by owner, the amount as money, and what the ledger answered. A post or void has the accounts of the
+    hold that it resolves, and the hold's amount where it names none (None where the hold is not the payment's own)."""
 
     effect: str
     attempt: int
@@ -83,8 +88,18 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """A cell's customs log, verified from its first entry: how many entries it has, and the first that does not hold."""
+
+    entries: int
+    broken_at: int | None
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
-    """What one cell has of the payment."""
+    """What one cell has of the payment. `price`: amounts as money, and the rate of its quote, None where another cell priced it; `chain`: None
+    where it was not asked for."""
 
     cell: str
     leg: str
@@ -96,9 +111,11 @@ class Leg:
     in_doubt: bool
     reason_code: str | None
     scheme_reference: str | None
+    price: dict[str, Any] | None
     steps: tuple[Step, ...]
     postings: tuple[Entry, ...]
     crossings: tuple[dict[str, object], ...]
+    chain: Chain | None
     submission: dict[str, Any] | None
     returns: tuple[Back, ...]
     deliveries: tuple[dict[str, Any], ...]
@@ -107,12 +124,16 @@ class Leg:
         return asdict(self)
 
 
-async def leg_of(spec: CellSpec, pool: Pool, transfer_id: str) -> Leg | None:
-    """The cell's leg of a payment, as of one instant; None where it knows nothing of it. Raises StoreUnavailable."""
+async def leg_of(spec: CellSpec, pool: Pool, transfer_id: str, *, verify_customs: bool = False) -> Leg | None:
+    """The cell's leg of a payment, as of one instant; None where it knows nothing of it. `verify_customs`: read its whole customs log, too.
+    Raises StoreUnavailable."""
     async with transaction(pool) as connection:
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         found = await store.read(connection, spec.region, [transfer_id])
-        transfer = found.get(transfer_id)
-        return None if transfer is None else await _told(connection, spec, transfer)
+        if (transfer := found.get(transfer_id)) is None:
+            return None
+        chain = await _chain(connection, spec) if verify_customs else None
+        return await _leg(connection, spec, transfer, chain)
 
 
 async def crossings_of(spec: CellSpec, pool: Pool, transfer_id: str) -> tuple[dict[str, object], ...]:
@@ -121,10 +142,17 @@ async def crossings_of(spec: CellSpec, pool: Pool, transfer_id: str) -> tuple[di
         return tuple(_crossing(one) for one in await customs.log_of_transfer(connection, spec, transfer_id))
 
 
-async def _told(connection: Connection, spec: CellSpec, transfer: Transfer) -> Leg:
+async def _chain(connection: Connection, spec: CellSpec) -> Chain:
+    log = await read_customs(connection, spec)
+    broken = log.broken
+    return Chain(log.entries, broken.sequence if broken else None, broken.reason if broken else None)
+
+
+async def _leg(connection: Connection, spec: CellSpec, transfer: Transfer, chain: Chain | None) -> Leg:
     region, transfer_id = spec.region, transfer.transfer_id
     lines = await store_stream.stream(connection, region, transfer_id)
-    born_here = str(transfer.leg) != "destination"
+    born_here = transfer.leg is not LegKind.DESTINATION
+    quotes = await find_quotes(connection, region, [transfer.quote_id] if transfer.quote_id else [])
     submission = await store_journey.submission_of(connection, region, transfer_id)
     bounds = _event_bounds(spec, lines[0].at, lines[-1].at)
     return Leg(
@@ -138,11 +166,11 @@ async def _told(connection: Connection, spec: CellSpec, transfer: Transfer) -> L
         in_doubt=transfer.in_doubt,
         reason_code=transfer.reason_code,
         scheme_reference=transfer.scheme_reference,
+        price=price_of(transfer, quotes.get(transfer.quote_id or "")) if born_here else None,
         steps=steps_of(lines, minted_at(transfer_id) if born_here else None),
-        postings=tuple(
-            _entry(row, spec.directory) for row in await store_journey.postings_of(connection, region, transfer_id)
-        ),
+        postings=entries_of(await store_journey.postings_of(connection, region, transfer_id), spec.directory),
         crossings=tuple(_crossing(one) for one in await customs.log_of_transfer(connection, spec, transfer_id)),
+        chain=chain,
         submission=None if submission is None else dict(submission),
         returns=tuple(
             _back(row, transfer.source_currency)
@@ -165,6 +193,29 @@ def steps_of(lines: Sequence[Line], asked_at: datetime | None) -> tuple[Step, ..
     return tuple(steps)
 
 
+def price_of(transfer: Transfer, quote: Quote | None) -> dict[str, Any]:
+    """What leaves the wallet and what it is made of, what arrives, and at which rate, where there was a quote. Pure."""
+    source, target = transfer.source_currency, transfer.target_currency
+    amounts = {
+        "source": (transfer.source_total, source),
+        "principal": (transfer.principal, source),
+        "margin": (transfer.margin, source),
+        "fee": (transfer.fee, source),
+        "target": (transfer.payout_amount, target),
+        "recipient_fee": (transfer.recipient_fee, target),
+    }
+    price: dict[str, Any] = {name: money(minor, currency) for name, (minor, currency) in amounts.items()}
+    rate = None
+    if quote is not None:
+        rate = {
+            "value": quote.rate,
+            "as_of": quote.rate_as_of,
+            "source": quote.rate_origin,
+            "margin_bps": quote.margin_bps,
+        }
+    return {**price, "rate": rate}
+
+
 def _event_bounds(spec: CellSpec, first: datetime, last: datetime) -> tuple[str, str]:
     """Between which ids the events of a leg lie: ids begin with the millisecond that they were minted in."""
     prefix = f"evt_{compact(spec.name)}_"
@@ -176,18 +227,26 @@ def _crossing(entry: CustomsEntry) -> dict[str, object]:
     return entry.to_json()
 
 
-def _entry(row: Record, directory: Directory) -> Entry:
+def entries_of(rows: Sequence[Mapping[str, Any]], directory: Directory) -> tuple[Entry, ...]:
+    """Postings as people read them, each resolution with its hold's accounts. Pure."""
+    by_id = {row["posting_id"]: row for row in rows}
+    return tuple(_entry(row, by_id.get(row["pending_id"], row), directory) for row in rows)
+
+
+def _entry(row: Mapping[str, Any], hold: Mapping[str, Any], directory: Directory) -> Entry:
+    """`hold`: what the posting resolves; itself where it resolves nothing."""
     currency = CURRENCY_OF_LEDGER[row["ledger"]]
     flags = PostingFlag(row["flags"])
-    amount, phase = int(row["amount"]), next((name for flag, name in _PHASES if flag in flags), "posted")
-    # The amount of a post or void may be the ledger's own word for "all of it", which is no amount of money.
-    shown = money(amount, currency) if amount < 1 << 64 else None
+    phase = next((name for flag, name in _PHASES if flag in flags), "posted")
+    # A post's amount may be AMOUNT_MAX, all of the hold, and a void's may be 0.
+    amount = next((one for one in (int(row["amount"]), int(hold["amount"])) if 0 < one < AMOUNT_MAX), None)
+    shown = None if amount is None else money(amount, currency)
     return Entry(
         effect=row["effect"],
         attempt=row["attempt"],
         kind=Code(row["code"]).name,
-        debit=_account(row["debit_account"], directory),
-        credit=_account(row["credit_account"], directory),
+        debit=account_name((row["debit_account"].int or hold["debit_account"].int), directory),
+        credit=account_name((row["credit_account"].int or hold["credit_account"].int), directory),
         amount=shown,
         phase=phase,
         state=row["state"],
@@ -203,11 +262,11 @@ def _back(row: Record, wallet_currency: str) -> Back:
     return Back(**told)
 
 
-def _account(number: UUID, directory: Directory) -> str:
-    """An account by what it is, with the peer or the rail that it is for; a tenant's own accounts by their kind alone."""
-    if number.int == 0:
+def account_name(number: int, directory: Directory) -> str:
+    """An account by its kind, with the peer or the rail that it is for; a tenant's own accounts by their kind alone."""
+    if number == 0:
         return "(of the hold)"
-    key = read_account_id(number.int)
+    key = read_account_id(number)
     kind = AccountType(key.account_type).name
     if key.peer_number is not None:
         return f"{kind} {next((one.name for one in directory.cells.values() if one.number == key.peer_number), '?')}"

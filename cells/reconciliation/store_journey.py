@@ -10,8 +10,8 @@ async def postings_of(connection: Connection, region: str, transfer_id: str) -> 
     """Every posting that was journaled, in the order of the chains."""
     rows: list[Record] = await connection.fetch(
         """
-        select effect, attempt, place, code, ledger, debit_account, credit_account, amount::text as amount, flags, state, result,
-            created_at
+        select posting_id, pending_id, effect, attempt, place, code, ledger, debit_account, credit_account, amount::text as amount,
+            flags, state, result, created_at
         from postings where compliance_region = $1 and payment_id = $2 order by created_at, attempt, effect, place
         """,
         region, transfer_id,

@@ -18,75 +18,50 @@ class Person:
         return str(self.details["name"])
 
 
-INDONESIAN = Person(
-    "ID",
-    {
-        "currency": "IDR",
-        "name": "Wulandari Prasetyaningrum",
-        "account": {"bank_code": "014", "account_number": "7731904482"},
-    },
-)
-SWEDE = Person(
-    "EU",
-    {
-        "name": "Astrid Bergqvist-Lönnroth",
-        "address": {
-            "street": "Klostergatan",
-            "building_number": "17",
-            "post_code": "22222",
-            "town": "Lund",
-            "country": "SE",
+def _payer(
+    region: str, name: str, customer: str, address: tuple[str, str, str, str, str], document: tuple[str, str]
+) -> Person:
+    """`address`: street, number, post code, town, country, which has issued the `document` too: its type and number."""
+    names = ("street", "building_number", "post_code", "town", "country")
+    kind, number = document
+    return Person(
+        region,
+        {
+            "name": name,
+            "customer_number": customer,
+            "address": dict(zip(names, address, strict=True)),
+            "document": {"type": kind, "number": number, "country": address[-1]},
         },
-        "document": {"type": "passport", "number": "KVR9047718", "country": "SE"},
-        "customer_number": "CUST-SE-40917",
-    },
-)
-RECIPIENTS = MappingProxyType(
+    )
+
+
+def _recipient(region: str, currency: str, name: str, **account: str) -> Person:
+    return Person(region, {"currency": currency, "name": name, "account": account})
+
+
+RECIPIENTS: Mapping[str, Person] = MappingProxyType(
     {
-        "indonesian": INDONESIAN,
-        "refused": Person(
-            "ID",
-            {
-                # The name is the magic value that makes the simulated scheme refuse (infra/schemes/magic.py).
-                "name": "Sandbox Reject Hartanto",
-                "currency": "IDR",
-                "account": {"bank_code": "008", "account_number": "1180057341"},
-            },
+        "indonesian": _recipient(
+            "ID", "IDR", "Wulandari Prasetyaningrum", bank_code="014", account_number="7731904482"
         ),
-        "german": Person(
-            "EU",
-            {"currency": "EUR", "name": "Käthe Brinkschulte", "account": {"iban": "DE89370400440532013000"}},
-        ),
-        "briton": Person(
-            "UK",
-            {
-                "currency": "GBP",
-                "name": "Rosalind Featherstonehaugh",
-                "account": {"sort_code": "200000", "account_number": "55779911"},
-            },
-        ),
+        # The name is the magic value that makes the simulated scheme refuse (infra/schemes/magic.py).
+        "refused": _recipient("ID", "IDR", "Sandbox Reject Hartanto", bank_code="008", account_number="1180057341"),
+        "german": _recipient("EU", "EUR", "Käthe Brinkschulte", iban="DE89370400440532013000"),
+        "briton": _recipient("UK", "GBP", "Rosalind Featherstonehaugh", sort_code="200000", account_number="55779911"),
     }
 )
-PAYERS = MappingProxyType(
-    {
-        "swede": SWEDE,
-        "briton": Person(
-            "UK",
-            {
-                "name": "Gwendolyn Ashcroft",
-                "address": {"street": "Vicarage Lane", "building_number": "4", "post_code": "OX2 6QA", "town": "Oxford", "country": "GB"},
-                "document": {"type": "passport", "number": "KVR5530127", "country": "GB"},
-                "customer_number": "CUST-GB-11208",
-            },
-        ),
-        "indonesian": Person(
-            "ID",
-            {
-                "name": "Bagaskara Nugrohoputra",
-                "address": {"street": "Jalan Cikini Raya", "building_number": "73", "post_code": "10330", "town": "Jakarta", "country": "ID"},
-                "document": {"type": "national_id", "number": "KVR3171029", "country": "ID"},
-                "customer_number": "CUST-ID-66314",
-            },
-        ),
-    }
-)  # fmt: skip
+PAYERS: Mapping[str, Person] = MappingProxyType({
+    "swede": _payer(
+        "EU", "Astrid Bergqvist-Lönnroth", "CUST-SE-40917",
+        ("Klostergatan", "17", "22222", "Lund", "SE"), ("passport", "KVR9047718"),
+    ),
+    "briton": _payer(
+        "UK", "Gwendolyn Ashcroft", "CUST-GB-11208",
+        ("Vicarage Lane", "4", "OX2 6QA", "Oxford", "GB"), ("passport", "KVR5530127"),
+    ),
+    "indonesian": _payer(
+        "ID", "Bagaskara Nugrohoputra", "CUST-ID-66314",
+        ("Jalan Cikini Raya", "73", "10330", "Jakarta", "ID"), ("national_id", "KVR3171029"),
+    ),
+})  # fmt: skip
+INDONESIAN, SWEDE = RECIPIENTS["indonesian"], PAYERS["swede"]

@@ -5,12 +5,17 @@ from decimal import Decimal
 from pathlib import Path
 
 from cells.kit.money import parse_amount
+from cells.parties.payers import open_payers
+from cells.parties.sealing import open_recipient_details
+from cells.reconciliation.whole_journey import Journey
+from cells.reconciliation.whole_journey import moved as moved_of
+from cells.transfers.personal import open_parties
 from infra.local.home import Home
-from router.cli.demo_books import Books
+from router.cli.demo_books import Books, Place, Snapshot, moved
 from router.cli.demo_people import INDONESIAN, SWEDE
-from router.cli.demo_search import search
-from router.cli.demo_story import Journey, Payment, Snapshot, Story
-from router.client.models import Money
+from router.cli.demo_search import dresses, search, search_files
+from router.cli.demo_story import Payment, Story
+from router.client.models import Money, Quote
 
 ORIGIN, DESTINATION, BYSTANDER = "eu-1", "id-1", "uk-1"
 NEEDLES = {
@@ -21,117 +26,115 @@ NEEDLES = {
 }
 
 
-def claim_books(story: Story, journey: Journey) -> None:
-    """Both ledgers moved by the integers of the quote, and by nothing else."""
-    quote = journey.quote
-    source, principal = _minor(quote.source), _minor(quote.principal)
-    arrives = _minor(quote.target)
+def claim_books(story: Story, journey: Journey, quote: Quote, before: Snapshot, after: Snapshot) -> None:
+    """The ledgers of all cells moved by the integers of the quote and by nothing else, and the trace says the same."""
+    principal, arrives = _minor(quote.principal), _minor(quote.target)
     expected = {
-        (ORIGIN, "TENANT_WALLET", "EUR"): -source,
-        (ORIGIN, "FX_POSITION", "EUR"): principal,
-        (ORIGIN, "FX_MARGIN", "EUR"): _minor(quote.margin.amount),
-        (ORIGIN, "FEE_REVENUE", "EUR"): _minor(quote.fee),
-        (ORIGIN, "FX_POSITION", "IDR"): -arrives,
-        (ORIGIN, f"REGIONAL_SETTLEMENT {DESTINATION}", "IDR"): arrives,
-        (DESTINATION, f"REGIONAL_SETTLEMENT {ORIGIN}", "IDR"): -arrives,
-        (DESTINATION, f"RAIL_SETTLEMENT {quote.rail}", "IDR"): arrives,
+        Place(ORIGIN, "TENANT_WALLET", "EUR"): -_minor(quote.source),
+        Place(ORIGIN, "FX_POSITION", "EUR"): principal,
+        Place(ORIGIN, "FX_MARGIN", "EUR"): _minor(quote.margin.amount),
+        Place(ORIGIN, "FEE_REVENUE", "EUR"): _minor(quote.fee),
+        Place(ORIGIN, "FX_POSITION", "IDR"): -arrives,
+        Place(ORIGIN, f"REGIONAL_SETTLEMENT {DESTINATION}", "IDR"): arrives,
+        Place(DESTINATION, f"REGIONAL_SETTLEMENT {ORIGIN}", "IDR"): -arrives,
+        Place(DESTINATION, f"RAIL_SETTLEMENT {quote.rail}", "IDR"): arrives,
     }
-    moved = _moved(journey.before, journey.after)
+    posted = moved(before, after)
+    gained = {place: credit - debit for place, (debit, credit) in posted.items() if credit != debit}
     story.claim(
-        "both ledgers moved by the quote's own integers, and nothing else moved",
-        moved == expected,
-        f"{len(moved)} accounts",
+        "the ledgers moved by the quote's own integers, and nothing else moved",
+        gained == {place: one for place, one in expected.items() if one},
+        f"{len(posted)} accounts",
     )
-    pending = [
-        one.name
-        for cell in journey.after.values()
-        for one in cell.values()
-        if one.debits_pending or one.credits_pending
-    ]
-    story.claim("no hold is left in any cell", not pending, ", ".join(pending))
-
-
-def _moved(before: Snapshot, after: Snapshot) -> dict[tuple[str, str, str], int]:
-    """What each account gained (credits less debits), by cell, name and currency; those that gained nothing left out."""
-    found: dict[tuple[str, str, str], int] = {}
-    for cell, accounts in after.items():
-        for number, now in accounts.items():
-            then = before[cell].get(number)
-            gained = (now.credits - now.debits) - ((then.credits - then.debits) if then else 0)
-            if gained:
-                place = (cell, now.name, now.currency)
-                found[place] = found.get(place, 0) + gained
-    return found
+    shown = {
+        Place(one.cell, one.account, one.debit["currency"]): (_minor(Money(**one.debit)), _minor(Money(**one.credit)))
+        for leg in journey.legs
+        for one in moved_of(leg)
+    }
+    story.claim("the trace shows every account with what its ledger posted", shown == posted, f"{len(shown)} accounts")
+    held = sorted(" ".join(one.place) for one in after.values() if one.held)
+    story.claim("no hold is left in any cell", not held, ", ".join(held))
 
 
 def claim_customs(story: Story, journey: Journey) -> None:
     """Every crossing is on both records, and both chains hold."""
-    ways = [
-        {
-            (one.crossing.kind, one.crossing.envelope_sha256)
-            for one in log.entries
-            if one.crossing.direction == direction
-        }
-        for log in journey.customs
-        for direction in ("exported", "admitted")
-    ]
-    out, back_in, there_out, there_in = ways
-    kinds = {kind for kind, _ in out}, {kind for kind, _ in there_out}
-    agree = out == there_in and back_in == there_out and kinds == ({"instructed"}, {"settled"})
+    kinds = {
+        (cell, one["kind"]) for cell, log in journey.crossings.items() for one in log if one["direction"] == "exported"
+    }
+    one_each = [(one.from_cell, one.to_cell, one.exported) for one in journey.borders]
+    same = not any(one.in_flight or one.refused or one.differ for one in journey.borders)
     story.claim(
-        "what one customs log says it let out, the other says it let in, byte for byte", agree, "instructed, settled"
+        "what one customs log lets out, the other lets in, byte for byte",
+        same
+        and one_each == [(ORIGIN, DESTINATION, 1), (DESTINATION, ORIGIN, 1)]
+        and kinds == {(ORIGIN, "instructed"), (DESTINATION, "settled")},
+        "instructed, settled",
     )
-    broken = [log.cell for log in journey.customs if log.broken is not None]
+    chains = [leg.chain for leg in journey.legs if leg.chain is not None]
     story.claim(
         "both customs chains hold from their first entry",
-        not broken,
-        ", ".join(f"{log.length} entries" for log in journey.customs),
+        len(chains) == 2 and all(one.broken_at is None for one in chains),
+        ", ".join(f"{one.entries} entries" for one in chains),
     )
-    fields = {field for log in journey.customs for entry in log.entries for field in entry.crossing.crossed_fields}
+    fields = {
+        str(field) for log in journey.crossings.values() for one in log for field in _names(one["crossed_fields"])
+    }
     story.claim(
         "of the payer crossed, sealed, what the travel rule names", "payer.name" in fields, ", ".join(sorted(fields))
     )
 
 
+def _names(fields: object) -> list[object]:
+    return fields if isinstance(fields, list) else []
+
+
 async def claim_residency(home: Path, books: Mapping[str, Books], story: Story, paid: Payment, payer_id: str) -> None:
-    """Who can say whose name: each vault its own region's, and no file of any cell in clear."""
-    here = {cell: await one.payer_name(payer_id) for cell, one in books.items()}
-    kept = [cell for cell, name in here.items() if name == SWEDE.name]
-    story.claim(
-        "the payer's data is in one vault",
-        kept == [ORIGIN] and set(here.values()) == {SWEDE.name, None},
-        ", ".join(kept),
-    )
-    there = {cell: await one.recipient_name(paid.transfer.recipient_id) for cell, one in books.items()}
-    kept = [cell for cell, name in there.items() if name == INDONESIAN.name]
-    story.claim(
-        "the recipient's data is in one vault",
-        kept == [DESTINATION] and set(there.values()) == {INDONESIAN.name, None},
-        ", ".join(kept),
-    )
-    opened = {cell: (await books[cell].travelled(paid.transfer.id)).get("name") for cell in (DESTINATION, BYSTANDER)}
-    story.claim(
-        "what crossed about the payer was sealed, and opens with the destination's key",
-        opened == {DESTINATION: SWEDE.name, BYSTANDER: None},
-        f"opened in {', '.join(cell for cell, name in opened.items() if name)}",
-    )
-    found = await search(Home.at(home), {**NEEDLES, "transfer id": paid.transfer.id}, list(books))
-    looked = (
-        f"{found.tables_bytes / 1e6:,.1f} MB of tables and {found.files:,} files ({found.files_bytes / 1e6:,.0f} MB)"
-    )
+    """Which cell can open whose name: each vault its own region's, and no file of any cell in clear."""
+    row_id, transfer_id = paid.transfer.recipient_id.partition(".")[0], paid.transfer.id
+    payers = {cell: await one.opened(open_payers, payer_id) for cell, one in books.items()}
+    recipients = {cell: await one.opened(open_recipient_details, row_id) for cell, one in books.items()}
+    sealed = {cell: await books[cell].opened(open_parties, transfer_id) for cell in (DESTINATION, BYSTANDER)}
+    for what, names, expected in (
+        ("the payer's data is in one vault", _named(payers), {ORIGIN: SWEDE.name}),
+        ("the recipient's data is in one vault", _named(recipients), {DESTINATION: INDONESIAN.name}),
+        (
+            "what crossed about the payer was sealed, and opens with the destination's key",
+            _named({cell: one and one.payer for cell, one in sealed.items()}),
+            {DESTINATION: SWEDE.name},
+        ),
+    ):
+        story.claim(what, names == expected, ", ".join(names))
+    found = await search(Home.at(home), {**NEEDLES, "transfer id": transfer_id}, list(books))
     seen = found.seen("transfer id")
     story.claim(
         "the search sees what is there: the transfer's id",
         {ORIGIN, DESTINATION} <= seen and BYSTANDER not in seen,
-        looked,
+        f"{found.tables_bytes / 1e6:,.1f} MB of tables and {found.files:,} files ({found.files_bytes / 1e6:,.0f} MB)",
     )
     for label in NEEDLES:
-        places = [place for place in found.places(label) if not place.startswith(DESTINATION)]
-        where = places if label.startswith("recipient") else found.places(label)
-        who = f"{ORIGIN} and {BYSTANDER}" if label.startswith("recipient") else "any cell"
-        story.claim(f"the {label} is nowhere in clear in {who}", not where, "; ".join(where))
+        away = label.startswith("recipient")
+        places = [place for place in found.places(label) if not (away and place.startswith(DESTINATION))]
+        where = f"{ORIGIN} and {BYSTANDER}" if away else "any cell"
+        story.claim(f"the {label} is nowhere in clear in {where}", not places, "; ".join(places))
+
+
+def claim_disks(story: Story, home: Home) -> None:
+    """The servers have written everything out and closed it: now every page and log of Postgres can be searched too."""
+    wanted = {label: dresses(text) for label, text in NEEDLES.items() if label.startswith("recipient")}
+    found = search_files(home, wanted, [ORIGIN, BYSTANDER])
+    places = [place for label in wanted for place in found.places(label)]
+    story.claim(
+        f"nothing of the recipient is on the disks of {ORIGIN} and {BYSTANDER}, now that Postgres is closed",
+        not places and found.files > 0,
+        "; ".join(places) or f"{found.files:,} files, {found.files_bytes / 1e6:,.0f} MB, write-ahead log included",
+    )
+
+
+def _named(details: Mapping[str, object]) -> dict[str, str]:
+    """The name that each cell has; cells without one left out."""
+    return {cell: str(one.name) for cell, one in details.items() if one is not None}  # type: ignore[attr-defined]
 
 
 def _minor(money: Money) -> int:
-    """Minor units; a quote's margin or fee may be nothing."""
+    """Minor units; nothing may be moved, charged or gained."""
     return parse_amount(money.value, money.currency) if Decimal(money.value) else 0

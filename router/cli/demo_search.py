@@ -9,7 +9,7 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,8 @@ async def search(home: Home, needles: Mapping[str, str], cells: Sequence[str] | 
         Sighting(label, cell, f"table {_table_of(text, place)}")
         for cell, text in dumps.items()
         for label, forms in wanted.items()
-        for place in _places(text, forms)
+        for place in map(text.find, forms)
+        if place >= 0
     ]
     on_disk = await asyncio.to_thread(search_files, home, wanted, names)
     size = sum(map(len, dumps.values()))
@@ -147,10 +148,6 @@ def _labels_in(file: Path, wanted: Mapping[str, tuple[bytes, ...]]) -> tuple[lis
     except FileNotFoundError:
         return None  # servers remove files as they go
     return (sorted(found), size) if size else None
-
-
-def _places(text: bytes, forms: Iterable[bytes]) -> list[int]:
-    return [at for at in (text.find(form) for form in forms) if at >= 0]
 
 
 def _table_of(text: bytes, place: int) -> str:

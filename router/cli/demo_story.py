@@ -1,26 +1,31 @@
-"""What a demo run found out, as data: claims that held or did not, payments, and the journey of the one that is shown in full."""
+"""What a demo run found out: claims that held or did not, payments, and the journey of the one that is shown in full."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cells.reconciliation.report import Report
-from router.cli.demo_books import Balance, Customs, Moment
-from router.cli.demo_listener import Heard
-from router.cli.demo_rooms import Stay
-from router.client.models import Quote, Transfer
+from rich.rule import Rule
+from rich.text import Text
 
-Snapshot = Mapping[str, Mapping[int, Balance]]
-"""Every account's balance, by cell and account id."""
+from cells.reconciliation.report import Report
+from cells.reconciliation.whole_journey import Journey
+from router.cli.console import out
+from router.cli.demo_listener import Heard
+from router.client.models import Transfer
+
+_RULE_WIDTH = 100
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that the demo says, whether it held, and what was seen."""
+    """One promise, whether it held, and what was seen."""
 
     what: str
     held: bool
     seen: str
+
+    def show(self) -> None:
+        mark = Text("  ok  ", "green") if self.held else Text("  NO  ", "bold red")
+        out.print(mark + Text(self.what) + Text(f"  {self.seen}", "dim"))
 
 
 @dataclass(frozen=True)
@@ -35,45 +40,26 @@ class Payment:
 
     @property
     def total_ms(self) -> float:
-        """From the request to the webhook on the partner's desk."""
+        """From the request to the webhook at the partner."""
         return (self.heard.at - self.asked_at).total_seconds() * 1000
-
-
-@dataclass(frozen=True)
-class Journey:
-    """One payment across the border, in full. `timeline` has both legs, in the order of time."""
-
-    payment: Payment
-    quote: Quote
-    timeline: Sequence[Moment]
-    stays: Sequence[Stay]
-    customs: Sequence[Customs]
-    before: Snapshot
-    after: Snapshot
-
-
-def _silent(_: object) -> None:
-    return None
 
 
 @dataclass
 class Story:
-    """Filled in as the demo goes. `on_claim` and `on_scene` hear of it at once."""
+    """Filled in as the demo goes; headings and claims are printed at once."""
 
-    on_claim: Callable[[Claim], None] = _silent
-    on_scene: Callable[[str], None] = _silent
     claims: list[Claim] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
     journey: Journey | None = None
-    warm: list[Sequence[Stay]] = field(default_factory=list)
     report: Report | None = None
 
     def scene(self, title: str) -> None:
-        self.on_scene(title)
+        out.print()
+        out.print(Rule(Text(title, "bold"), align="left"), width=min(out.width, _RULE_WIDTH))
 
     def claim(self, what: str, held: bool, seen: str = "") -> None:
         self.claims.append(Claim(what, held, seen))
-        self.on_claim(self.claims[-1])
+        self.claims[-1].show()
 
     @property
     def broken(self) -> list[Claim]:

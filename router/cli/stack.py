@@ -110,14 +110,15 @@ def status(json: Json = False) -> None:
     if json:
         print_json(found.as_json())
     else:
-        _table(found)
+        show_parts(found)
     if found.phase in (Phase.STOPPED, Phase.FAILED):
         raise typer.Exit(NOT_RUNNING)
     if not found.ready:
         raise typer.Exit(1)
 
 
-def _table(found: StackStatus) -> None:
+def show_parts(found: StackStatus) -> None:
+    """Every part on a terminal."""
     if not found.parts:
         err.print("Nothing has been started from here yet: `kovra run` does.")
         return

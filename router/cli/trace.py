@@ -6,14 +6,13 @@ an operator asks for a journey when something is wrong. Nothing about a person i
 """
 
 import asyncio
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cells.kit.trace import trace_id
 from cells.reconciliation.journey import Leg, crossings_of, leg_of
+from cells.reconciliation.whole_journey import Journey
 from cells.spec import CellSpec, home_path, load_spec
 from cells.transfers.transfer import TransferNotFound
 from residency.directory import load_directory
@@ -32,34 +31,20 @@ Id = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
-
-@dataclass
-class Journey:
-    """What was found: legs by cell in the order of the path, crossings of cells without a leg, and cells that did not answer."""
-
-    transfer_id: str
-    legs: list[Leg] = field(default_factory=list)
-    turned_away: dict[str, tuple[dict[str, object], ...]] = field(default_factory=dict)
-    unreached: dict[str, str] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "transfer_id": self.transfer_id,
-            "trace_id": f"{trace_id(self.transfer_id):032x}",
-            "at_rest": bool(self.legs) and not self.unreached and all(one.at_rest for one in self.legs),
-            "legs": [one.as_json() for one in self.legs],
-            "crossings_without_leg": self.turned_away,
-            "unreached": self.unreached,
-        }
+VerifyCustoms = Annotated[
+    bool,
+    typer.Option(
+        "--verify-customs", help="Verify the customs logs of the payment's cells from their first entries, too."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     app.command()(trace)
 
 
-def trace(subject_id: Id, as_json: Json = False) -> None:
-    """Show one payment's journey through every room and cell. With times, postings, crossings, the rail and webhooks.
+def trace(subject_id: Id, as_json: Json = False, verify_customs: VerifyCustoms = False) -> None:
+    """Show one payment's journey through every room and cell. With its price, times, postings, accounts, crossings, the rail and webhooks.
 
     Of a request, first what was called and what it was answered.
 
@@ -67,38 +52,35 @@ def trace(subject_id: Id, as_json: Json = False) -> None:
     """
     kind = parse(subject_id, "tr", "req", "qt", "int", "bat").kind
     if kind == "tr":
-        _tell(asyncio.run(follow(home_path(), subject_id)), as_json)
+        journey = asyncio.run(follow(home_path(), subject_id, verify_customs=verify_customs))
+        if as_json:
+            print_json(journey.as_json())
+        else:
+            show(journey)
         return
-    found, journeys = asyncio.run(_follow_all(home_path(), subject_id))
+    found, journeys = asyncio.run(_follow_all(home_path(), subject_id, verify_customs))
     if as_json:
         print_json(found.as_json() | {"payments": [one.as_json() for one in journeys]})
         return
     show_cause(found)
     for one in journeys:
         out.print(f"\n[bold]Payment {one.transfer_id}[/]")
-        _tell(one, as_json)
+        show(one)
 
 
-async def _follow_all(home: Path, subject_id: str) -> tuple[Cause, list[Journey]]:
+async def _follow_all(home: Path, subject_id: str, verify_customs: bool) -> tuple[Cause, list[Journey]]:
     found = await cause_of(home, subject_id)
-    return found, [await follow(home, one) for one in found.payments]
+    return found, [await follow(home, one, verify_customs=verify_customs) for one in found.payments]
 
 
-def _tell(journey: Journey, as_json: bool) -> None:
-    if as_json:
-        print_json(journey.as_json())
-    else:
-        show(journey.legs, journey.turned_away, journey.unreached, trace_id(journey.transfer_id))
-
-
-async def follow(home: Path, transfer_id: str) -> Journey:
+async def follow(home: Path, transfer_id: str, *, verify_customs: bool = False) -> Journey:
     """Ask the payment's own cell, then the one that it was instructed to. Raises MalformedId, UnknownCell, TransferNotFound, and
     what a payment's only cell raises when it cannot be reached."""
     first = parse(transfer_id, "tr").cell
     load_directory(home).cell(first)
     journey = Journey(transfer_id)
     try:
-        origin, _ = await _ask(load_spec(first, home), transfer_id)
+        origin, _ = await _ask(load_spec(first, home), transfer_id, verify_customs)
         others = [] if origin is None or origin.leg == "in_region" else [origin.destination_cell]
     except KovraError as error:
         # Its peers may know: a destination's leg stands in its own record.
@@ -107,16 +89,16 @@ async def follow(home: Path, transfer_id: str) -> Journey:
     if origin is not None:
         journey.legs.append(origin)
     for name in others:
-        await _add(journey, home, name)
+        await _add(journey, home, name, verify_customs)
     if not journey.legs and not journey.turned_away:
         reached = f" {first} did not answer ({journey.unreached[first]})." if first in journey.unreached else ""
         raise TransferNotFound(f"No cell that answered knows {transfer_id}.{reached}")
     return journey
 
 
-async def _add(journey: Journey, home: Path, cell: str) -> None:
+async def _add(journey: Journey, home: Path, cell: str, verify_customs: bool) -> None:
     try:
-        leg, crossings = await _ask(load_spec(cell, home), journey.transfer_id)
+        leg, crossings = await _ask(load_spec(cell, home), journey.transfer_id, verify_customs)
     except KovraError as error:
         journey.unreached[cell] = error.code
         return
@@ -126,7 +108,9 @@ async def _add(journey: Journey, home: Path, cell: str) -> None:
         journey.turned_away[cell] = crossings
 
 
-async def _ask(spec: CellSpec, transfer_id: str) -> tuple[Leg | None, tuple[dict[str, object], ...]]:
+async def _ask(
+    spec: CellSpec, transfer_id: str, verify_customs: bool
+) -> tuple[Leg | None, tuple[dict[str, object], ...]]:
     async with pool_of(spec) as pool:
-        leg = await leg_of(spec, pool, transfer_id)
+        leg = await leg_of(spec, pool, transfer_id, verify_customs=verify_customs)
         return leg, () if leg is not None else await crossings_of(spec, pool, transfer_id)

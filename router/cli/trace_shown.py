@@ -1,101 +1,156 @@
-"""A journey on a terminal: the steps of all legs in the order of their times, then what each cell booked, let cross and told."""
+"""A journey on a terminal: its price, the steps of all legs in the order of their times, the time in each room, then what each cell booked, moved,
+let cross and reported. Laid out for 80 columns."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.markup import escape
 
 from cells.reconciliation.journey import Leg
+from cells.reconciliation.whole_journey import Journey, Stay, moved
 from router.cli.console import err, out
 from router.cli.tables import Listing, amount_of
 
 _HASH_SHOWN = 16
+_BAR_WIDTH = 20
 
 
-def show(
-    legs: Sequence[Leg],
-    turned_away: Mapping[str, Sequence[Mapping[str, object]]],
-    unreached: Mapping[str, str],
-    trace: int,
-) -> None:
-    for leg in legs:
+def show(journey: Journey) -> None:
+    for leg in journey.legs:
         doubt = ", in doubt" if leg.in_doubt else ""
         rest = "" if leg.at_rest else ", under way"
         reason = f" ({leg.reason_code})" if leg.reason_code else ""
         out.print(f"[bold]{leg.cell}[/] {leg.leg}: {leg.state}{escape(reason)}{doubt}{rest}, rail {leg.rail}")
-    out.print(f"trace id {trace:032x}", style="dim")
-    _steps(legs)
-    for leg in legs:
+    out.print(f"trace id {journey.trace_id}", style="dim")
+    for leg in journey.legs:
+        _price(leg)
+    _steps(journey.legs)
+    _rooms(journey.path)
+    for leg in journey.legs:
         _postings(leg)
-    _crossings({**{leg.cell: leg.crossings for leg in legs if leg.crossings}, **turned_away})
-    for leg in legs:
+        _accounts(leg)
+    _crossings(journey)
+    for leg in journey.legs:
         _submission(leg)
         _returns(leg)
         _deliveries(leg)
-    for cell, code in unreached.items():
+    for cell, code in journey.unreached.items():
         err.print(f"[yellow]{cell} could not be asked[/]: {code}")
 
 
+def _price(leg: Leg) -> None:
+    if (price := leg.price) is None:
+        return
+    shown = {name: amount_of(one) for name, one in price.items() if name != "rate"}
+    parts = f"principal {shown['principal']}, margin {shown['margin']}, fee {shown['fee']}"
+    out.print(f"{shown['source']} leaves the wallet: {parts}.")
+    rate = price["rate"]
+    at = ""
+    if rate is not None and price["source"]["currency"] != price["target"]["currency"]:
+        pair = f"1 {price['source']['currency']} = {rate['value']} {price['target']['currency']}"
+        at = f", at {pair} ({rate['source']} of {rate['as_of']}, margin {rate['margin_bps']} bps)"
+    less = f", after a fee of {shown['recipient_fee']}" if Decimal(price["recipient_fee"]["value"]) else ""
+    out.print(f"{shown['target']} arrives{less}{escape(at)}.")
+
+
 def _steps(legs: Sequence[Leg]) -> None:
-    lines = sorted(((step.at, leg, step) for leg in legs for step in leg.steps), key=lambda one: one[0])
-    table = Listing(
-        "time (UTC)", "cell", "leg", "room", "step", "state", "ms since its last", right=["ms since its last"]
-    )
-    for at, leg, step in lines:
-        ms = "" if step.ms is None else f"{step.ms:.1f}"
-        table.add_row(_time(at), leg.cell, leg.leg, step.room, step.event, step.state, ms)
-    out.print("\n[bold]Steps[/]")
+    lines = sorted(((step.at, leg.cell, step) for leg in legs for step in leg.steps), key=lambda one: one[0])
+    table = Listing("time (UTC)", "cell", "room", "step", "state", "ms", right=["ms"])
+    day = None
+    for at, cell, step in lines:
+        # The date stands where it is another than on the line before.
+        shown, day = _time(at) if at.date() != day else f"           {_time(at)[11:]}", at.date()
+        table.add_row(shown, cell, step.room, step.event, step.state, "" if step.ms is None else f"{step.ms:.1f}")
+    out.print("\n[bold]Steps[/], with the time since the cell's last")
+    out.print(table)
+
+
+def _rooms(path: Sequence[Stay]) -> None:
+    if not path:
+        return
+    sums: dict[str, float] = {}
+    for one in path:
+        place = (
+            f"{one.room} {one.cell}" if one.from_cell == one.cell else f"{one.from_cell} → {one.cell}, by both clocks"
+        )
+        sums[place] = sums.get(place, 0.0) + one.ms
+    longest = max(*sums.values(), 1e-3)
+    table = Listing("", "ms", "", right=["ms"])
+    for place, ms in [*sums.items(), ("in all", sum(sums.values()))]:
+        table.add_row(
+            place, f"{ms:,.1f}", "" if place == "in all" else "#" * round(_BAR_WIDTH * max(ms, 0.0) / longest)
+        )
+    out.print("\n[bold]Time in each room[/]")
     out.print(table)
 
 
 def _postings(leg: Leg) -> None:
     if not leg.postings:
         return
-    table = Listing("effect", "try", "kind", "debit", "credit", "amount", "phase", "ledger", right=["try", "amount"])
+    table = Listing("effect", "kind", "debit, credit", "amount", "ledger", right=["amount"])
     for one in leg.postings:
-        said = f"{one.state} {one.result}" if one.result else one.state
-        table.add_row(
-            one.effect,
-            str(one.attempt),
-            one.kind,
-            one.debit,
-            one.credit,
-            amount_of(one.amount) if one.amount else "all of it",
-            one.phase,
-            said,
-        )
+        effect = one.effect if one.attempt == 1 else f"{one.effect}, try {one.attempt}"
+        amount = amount_of(one.amount) if one.amount else "all of it"
+        answered = f"{one.state} {one.result}" if one.result else one.state
+        table.add_row(effect, one.kind, f"{one.debit}\n{one.credit}", amount, f"{one.phase}\n{answered}")
     out.print(f"\n[bold]Postings of {leg.cell}[/]")
     out.print(table)
 
 
-def _crossings(by_cell: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
-    if not by_cell:
+def _accounts(leg: Leg) -> None:
+    accounts = moved(leg)
+    if not accounts:
         return
-    table = Listing(
-        "log of",
-        "no.",
-        "direction",
-        "way",
-        "kind",
-        "seq.",
-        "SHA-256",
-        "fields that crossed sealed",
-        right=["no.", "seq."],
-    )
-    for cell, crossings in by_cell.items():
+    columns = [
+        name
+        for name in ("debit", "credit", "held_debit", "held_credit")
+        if any(Decimal(getattr(one, name)["value"]) for one in accounts)
+    ]
+    shown = [name.replace("_", " ") for name in columns]
+    table = Listing("account", *shown, right=shown)
+    for one in accounts:
+        figures = [getattr(one, name) for name in columns]
+        table.add_row(one.account, *(amount_of(figure) if Decimal(figure["value"]) else "" for figure in figures))
+    out.print(f"\n[bold]Accounts of {leg.cell}[/], what the payment moved")
+    out.print(table)
+
+
+def _crossings(journey: Journey) -> None:
+    if not journey.crossings:
+        return
+    table = Listing("log of", "no.", "direction", "kind", "SHA-256", "fields that crossed sealed", right=["no."])
+    for cell, crossings in journey.crossings.items():
         for one in crossings:
             fields = one["crossed_fields"]
             assert isinstance(fields, list)
-            way = f"{one['from_cell']} → {one['to_cell']}"
-            said = ", ".join(fields) or "none"
-            said += f"; {one['reason']}" if one["reason"] else ""
+            peer = f"to {one['to_cell']}" if one["from_cell"] == cell else f"from {one['from_cell']}"
+            noted = ", ".join(fields) or "none"
+            noted += f"; {one['reason']}" if one["reason"] else ""
             table.add_row(
-                cell, str(one["position"]), str(one["direction"]), way, str(one["kind"]), str(one["sequence"]),
-                str(one["envelope_sha256"])[:_HASH_SHOWN], escape(said),
+                cell, str(one["position"]), f"{one['direction']} {peer}", f"{one['kind']} {one['sequence']}",
+                str(one["envelope_sha256"])[:_HASH_SHOWN], escape(noted),
             )  # fmt: skip
     out.print("\n[bold]Customs[/]")
     out.print(table)
+    for way in journey.borders:
+        counts = (
+            (way.in_flight, "not in the other log yet"),
+            (way.refused, "refused"),
+            (len(way.differ), f"DIFFERENT ({', '.join(way.differ)})"),
+        )
+        rest = "".join(f", {count} {what}" for count, what in counts if count)
+        same = way.exported - sum(count for count, _ in counts)
+        out.print(f"{way.from_cell} → {way.to_cell}: {max(same, 0)} of {way.exported} the same in both logs{rest}")
+    for leg in journey.legs:
+        if leg.chain is not None:
+            holds = (
+                "holds"
+                if leg.chain.broken_at is None
+                else f"[bold red]BREAKS at entry {leg.chain.broken_at} ({leg.chain.fault})[/]"
+            )
+            out.print(f"customs log of {leg.cell}: the chain of all {leg.chain.entries} entries {holds}")
 
 
 def _submission(leg: Leg) -> None:

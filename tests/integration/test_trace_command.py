@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cells.kit.money import money
+from cells.transfers.watch import minted_at
 from residency.errors import KovraError
 from router.cli import trace
 from tests.integration.reconciled_cells import Reconciled, at_home, invoke
@@ -27,8 +29,8 @@ async def cells(cell_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 run = partial(invoke, of=[trace.register])
 
 
-async def traced(transfer_id: str) -> dict:
-    result = await run(transfer_id, "--json")
+async def traced(transfer_id: str, *options: str) -> dict:
+    result = await run(transfer_id, "--json", *options)
     assert result.exit_code == 0, (result.output, result.exception)
     assert not [word for word in PERSONAL if word in result.output]
     return json.loads(result.stdout)
@@ -62,6 +64,97 @@ async def test_a_completed_payment_is_told_from_both_cells(cells: Reconciled) ->
         journey["trace_id"],
     ):
         assert shown in table.output
+
+
+def posted(journey: dict, cell: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (one["account"], one["debit"]["currency"]): tuple(
+            one[side]["value"] for side in ("debit", "credit", "held_debit", "held_credit")
+        )
+        for one in journey["accounts"]
+        if one["cell"] == cell
+    }
+
+
+async def test_the_price_and_what_each_account_was_moved_by(cells: Reconciled) -> None:
+    transfer = await cells.complete(await cells.abroad())
+    journey = await traced(transfer.transfer_id)
+    origin, destination = journey["legs"]
+    price = origin["price"]
+    parts = [Decimal(price[name]["value"]) for name in ("principal", "margin", "fee")]
+    assert sum(parts) == Decimal(price["source"]["value"]) == 1000
+    assert price["rate"]["margin_bps"] > 0
+    assert destination["price"] is None
+    arrives = price["target"]["value"]
+    assert posted(journey, "eu-1") == {
+        ("TENANT_WALLET", "EUR"): ("1000.00", "0.00", "0.00", "0.00"),
+        ("FX_POSITION", "EUR"): ("0.00", price["principal"]["value"], "0.00", "0.00"),
+        ("FX_MARGIN", "EUR"): ("0.00", price["margin"]["value"], "0.00", "0.00"),
+        ("FEE_REVENUE", "EUR"): ("0.00", price["fee"]["value"], "0.00", "0.00"),
+        ("FX_POSITION", "IDR"): (arrives, "0.00", "0.00", "0.00"),
+        ("REGIONAL_SETTLEMENT id-1", "IDR"): ("0.00", arrives, "0.00", "0.00"),
+    }
+    assert posted(journey, "id-1")["PENDING_OUTBOUND", "IDR"] == (arrives, arrives, "0.00", "0.00")
+    table = (await run(transfer.transfer_id)).output
+    for shown in (
+        "1000.00 EUR leaves the wallet",
+        f"1 EUR = {price['rate']['value']} IDR",
+        "Accounts of id-1",
+        "in all",
+    ):
+        assert shown in table
+
+
+async def test_the_path_is_timed_from_the_door_through_both_cells(cells: Reconciled) -> None:
+    transfer = await cells.complete(await cells.abroad())
+    path = (await traced(transfer.transfer_id))["path"]
+    assert (path[0]["room"], path[0]["event"]) == ("door", "accepted")
+    assert [(one["from_cell"], one["cell"]) for one in path if one["from_cell"] != one["cell"]] == [
+        ("eu-1", "id-1"), ("id-1", "eu-1"),
+    ]  # fmt: skip
+    assert "rail bi_fast" in [one["room"] for one in path]
+    assert "receipted" not in [one["event"] for one in path]
+    took_ms = (datetime.fromisoformat(path[-1]["until"]) - minted_at(transfer.transfer_id)).total_seconds() * 1000
+    assert sum(one["ms"] for one in path) == pytest.approx(took_ms, abs=0.1)
+
+
+async def test_a_hold_is_shown_until_it_is_resolved(cells: Reconciled) -> None:
+    transfer = await cells.abroad()
+    journey = await traced(transfer.transfer_id)
+    assert posted(journey, "eu-1")["TENANT_WALLET", "EUR"] == ("0.00", "0.00", "1000.00", "0.00")
+    assert "held debit" in (await run(transfer.transfer_id)).output
+    journey = await traced((await cells.refund(transfer)).transfer_id)
+    assert set(posted(journey, "eu-1").values()) == {("0.00",) * 4}
+    assert all(one["amount"] for one in journey["legs"][0]["postings"])
+    assert "held debit" not in (await run(transfer.transfer_id)).output
+
+
+async def test_both_customs_logs_are_compared_and_verified_when_asked(cells: Reconciled) -> None:
+    transfer = await cells.abroad()
+    await cells.eu.export()
+    [way] = (await traced(transfer.transfer_id))["border"]
+    assert (way["exported"], way["in_flight"], way["differ"]) == (1, 1, [])
+    assert "0 of 1 the same in both logs, 1 not in the other log yet" in (await run(transfer.transfer_id)).output
+
+
+async def test_a_customs_log_that_was_changed_is_named_with_its_entry(cells: Reconciled) -> None:
+    await cells.complete(await cells.abroad())
+    transfer = await cells.complete(await cells.abroad())
+    journey = await traced(transfer.transfer_id, "--verify-customs")
+    assert [leg["chain"] for leg in journey["legs"]] == [{"entries": 4, "broken_at": None, "fault": None}] * 2
+    assert [(one["from_cell"], one["exported"], one["in_flight"], one["differ"]) for one in journey["border"]] == [
+        ("eu-1", 1, 0, []), ("id-1", 1, 0, []),
+    ]  # fmt: skip
+    assert "the chain of all 4 entries holds" in (await run(transfer.transfer_id, "--verify-customs")).output
+    await cells.tamper(cells.id, "UPDATE customs_log SET kind = 'settled' WHERE position = 1")
+    await cells.tamper(cells.id, "UPDATE customs_log SET allow_list = allow_list + 1 WHERE position = 3")
+    journey = await traced(transfer.transfer_id, "--verify-customs")
+    assert [leg["chain"]["broken_at"] for leg in journey["legs"]] == [None, 1]
+    assert journey["border"][0]["differ"] == ["2 other-bytes"]
+    shown = (await run(transfer.transfer_id, "--verify-customs")).output
+    assert "BREAKS at entry 1" in shown
+    assert "DIFFERENT (2 other-bytes)" in shown
+    assert [leg["chain"] for leg in (await traced(transfer.transfer_id))["legs"]] == [None, None]
 
 
 async def test_what_came_back_is_told_in_each_cell(cells: Reconciled) -> None:
