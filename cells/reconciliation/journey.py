@@ -205,15 +205,12 @@ def price_of(transfer: Transfer, quote: Quote | None) -> dict[str, Any]:
         "recipient_fee": (transfer.recipient_fee, target),
     }
     price: dict[str, Any] = {name: money(minor, currency) for name, (minor, currency) in amounts.items()}
-    rate = None
-    if quote is not None:
-        rate = {
-            "value": quote.rate,
-            "as_of": quote.rate_as_of,
-            "source": quote.rate_origin,
-            "margin_bps": quote.margin_bps,
-        }
-    return {**price, "rate": rate}
+    return price | {
+        "margin_bps": quote.margin_bps if quote else None,
+        "rate": quote.rate if quote else None,
+        "rate_as_of": quote.rate_as_of if quote else None,
+        "rate_source": quote.rate_origin if quote else None,
+    }
 
 
 def _event_bounds(spec: CellSpec, first: datetime, last: datetime) -> tuple[str, str]:

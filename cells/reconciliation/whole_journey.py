@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from cells.customs.chain import CustomsEntry, compare
-from cells.kit.money import CURRENCIES
+from cells.kit.money import CURRENCIES, money
 from cells.kit.trace import trace_id
 from cells.reconciliation.journey import Leg
 from cells.transfers.watch import minted_at
@@ -37,11 +37,10 @@ class Moved:
 
     cell: str
     account: str
-    currency: str
-    debit: str
-    credit: str
-    held_debit: str
-    held_credit: str
+    debit: dict[str, str]
+    credit: dict[str, str]
+    held_debit: dict[str, str]
+    held_credit: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +137,27 @@ def _ms(since: datetime, until: datetime) -> float:
 
 def moved(leg: Leg) -> list[Moved]:
     """Each account that the payment's postings name in a cell, in their order. A hold counts as held until it is posted or voided."""
-    sums: dict[tuple[str, str], list[Decimal]] = {}
-    for account, currency, place, amount in _changes(leg):
-        sums.setdefault((account, currency), [Decimal().scaleb(-CURRENCIES[currency].exponent)] * 4)[place] += amount
+    sums: dict[tuple[str, str], list[int]] = {}
+    for account, currency, place, minor in _changes(leg):
+        sums.setdefault((account, currency), [0] * 4)[place] += minor
     return [
-        Moved(leg.cell, account, currency, *(f"{one:f}" for one in figures))
+        Moved(leg.cell, account, *(money(one, currency) for one in figures))
         for (account, currency), figures in sums.items()
     ]
 
 
-def _changes(leg: Leg) -> Iterator[tuple[str, str, int, Decimal]]:
-    """(account, currency, place among debit, credit, held debit and held credit, amount)."""
+def _changes(leg: Leg) -> Iterator[tuple[str, str, int, int]]:
+    """(account, currency, place among debit, credit, held debit and held credit, minor units)."""
     for one in leg.postings:
-        if one.state != "applied" or one.amount == "all of it":
+        if one.state != "applied" or one.amount is None:
             continue
-        amount = Decimal(one.amount)
+        currency = one.amount["currency"]
+        minor = int(Decimal(one.amount["value"]).scaleb(CURRENCIES[currency].exponent))
         for side, account in enumerate((one.debit, one.credit)):
             if one.phase in ("posted", "post"):
-                yield account, one.currency, side, amount
+                yield account, currency, side, minor
             if one.phase != "posted":
-                yield account, one.currency, side + 2, amount if one.phase == "pending" else -amount
+                yield account, currency, side + 2, minor if one.phase == "pending" else -minor
 
 
 def borders(crossings: Mapping[str, Sequence[Mapping[str, object]]], unreached: Collection[str] = ()) -> list[Border]:

@@ -43,16 +43,15 @@ def show(journey: Journey) -> None:
 def _price(leg: Leg) -> None:
     if (price := leg.price) is None:
         return
-    shown = {name: amount_of(one) for name, one in price.items() if name != "rate"}
-    parts = f"principal {shown['principal']}, margin {shown['margin']}, fee {shown['fee']}"
-    out.print(f"{shown['source']} leaves the wallet: {parts}.")
-    rate = price["rate"]
+    parts = ", ".join(f"{name} {amount_of(price[name])}" for name in ("principal", "margin", "fee"))
+    out.print(f"{amount_of(price['source'])} leaves the wallet: {parts}.")
+    source, target = (price[side]["currency"] for side in ("source", "target"))
     at = ""
-    if rate is not None and price["source"]["currency"] != price["target"]["currency"]:
-        pair = f"1 {price['source']['currency']} = {rate['value']} {price['target']['currency']}"
-        at = f", at {pair} ({rate['source']} of {rate['as_of']}, margin {rate['margin_bps']} bps)"
-    less = f", after a fee of {shown['recipient_fee']}" if Decimal(price["recipient_fee"]["value"]) else ""
-    out.print(f"{shown['target']} arrives{less}{escape(at)}.")
+    if price["rate"] is not None and source != target:
+        at = f", {source}/{target} at {price['rate']} ({price['rate_source']} of {price['rate_as_of']}, margin {price['margin_bps']} bps)"
+    recipient_fee = price["recipient_fee"]
+    less = f", after a fee of {amount_of(recipient_fee)}" if Decimal(recipient_fee["value"]) else ""
+    out.print(f"{amount_of(price['target'])} arrives{less}{escape(at)}.")
 
 
 def _steps(legs: Sequence[Leg]) -> None:
