@@ -34,6 +34,7 @@ _OURS = {
     "residency/envelope.py::_sealing_key": "keys of the directory",
     "residency/envelope.py::_signing_key": "keys of the directory",
     "residency/envelope.py::unseal": "sealed for this cell, in an envelope whose signature holds, of ENVELOPE_BYTES_MAX at most",
+    "router/cli/demo_listener.py": "the demo's own listener, for the demo's own cells",
     "router/cli/sandbox.py": "what this command has written",
     "router/cli/trace_causes.py": "lines of the stack's own logs",
     "router/edge/settings.py": "router.json",
