@@ -120,11 +120,13 @@ def chain_name(cell: str) -> str:
     return f"customs|{cell}"
 
 
-def verify_chain(entries: Iterable[CustomsEntry], cell: str, head: Head | None = None) -> Break | None:
-    """The first entry that does not hold, or None. `entries` is the whole log of `cell` in order; with `head`
-    (kept elsewhere, such as a signed checkpoint, or the head row), entries cut off at the end are found too.
+def verify_chain(
+    entries: Iterable[CustomsEntry], cell: str, head: Head | None = None, *, after: Head | None = None
+) -> Break | None:
+    """The first entry that does not hold, or None. `entries` is the log of `cell` in order: all of it, or what follows
+    `after`. With `head` (a signed checkpoint, or the head's row), entries cut off at the end are found too.
     """
-    previous = genesis(chain_name(cell))
+    previous = genesis(chain_name(cell)) if after is None else after
     for entry in entries:
         if entry.previous_hash != previous.hash:
             return Break(entry.position, "hash")

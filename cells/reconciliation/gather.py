@@ -11,8 +11,8 @@ from uuid import UUID
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.batches.batch import AT_REST
 from cells.customs import store as customs_store
-from cells.customs.chain import CustomsEntry, chain_name
-from cells.kit.hashchain import Break, Head, find_break, genesis
+from cells.customs.chain import chain_name, verify_chain
+from cells.kit.hashchain import Break, Head, genesis
 from cells.ledger.entry import Account, Posting
 from cells.ledger.ledger import Ledger
 from cells.rails.console import Statement
@@ -230,26 +230,13 @@ async def read_customs(snapshot: Connection, spec: CellSpec) -> CustomsFacts:
     """Follow the cell's own chain from its beginning to the head that its row names."""
     head, broken, last = genesis(chain_name(spec.name)), None, 0
     while page := await customs_store.read_log(snapshot, spec, last, _JOURNAL_PAGE):
-        broken = broken or _break_in(head, page)
+        broken = broken or verify_chain(page, spec.name, after=head)
         last = page[-1].position
         head = Head(last, page[-1].entry_hash)
     claimed = await customs_store.read_head(snapshot, spec)
     if broken is None and claimed != head:
         broken = Break(head.sequence + 1, "sequence")
     return CustomsFacts(last, broken, frozenset(await store.customs_peers(snapshot, spec.region, spec.name)))
-
-
-def _break_in(head: Head, page: Sequence[CustomsEntry]) -> Break | None:
-    """As customs.chain.verify_chain, from any place in the chain."""
-    previous = head
-    for entry in page:
-        if entry.previous_hash != previous.hash:
-            return Break(entry.position, "hash")
-        claimed = Head(entry.position, entry.entry_hash)
-        if (found := find_break(previous, [(claimed, entry.crossing.body())])) is not None:
-            return found
-        previous = claimed
-    return None
 
 
 async def read_accounts(ledger: Ledger) -> dict[int, Account]:
