@@ -59,7 +59,7 @@ def test_every_room_of_the_path_is_timed(story: Story) -> None:
     path = story.journey.path
     places = {(one.from_cell, one.cell, one.room) for one in path}
     assert places >= {
-        ("eu-1", "eu-1", "door"), ("eu-1", "id-1", "border"), ("id-1", "id-1", "rail bi_fast"), ("id-1", "eu-1", "wallet"),
+        ("eu-1", "eu-1", "door"), ("eu-1", "id-1", "border"), ("id-1", "id-1", "rail bi_fast"), ("id-1", "eu-1", "border"),
         ("eu-1", "eu-1", "webhook"),
     }  # fmt: skip
     assert sum(one.ms for one in path) == pytest.approx(
