@@ -12,7 +12,7 @@ from typing import Any
 from cells.customs.chain import CustomsEntry, compare
 from cells.kit.money import CURRENCIES, money
 from cells.kit.trace import trace_id
-from cells.reconciliation.journey import Leg
+from cells.reconciliation.journey import Leg, Step
 from cells.transfers.watch import minted_at
 
 # A receipt says that the other cell has the instruction; the payment does not wait for it.
@@ -103,7 +103,7 @@ class Journey:
 def stays(transfer_id: str, legs: Sequence[Leg]) -> list[Stay]:
     """The path from the door, which mints the payment's id, over the steps of all legs in the order of time to the partner's last webhook."""
     path = sorted(
-        ((step.at, leg.cell, _room(leg, step.room, step.event), step.event) for leg in legs for step in leg.steps if step.event not in _BESIDE),
+        ((step.at, leg.cell, room_of(leg, step), step.event) for leg in legs for step in leg.steps if step.event not in _BESIDE),
         key=lambda one: one[0],
     )  # fmt: skip
     if legs and legs[0].leg == "destination":
@@ -126,9 +126,11 @@ def stays(transfer_id: str, legs: Sequence[Leg]) -> list[Stay]:
     return found
 
 
-def _room(leg: Leg, room: str, event: str) -> str:
-    """The wallet's actor writes down what the rail has answered: until then the payment was with the rail."""
-    return f"rail {leg.rail}" if event.startswith("rail_") else room
+def room_of(leg: Leg, step: Step) -> str:
+    """Where the payment was until a step: with the rail until the wallet's actor notes its answer, and at the API until what a key asked for."""
+    if step.event.startswith("rail_"):
+        return f"rail {leg.rail}"
+    return "api" if step.room.startswith("key_") else step.room
 
 
 def _ms(since: datetime, until: datetime) -> float:

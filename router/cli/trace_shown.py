@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from cells.reconciliation.journey import Leg
-from cells.reconciliation.whole_journey import Journey, Stay, moved
+from cells.reconciliation.whole_journey import Journey, Stay, moved, room_of
 from router.cli.console import err, out
 from router.cli.tables import Listing, amount_of
 
@@ -55,13 +55,15 @@ def _price(leg: Leg) -> None:
 
 
 def _steps(legs: Sequence[Leg]) -> None:
-    lines = sorted(((step.at, leg.cell, step) for leg in legs for step in leg.steps), key=lambda one: one[0])
+    lines = sorted(((step.at, leg, step) for leg in legs for step in leg.steps), key=lambda one: one[0])
     table = Listing("time (UTC)", "cell", "room", "step", "state", "ms", right=["ms"])
     day = None
-    for at, cell, step in lines:
+    for at, leg, step in lines:
         # The date stands where it is another than on the line before.
         shown, day = _time(at) if at.date() != day else f"           {_time(at)[11:]}", at.date()
-        table.add_row(shown, cell, step.room, step.event, step.state, "" if step.ms is None else f"{step.ms:.1f}")
+        table.add_row(
+            shown, leg.cell, room_of(leg, step), step.event, step.state, "" if step.ms is None else f"{step.ms:.1f}"
+        )
     out.print("\n[bold]Steps[/], with the time since the cell's last")
     out.print(table)
 

@@ -118,6 +118,16 @@ async def test_the_path_is_timed_from_the_door_through_both_cells(cells: Reconci
     assert sum(one["ms"] for one in path) == pytest.approx(took_ms, abs=0.1)
 
 
+async def test_the_steps_fit_a_terminal_of_eighty_columns(cells: Reconciled) -> None:
+    transfer = await cells.complete(await cells.abroad())
+    lines = (await run(transfer.transfer_id)).output.splitlines()
+    start = lines.index("Steps, with the time since the cell's last")
+    table = [line.rstrip() for line in lines[start + 1 : lines.index("", start)]]
+    assert table[0].split() == ["time", "(UTC)", "cell", "room", "step", "state", "ms"]
+    assert max(map(len, table)) <= 80, table
+    assert not [line for line in table if "key_" in line]
+
+
 async def test_a_hold_is_shown_until_it_is_resolved(cells: Reconciled) -> None:
     transfer = await cells.abroad()
     journey = await traced(transfer.transfer_id)
