@@ -176,7 +176,13 @@ _XML = frozenset(
     }
 )
 _SNAP = frozenset({"cells/rails/snap/notices.py::read_payment", "cells/rails/snap/signatures.py::read"})
-_CSV = frozenset({"cells/kit/csv_text.py::read_rows", "cells/kit/csv_text.py::_leading"})
+_CSV = frozenset(
+    {
+        "cells/batches/columns.py::read_payment_rows",
+        "cells/kit/csv_text.py::read_rows",
+        "cells/kit/csv_text.py::_leading",
+    }
+)
 
 DOORS = (
     *(
@@ -186,11 +192,11 @@ DOORS = (
     ),
     Door("JSON batch", _MODEL, front.BATCH_BODY_MAX_BYTES, 2_000, _batch,
          {**JSON, **of_model(BatchNew), "bad lines": lambda n: b'{"currency":"EUR","lines":[' + b"{}," * (n // 3) + b"0]}"}),
-    Door("CSV batch", _CSV | {"router/api/v1/batch_csv.py::read_csv"}, front.BATCH_BODY_MAX_BYTES, 2_000,
+    Door("CSV batch", _CSV, front.BATCH_BODY_MAX_BYTES, 2_000,
          lambda data: batch_csv.read_csv(data, "EUR", None), _BATCH_CSV),
     Door("pain.001 batch", _XML, FILE_BYTES_MAX, 4_000, read_upload, {
         **xml("pain.001.001.09", "CstmrCdtTrfInitn"), **{f"{name}, version 3": make for name, make in xml("pain.001.001.03", "CstmrCdtTrfInitn").items()}}),
-    Door("CSV on the command line", _CSV | {"router/cli/payments_file.py::read_payments"}, PAYMENTS_BYTES_MAX, 30_000, read_payments, PAYMENTS),
+    Door("CSV on the command line", _CSV, PAYMENTS_BYTES_MAX, 30_000, read_payments, PAYMENTS),
     *(
         Door(f"ISO message {name}", _XML, front.RAIL_BODY_MAX_BYTES, 200, lambda data: read_inbound("sepa_instant", data), xml(name, holder))
         for name, holder in (

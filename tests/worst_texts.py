@@ -131,7 +131,7 @@ def csv(columns: bytes, row: bytes) -> Worst:
 
 
 PAYMENTS = csv(
-    b"reference,source_currency,amount,target_currency,payer_name,recipient_name,recipient_bank_code,recipient_account_number",
+    b"reference,source_currency,source_amount,target_currency,payer_name,recipient_name,recipient_bank_code,recipient_account_number",
     b"ref,EUR,{},IDR,Astrid,Siti,014,1234567890",
 )
 

@@ -36,6 +36,7 @@ _SAVE = "Save it as “CSV UTF-8”."
 # CSV injection: what a spreadsheet takes for a formula (OWASP), full-width forms as well.
 _FORMULA_SIGNS: Final = "=+-@\uff1d\uff0b\uff0d\uff20"
 _BREAKS: Final = "\t\r\n"
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -89,6 +90,21 @@ def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows([_plain(one) for one in row] for row in rows)
+    return text.getvalue()
+
+
+def place_rows(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """A table for a program, each row at its own line, with empty lines between: `line` increases from 2. Nothing is put in front of a
+    text, so the same cells are read again."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    line = 2
+    for row in rows:
+        text.write("\n" * (row.line - line))
+        cells = [row.cells.get(name, "") for name in columns]
+        writer.writerow(cells)
+        line = row.line + 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in cells)
     return text.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,13 @@ import typer
 from rich.markup import escape
 
 from residency.errors import KovraError
+from router.cli.batch_file import BatchFile, described, with_ids
 from router.cli.console import out, print_json
-from router.cli.pay import Json, Key, Url, reach
+from router.cli.parties import Parties, all_of
+from router.cli.pay import COLUMNS_HELP, Json, Key, Url, reach, regions_of
 from router.cli.tables import Listing, show_table
 from router.client import KovraClient
-from router.client.batches import KINDS, Batch, BatchLine
+from router.client.batches import KINDS, Batch, BatchFault, BatchLine
 
 File = Annotated[
     Path,
@@ -45,6 +47,16 @@ Status = Annotated[
 ]
 
 
+_HELP = f"""Send a file. The same file with the same options again makes no second batch: it shows the first.
+
+A CSV file may describe who pays and who is paid, as for `kovra pay`: they are registered first, each in its own region, and the batch gets
+their ids. A line whose payer or recipient is refused is invalid in the batch, and its reason is shown here.
+
+Columns of CSV, the same as of `kovra pay`:
+
+{COLUMNS_HELP}"""
+
+
 class WalletUnnamed(KovraError):
     code = "wallet-unnamed"
     title = "A CSV file has no place for the wallet that pays"
@@ -57,7 +69,8 @@ class FileUnknown(KovraError):
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Pay a whole file as one batch: submit, show, lines.", no_args_is_help=True)
-    for command in (submit, show, lines):
+    group.command(help=_HELP)(submit)
+    for command in (show, lines):
         group.command()(command)
     app.add_typer(group, name="batch")
 
@@ -66,7 +79,6 @@ def submit(
     file: File, *, wallet: Wallet = None, payer: Payer = None, at: At = None, all_or_nothing: Whole = False,
     repeats: Repeats = None, region: Region = None, url: Url = None, key: Key = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Send a file. The same file with the same options again makes no second batch: it shows the first."""
     kind, content = KINDS.get(file.suffix.lower()), file.read_bytes()
     if kind is None:
         raise FileUnknown
@@ -83,15 +95,32 @@ def submit(
     same = hashlib.sha256(repr((file.name, sorted(parameters.items()))).encode() + content).hexdigest()
     door = reach(url, key)
 
-    async def send() -> tuple[Batch, list[BatchLine]]:
-        async with KovraClient(*door) as client:
-            taken = await client.batches.submit(content, kind, key=same, region=region, **parameters)
-            return taken, [one async for one in client.batches.lines(taken.id, status="INVALID")]
+    rows = described(content) if kind == KINDS[".csv"] else None
 
-    taken, invalid = asyncio.run(send())
-    _told(taken, json=json)
-    if invalid and not json:
-        _listed(invalid)
+    async def send() -> tuple[Batch, list[BatchLine], BatchFile]:
+        async with KovraClient(*door) as client:
+            sent = BatchFile(content, {})
+            if rows is not None and wallet is not None:
+                parties = Parties(client, file.name, await regions_of(client))
+                sent = await with_ids(rows, parties, (await client.wallets.get(wallet)).currency)
+            taken = await client.batches.submit(sent.content, kind, key=same, region=region, **parameters)
+            return taken, [one async for one in client.batches.lines(taken.id, status="INVALID")], sent
+
+    taken, invalid, sent = asyncio.run(send())
+    reasons = {line: BatchFault(code=found[0].code, detail=all_of(found)) for line, found in sent.refused.items()}
+    if json:
+        refused = [{"file_line": line, **one.model_dump(include={"code", "detail"})} for line, one in reasons.items()]
+        print_json(taken.model_dump(mode="json") | {"refused": refused})
+        return
+    _told(taken, json=False)
+    if invalid:
+        _listed([_explained(one, reasons) for one in invalid])
+
+
+def _explained(one: BatchLine, reasons: Mapping[int, BatchFault]) -> BatchLine:
+    """An invalid line, with why its parties were refused in place of the id that it lacks for that."""
+    found = None if one.file_line is None else reasons.get(one.file_line)
+    return one if found is None else one.model_copy(update={"error": found})
 
 
 def show(batch: BatchId, *, url: Url = None, key: Key = None, json: Json = False) -> None:

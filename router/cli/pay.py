@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cells.batches.columns import COLUMNS, METADATA, METADATA_ABOUT
 from cells.kit.csv_text import write_rows
 from cells.spec import home_path
 from infra.local.home import Home
@@ -21,8 +22,9 @@ from infra.local.record import read_status
 from residency.errors import KovraError
 from router.cli.console import animated, err, out, print_json
 from router.cli.funding import fund
+from router.cli.parties import Parties
 from router.cli.paying import Outcome, Paying, Result
-from router.cli.payments_file import COLUMNS, BadLine, FileInvalid, Payment, read_payments
+from router.cli.payments_file import BadLine, FileInvalid, Payment, read_payments
 from router.cli.sandbox import read_sandbox
 from router.cli.tables import Listing, show_table
 from router.client import KovraClient
@@ -39,6 +41,9 @@ def _column(name: str, about: str) -> str:
     return textwrap.fill(f"{name:{_COLUMN_WIDTH}}{about}", _HELP_WIDTH, subsequent_indent=" " * _COLUMN_WIDTH)
 
 
+COLUMNS_HELP = _VERBATIM + "\n".join(
+    _column(name, about) for name, about in (*COLUMNS.items(), (f"{METADATA}<key>", METADATA_ABOUT))
+)
 _HELP = f"""Pay every line of a CSV file, and tell what became of each.
 
 A line that cannot be paid is refused with its number and reason, and stops no other. Running the same file again pays nothing
@@ -47,9 +52,9 @@ that it is the same one, or under one name a new one.) Without --url and --key i
 
 Exit status: 0 every line is paid, 1 some are not.
 
-Columns, * needed in every line:
+Columns, the same as of `kovra batch submit`:
 
-{_VERBATIM}{chr(10).join(_column(name, about) for name, about in COLUMNS.items())}"""
+{COLUMNS_HELP}"""
 
 File = Annotated[
     Path,
@@ -138,7 +143,7 @@ def pay(
         raise typer.Exit(1)
 
 
-async def _regions(client: KovraClient) -> dict[str, str]:
+async def regions_of(client: KovraClient) -> dict[str, str]:
     """The region of each currency. Raises NotUnderstood where something else than the API answers; ProblemError, Unreachable."""
     try:
         return {code: one.region for one in await client.regions.list() for code in one.currencies}
@@ -149,8 +154,8 @@ async def _regions(client: KovraClient) -> dict[str, str]:
 async def _pay(order: _Order, done: list[Outcome]) -> list[Outcome]:
     columns = (TextColumn("Paying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with KovraClient(order.url, order.key) as client:
-        regions = await _regions(client)
-        paying = Paying(client, order.name, regions, wait_s=order.wait_s)
+        regions = await regions_of(client)
+        paying = Paying(client, Parties(client, order.name, regions), wait_s=order.wait_s)
         with Progress(*columns, console=err, transient=True, disable=not animated()) as progress:
             task = progress.add_task("", total=len(order.lines))
 

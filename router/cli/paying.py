@@ -6,29 +6,22 @@ before, and so has moved nothing, is tried anew, under the next number of the sa
 """
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from residency import tasks
 from residency.errors import KovraError
-from router.cli.payments_file import BadLine, LineFault, Payment, column_of
+from router.cli.parties import NoRegion, Parties, all_of, faults_of
+from router.cli.payments_file import BadLine, LineFault, Payment
 from router.client import KovraClient, ProblemError, Unreachable
-from router.client.errors import Problem, StillRunning
+from router.client.errors import StillRunning
 from router.client.models import Money, Quote, Transfer
 
 Result = Literal["paid", "not paid", "refused", "under way", "unknown"]
 _ATTEMPTS_MAX = 100
 _EXPIRED, _INSUFFICIENT = "quote-expired", "insufficient-funds"
-Made = TypeVar("Made")
-
-
-class NoRegion(KovraError):
-    code = "no-region"
-    title = "No region holds that currency"
 
 
 class RefusedTooOften(KovraError):
@@ -60,15 +53,12 @@ class Outcome:
 
 
 class Paying:
-    """One run. `name` tells this file from others; `region_of_currency` is the API's own word. `short`: by line, what would have left a
-    wallet that lacked it."""
+    """One run. `short`: by line, what would have left a wallet that lacked it."""
 
-    def __init__(self, client: KovraClient, name: str, region_of_currency: Mapping[str, str], *, wait_s: float) -> None:
+    def __init__(self, client: KovraClient, parties: Parties, *, wait_s: float) -> None:
         self._client = client
-        self._name = name
-        self._regions = region_of_currency
+        self._parties = parties
         self._wait_s = wait_s
-        self._parties: dict[str, asyncio.Task[str]] = {}
         self.short: dict[int, Money] = {}
 
     async def run(
@@ -80,7 +70,7 @@ class Paying:
         async def one(line: Payment | BadLine) -> Outcome:
             if isinstance(line, BadLine):
                 outcome = Outcome(
-                    line.line, line.reference, "refused", code=line.faults[0].code, reason=_all(line.faults)
+                    line.line, line.reference, "refused", code=line.faults[0].code, reason=all_of(line.faults)
                 )
             else:
                 async with slots:
@@ -103,7 +93,7 @@ class Paying:
             problem = error.problem
             if problem.retryable:
                 return ended("unknown", code=problem.code, reason=problem.detail)
-            return ended("refused", code=problem.code, reason=_all(_faults(problem, "")))
+            return ended("refused", code=problem.code, reason=all_of(faults_of(problem, "")))
         except (_PartiesRefused, NoRegion, RefusedTooOften) as error:
             return ended("refused", code=error.extra.get("of", error.code), reason=error.detail)
         except Unreachable as error:
@@ -125,7 +115,9 @@ class Paying:
                     recipient_id=recipient_id,
                     payer_id=payer_id,
                     reference=line.reference,
-                    key=self._key("transfer", line.digest, str(attempt)),
+                    metadata=line.metadata or None,
+                    deadline=line.deadline,
+                    key=self._parties.key("transfer", line.digest, str(attempt)),
                 )
             except ProblemError as error:
                 # A quote that an interrupted run left behind may have expired unused: then nothing has moved either.
@@ -136,8 +128,8 @@ class Paying:
         raise RefusedTooOften(f"It was refused {_ATTEMPTS_MAX} times before; give the file another name or --run.")
 
     async def _quote(self, line: Payment, attempt: int) -> Quote:
-        key = self._key("quote", line.digest, str(attempt))
-        region = self._region(line.source_currency)
+        key = self._parties.key("quote", line.digest, str(attempt))
+        region = self._parties.region(line.source_currency)
         side, value = line.fixed
         if side == "source":
             source = (value, line.source_currency)
@@ -158,75 +150,24 @@ class Paying:
 
     async def _registered(self, line: Payment) -> tuple[str, str]:
         """(payer, recipient). Raises _PartiesRefused with all that is wrong with either, NoRegion, ProblemError, Unreachable."""
-        made = await asyncio.gather(self._payer(line), self._recipient(line), return_exceptions=True)
+        made = await asyncio.gather(
+            self._parties.payer(line.payer, line.source_currency),
+            self._parties.recipient(line.recipient, line.target_currency),
+            return_exceptions=True,
+        )
         faults: list[LineFault] = []
         for one, who in zip(made, ("payer", "recipient"), strict=True):
             if isinstance(one, ProblemError) and not one.problem.retryable:
-                faults += _faults(one.problem, who)
+                faults += faults_of(one.problem, who)
             elif isinstance(one, BaseException):
                 raise one
         if faults:
-            raise _PartiesRefused(_all(faults), of=faults[0].code)
+            raise _PartiesRefused(all_of(faults), of=faults[0].code)
         payer, recipient = (one for one in made if isinstance(one, str))
         return payer, recipient
-
-    async def _payer(self, line: Payment) -> str:
-        region = self._region(line.source_currency)
-        key = self._key("payer", region, repr(sorted(line.payer.items())))
-
-        async def make() -> str:
-            return (await self._client.payers.create(region=region, key=key, **line.payer)).id  # type: ignore[arg-type]
-
-        return await self._once(key, make)
-
-    async def _recipient(self, line: Payment) -> str:
-        region = self._region(line.target_currency)
-        key = self._key("recipient", region, repr(sorted(line.recipient.items())))
-
-        async def make() -> str:
-            return (await self._client.recipients.create(region=region, key=key, **line.recipient)).id  # type: ignore[arg-type]
-
-        return await self._once(key, make)
-
-    async def _once(self, key: str, make: Callable[[], Awaitable[str]]) -> str:
-        """Lines with one payer register it once, also while they run at the same time."""
-        if key not in self._parties:
-            self._parties[key] = tasks.asked(_awaited(make), "a party")
-        return await asyncio.shield(self._parties[key])
-
-    def _region(self, currency: str) -> str:
-        if currency not in self._regions:
-            raise NoRegion(f"No region holds {currency}.")
-        return self._regions[currency]
-
-    def _key(self, *parts: str) -> str:
-        text = "\x00".join(("kovra-pay-v1", self._name, *parts))
-        # A file's name may be no text at all.
-        return f"pay-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()}"
-
-
-async def _awaited(make: Callable[[], Awaitable[Made]]) -> Made:
-    return await make()
 
 
 def _shown(transfer: Transfer) -> dict[str, Any]:
     return {
         "status": transfer.status, "transfer_id": transfer.id, "source": transfer.source, "target": transfer.target,
     }  # fmt: skip
-
-
-def _faults(problem: Problem, prefix: str) -> list[LineFault]:
-    """What a problem document names, each fault by the column that it speaks of; `prefix`: of the party whose body was refused."""
-    named = (problem.model_extra or {}).get("errors")
-    found = named if isinstance(named, list) and named else [{"pointer": problem.pointer, "detail": problem.detail}]
-    return [
-        LineFault(
-            problem.code, str(one.get("detail", "")), column_of(str(one.get("pointer") or ""), prefix) or prefix or None
-        )
-        for one in found
-    ]
-
-
-def _all(faults: Sequence[LineFault]) -> str:
-    """Everything wrong with a line, each with its column."""
-    return " ".join(f"{one.column}: {one.reason}" if one.column else one.reason for one in faults)

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+import router.cli
 from router.client.batches import KINDS
-from tests.api_cell import ApiCell, open_api_cell
-from tests.integration.batch_api import of
+from tests.api_cell import PAYER, RECIPIENT, ApiCell, open_api_cell
+from tests.integration.batch_api import lines_of, of
 from tests.integration.test_api_batch_files import BUDI, OURS, kovra, pain, served, xml_line
 
 
@@ -123,3 +124,54 @@ async def test_the_command_line_s_options_hold_whatever_the_file(cell: ApiCell, 
             shown = (await cell.client.get(f"/v1/batches/{made['id']}")).json()
             assert datetime.fromisoformat(shown["scheduled_for"]) == _LATER, kind
             assert shown["all_or_nothing"] is True, kind
+
+
+async def test_a_file_of_persons_is_a_batch_of_ids(cell: ApiCell, tmp_path: Path) -> None:
+    key = cell.client.headers["Authorization"].removeprefix("Bearer ")
+    ids = await cell.recipient(), await cell.payer()
+    iban, street = RECIPIENT["account"]["iban"], PAYER["address"]
+    payer = f"Erika Beispiel,{street['street']},{street['town']},SE,C-1"
+    file = tmp_path / "november.csv"
+    file.write_text(
+        "reference,source_currency,source_amount,target_currency,recipient_id,payer_id,payer_name,payer_street,payer_town,payer_country,"
+        "payer_customer_number,recipient_name,recipient_iban,metadata.order\n"
+        f"A,EUR,10.00,EUR,,,{payer},Muster KG,{iban},=1+1\n\n"
+        f'"B\nb",,11.00,EUR,,,{payer},Muster KG,{iban},"two\nlines"\n'
+        f"C,EUR,12.00,EUR,{ids[0]},{ids[1]},,,,,,,,\n"
+        f"D,EUR,13.00,EUR,,,{payer},Muster KG,{iban[:-1]}1,\n"
+        f"E,EUR,14.00,EUR,,,{payer},李 3,{iban},\n"
+        f"F,GBP,15.00,EUR,,,{payer},Muster KG,{iban},\n"
+        f"G,EUR,16.00,EUR,{ids[0]},,{payer},,,,too much\n"
+    )
+    parties = ("/v1/payers", "/v1/recipients")
+    async with served(cell.app) as url:
+        named = ("submit", str(file), "--wallet", cell.wallets["EUR"].wallet_id)
+        made = await kovra(url, key, *named)
+        counts = [len((await cell.client.get(path)).json()["data"]) for path in parties]
+        again = await kovra(url, key, *named)
+    assert (again["id"], again["refused"]) == (made["id"], made["refused"])
+    assert counts == [2, 2] == [len((await cell.client.get(path)).json()["data"]) for path in parties]
+    assert [(one["file_line"], one["code"]) for one in made["refused"]] == [
+        (8, "iban-invalid"), (9, "letters-unwritable"), (11, "line-invalid"),
+    ]  # fmt: skip
+    lines = await lines_of(cell, made["id"])
+    assert [(one["file_line"], (one["error"] or {}).get("pointer")) for one in lines] == [
+        (2, None), (4, "/metadata.order"), (7, None), (8, "/payer_id"), (9, "/recipient_id"), (10, "/source_currency"), (11, "/payer_id"),
+    ]  # fmt: skip
+    assert lines[0]["metadata"] == {"order": "=1+1"}
+    assert lines[2]["recipient_id"] == ids[0]
+
+
+async def test_the_sample_of_pay_is_a_batch(cell: ApiCell) -> None:
+    key = cell.client.headers["Authorization"].removeprefix("Bearer ")
+    sample = Path(router.cli.__file__).parent / "samples" / "payments.csv"
+    async with served(cell.app) as url:
+        made = await kovra(url, key, "submit", str(sample), "--wallet", cell.wallets["EUR"].wallet_id)
+    assert made["lines"] == 40
+    answer = await sent(
+        cell, "text/csv", sample.read_bytes(), "straight", source_wallet_id=cell.wallets["EUR"].wallet_id
+    )
+    assert code_of(answer) == (422, "batch-file-invalid")
+    lines = await lines_of(cell, made["id"])
+    assert [one["file_line"] for one in lines] == list(range(2, 42))
+    assert {one["file_line"] for one in made["refused"]} >= {33, 35, 39}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_HEAD = "reference,source_currency,amount,target_currency,payer_name,recipient_name,recipient_iban"
+_HEAD = "reference,source_currency,source_amount,target_currency,payer_name,recipient_name,recipient_iban"
 
 
 def _kovra(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

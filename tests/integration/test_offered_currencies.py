@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.batches.columns import COLUMNS
 from cells.fx.fees import Circumstances, Tariff
 from cells.fx.store_fees import all_rules
 from cells.kit.money import CURRENCIES
@@ -16,7 +17,6 @@ from cells.rails.account_forms import form_of_currency
 from cells.rails.accounts import form_of
 from cells.rails.profile_files import rail_profiles
 from residency.directory import load_directory
-from router.cli.payments_file import COLUMNS
 from tests.api_cell import RECIPIENT, ApiCell, open_api_cell
 from tests.following import ROOT
 

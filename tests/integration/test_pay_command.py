@@ -18,7 +18,7 @@ from tests.api_cell import ApiCell, open_api_cell
 from tests.schemes import RunningSchemes
 from tests.waiting import until
 
-_HEAD = "reference,source_currency,amount,target_amount,target_currency,payer_name,payer_town,payer_country,payer_street,payer_customer_number"
+_HEAD = "reference,source_currency,source_amount,target_amount,target_currency,payer_name,payer_town,payer_country,payer_street,payer_customer_number"
 _HEAD += ",recipient_name,recipient_iban"
 _PAYER = "Erika Beispiel,Köln,DE,Domstraße,C-1"
 _IBAN = "DE89370400440532013000"

@@ -8,17 +8,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cells.batches.batch import LINES_MAX, Fault
-from cells.kit.csv_text import CsvInvalid, Row, read_rows
+from cells.batches.columns import COLUMNS, METADATA, PERSONS, metadata_of, read_payment_rows
+from cells.kit.csv_text import CsvInvalid, Row
 from router.api.errors import InvalidRequest
 from router.api.v1.batch_reading import BatchFileInvalid, ReadLine, read_line
 
-CSV_COLUMNS = (
-    "recipient_id", "payer_id", "source_amount", "target_amount", "target_currency", "reference", "deadline",
-)  # fmt: skip
-_METADATA = "metadata."
+_ORDER: Final = tuple(COLUMNS)
 _COLUMN_OF: Final = MappingProxyType(
     {
-        "/source": "source_amount", "/source/value": "source_amount", "/source/currency": "source_amount",
+        "/source": "source_amount", "/source/value": "source_amount", "/source/currency": "source_currency",
         "/target": "target_amount", "/target/value": "target_amount", "/target/currency": "target_currency",
     }
 )  # fmt: skip
@@ -28,25 +26,28 @@ def read_csv(body: bytes, currency: str, payer_id: str | None) -> list[tuple[int
     """The lines of a CSV file with a line of column names, each with the line of the file in which it begins. Raises
     BatchFileInvalid."""
     try:
-        rows = read_rows(body, CSV_COLUMNS, ("recipient_id",), LINES_MAX, _is_metadata)
+        rows = read_payment_rows(body, ("recipient_id",), LINES_MAX)
     except CsvInvalid as error:
         raise BatchFileInvalid(error.detail) from None
+    filled = set().union(*(row.cells for row in rows))
+    if described := [name for name in PERSONS if name in filled]:
+        # Where a person's data may go, the command asks each region; a batch goes to one.
+        raise BatchFileInvalid(
+            f"It describes persons ({', '.join(described)}), and a batch takes payer_id and recipient_id alone. Register them by "
+            "POST /v1/payers and POST /v1/recipients; `kovra batch submit` does both for such a file."
+        )
     return [(row.line, _read(row, currency, payer_id)) for row in rows]
 
 
 def csv_pointer(pointer: str) -> str:
     """A pointer into a line in the form of JSON, as one to the column that it came from."""
     if pointer.startswith("/metadata/"):
-        return f"/{_METADATA}{pointer.removeprefix('/metadata/').removesuffix('/[key]')}"
+        return f"/{METADATA}{pointer.removeprefix('/metadata/').removesuffix('/[key]')}"
     return f"/{_COLUMN_OF[pointer]}" if pointer in _COLUMN_OF else pointer
 
 
-def _is_metadata(name: str) -> bool:
-    return name.startswith(_METADATA) and name != _METADATA
-
-
 def _read(row: Row, currency: str, payer_id: str | None) -> ReadLine:
-    own = _faults(row, payer_id)
+    own = _faults(row, currency, payer_id)
     read = read_line(_of_row(row.cells, currency), currency, payer_id)
     if not isinstance(read, Fault):
         return read if not own else _fault(InvalidRequest.code, own)
@@ -60,7 +61,7 @@ def _read(row: Row, currency: str, payer_id: str | None) -> ReadLine:
 def _place(fault: Mapping[str, str]) -> int:
     """In the order of the columns as they are documented; what is of the row comes first, metadata last."""
     name = fault["pointer"].removeprefix("/")
-    return CSV_COLUMNS.index(name) if name in CSV_COLUMNS else len(CSV_COLUMNS) if name else -1
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER) if name else -1
 
 
 def _fault(code: str, faults: Sequence[Mapping[str, str]]) -> Fault:
@@ -70,8 +71,10 @@ def _fault(code: str, faults: Sequence[Mapping[str, str]]) -> Fault:
     return Fault(code, said, faults[0]["pointer"] or None, faults)
 
 
-def _faults(row: Row, payer_id: str | None) -> list[dict[str, str]]:
+def _faults(row: Row, currency: str, payer_id: str | None) -> list[dict[str, str]]:
     found = [] if row.fault is None else [{"detail": row.fault, "pointer": ""}]
+    if row.cells.get("source_currency", currency) != currency:
+        found.append({"detail": f"The wallet of the batch holds {currency}.", "pointer": "/source_currency"})
     given = [name for name in ("source_amount", "target_amount") if name in row.cells]
     if len(given) != 1:
         found.append(
@@ -94,10 +97,6 @@ def _of_row(given: Mapping[str, str], currency: str) -> dict[str, Any]:
     line: dict[str, Any] = {
         name: given[name] for name in ("recipient_id", "payer_id", "reference", "deadline") if name in given
     }
-    if "reference" in line:
-        line["reference"] = " ".join(
-            line["reference"].split()
-        )  # a spreadsheet's cell may have several lines, a reference one
     target = given.get("target_currency")
     if "source_amount" in given:
         line["source"] = {"value": given["source_amount"], "currency": currency}
@@ -105,5 +104,5 @@ def _of_row(given: Mapping[str, str], currency: str) -> dict[str, Any]:
         line["target"] = {"value": given["target_amount"], "currency": target}
     elif target is not None:
         line["target_currency"] = target
-    metadata = {name.removeprefix(_METADATA): value for name, value in given.items() if name.startswith(_METADATA)}
+    metadata = metadata_of(given)
     return line | ({"metadata": metadata} if metadata else {})

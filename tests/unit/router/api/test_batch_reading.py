@@ -107,7 +107,7 @@ def test_every_fault_of_a_row_is_told_at_once_in_the_columns_of_the_file(row: st
 
 
 def test_a_row_without_a_payer_says_so_beside_the_rest() -> None:
-    assert [column for column, _ in csv_faults("r1,,ten,,EUR,,,", None)] == ["/payer_id", "/source_amount"]
+    assert [column for column, _ in csv_faults("r1,,ten,,EUR,,,", None)] == ["/source_amount", "/payer_id"]
 
 
 def test_rows_that_are_empty_are_none_and_the_lines_are_the_file_s() -> None:
@@ -123,7 +123,7 @@ def test_every_fault_of_a_json_line_is_told_at_once() -> None:
 
 
 def test_a_pointer_into_a_line_names_its_column() -> None:
-    assert csv_pointer("/source/value") == csv_pointer("/source/currency") == "/source_amount"
+    assert (csv_pointer("/source/value"), csv_pointer("/source/currency")) == ("/source_amount", "/source_currency")
     assert (csv_pointer("/target/currency"), csv_pointer("/metadata/a")) == ("/target_currency", "/metadata.a")
     assert csv_pointer("/recipient_id") == "/recipient_id"
 
@@ -145,3 +145,19 @@ def test_a_file_that_is_none_is_refused_whole(content: bytes) -> None:
 def test_a_head_that_is_none_is_refused_whole(body: bytes) -> None:
     with pytest.raises(KovraError):
         read_head(body)
+
+
+def test_persons_are_refused_by_the_names_of_their_columns() -> None:
+    head = "recipient_id,target_amount,target_currency,payer_name,recipient_iban,recipient_town"
+    with pytest.raises(BatchFileInvalid, match=r"\(payer_name, recipient_iban\)") as refused:
+        read_csv(f"{head}\nr1,1,EUR,,,\nr1,1,EUR,Ann,DE89370400440532013000,\n".encode(), "EUR", "pyr_1")
+    assert "kovra batch submit" in refused.value.detail
+    assert "Ann" not in refused.value.detail
+    [(_, found)] = read_csv(f"{head}\nr1,1,EUR,,,\n".encode(), "EUR", "pyr_1")
+    assert isinstance(found, Wished)
+
+
+def test_a_line_of_another_currency_than_the_wallet_s_is_refused() -> None:
+    head = "recipient_id,source_currency,target_amount,target_currency"
+    read = read_csv(f"{head}\nr1,EUR,1,EUR\nr1,GBP,1,EUR\nr1,,1,EUR\n".encode(), "EUR", "pyr_1")
+    assert [one.pointer if isinstance(one, Fault) else None for _, one in read] == [None, "/source_currency", None]

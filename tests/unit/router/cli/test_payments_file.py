@@ -1,13 +1,14 @@
 """A file of payments, read: what is refused, with which line and reason, and that nothing else is."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import router.cli
-from router.cli.payments_file import BadLine, FileInvalid, Payment, column_of, read_payments
+from router.cli.payments_file import BadLine, FileInvalid, Payment, column_of, read_batch, read_payments
 
-_HEAD = "reference,source_currency,amount,target_amount,target_currency,payer_name,recipient_name,recipient_iban"
+_HEAD = "reference,source_currency,source_amount,target_amount,target_currency,payer_name,recipient_name,recipient_iban"
 _IBAN = "DE89370400440532013000"
 _SAMPLE = Path(router.cli.__file__).parent / "samples" / "payments.csv"
 
@@ -34,15 +35,15 @@ def test_a_line_becomes_a_payment() -> None:
     ("line", "code", "column"),
     [
         (f"A,EUR,10.00,,EUR,Ann,Bo,{_IBAN[:-1]}1", "iban-invalid", "recipient_iban"),
-        (f"A,EUR,10.005,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
-        (f"A,EUR,0,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
-        (f"A,EUR,-3,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
-        (f"A,EUR,1e3,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
-        (f"A,EUR,99999999999999999999,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "amount"),
+        (f"A,EUR,10.005,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "source_amount"),
+        (f"A,EUR,0,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "source_amount"),
+        (f"A,EUR,-3,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "source_amount"),
+        (f"A,EUR,1e3,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "source_amount"),
+        (f"A,EUR,99999999999999999999,,EUR,Ann,Bo,{_IBAN}", "invalid-amount", "source_amount"),
         (f"A,XXX,10.00,,EUR,Ann,Bo,{_IBAN}", "unknown-currency", "source_currency"),
         (f"A,EUR,10.00,,XXX,Ann,Bo,{_IBAN}", "unknown-currency", "target_currency"),
-        (f"A,EUR,10.00,9.00,EUR,Ann,Bo,{_IBAN}", "line-invalid", "amount"),
-        (f"A,EUR,,,EUR,Ann,Bo,{_IBAN}", "line-invalid", "amount"),
+        (f"A,EUR,10.00,9.00,EUR,Ann,Bo,{_IBAN}", "line-invalid", "source_amount"),
+        (f"A,EUR,,,EUR,Ann,Bo,{_IBAN}", "line-invalid", "source_amount"),
         (f"A,EUR,10.00,,EUR,,Bo,{_IBAN}", "line-invalid", "payer_name"),
         (f"A,EUR,10.00,,EUR,Ann,Bo,{_IBAN},more", "line-invalid", None),
     ],
@@ -70,7 +71,7 @@ def test_the_same_line_twice_is_paid_once() -> None:
 
 def test_what_a_line_says_is_its_digest_not_how_it_is_written() -> None:
     [one] = _read(f"A,EUR,10.00,,EUR,Ann,Bo,{_IBAN}")
-    head = "recipient_iban,recipient_name,payer_name,target_currency,amount,source_currency,reference"
+    head = "recipient_iban,recipient_name,payer_name,target_currency,source_amount,source_currency,reference"
     [other] = read_payments(f"{head}\n{_IBAN},Bo,Ann,EUR,10.00,EUR,A\n".encode())
     [else_] = _read(f"A,EUR,10.01,,EUR,Ann,Bo,{_IBAN}")
     assert isinstance(one, Payment)
@@ -83,7 +84,7 @@ def test_what_a_line_says_is_its_digest_not_how_it_is_written() -> None:
     ("content", "told"),
     [
         (b"", "is missing"),
-        (b"reference,amount\n", "source_currency"),
+        (b"reference,source_amount\n", "source_currency"),
         (f"{_HEAD},iban\n".encode(), r"no column iban"),
         (f"{_HEAD},reference\n".encode(), "twice"),
         (f"{_HEAD}\n".encode(), "no line"),
@@ -110,9 +111,9 @@ def test_the_sample_has_good_lines_and_bad_ones() -> None:
 
 def test_every_fault_of_a_line_is_told_at_once_in_the_columns_of_the_file() -> None:
     bad = _bad(f"=1+1,EUX,ten,5.00,EU,,Bo,{_IBAN[:-1]}1")
-    assert {one.column for one in bad.faults} == {"source_currency", "amount", "target_currency", "payer_name"}
+    assert {one.column for one in bad.faults} == {"source_currency", "source_amount", "target_currency", "payer_name"}
     bad = _bad(",EUR,10.005,,GBP,Ann,,")
-    assert [one.column for one in bad.faults] == ["reference", "recipient_name", "amount", "recipient_sort_code"]
+    assert [one.column for one in bad.faults] == ["reference", "source_amount", "recipient_name", "recipient_sort_code"]
 
 
 def test_one_payment_in_other_spellings_is_told_to_be_the_same() -> None:
@@ -148,7 +149,7 @@ def test_the_lines_are_those_of_the_file() -> None:
     first, second = read_payments(text.encode("utf-8-sig"))
     assert (first.line, first.reference) == (4, "Zeile eins Zeile zwei")
     assert isinstance(second, BadLine)
-    assert (second.line, [one.column for one in second.faults]) == (6, ["amount"])
+    assert (second.line, [one.column for one in second.faults]) == (6, ["source_amount"])
 
 
 @pytest.mark.parametrize(
@@ -159,13 +160,59 @@ def test_the_lines_are_those_of_the_file() -> None:
         ("/document/number", "payer", "payer_document_number"),
         ("/name", "payer", "payer_name"),
         ("/currency", "recipient", "target_currency"),
-        ("/source/value", "", "amount"),
+        ("/source/value", "", "source_amount"),
         ("/target/value", "", "target_amount"),
         ("/target/currency", "", "target_currency"),
         ("/reference", "", "reference"),
+        ("/deadline", "", "deadline"),
+        ("/metadata/order", "", "metadata.order"),
+        ("/recipient_id", "", "recipient_id"),
         ("/quote_id", "", None),
         ("", "payer", None),
     ],
 )
 def test_what_the_api_points_at_is_a_column(pointer: str, prefix: str, column: str | None) -> None:
     assert column_of(pointer, prefix) == column
+
+
+_IDS = "reference,source_currency,source_amount,target_currency,payer_id,payer_name,recipient_id,recipient_iban,recipient_name,deadline,metadata.order"
+
+
+def test_a_line_may_name_ids_a_deadline_and_metadata() -> None:
+    [found] = read_payments(f"{_IDS}\nA,EUR,1,EUR,pyr_1,,rcp_1,,,2026-12-01T12:00:00Z,A  1\n".encode())
+    assert isinstance(found, Payment)
+    assert (found.payer, found.recipient, found.metadata) == ("pyr_1", "rcp_1", {"order": "A  1"})
+    assert found.deadline == datetime(2026, 12, 1, 12, tzinfo=UTC)
+    [other] = read_payments(f"{_IDS}\nA,EUR,1,EUR,pyr_1,,rcp_1,,,2026-12-01T12:00:00Z,A 2\n".encode())
+    assert isinstance(other, Payment)
+    assert other.digest != found.digest
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ("A,EUR,1,EUR,pyr_1,Ann,rcp_1,,,,", ["payer_id"]),
+        (f"A,EUR,1,EUR,pyr_1,,rcp_1,{_IBAN},,,", ["recipient_id"]),
+        ("A,EUR,1,EUR,,,,,,,", ["payer_name", "recipient_name", "recipient_iban"]),
+        ("A,EUR,1,EUR,pyr_1,,rcp_1,,,soon,", ["deadline"]),
+        ("A,EUR,1,EUR,pyr_1,,rcp_1,,,2999-01-01T00:00:00Z,", ["deadline"]),
+    ],
+)
+def test_a_party_is_named_once_and_a_deadline_is_an_instant(row: str, columns: list[str]) -> None:
+    [found] = read_payments(f"{_IDS}\n{row}\n".encode())
+    assert isinstance(found, BadLine)
+    assert [one.column for one in found.faults] == columns
+
+
+def test_a_batch_reads_the_same_file_as_pay() -> None:
+    paid, batch = read_payments(_SAMPLE.read_bytes()), read_batch(_SAMPLE.read_bytes())
+    assert [one.line for one in paid] == [one.row.line for one in batch]
+    good = [(one, other) for one, other in zip(paid, batch, strict=True) if isinstance(one, Payment)]
+    assert len(good) == 34
+    assert all((one.payer, one.recipient, ()) == (other.payer, other.recipient, other.faults) for one, other in good)
+    # Amounts and repeats are for the API to judge; a batch's lines may be alike.
+    assert {(one.row.line, one.faults[0].code) for one in batch if one.faults} == {
+        (33, "iban-invalid"),
+        (35, "unknown-currency"),
+        (39, "account-invalid"),
+    }
