@@ -149,8 +149,8 @@ async def test_a_back_test_says_what_past_payments_would_have_cost(cell_database
         theirs = tried(rules, payments, rule("250099", "POST", name="new", applies="target_currency == 'IDR'"))
         assert theirs["IDR"].would_be_minor == 2 * 250_000, "down to whole rupiah"
         shown = backtest_document(theirs)
-        assert shown["IDR"]["difference"] == "5000.00"
-        assert {one["was"] for one in shown["IDR"]["differing"]} == {"0.00"}
+        assert shown["IDR"]["difference"] == {"value": "5000.00", "currency": "IDR"}
+        assert {one["was"]["value"] for one in shown["IDR"]["differing"]} == {"0.00"}
 
 
 def test_labels_and_tier_of_a_quote_reach_the_rule_that_asks_for_them() -> None:
