@@ -111,6 +111,12 @@ class TransferRerouted(Body):
     rail: Annotated[_Name, Public]
 
 
+class TransferReviewMoved(Body):
+    """The case ends at another moment: the sandbox let time go by."""
+
+    review_until: Annotated[AwareDatetime, Public]
+
+
 # The steps of a leg's life, as cells.transfers.machine has its events; a test holds the two together.
 STEPS: Final = (
     "taken", "held", "held_for_review", "referred", "hold_refused", "cleared", "review_refused", "sanctioned", "frozen", "released_to_payer",
@@ -125,6 +131,7 @@ KINDS: Final[Mapping[str, type[Body]]] = MappingProxyType(
         "transfer.answered.1": TransferAnswered,
         "transfer.doubted.1": TransferDoubted,
         "transfer.rerouted.1": TransferRerouted,
+        "transfer.review_moved.1": TransferReviewMoved,
     }
 )
 # What a partner sees of a payment's life; the rest is between the parts of the cells.

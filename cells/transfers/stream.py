@@ -17,6 +17,8 @@ from cells.transfers.transfer import Transfer
 LIFE: Final = "transfer"
 ACCEPTED, ADMITTED = f"{LIFE}.accepted.1", f"{LIFE}.admitted.1"
 ANSWERED, DOUBTED, REROUTED = f"{LIFE}.answered.1", f"{LIFE}.doubted.1", f"{LIFE}.rerouted.1"
+REVIEW_MOVED: Final = f"{LIFE}.review_moved.1"
+_MARKS: Final = (ANSWERED, DOUBTED, REROUTED, REVIEW_MOVED)
 
 # What the first entry says; what is null is left out.
 AT_BIRTH: Final = (
@@ -77,7 +79,7 @@ def kind_of(event: str) -> str:
 
 def step_of(kind: str) -> bool:
     """Whether an entry of that kind is a step of the lifecycle, and not a mark beside it."""
-    return kind not in (ANSWERED, DOUBTED, REROUTED)
+    return kind not in _MARKS
 
 
 def birth(transfer: Transfer, kind: str, author: Author) -> Draft:

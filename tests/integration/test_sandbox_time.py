@@ -12,9 +12,10 @@ import pytest
 from actors.workers.sweep import Sweep
 from cells.backends.postgres import transaction
 from cells.compliance.magic import SCREENED_NAMES
+from cells.journal.entry import component
 from cells.tenants import store as tenants
-from cells.tenants import store_time
 from cells.tenants.tenant import mint_tenant
+from cells.transfers import store_sandbox_time
 from residency.errors import UnexpectedAnswer
 from tests.api_cell import PAYER, RECIPIENT, ApiCell, credit_to
 from tests.integration.test_api_sandbox import served_cell
@@ -70,7 +71,7 @@ class Waits:
                     f"select max({one.column}) from {one.table} where tenant_id = $1 and {one.waits}",
                     self.tenant_id,
                 )
-                for one in store_time.DEADLINES
+                for one in store_sandbox_time.DEADLINES
             }
         later = await self.get(f"/v1/transfers/{self.ids['later']}")
         wallet = await self.get(f"/v1/wallets/{self.wallet}")
@@ -188,4 +189,6 @@ async def test_production_has_no_sandbox_time(cell: ApiCell) -> None:
         await tenants.create_tenants(connection, "EU", [live])
     with pytest.raises(UnexpectedAnswer, match="sandbox alone"):
         async with transaction(cell.parts.writer) as connection:
-            await store_time.let_go_by(connection, "EU", live.tenant_id, "reference", timedelta(days=1))
+            await store_sandbox_time.let_go_by(
+                connection, "EU", live.tenant_id, "reference", timedelta(days=1), component("test")
+            )

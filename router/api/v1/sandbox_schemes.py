@@ -19,8 +19,7 @@ from cells.idempotency.answer import IdempotencyConflict
 from cells.kit.money import InvalidAmount, UnknownCurrency, money
 from cells.rails.console import ConsoleRefused, SchemeConsole
 from cells.rails.rail import RailUnavailable, end_to_end_id, transfer_id_of, utc_now
-from cells.tenants import store_time
-from cells.transfers import store
+from cells.transfers import store, store_sandbox_time
 from cells.transfers.transfer import Transfer, TransferNotFound
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
@@ -161,9 +160,11 @@ async def advance_sandbox_time(request: Request, body: TimeNew) -> Response:
 
     async def act(reference: str, again: bool) -> dict[str, Any]:  # noqa: ARG001 - the same reference counts once
         async with transaction(parts.writer) as connection:
-            ahead = await store_time.let_go_by(connection, parts.region, call.tenant_id, reference, by)
+            ahead = await store_sandbox_time.let_go_by(
+                connection, parts.region, call.tenant_id, reference, by, call.author
+            )
         if ahead is None:
-            raise ConsoleRefused(f"Your time would be more than {store_time.AHEAD_MAX.days:,} days ahead.")
+            raise ConsoleRefused(f"Your time would be more than {store_sandbox_time.AHEAD_MAX.days:,} days ahead.")
         for rail in sorted(parts.spec.settings.schemes):
             async with console_of(parts, rail) as console:
                 after = ""

@@ -18,6 +18,7 @@ from cells.transfers.stream import (
     CHANGING,
     DOUBTED,
     REROUTED,
+    REVIEW_MOVED,
     Change,
     Unfoldable,
     birth,
@@ -136,7 +137,7 @@ def test_a_fact_that_is_unfit_is_refused_and_not_quoted() -> None:
 
 def test_every_event_of_the_lifecycle_has_its_kind_and_every_kind_is_written() -> None:
     assert sorted(STEPS) == sorted(str(one) for one in Event)
-    marks = {ANSWERED, DOUBTED, REROUTED}
+    marks = {ANSWERED, DOUBTED, REROUTED, REVIEW_MOVED}
     assert KINDS.keys() == BIRTHS | {kind_of(str(one)) for one in Event} | marks
     assert KINDS.keys() - marks == SHOWN
     assert set(TransferBorn.model_fields) == set(AT_BIRTH)

@@ -2,18 +2,24 @@
 
 No clock is set forward: whoever reads a deadline (a wallet, a rail, the sweep, the door) reads it as ever, by the machine's time, and it is
 there sooner. So nothing on the path of a payment knows that there is sandbox time, and production cannot have it. Every deadline of a
-tenant's is in DEADLINES (tests/architecture/test_deadlines.py); a deadline that has passed stays as it was.
+tenant's is in DEADLINES (tests/architecture/test_deadlines.py); a deadline that has passed stays as it was. What has a journal gets an entry.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import Author
+from cells.transfers import store, store_stream
+from cells.transfers.machine import State
+from cells.transfers.stream import REVIEW_MOVED, Change
 from residency.errors import UnexpectedAnswer
 
 # As far as a tenant's time may be ahead of the machine's, so that every moment of it can be written.
 AHEAD_MAX: Final = timedelta(days=3_660)
+# A deadline stays behind what it began with.
+_LEAST: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,10 @@ class Deadline:
     waits: str
 
 
+REVIEWS: Final = Deadline("transfers", "transfer_id", "review_until", "created_at", "state = 'IN_REVIEW'")
 DEADLINES: Final = (
     Deadline("quotes", "quote_id", "expires_at", "created_at", "used_at is null"),
-    Deadline("transfers", "transfer_id", "review_until", "created_at", "state = 'IN_REVIEW'"),
+    REVIEWS,
     Deadline("collections", "collection_id", "available_at", "received_at", "state = 'received'"),
     Deadline("returns", "return_id", "available_at", "received_at", "state = 'received'"),
     Deadline("sub_wallets", "wallet_id", "locked_until", "created_at", "state <> 'closed'"),
@@ -38,7 +45,7 @@ DEADLINES: Final = (
 
 
 async def let_go_by(
-    connection: Connection, region: str, tenant_id: str, reference: str, by: timedelta
+    connection: Connection, region: str, tenant_id: str, reference: str, by: timedelta, author: Author
 ) -> timedelta | None:
     """Bring everything that the tenant waits for here nearer by `by`, in whole seconds; once for each reference. The writer's connection.
 
@@ -71,8 +78,32 @@ async def let_go_by(
         region, tenant_id, reference, int(by.total_seconds()),
     )  # fmt: skip
     for one in DEADLINES:
-        await connection.execute(_nearer(one), region, tenant_id, by)
+        if one is REVIEWS:
+            await _reviews_nearer(connection, region, tenant_id, by, author)
+        else:
+            await connection.execute(_nearer(one), region, tenant_id, by)
     return ahead + by
+
+
+async def _reviews_nearer(connection: Connection, region: str, tenant_id: str, by: timedelta, author: Author) -> None:
+    """A payment's row changes with an entry of its stream alone (L11)."""
+    now: datetime = await connection.fetchval("SELECT now()")
+    due = await connection.fetch(
+        f"SELECT {REVIEWS.key} FROM {REVIEWS.table} WHERE compliance_region = $1 AND tenant_id = $2 AND {REVIEWS.waits} AND review_until > $3",
+        region, tenant_id, now,
+    )  # fmt: skip
+    legs = await store.load(connection, region, [row[REVIEWS.key] for row in due])
+    changes = [
+        Change(
+            leg,
+            replace(leg, review_until=max(leg.review_until - by, (leg.created_at or now) + _LEAST)),
+            REVIEW_MOVED,
+            author,
+        )
+        for leg in legs.values()
+        if leg.state is State.IN_REVIEW and leg.review_until is not None and leg.review_until > now
+    ]
+    await store_stream.append(connection, region, changes)
 
 
 def _nearer(one: Deadline) -> str:
