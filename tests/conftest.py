@@ -1,5 +1,6 @@
 """Fixtures everybody may use. Servers are real, one set per test process, started on first use."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,9 @@ from tests.whole_stack import RunningStack, running_stack
 # What an example takes is the machine's business: nothing here is a timed test.
 settings.register_profile("kovra", deadline=None)
 settings.load_profile("kovra")
+# What a command prints is laid out for the terminal that it is in; a test says its own where it matters (tests/integration/test_plain.py).
+for _terminal in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"):
+    os.environ.pop(_terminal, None)
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,10 @@ _ELSEWHERE = {
         ("tenants create", "tenants set-tier", "tenants set-return-policy", "tenants keys create", "tenants keys revoke",
          "tenants keys rotate", "tenants keys admin"), "tests/integration/test_tenants_command.py: no money",
     ),
+    **dict.fromkeys(
+        ("journal show", "journal read", "journal rebuild"),
+        "tests/integration/test_journal_command.py: an entry as it stands, in the minor units that an auditor folds",
+    ),
     **dict.fromkeys(("audit export", "messages", "run", "up"), "no money"),
 }  # fmt: skip
 

@@ -97,6 +97,8 @@ CALLS = {
     "review block": ["tr" + NOBODY, "--reason", "the-listed-party"],
     "review release": ["tr" + NOBODY, "--to", "payer", "--reason", "no-longer-listed"],
     "audit export": ["eu-1", "/nonexistent/trail"],
+    "doubts settled": ["tr" + NOBODY, "--reason", "scheme-confirms-payment"],
+    "doubts refused": ["tr" + NOBODY, "--reason", "scheme-confirms-refusal"],
     "recall ask": ["tr" + NOBODY],
     "recall accept": ["rcl" + NOBODY],
     "recall refuse": ["rcl" + NOBODY],
