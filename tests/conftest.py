@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
-from tests import servers
-from tests.ray_cluster import RunningRay, running_ray
-from tests.schemes import RunningSchemes, start_schemes, stop_schemes
-from tests.whole_stack import RunningStack, running_stack
+from tests.support import servers
+from tests.support.ray_cluster import RunningRay, running_ray
+from tests.support.schemes import RunningSchemes, start_schemes, stop_schemes
+from tests.support.whole_stack import RunningStack, running_stack
 
 # What an example takes is the machine's business: nothing here is a timed test.
 settings.register_profile("kovra", deadline=None)
 settings.load_profile("kovra")
-# What a command prints is laid out for the terminal that it is in; a test says its own where it matters (tests/integration/test_plain.py).
+# What a command prints is laid out for the terminal that it is in; a test says its own where it matters (tests/unit/router/cli/test_plain.py).
 for _terminal in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"):
     os.environ.pop(_terminal, None)
 

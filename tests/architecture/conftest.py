@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 
-from tests.servers import CellDatabase, RunningPostgres
+from tests.support.servers import CellDatabase, RunningPostgres
 
 
 @pytest.fixture(scope="session")

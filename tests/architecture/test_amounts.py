@@ -10,9 +10,9 @@ from router.api.app import create_app
 from router.api.registry import registry
 from router.client.models import Money
 from tests.architecture.tree import keep
-from tests.border import make_world
-from tests.money_forms import misfits, misfits_of_text, named_money
-from tests.whole_document import whole_document
+from tests.support.border import make_world
+from tests.support.money_forms import misfits, misfits_of_text, named_money
+from tests.support.whole_document import whole_document
 
 # The language of fee rules counts whole minor units, and says so; a rule is text of that language.
 _EXPRESSIONS = frozenset({"FeeRuleShown.amount"})

@@ -1,10 +1,10 @@
-"""Every parser in the tree stands behind a door with a size limit and a budget (tests/doors.py), or says here whose bytes it reads."""
+"""Every parser in the tree stands behind a door with a size limit and a budget (tests/support/doors.py), or says here whose bytes it reads."""
 
 import ast
 from collections.abc import Iterable, Iterator
 
 from tests.architecture.tree import Function, Source, keep, sources
-from tests.doors import DOORS
+from tests.support.doors import DOORS
 
 # What turns bytes into structure: the last part of a call's name, and with a module before it where the name alone says too little.
 _PARSERS = frozenset({
@@ -68,13 +68,13 @@ def doorless(found: Iterable[str]) -> Iterator[str]:
 def test_every_parser_is_behind_a_door() -> None:
     found = set(parsers(sources("actors", "cells", "infra", "residency", "router")))
     keep(
-        "What parses bytes is behind a door of tests/doors.py, or named in _OURS with whose bytes they are.",
+        "What parses bytes is behind a door of tests/support/doors.py, or named in _OURS with whose bytes they are.",
         why="a parser without a size limit and a test of its worst case is how a few kilobytes of a stranger's cost everybody seconds.",
         mend="add the function to `reads` of its door, or a door with its limit, its budget and its worst texts; or name it in _OURS.",
         breaches=doorless(found),
     )
     behind = frozenset().union(*(door.reads for door in DOORS))
-    assert behind <= found, f"take what is gone out of tests/doors.py: {sorted(behind - found)}"
+    assert behind <= found, f"take what is gone out of tests/support/doors.py: {sorted(behind - found)}"
     for one in _OURS:
         assert any(place == one or place.startswith((f"{one}/", f"{one}::")) for place in found), (
             f"take {one} out of _OURS"

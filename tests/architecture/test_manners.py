@@ -37,7 +37,7 @@ def test_tests_wait_for_conditions_and_never_for_the_clock() -> None:
     keep(
         "A test never sleeps for a time.",
         why="on a busy machine the time is too short and the test fails for nothing; on a quiet one it is too long, every day.",
-        mend="await the condition with tests.waiting.until, or an asyncio.Event that the other side sets.",
+        mend="await the condition with tests.support.waiting.until, or an asyncio.Event that the other side sets.",
         # A measurement goes by the clock, and is no test.
         breaches=[
             breach

@@ -9,9 +9,9 @@ from residency.errors import KovraError
 from router.api.app import create_app
 from router.api.registry import kinds, registry, written
 from tests.architecture.tree import keep
-from tests.border import make_world
-from tests.documented import documented
-from tests.whole_document import whole_document
+from tests.support.border import make_world
+from tests.support.documented import documented
+from tests.support.whole_document import whole_document
 
 # What the framework answers where there is no route, or not by that method: no operation can declare it.
 _NO_ROUTE = {"not-found", "method-not-allowed"}

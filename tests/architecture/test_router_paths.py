@@ -10,7 +10,7 @@ from router.api.app import create_app
 from router.api.listeners import for_operator, for_partners, for_schemes
 from router.edge.paths import NOUNS, WORDS, PathUnknown, check_carried, template
 from tests.architecture.tree import keep
-from tests.border import make_world
+from tests.support.border import make_world
 
 
 def carried(path: str) -> bool:

@@ -12,10 +12,10 @@ from router.api.listeners import for_partners
 from router.api.routes import PartnerRoute
 from router.api.strangers import is_open
 from tests.architecture.tree import keep
-from tests.border import make_world
-from tests.documented import documented
-from tests.tenant_matrix import BODIES, gaps, guarded
-from tests.whole_document import whole_document
+from tests.support.border import make_world
+from tests.support.documented import documented
+from tests.support.tenant_matrix import BODIES, gaps, guarded
+from tests.support.whole_document import whole_document
 
 _OPEN = {
     "/openapi.json": "what the API is, the same for everybody",
@@ -124,8 +124,8 @@ def test_every_route_is_tried_with_another_tenants_ids() -> None:
     document = whole_document(create_app(make_world().spec("eu-1")))
     keep(
         "Every route is called with another tenant's ids, in every place that takes an id.",
-        why="tests/integration/test_tenant_matrix.py draws its calls from the OpenAPI document; what it cannot fill in, nobody tries.",
-        mend="say in tests/tenant_matrix.py what the parameter is or what the body looks like, and give both tenants one of it in "
+        why="tests/integration/api/test_tenant_matrix.py draws its calls from the OpenAPI document; what it cannot fill in, nobody tries.",
+        mend="say in tests/support/tenant_matrix.py what the parameter is or what the body looks like, and give both tenants one of it in "
         "everything_of() of the test.",
         breaches=gaps(document),
     )

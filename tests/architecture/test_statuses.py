@@ -12,8 +12,8 @@ from router.api.app import create_app
 from router.api.v1.batch_shown import _OF_LINES, BatchStatus, LineStatus
 from router.api.v1.transfers import TransferStatus
 from tests.architecture.tree import keep, sources
-from tests.border import make_world
-from tests.whole_document import whole_document
+from tests.support.border import make_world
+from tests.support.whole_document import whole_document
 
 _NAMES = ("status", "state")
 Found = tuple[str, Mapping[str, Any]]

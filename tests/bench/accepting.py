@@ -10,8 +10,8 @@ from typing import Any
 from tests.bench.client import Job, Result, carry_out, request
 from tests.bench.partner import lock_in_by_api
 from tests.bench.rig import Rig
-from tests.servers import free_port
-from tests.waiting import until
+from tests.support.servers import free_port
+from tests.support.waiting import until
 
 CLIENTS = (32, 128, 256)
 _ROUNDS = 3

@@ -24,7 +24,7 @@ from cells.tenants.tokens import TokenDesk
 from router.api.auth import KeyRing
 from router.api.call import CALL, Call, call_of
 from router.api.throttle import Throttle
-from tests.signing import signed
+from tests.support.signing import signed
 
 _REQUESTS = 2_000
 _AT_ONCE = 64

@@ -24,7 +24,7 @@ from tests.bench.client import Job, Result, carry_out
 from tests.bench.one_by_one import one_by_one, partner
 from tests.bench.standing import ACCEPTING, standing_still
 from tests.bench.tree import DESTINATION, ORIGIN, ROOT, Tree, checkout, running
-from tests.waiting import until
+from tests.support.waiting import until
 
 _ROUNDS = 5
 _REQUESTS = 1_000

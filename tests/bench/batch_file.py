@@ -9,7 +9,7 @@ import httpx
 
 from tests.bench.journey import settled
 from tests.bench.rig import Rig
-from tests.waiting import until
+from tests.support.waiting import until
 
 LINES = 10_000
 _WITHIN_S = 900.0

@@ -22,9 +22,9 @@ from cells.webhooks import store
 from cells.webhooks.endpoints import create_endpoint
 from cells.webhooks.events import NewEvent
 from residency.ids import mint
-from tests.integration.eu_cell import CELL, open_eu_cell
-from tests.integration.http_listener import open_listener
-from tests.servers import scratch_directory, start_postgres
+from tests.support.eu_cell import CELL, open_eu_cell
+from tests.support.http_listener import open_listener
+from tests.support.servers import scratch_directory, start_postgres
 
 _DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 _BATCH = 100

@@ -11,7 +11,7 @@ from tests.bench.accepting import percentiles
 from tests.bench.partner import lock_in
 from tests.bench.rig import Rig
 from tests.bench.tree import ORIGIN
-from tests.waiting import until
+from tests.support.waiting import until
 
 _DONE_WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.25

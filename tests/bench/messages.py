@@ -9,7 +9,7 @@ from cells.rails.iso20022 import payments, reports
 from cells.rails.rail import utc_now
 from cells.rails.registry import profile_of
 from infra.schemes.messages import Status, report
-from tests.schemes import payout
+from tests.support.schemes import payout
 
 _RAIL = "faster_payments"
 _ROUND_S = 0.5

@@ -25,8 +25,8 @@ from cells.transfers.deposit import Deposit
 from residency.ids import mint
 from router.cli.provisioning import provision
 from tests.bench.client import Job, carry_out, request
-from tests.tariffs import founded
-from tests.waiting import until
+from tests.support.tariffs import founded
+from tests.support.waiting import until
 
 _QUOTES_AT_ONCE = 2_000
 # Far beyond any run, so that no quote expires while it waits its turn.

@@ -14,8 +14,8 @@ from cells.kit.command import Command, Journaled, RailDoor, Reply
 from cells.rails.rail import Payout, Rail, Refused
 from cells.rails.registry import open_rail, profile_of
 from residency.ids import mint
-from tests.rail_room import Desk, Record
-from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
+from tests.support.rail_room import Desk, Record
+from tests.support.schemes import RunningSchemes, payout, start_schemes, stop_schemes
 
 _ONE, _MANY = "sepa_instant", "faster_payments"
 _TRIPS = 2_000

@@ -6,7 +6,7 @@ from cells.fx.ecb import EcbHistory
 from cells.fx.expressions import Expression, bind, compiled
 from cells.fx.pricing import price
 from tests.bench.messages import rate_of
-from tests.tariffs import founded, made, rule
+from tests.support.tariffs import founded, made, rule
 
 _TEXT = "currency == 'EUR' && 'payroll' in metadata.tags ? 0 : least(100 + bps(amount_minor, 20), 250000)"
 

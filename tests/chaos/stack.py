@@ -23,7 +23,7 @@ from infra.local.supervisor import Event, Supervisor
 from tests.chaos import failing_fsync
 from tests.chaos.failing_fsync import armed
 from tests.chaos.patience import until
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 SHARED = "shared"
 # Of a part that runs under a keeper, the keeper is the supervisor's and is left alone; what it keeps is the part.

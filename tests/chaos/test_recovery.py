@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.run import Plan, run_on
 from tests.chaos.stack import Running
-from tests.whole_stack import RunningStack
+from tests.support.whole_stack import RunningStack
 
 FAULTS = ("kill-wallet-actor", "kill-api", "kill-postgres", "cut-transit", "wipe-jetstream")
 SEED = 7

@@ -22,7 +22,7 @@ from cells.ledger.ledger import Ledger
 from cells.ledger.memory import MemoryLedger
 from cells.ledger.postgres import PostgresLedger
 from cells.ledger.tigerbeetle import TigerBeetleLedger
-from tests import servers
+from tests.support import servers
 
 ENGINES = ("memory", "postgres", "tigerbeetle")
 OpenLedger = Callable[[], Awaitable[Ledger]]

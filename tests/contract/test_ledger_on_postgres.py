@@ -12,8 +12,8 @@ import pytest
 
 from cells.ledger.entry import AccountFlag, PostingFlag, PostingResult
 from cells.ledger.postgres import PostgresLedger
-from tests import servers
 from tests.contract.ledger_engines import balances, funded_wallet, open_accounts, posting
+from tests.support import servers
 
 R = PostingResult
 

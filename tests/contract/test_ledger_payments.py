@@ -13,9 +13,9 @@ from cells.ledger.ledger import Ledger
 from cells.ledger.life import Life
 from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import submit_chains
-from tests import lives
 from tests.contract.ledger_engines import fresh_id
-from tests.position import position as position_of
+from tests.support import lives
+from tests.support.position import position as position_of
 
 EUR, IDR = 978, 360
 PRINCIPAL, MARGIN, FEE, TARGET = 98_500, 800, 700, 1_700_000_00

@@ -15,7 +15,7 @@ from tests.contract.ledger_engines import (
     posting,
     void,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 R = PostingResult
 PENDING = PostingFlag.PENDING

@@ -10,7 +10,7 @@ from cells.ledger.postings import Action, postings_of
 from cells.ledger.prefunding import Cap, declare_caps
 from cells.ledger.submit import submit_chains
 from tests.contract.ledger_engines import fresh_id
-from tests.lives import destination
+from tests.support.lives import destination
 
 IDR = 360
 

@@ -27,7 +27,7 @@ from cells.rails.registry import open_rail
 from cells.rails.remittance import Remittance
 from infra.schemes.magic import SCRIPTS, amount_of
 from residency.ids import mint
-from tests.schemes import CREDITORS, RunningSchemes, payout
+from tests.support.schemes import CREDITORS, RunningSchemes, payout
 
 WIRES = [(rail, wire) for rail, profile in sorted(rail_profiles().items()) for wire in profile.wires]
 

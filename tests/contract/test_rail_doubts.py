@@ -6,7 +6,7 @@ from cells.rails.console import SchemeConsole
 from cells.rails.profile import Wire
 from cells.rails.rail import InDoubt, Rail, Settled
 from tests.contract.test_rail_contract import connection, console, over, rail, rail_name, submitted
-from tests.schemes import payout
+from tests.support.schemes import payout
 
 __all__ = ["connection", "console", "over", "rail", "rail_name"]
 

@@ -12,10 +12,10 @@ from actors.in_process import InProcess
 from actors.listing import list_actors
 from actors.on_ray import OnRay
 from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
-from tests.actor_doubles import Refused
-from tests.waiting import until
+from tests.support.actor_doubles import Refused
+from tests.support.waiting import until
 
-PROBE = "tests.actor_doubles:Probe"
+PROBE = "tests.support.actor_doubles:Probe"
 DEADLINE_S = 20.0
 
 

@@ -14,9 +14,9 @@ from cells.rails.console import Payments, SchemeConsole
 from cells.rails.rail import InDoubt, RailUnavailable, Refused, ReturnOut, Settled
 from cells.rails.registry import WireUnknown, open_rail
 from cells.rails.snap.connector import SnapRail
-from tests.schemes import RunningSchemes, payout, start_schemes, stop_schemes
-from tests.servers import free_port
-from tests.snap_keys import SNAP_ACCESS
+from tests.support.schemes import RunningSchemes, payout, start_schemes, stop_schemes
+from tests.support.servers import free_port
+from tests.support.snap_keys import SNAP_ACCESS
 
 RAIL = "bi_fast"
 TOKEN_PATH = "/bank/v1.0/access-token/b2b"

@@ -16,7 +16,7 @@ from router.cli.demo import show_all
 from router.cli.demo_proofs import NEEDLES
 from router.cli.demo_scenario import play
 from router.cli.demo_story import Story
-from tests.whole_stack import RunningStack
+from tests.support.whole_stack import RunningStack
 
 # The first of these waits for a whole stack and the whole play.
 pytestmark = pytest.mark.timeout(400)

@@ -13,7 +13,7 @@ from infra.local.home import Home
 from router.cli.demo_listener import Listener, open_listener
 from router.cli.demo_search import dresses, search_files
 from router.cli.demo_story import Story
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 NAME = "Wulandari Prasetyaningrum"
 

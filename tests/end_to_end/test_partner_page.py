@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole_stack import RunningStack
+from tests.support.whole_stack import RunningStack
 
 PAGE = Path(__file__).resolve().parents[2] / "router" / "PARTNERS.md"
 _FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)

@@ -8,8 +8,8 @@ import pytest
 from cells.rails.console import Payments
 from cells.reconciliation.report import TITLES, Status
 from residency.directory import load_directory
-from tests.rail_matrix import ANSWERS_WITHIN, CASES, ROWS, Played, play
-from tests.whole_stack import running_stack
+from tests.support.rail_matrix import ANSWERS_WITHIN, CASES, ROWS, Played, play
+from tests.support.whole_stack import running_stack
 
 pytestmark = pytest.mark.timeout(300)
 

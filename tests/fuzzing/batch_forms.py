@@ -11,8 +11,8 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from tests.integration.batch_api import of
-from tests.integration.test_api_batch_files import BUDI, OURS, pain, xml_line
+from tests.integration.api.test_api_batch_files import BUDI, OURS, pain, xml_line
+from tests.support.batch_api import of
 
 OPTIONS = ("source_wallet_id", "payer_id", "scheduled_for", "all_or_nothing")
 _LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)

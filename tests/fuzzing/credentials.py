@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.api_cell import ApiCell
-from tests.signing import signed
+from tests.support.api_cell import ApiCell
+from tests.support.signing import signed
 
 _TEXTS = (
     "", " ", "\x00", "é", "ÿ" * 50, "²", "９", "a" * 3_000, "\t", ":", "::", ",", "=", '"', "\\", "%00", "%ff", "%", "key_eu1_", "kv_", "null", "-1",

@@ -7,13 +7,13 @@ from random import Random
 
 import httpx
 
-from tests.api_cell import ApiCell
 from tests.fuzzing import batch_forms
 from tests.fuzzing.mutants import Mutant, Mutants
-from tests.integration.batch_api import open_worker
-from tests.integration.test_tenant_matrix import everything_of
-from tests.tenant_matrix import attempts
-from tests.whole_document import whole_document
+from tests.integration.api.test_tenant_matrix import everything_of
+from tests.support.api_cell import ApiCell
+from tests.support.batch_api import open_worker
+from tests.support.tenant_matrix import attempts
+from tests.support.whole_document import whole_document
 
 # What was let in is looked at again after so many requests, so that one which poisons a list is found near it.
 _LOOKED_AFTER = 40

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from router.serving import Bounds
-from tests.api_cell import ApiCell, credit_to, open_api_cell
 from tests.fuzzing import targets
 from tests.fuzzing.credentials import malformed
 from tests.fuzzing.edges import mutated, submitted
 from tests.fuzzing.runs import fuzz
-from tests.integration.edge_cells import open_world
+from tests.support.api_cell import ApiCell, credit_to, open_api_cell
+from tests.support.edge_cells import open_world
 
 pytestmark = pytest.mark.timeout(3_600)
 Search = Callable[[ApiCell, int, int], Awaitable[list[str]]]

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from cells.kit.headers import SINGLE
-from tests.tenant_matrix import Attempt, attempts
+from tests.support.tenant_matrix import Attempt, attempts
 
 INSTANTS: tuple[Any, ...] = (
     "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "0001-01-01T00:00:00+14:00", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00-23:59",

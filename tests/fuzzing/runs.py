@@ -10,9 +10,9 @@ from pathlib import Path
 import uvicorn
 
 from router.api.documents import AUDIENCES
-from tests.api_cell import ApiCell
-from tests.servers import free_port
-from tests.waiting import until
+from tests.support.api_cell import ApiCell
+from tests.support.servers import free_port
+from tests.support.waiting import until
 
 _HERE = Path(__file__).parent
 

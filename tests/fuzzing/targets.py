@@ -11,7 +11,7 @@ from random import Random
 from urllib.parse import unquote_to_bytes
 
 from router.edge.paths import NOUNS, OF_ANY_CELL
-from tests.integration.edge_cells import World
+from tests.support.edge_cells import World
 
 # Stated apart from router.edge.paths: what a cell may be asked, as bytes on the wire.
 _SEGMENT = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-F]{2})+"

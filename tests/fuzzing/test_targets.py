@@ -8,9 +8,9 @@ import pytest
 from router.edge import app as edge_app
 from router.edge import resolve
 from router.serving import Bounds
-from tests.api_cell import open_api_cell
 from tests.fuzzing.targets import drawn, searched
-from tests.integration.edge_cells import World, open_world
+from tests.support.api_cell import open_api_cell
+from tests.support.edge_cells import World, open_world
 
 KEY = "Bearer kv_sandbox_eu1_" + "0" * 26 + "_" + "s" * 52
 

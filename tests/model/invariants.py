@@ -18,7 +18,7 @@ from tests.model.returning import booking_chains
 from tests.model.returns_agree import came_back_posted, own_part, returns_agree
 from tests.model.scenario import EU, ID, NUMBERS, chain
 from tests.model.world import at_rest, is_across, ours
-from tests.position import position as position_of
+from tests.support.position import position as position_of
 
 _EUR, _IDR = 978, 360
 _NEVER_BELOW_ZERO = {

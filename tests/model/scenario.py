@@ -14,9 +14,9 @@ from cells.transfers.machine import Effect, Leg, State
 from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import load_directory
 from residency.ids import number
-from tests.lives import funding, granted
 from tests.model.books import Books
 from tests.model.record import CellState, Memo
+from tests.support.lives import funding, granted
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BEFORE_DEADLINE, DEADLINE = datetime(2026, 11, 20, 13, 0, tzinfo=UTC), datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

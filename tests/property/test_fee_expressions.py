@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cells.fx.expressions import VARIABLES, EvaluationFailed, Expression, InvalidExpression
 from cells.fx.fees import FeesUnavailable, total
-from tests.tariffs import circumstances, made, rule
+from tests.support.tariffs import circumstances, made, rule
 
 _WORDS = [
     *VARIABLES, "bps", "least", "most", "has", "true", "false", "null", "in", "double", "int", "size", "map", "exists", "matches",

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cells.rails.modulus import Check, ModulusTableInvalid, ModulusTables, parse_substitutions, parse_weights
-from tests.modulus_tables import SUBSTITUTIONS, WEIGHTS
+from tests.support.modulus_tables import SUBSTITUTIONS, WEIGHTS
 
 SORT_CODE = "123456"
 PLACES = st.integers(6, 13)

@@ -14,8 +14,8 @@ from cells.ledger.life import Life
 from cells.ledger.memory import MemoryLedger
 from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import submit_chains
-from tests import lives
-from tests.position import position
+from tests.support import lives
+from tests.support.position import position
 
 EUR, IDR = 978, 360
 TENANT, EU, INDONESIA = 77, 1, 3

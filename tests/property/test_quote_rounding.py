@@ -13,7 +13,7 @@ from cells.fx.fees import Tariff, total
 from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, Price, Side, price
 from cells.fx.rates import Rate
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
-from tests.tariffs import circumstances, linear
+from tests.support.tariffs import circumstances, linear
 
 TABLE = EcbHistory().latest()
 PAIRS = list(product(sorted(CURRENCIES), repeat=2))

@@ -16,7 +16,7 @@ from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import submit_chains
 from cells.reconciliation.fold import Figures, Fold, figures_of
 from cells.reconciliation.postings import JournalRow, Sorted, missing_findings, sort_page
-from tests import lives
+from tests.support import lives
 
 EUR, IDR = CURRENCIES["EUR"].number, CURRENCIES["IDR"].number
 WALLET = chart.wallet(4711, EUR)

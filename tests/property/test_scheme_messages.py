@@ -24,7 +24,7 @@ from infra.schemes.messages import Status, report
 from infra.schemes.messages_returns import Cancellation, recall_message, refusal_of_recall, return_message
 from infra.schemes.statements import notification, statement
 from infra.schemes.store import Entry
-from tests.schemes import payout
+from tests.support.schemes import payout
 from tests.unit.cells.rails.test_uploads import line, upload
 
 EXAMPLES, MUTANTS_EACH = 500, 20

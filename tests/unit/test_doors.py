@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
-from tests.doors import DOORS, Door, reference
-from tests.growth import cost
+from tests.support.doors import DOORS, Door, reference
+from tests.support.growth import cost
 
 # Of the larger text: enough to tell linear from quadratic, whatever the door takes.
 _LARGE = 256 * 1024

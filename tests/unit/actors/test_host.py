@@ -12,7 +12,7 @@ from actors.host import Host
 from actors.in_process import InProcess
 from actors.workers.worker import Supervisor
 from cells.kit.command import Command
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Idler:
@@ -27,7 +27,7 @@ class Idler:
 
 async def test_the_pages_show_actors_workers_and_gauges(tmp_path: Path) -> None:
     runtime = InProcess()
-    deployment = Deployment(str(tmp_path), handler="tests.actor_doubles:open_folder_handler")
+    deployment = Deployment(str(tmp_path), handler="tests.support.actor_doubles:open_folder_handler")
     supervisor = Supervisor([Idler()])
     host = Host("eu-1", runtime, deployment, supervisor)
     stop = asyncio.Event()

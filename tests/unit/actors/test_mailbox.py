@@ -8,8 +8,8 @@ import pytest
 from actors.mailbox import Drain, MailboxFull
 from actors.runtime import ActorFailed, ActorUnavailable
 from cells.kit.command import Command, Journaled, Reply
-from tests.actor_doubles import Refused
-from tests.waiting import until
+from tests.support.actor_doubles import Refused
+from tests.support.waiting import until
 
 
 class Gate:

@@ -18,8 +18,8 @@ from cells.rails.rail import (
     Refused,
     Settled,
 )
-from tests.rail_room import NOW, SETTLED, settle, silence, transfers, world
-from tests.waiting import until
+from tests.support.rail_room import NOW, SETTLED, settle, silence, transfers, world
+from tests.support.waiting import until
 
 
 async def test_a_payment_is_asked_once_settled_told_and_acknowledged(tmp_path: Path) -> None:

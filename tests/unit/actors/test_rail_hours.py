@@ -6,8 +6,8 @@ from pathlib import Path
 from actors.breaker import Breaker
 from cells.rails.rail import RailUnavailable
 from cells.rails.registry import profile_of
-from tests.rail_room import OTHER_RAIL, Clock, silence, transfers, world
-from tests.waiting import until
+from tests.support.rail_room import OTHER_RAIL, Clock, silence, transfers, world
+from tests.support.waiting import until
 
 FRIDAY_EVENING = datetime(2026, 11, 20, 17, 40, tzinfo=UTC)
 MONDAY_MORNING = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)

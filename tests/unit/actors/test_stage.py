@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from actors.backoff import backoff_s
 from actors.stage import Stage
-from tests.waiting import until
+from tests.support.waiting import until
 
 FAST = (0.001, 0.002)
 

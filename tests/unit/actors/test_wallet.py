@@ -13,8 +13,8 @@ from actors.wallet import UnknownWallet, WalletActor
 from cells.backends.postgres import StoreUnavailable
 from cells.kit.command import Command, Journaled, RailDoor, Reply, StaleEpoch
 from residency.errors import KovraError
-from tests.actor_doubles import Refused
-from tests.waiting import until
+from tests.support.actor_doubles import Refused
+from tests.support.waiting import until
 
 Answer = Callable[[Command], Reply]
 

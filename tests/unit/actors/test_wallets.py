@@ -14,7 +14,7 @@ from actors.placement import Placement
 from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Described, ServiceSpec
 from actors.wallets import Wallets
 from cells.kit.command import Command, Reply
-from tests.actor_doubles import Refused
+from tests.support.actor_doubles import Refused
 
 
 class SlowHost:
@@ -117,7 +117,7 @@ async def test_no_answer_within_the_deadline_is_unknown_and_the_call_goes_on() -
 
 async def test_a_body_that_does_not_travel_is_told_to_its_caller(tmp_path: Path) -> None:
     runtime = InProcess()
-    deployment = Deployment(str(tmp_path), handler="tests.actor_doubles:open_folder_handler")
+    deployment = Deployment(str(tmp_path), handler="tests.support.actor_doubles:open_folder_handler")
     wallets = deployment.wallets(runtime)
     with pytest.raises(ActorFailed):
         await wallets.ask(Command("c1", "w", "do", lambda: None))
@@ -156,7 +156,7 @@ async def test_each_host_has_its_own_lane_and_a_move_takes_effect(tmp_path: Path
         str(tmp_path),
         hosting_actors=2,
         wallet_actors_max=1,
-        handler="tests.actor_doubles:open_folder_handler",
+        handler="tests.support.actor_doubles:open_folder_handler",
     )
     wallets = deployment.wallets(runtime)
     for number in range(20):

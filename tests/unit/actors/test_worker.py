@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.workers.worker import Supervisor
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Ticker:

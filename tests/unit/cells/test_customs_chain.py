@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cells.customs.chain import Crossing, CustomsEntry, chain_name, compare, verify_chain
 from cells.kit.hashchain import Head, extend, genesis
-from tests.border import NOW
+from tests.support.border import NOW
 
 CELL = "eu-1"
 CROSSINGS = st.builds(

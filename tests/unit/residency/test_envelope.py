@@ -26,7 +26,7 @@ from residency.keys import CellKeys, kid_for
 from residency.messages import Receipt
 from residency.sealing import SealUnreadable, seal_bytes
 from residency.travel_rule import CrossingRefused, crossed_fields, demand, select
-from tests.border import (
+from tests.support.border import (
     NOW,
     PAYER_NAME,
     REMITTANCE,

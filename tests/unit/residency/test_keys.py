@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from residency.directory import Directory
 from residency.keys import KEK_ANNOUNCED, CellKeys, KeysInvalid, kid_for, load_keys, wrapping_kid
-from tests.border import NOW, make_keys, make_world
+from tests.support.border import NOW, make_keys, make_world
 
 
 def write(home: Path, keys: CellKeys) -> Path:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from residency import tasks
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def _dies() -> None:

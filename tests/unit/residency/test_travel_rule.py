@@ -19,7 +19,7 @@ from residency.travel_rule import (
     sealable_fields,
     select,
 )
-from tests.border import PAYER_NAME, REMITTANCE, parties
+from tests.support.border import PAYER_NAME, REMITTANCE, parties
 
 REGIONS = sorted(all_rules())
 LARGE = 20_000_000_000

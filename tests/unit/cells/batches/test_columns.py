@@ -4,7 +4,7 @@ import re
 
 from cells.batches.columns import COLUMNS, METADATA, METADATA_ABOUT, read_payment_rows
 from cells.kit.csv_text import place_rows
-from tests.following import ROOT
+from tests.support.following import ROOT
 
 _BEGIN, _END = "<!-- columns: begin -->", "<!-- columns: end -->"
 

@@ -8,7 +8,7 @@ from cells.compliance.attest import LISTS_MISSING, MADE_AFTERWARDS, attestation_
 from cells.compliance.checker import Clear, Subject, Verdict
 from cells.compliance.list_checker import open_list_checker
 from cells.compliance.magic import SCREENED_NAMES
-from tests.border import instructed
+from tests.support.border import instructed
 
 
 async def verdict_on(name: str) -> Verdict:

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from cells.fx.expressions import EvaluationFailed
 from cells.fx.fees import FeeItem, FeeRule, FeesUnavailable, in_force, seeds, tags_of, total
 from cells.kit.money import CURRENCIES
-from tests.tariffs import circumstances, founded, linear, made, rule
+from tests.support.tariffs import circumstances, founded, linear, made, rule
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from cells.fx.pricing import AmountNotPayable, AmountTooLarge, AmountTooSmall, p
 from cells.fx.rates import Rate
 from cells.kit.money import AMOUNT_MAX_MINOR, CURRENCIES
 from residency.directory import load_directory
-from tests.tariffs import founded, linear
+from tests.support.tariffs import founded, linear
 
 FREE = linear()
 

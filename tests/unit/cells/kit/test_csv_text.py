@@ -6,7 +6,7 @@ import io
 import pytest
 
 from cells.kit.csv_text import CsvInvalid, Row, read_rows, write_rows
-from tests.growth import cost
+from tests.support.growth import cost
 
 COLUMNS = ("recipient_id", "amount", "currency", "reference")
 HEAD = ",".join(COLUMNS)

@@ -19,7 +19,7 @@ from cells.rails.later import RecallKept, RecallOut
 from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account, MessageInvalid, Party, Refused, ReturnOut
 from cells.rails.registry import open_rail
-from tests.schemes import RunningSchemes, payout
+from tests.support.schemes import RunningSchemes, payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 SEPA = rail_profiles()["sepa_instant"]

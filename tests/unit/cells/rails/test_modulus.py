@@ -6,7 +6,7 @@ import pytest
 
 from cells.rails.accounts import AccountInvalid, parse_account
 from cells.rails.modulus import ModulusTableInvalid, ModulusTables, parse_substitutions, parse_weights, read_tables
-from tests.modulus_tables import SUBSTITUTIONS, WEIGHTS, installed
+from tests.support.modulus_tables import SUBSTITUTIONS, WEIGHTS, installed
 
 TABLES = ModulusTables.parse(WEIGHTS, SUBSTITUTIONS)
 # Section 3.1, test cases 1 to 34 in its order.

@@ -13,7 +13,7 @@ from cells.rails.iso20022 import payments
 from cells.rails.profile_files import rail_profiles
 from cells.rails.rail import Account, MessageInvalid, Party
 from cells.rails.remittance import Remittance
-from tests.schemes import payout
+from tests.support.schemes import payout
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 EVERY_RAIL = pytest.mark.parametrize("rail", sorted(rail_profiles()))

@@ -17,7 +17,7 @@ from cells.rails.rail import AT_ONCE, MessageInvalid, RailUnavailable, ReturnOut
 from cells.rails.registry import open_rail
 from infra.schemes.credits import SimulatedCredit, credit_message
 from infra.schemes.rules import SCHEMES
-from tests.schemes import payout
+from tests.support.schemes import payout
 
 
 def utc(text: str) -> datetime:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from cells.rails.registry import connection_of
 from cells.spec import CellSpec, PrivateSettings, SchemeSettings
 from residency.directory import load_directory
-from tests.snap_keys import PRIVATE_KEY
+from tests.support.snap_keys import PRIVATE_KEY
 
 SNAP = {"client_key": "C", "partner_id": "P", "channel_id": "95221", "source_account": "1"}
 

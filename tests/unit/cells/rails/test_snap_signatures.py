@@ -18,8 +18,8 @@ from cells.rails.snap.signatures import (
     sign_transaction,
     timestamp,
 )
-from tests.growth import cost
-from tests.snap_keys import PRIVATE_KEY, PUBLIC_KEY
+from tests.support.growth import cost
+from tests.support.snap_keys import PRIVATE_KEY, PUBLIC_KEY
 
 HEX = SignatureForm("hex")
 # Midtrans, https://github.com/Midtrans/SNAP-BI-Signature-Demo: the public key of its samples (asymmetricSignatureNotificationVerification).

@@ -19,7 +19,7 @@ from cells.tenants.signatures import (
     signs,
     text_to_sign,
 )
-from tests.signing import signed
+from tests.support.signing import signed
 
 SECRET = "kvsig_" + "a" * 52
 KEY = "key_eu1_06l2r0k8q5o7t3v1a9c4e6g8io"

@@ -10,7 +10,7 @@ from cells.rails.rail import Party, Payout
 from cells.transfers.personal import debtor_of
 from residency.ids import mint
 from residency.travel_rule import SealedParties, SealedPayer
-from tests.schemes import CREDITORS
+from tests.support.schemes import CREDITORS
 
 NUMBERS = {
     "LT643999001123456789": ("iban", ""),

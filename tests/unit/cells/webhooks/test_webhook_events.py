@@ -13,7 +13,7 @@ from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES, example
 from cells.webhooks.events import DATA_FIELDS, NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule
 from cells.webhooks.store import ATTEMPTS_KEPT, FIRST_KEPT
-from tests.emitted import faults
+from tests.support.emitted import faults
 
 _TRANSFER = Transfer(
     transfer_id="tr_eu1_06a1b2c3d4e5f6g7h8i9j0a0a0", tenant_id="ten", leg=Leg.ORIGIN, state=State.COMPLETED, version=2,

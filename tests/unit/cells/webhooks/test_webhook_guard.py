@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from cells.spec import PrivateSettings
 from cells.webhooks.guard import AddressRefused, GuardedBackend, UrlNotAllowed, check_url, is_public, may_connect
-from tests.integration.http_listener import open_listener
+from tests.support.http_listener import open_listener
 from tests.unit.cells.rails.test_snap_settings import whole
 
 NONE: tuple[int, ...] = ()

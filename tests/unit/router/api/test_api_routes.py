@@ -17,7 +17,7 @@ from router.api.app import create_app
 from router.api.registry import kinds
 from router.api.routes import PartnerRoute
 from router.api.v1.transfers import TransferNew
-from tests.whole_document import whole_document
+from tests.support.whole_document import whole_document
 
 OPEN = {
     "/healthz",

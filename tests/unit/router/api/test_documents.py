@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from cells.tenants.keys import ADMIN, GRANTABLE
 from router.api.app import create_app
 from router.api.documents import AUDIENCES, OPERATOR, PARTNERS, SCHEMES, Audience, document
-from tests.border import make_world
+from tests.support.border import make_world
 
 WORLD = make_world()
 REGIONS = sorted(WORLD.directory.regions)

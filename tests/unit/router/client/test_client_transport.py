@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from router.client import KovraClient, ProblemError, Unreachable
-from tests.integration.edge_cells import serve
+from tests.support.edge_cells import serve
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from infra.local.ports import is_free
 from router.client import Webhook, WebhookVerificationError
 from tests.architecture.tree import ROOT
-from tests.servers import free_port
-from tests.waiting import until
+from tests.support.servers import free_port
+from tests.support.waiting import until
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 BODY = b'{"id": "evt_1", "type": "webhook.test", "data": {}}'
