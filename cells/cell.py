@@ -31,6 +31,13 @@ from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
+from cells.payments.border import Gate
+from cells.payments.destination import Destination
+from cells.payments.origin import Origin
+from cells.payments.reviewing import Reviewing
+from cells.payments.reviewing_parties import PartyReviewing
+from cells.payments.submissions import JournalDesk
+from cells.payments.transfer import PEER_TENANT_PREFIX
 from cells.preflight import check_directory
 from cells.rails import registry
 from cells.rails.archive import VaultArchive
@@ -41,14 +48,7 @@ from cells.spec import CellSpec, load_spec
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant
 from cells.tenants.tiers import founding_limits
-from cells.transfers.destination_leg import Destination
-from cells.transfers.handoff import Gate
-from cells.transfers.origin_leg import Origin
-from cells.transfers.rail_desk import JournalDesk
-from cells.transfers.reviewing import Reviewing
-from cells.transfers.reviewing_parties import PartyReviewing
-from cells.transfers.saga import Saga
-from cells.transfers.transfer import PEER_TENANT_PREFIX
+from cells.wallets.handler import Saga
 from residency.directory import CellEntry
 from residency.keys import CellKeys, load_keys, read_keks
 

@@ -23,12 +23,12 @@ from cells.customs.admit import Admitted, Duplicate, Gap, Refused, admit, admitt
 from cells.customs.receipts import Closed, close_through
 from cells.kit.command import Command
 from cells.kit.metrics import BATCHES
-from cells.transfers import handoff
-from cells.transfers.machine import Event
-from cells.transfers.recovery import told_by_answer
-from cells.transfers.return_leg import return_command
-from cells.transfers.return_reception import admit_returns
-from cells.transfers.transfer import Told, Transfer
+from cells.payments import border
+from cells.payments.machine import Event
+from cells.payments.recovery import told_by_answer
+from cells.payments.transfer import Told, Transfer
+from cells.returns.book import return_command
+from cells.returns.receive import admit_returns
 from residency import tasks
 from residency.envelope import OpenedEnvelope
 from residency.errors import KovraError
@@ -134,7 +134,7 @@ class Admitter:
         """Make the legs, keep the answers and the returns; what the wallets are to be told. Done twice it does nothing new."""
         region = self._institution.spec.region
         legs = await self._institution.destination.admit(connection, admitted)
-        answered = await handoff.admit_answers(connection, region, admitted)
+        answered = await border.admit_answers(connection, region, admitted)
         returned = await admit_returns(connection, self._institution.spec.name, region, admitted)
         return [*map(_taken, legs), *map(_answer, answered), *map(return_command, returned)]
 
@@ -181,7 +181,7 @@ class Admitter:
         async with transaction(institution.pool, flushed=False) as connection:
             taken = [await close_through(connection, spec, spec.directory, one.body) for one in receipts]
             closed = [one for one in taken if isinstance(one, Closed)]
-            await handoff.receipted(connection, spec.region, [moved for one in closed for moved in one.instructed])
+            await border.receipted(connection, spec.region, [moved for one in closed for moved in one.instructed])
         for one, result in zip(receipts, taken, strict=True):
             await (one.ack() if isinstance(result, Closed) else one.term())
         for peer, through in {one.peer: one.through for one in closed}.items():

@@ -17,11 +17,11 @@ from actors.workers.worker import sleep_unless
 from cells.backends.postgres import passing, transaction
 from cells.batches import store, store_status
 from cells.batches.batch import Batch, State
+from cells.batches.funding import AT_REST
 from cells.batches.store_status import Busy
 from cells.cell import Institution
 from cells.fx.rates import RateSource
 from cells.kit.command import Command, Reply
-from cells.transfers.batch_leg import AT_REST
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.batches")

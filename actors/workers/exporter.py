@@ -21,8 +21,8 @@ from cells.cell import Institution
 from cells.customs.receipts import OutgoingReceipt, make_receipts
 from cells.customs.store_outbox import Publication, mark_published, overdue, unpublished
 from cells.kit.metrics import BATCHES
-from cells.transfers import handoff
-from cells.transfers.step import EXPORT_CHANNEL
+from cells.payments import border
+from cells.payments.step import EXPORT_CHANNEL
 from residency import tasks
 from residency.errors import place_of
 from residency.ids import compact
@@ -111,7 +111,7 @@ class Exporter:
         await self._aside.look()
         try:
             async with transaction(institution.pool) as connection:
-                exported, faults = await handoff.export_due(connection, institution.gate, self._aside.held)
+                exported, faults = await border.export_due(connection, institution.gate, self._aside.held)
                 receipts = (
                     await make_receipts(connection, spec, institution.keys, spec.directory)
                     if self._receipts_due
@@ -138,11 +138,11 @@ class Exporter:
         the record."""
         institution = self._institution
         async with transaction(institution.pool) as connection:
-            waiting = await handoff.waiting(connection, institution.spec.region, self._aside.held)
+            waiting = await border.waiting(connection, institution.spec.region, self._aside.held)
 
         async def export(ids: Sequence[str]) -> int:
             async with transaction(institution.pool) as connection:
-                exported, faults = await handoff.export_due(connection, institution.gate, only=ids)
+                exported, faults = await border.export_due(connection, institution.gate, only=ids)
             await self._aside.put(faults)
             return len(exported)
 

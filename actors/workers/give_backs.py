@@ -18,8 +18,8 @@ from cells.backends.postgres import transaction
 from cells.cell import Institution
 from cells.rails.calendar import next_opening
 from cells.rails.rail import Rail
-from cells.transfers import store_orders
-from cells.transfers.orders import Order
+from cells.resolutions import store as store_orders
+from cells.resolutions.resolution import Order
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.give_backs")

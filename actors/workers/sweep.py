@@ -18,13 +18,17 @@ from actors.workers.aside import AsideRegister
 from actors.workers.worker import sleep_unless
 from cells.backends.postgres import passing, transaction
 from cells.cell import Institution
+from cells.credits.credit import Deposit
 from cells.kit.command import Command
+from cells.payments import doubts, store
+from cells.payments.recovery import Need, need_of
 from cells.rails import registry, store_collections
 from cells.rails.store_collections import CollectionRow
-from cells.transfers import doubts, store, store_books, store_orders, store_returns, store_sub_wallets
-from cells.transfers.deposit import Deposit
-from cells.transfers.recovery import Need, need_of
-from cells.transfers.return_leg import return_command
+from cells.resolutions import store as store_orders
+from cells.returns import store as store_returns
+from cells.returns.book import return_command
+from cells.sub_wallets import store as store_books
+from cells.sub_wallets import store_sub_wallets
 from residency.errors import KovraError, UnexpectedAnswer, needed, place_of
 
 _log = logging.getLogger("kovra.sweep")

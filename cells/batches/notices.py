@@ -1,7 +1,6 @@
 """What partners are told of a batch, written in the commit that ends it; and the end of what the vault kept for lines never sent."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
 from cells.batches import store, store_status
@@ -10,7 +9,6 @@ from cells.kit.money import money
 from cells.parties.store_subjects import erase
 from cells.webhooks.events import NewEvent
 from cells.webhooks.store import append_events
-from residency.ids import parse
 
 
 async def end(connection: Connection, region: str, batch: Batch, state: State, fault: Fault | None = None) -> None:
@@ -36,5 +34,4 @@ async def _event(connection: Connection, region: str, batch: Batch) -> NewEvent:
         "reason": None if batch.fault is None else batch.fault.detail,
     }
     kind = f"batch.{str(batch.state).lower()}"
-    cell = parse(batch.batch_id).cell
-    return NewEvent.of(cell, batch.tenant_id, kind, batch.batch_id, data, datetime.now(UTC))
+    return NewEvent.about(batch.tenant_id, kind, batch.batch_id, data)

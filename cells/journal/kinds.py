@@ -117,7 +117,7 @@ class TransferReviewMoved(Body):
     review_until: Annotated[AwareDatetime, Public]
 
 
-# The steps of a leg's life, as cells.transfers.machine has its events; a test holds the two together.
+# The steps of a leg's life, as cells.payments.machine has its events; a test holds the two together.
 STEPS: Final = (
     "taken", "held", "held_for_review", "referred", "hold_refused", "cleared", "review_refused", "sanctioned", "frozen", "released_to_payer",
     "released_to_payee", "unfrozen", "cancel", "instruct", "receipted", "rail_settled", "rail_refused", "restore", "settled", "rail_rejected",

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from cells.backends.postgres import transaction
 from cells.customs.chain import CustomsEntry, compare
+from cells.payments.machine import Leg
 from cells.reconciliation import store, store_legs
 from cells.reconciliation.gather import OpenCell
 from cells.reconciliation.payments import orphan_findings, pair_findings
 from cells.reconciliation.report import Finding
-from cells.transfers.machine import Leg
 
 _PAGE = 2000
 

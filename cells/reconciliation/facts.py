@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from cells.kit.hashchain import Break
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, read_account_id
 from cells.ledger.entry import Account, Posting
+from cells.payments.machine import Leg, State
 from cells.reconciliation.batches import Reserve
 from cells.reconciliation.fold import Figures, Fold
 from cells.reconciliation.refold import Folded
 from cells.reconciliation.report import Finding
 from cells.reconciliation.returns import ReturnSum
-from cells.transfers.machine import Leg, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from cells.customs.chain import chain_name, verify_chain
 from cells.kit.hashchain import Break, Head, genesis
 from cells.ledger.entry import Account, Posting
 from cells.ledger.ledger import Ledger
+from cells.payments.transfer import PEER_TENANT_PREFIX
 from cells.rails.console import Statement
 from cells.reconciliation import store, store_batches, store_legs
 from cells.reconciliation.batches import Reserve, batch_findings, reserves
@@ -26,7 +27,6 @@ from cells.reconciliation.refold import refold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.statements import Teller
 from cells.spec import CellSpec
-from cells.transfers.transfer import PEER_TENANT_PREFIX
 from residency.ids import compact, encode
 
 # Small enough that whoever shares the event loop (the worker does) is held up for some 30 ms, not for a second.

@@ -20,15 +20,15 @@ from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
 from cells.ledger.entry import AMOUNT_MAX, PostingFlag, PostingResult
+from cells.payments import store, store_stream
+from cells.payments.machine import FINAL
+from cells.payments.machine import Leg as LegKind
+from cells.payments.stream import states
+from cells.payments.transfer import Transfer
+from cells.payments.watch import minted_at
 from cells.reconciliation import store_journey
 from cells.reconciliation.gather import read_customs
 from cells.spec import CellSpec
-from cells.transfers import store, store_stream
-from cells.transfers.machine import FINAL
-from cells.transfers.machine import Leg as LegKind
-from cells.transfers.stream import states
-from cells.transfers.transfer import Transfer
-from cells.transfers.watch import minted_at
 from residency.directory import Directory
 from residency.ids import compact, encode
 

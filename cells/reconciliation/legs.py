@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cells.ledger.codes import Code, Phase
+from cells.payments.machine import Leg, State
 from cells.reconciliation.returns import Came
 from cells.reconciliation.standing import Standing, standings
-from cells.transfers.machine import Leg, State
 
 Amounts = Mapping[Code, int]
 

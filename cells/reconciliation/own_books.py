@@ -5,12 +5,12 @@ from collections import Counter
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
+from cells.payments.machine import Leg, State
 from cells.reconciliation.batches import Reserve
 from cells.reconciliation.facts import CellFacts, LegSum
 from cells.reconciliation.fold import Figures
 from cells.reconciliation.report import Finding
 from cells.reconciliation.standing import Standing, is_in, moving
-from cells.transfers.machine import Leg, State
 
 # A collection whose arrival, or whose return, the ledger holds.
 _PASSING = frozenset({"received", "giving_back"})

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from cells.ledger.codes import Code, Phase
+from cells.payments.machine import State
 from cells.reconciliation.legs import Amounts, LegFacts
 from cells.reconciliation.report import Finding
 from cells.reconciliation.returns import expected_beside, state_fault
-from cells.transfers.machine import State
 
 # Nothing is held yet, or not any more, and the ledger is about to be asked.
 _WITH_THE_LEDGER = frozenset({State.CREATED, State.UNFREEZING, State.RESUMING})

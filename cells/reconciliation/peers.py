@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from cells.kit.money import CURRENCIES, amount_text
 from cells.ledger import chart
+from cells.payments.machine import Leg
 from cells.reconciliation.facts import CellFacts
 from cells.reconciliation.report import Finding
 from cells.reconciliation.returns import came_between, position_change
 from cells.reconciliation.standing import Standing, is_in, moving
-from cells.transfers.machine import Leg
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from typing import Final
 from cells.backends.postgres import Connection, Read
 from cells.journal import store as journal
 from cells.journal.entry import Entry, Place, born_of
+from cells.payments import stream
+from cells.payments.stream import Unfoldable
+from cells.payments.transfer import Transfer
 from cells.reconciliation import store_refold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.store_refold import Kept
-from cells.transfers import stream
-from cells.transfers.stream import Unfoldable
-from cells.transfers.transfer import Transfer
 from residency.ids import MalformedId
 
 # Whoever shares the event loop is held up for some 30 ms a page.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cells.ledger.codes import Code, Phase
-from cells.transfers.machine import Leg, State
+from cells.payments.machine import Leg, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.ledger.codes import Code
+from cells.payments.machine import Leg
 from cells.reconciliation.facts import CellFacts, LegSum, describe
 from cells.reconciliation.fold import Figures
 from cells.reconciliation.report import Finding
 from cells.reconciliation.standing import Standing, is_in
-from cells.transfers.machine import Leg
 
 Key = tuple[int, Code]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from cells.kit.money import CURRENCIES, amount_text
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
+from cells.payments.machine import Leg
 from cells.reconciliation.facts import CellFacts, StatementFacts, StrangeCredit
 from cells.reconciliation.report import Finding
 from cells.reconciliation.standing import Standing, is_in
-from cells.transfers.machine import Leg
 
 _OWED = (
     AccountType.TENANT_WALLET,

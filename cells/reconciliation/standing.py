@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from cells.transfers.machine import FINAL, INITIAL, TABLE, Event, Leg, State
+from cells.payments.machine import FINAL, INITIAL, TABLE, Event, Leg, State
 
 
 class Standing(StrEnum):

@@ -8,10 +8,10 @@ from cells.backends.postgres import Connection, Record
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.entry import Posting
+from cells.payments.machine import Leg, State
 from cells.reconciliation.facts import CollectionSum, LegSum, OrderSum, QuoteFault, WalletSum
 from cells.reconciliation.postings import JournalRow
 from cells.reconciliation.standing import Standing, is_in
-from cells.transfers.machine import Leg, State
 from residency.ids import MalformedId, number
 
 _POSTING = "posting_id, payment_id, effect, attempt, debit_account, credit_account, amount::text, ledger, code, flags, pending_id, mark, state"

@@ -7,10 +7,10 @@ from cells.batches.batch import State
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.ledger.codes import Code
+from cells.payments.machine import Leg
+from cells.payments.machine import State as PaymentState
 from cells.reconciliation.batches import BatchFacts
 from cells.reconciliation.standing import Standing, is_in
-from cells.transfers.machine import Leg
-from cells.transfers.machine import State as PaymentState
 
 _CODES = (Code.BATCH_FUNDING, Code.BATCH_REMAINDER)
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from cells.backends.postgres import Connection, Record
 from cells.ledger.codes import Code, Phase
 from cells.ledger.codes import Leg as LedgerLeg
+from cells.payments.machine import Leg, State
 from cells.reconciliation.legs import LegFacts, QuoteFacts
 from cells.reconciliation.returns import Came, ReturnSum
 from cells.reconciliation.standing import Standing, is_in
-from cells.transfers.machine import Leg, State
 
 _Sums = dict[Phase, dict[Code, int]]
 _BESIDE = (LedgerLeg.RETURN, LedgerLeg.LOSS)

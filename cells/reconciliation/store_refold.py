@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Read, Record, fetch_apart
-from cells.transfers.store import COLUMNS, transfer_of
-from cells.transfers.transfer import Transfer
+from cells.payments.store import COLUMNS, transfer_of
+from cells.payments.transfer import Transfer
 
 
 class Kept(NamedTuple):

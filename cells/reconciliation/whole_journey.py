@@ -12,8 +12,8 @@ from typing import Any
 from cells.customs.chain import CustomsEntry, compare
 from cells.kit.money import CURRENCIES, money
 from cells.kit.trace import trace_id
+from cells.payments.watch import minted_at
 from cells.reconciliation.journey import Leg, Step
-from cells.transfers.watch import minted_at
 
 # A receipt says that the other cell has the instruction; the payment does not wait for it.
 _BESIDE = frozenset({"receipted"})

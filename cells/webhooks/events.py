@@ -10,7 +10,7 @@ import orjson
 
 from cells.webhooks.catalogue import EVENT_TYPES
 from residency.classes import Class, Confidential, Public
-from residency.ids import mint
+from residency.ids import mint, parse
 
 # The border of a webhook: what its data may say, each with its class. Personal data has no name here.
 DATA_FIELDS = MappingProxyType(
@@ -75,6 +75,11 @@ class NewEvent:
         `occurred_at` is aware.
         """
         return cls(mint("evt", cell), tenant_id, event_type, resource_id, data, occurred_at)
+
+    @classmethod
+    def about(cls, tenant_id: str, event_type: str, resource_id: str, data: Mapping[str, object]) -> "NewEvent":
+        """As `of`: of the cell that the resource belongs to, and of this moment."""
+        return cls.of(parse(resource_id).cell, tenant_id, event_type, resource_id, data, datetime.now(UTC))
 
     @property
     def body(self) -> str:

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import RequestInFlight
 from cells.kit.command import Command
+from cells.sub_wallets import store as store_books
+from cells.sub_wallets.internal_transfer import REFUSALS, Book
 from cells.tenants.store import find_wallets_of_tenants
 from cells.tenants.tenant import NewWallet, Wallet
-from cells.transfers import store_books
-from cells.transfers.book import REFUSALS, Book
 from router.api.call import call_of
 from router.api.idempotency import REPLAYED, claimed
 from router.api.parts import Parts, parts_of

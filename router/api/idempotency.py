@@ -1,7 +1,7 @@
 """Idempotency-Key at the door: required where money moves, honoured wherever it is sent.
 
 What is kept under a key is the id of what was made, never the answer's text, which may hold personal data or a secret: a
-replay reads the resource again. (Transfers keep their own answers, in the commit of the payment; cells/transfers. What the sandbox's
+replay reads the resource again. (Transfers keep their own answers, in the commit of the payment; cells/payments. What the sandbox's
 schemes were told to do is kept as it was answered: ids, amounts and times.)
 """
 

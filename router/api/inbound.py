@@ -15,8 +15,10 @@ from starlette.responses import Response
 from actors.wallets import Wallets
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import Connection, StoreUnavailable, transaction
+from cells.credits.receive import receive
 from cells.kit.command import Command
 from cells.kit.headers import HeaderRepeated
+from cells.payments.doubts import named_by_ids, named_by_messages, take_late_answers
 from cells.rails import store_messages, store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
@@ -26,11 +28,9 @@ from cells.rails.later import AccountReport, RecallAnswered, RecallReceived
 from cells.rails.rail import Collection, MessageInvalid, ReturnReceived, utc_now
 from cells.rails.registry import UnknownRail
 from cells.rails.store_messages import WireMessage
-from cells.transfers import recalling
-from cells.transfers.doubts import named_by_ids, named_by_messages, take_late_answers
-from cells.transfers.reception import receive
-from cells.transfers.return_leg import return_command
-from cells.transfers.return_reception import receive_returns
+from cells.returns import recalls
+from cells.returns.book import return_command
+from cells.returns.receive import receive_returns
 from residency import tasks
 from residency.errors import KovraError
 from router.api.errors import BodyTooLarge, InvalidRequest
@@ -105,7 +105,7 @@ async def _take_recalls(parts: Parts, rail: str, recalls: Sequence[RecallReceive
 async def _take_recall_answers(parts: Parts, rail: str, answers: Sequence[RecallAnswered], body: bytes) -> Response:
     """Other banks' words on payments that we asked back: on record. The money of a yes comes by a message of its own."""
     async with transaction(parts.writer) as connection:
-        await recalling.take_answers(connection, parts.spec.region, answers)
+        await recalls.take_answers(connection, parts.spec.region, answers)
         ids = [name for one in answers for name in (one.end_to_end_id, one.transaction_id) if name]
         await _keep(connection, parts, rail, ids, body)
     return Response(status_code=204)
@@ -118,7 +118,7 @@ async def _take_report(parts: Parts, rail: str, report: StatusReport, body: byte
         grouped = await named_by_messages(connection, region, rail, report.groups)
         answers = grouped | await named_by_ids(connection, region, report.answers)
         commands = await take_late_answers(connection, region, rail, answers)
-        await recalling.take_asides(connection, region, rail, report.asides)
+        await recalls.take_asides(connection, region, rail, report.asides)
         named = [name for one in report.asides for name in (one.message_id, *one.references) if name]
         await _keep(connection, parts, rail, [*answers, *report.groups, *named], body)
     tell_later(parts.wallets, commands)

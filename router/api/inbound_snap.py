@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import StoreUnavailable, transaction
+from cells.credits.receive import receive
 from cells.kit.headers import HeaderRepeated
 from cells.rails import registry, store_messages
 from cells.rails.rail import utc_now
@@ -21,7 +22,6 @@ from cells.rails.snap import notices
 from cells.rails.snap.notices import NO_PARTNER, NoticeInvalid, VirtualAccountPayment
 from cells.rails.snap.signatures import timestamp
 from cells.rails.store_messages import WireMessage
-from cells.transfers.reception import receive
 from router.api.errors import BodyTooLarge, InvalidRequest
 from router.api.inbound import tell_later
 from router.api.openapi import Header, described, problem_responses

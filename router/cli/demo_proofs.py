@@ -7,9 +7,9 @@ from pathlib import Path
 from cells.kit.money import parse_amount
 from cells.parties.payers import open_payers
 from cells.parties.sealing import open_recipient_details
+from cells.payments.personal import open_parties
 from cells.reconciliation.whole_journey import Journey
 from cells.reconciliation.whole_journey import moved as moved_of
-from cells.transfers.personal import open_parties
 from infra.local.home import Home
 from router.cli.demo_books import Books, Place, Snapshot, moved
 from router.cli.demo_people import INDONESIAN, SWEDE

@@ -14,11 +14,11 @@ from cells.compliance import store_decisions
 from cells.compliance.decisions import REASONS, Asked, Decision, Deed
 from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
+from cells.payments import store, store_doubts
+from cells.payments.deciding_doubts import DoubtDeciding
+from cells.payments.store_doubts import Doubt
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.spec import CellSpec, home_path, load_spec
-from cells.transfers import store, store_doubts
-from cells.transfers.deciding_doubts import DoubtDeciding
-from cells.transfers.store_doubts import Doubt
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.console import print_json, print_plain

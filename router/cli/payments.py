@@ -10,12 +10,12 @@ from rich.markup import escape
 
 from cells.kit.csv_text import write_rows
 from cells.kit.money import amount_text, currency_of, money, parse_amount
+from cells.payments.machine import Leg, State, public
+from cells.payments.store_search import Sought, search, states_shown_as
+from cells.payments.transfer import Transfer
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.rails.profile_files import rail_profiles
 from cells.spec import CellSpec, home_path
-from cells.transfers.machine import Leg, State, public
-from cells.transfers.store_search import Sought, search, states_shown_as
-from cells.transfers.transfer import Transfer
 from residency.errors import KovraError
 from router.cli.choices import moment, one_of
 from router.cli.console import err, out, print_json

@@ -12,13 +12,14 @@ from rich.markup import escape
 
 from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
+from cells.payments import store
+from cells.payments.machine import Leg
 from cells.rails import store_recalls
 from cells.rails.store_recalls import RecallRow
+from cells.resolutions.resolution import Order
+from cells.returns import recalls as recalling
+from cells.returns.recalls import NotRecallable
 from cells.spec import home_path, load_spec
-from cells.transfers import recalling, store
-from cells.transfers.machine import Leg
-from cells.transfers.orders import Order
-from cells.transfers.recalling import NotRecallable
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.console import print_json, print_plain

@@ -12,9 +12,9 @@ from rich.markup import escape
 
 from cells.compliance.decisions import REASONS, Asked, Decision, Deed
 from cells.kit.operator import operator_actor
+from cells.payments import store
+from cells.payments.machine import State, public
 from cells.spec import CellSpec, home_path, load_spec
-from cells.transfers import store
-from cells.transfers.machine import State, public
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.choices import one_of

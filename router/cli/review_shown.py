@@ -13,10 +13,10 @@ from cells.compliance.checker import Block, Hit, Review, Verdict
 from cells.compliance.decisions import Decision, NoSuchCase
 from cells.kit.money import money
 from cells.parties.sealing import open_payer_details, open_recipient_details
-from cells.transfers import officers, store
-from cells.transfers.machine import public
-from cells.transfers.reviewing import parties_here, value_of
-from cells.transfers.transfer import Transfer
+from cells.payments import officers, store
+from cells.payments.machine import public
+from cells.payments.reviewing import parties_here, value_of
+from cells.payments.transfer import Transfer
 from router.cli.tables import Listing, amount_of
 
 _LISTED_MAX = 1_000

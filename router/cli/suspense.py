@@ -16,9 +16,10 @@ from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
+from cells.resolutions import decide
+from cells.resolutions import store as store_orders
+from cells.resolutions.resolution import Order
 from cells.spec import CellSpec, home_path, load_spec
-from cells.transfers import ordering, store_orders
-from cells.transfers.orders import Order
 from residency.ids import parse
 from router.cli.actors import Cell
 from router.cli.console import err, print_json, print_plain
@@ -71,7 +72,7 @@ def assign(
     """Give suspended money to a tenant's wallet; the tenant hears of it as of any credit."""
 
     async def deed(connection: Connection, spec: CellSpec) -> Order:
-        return await ordering.assign(connection, spec.entry, credit, wallet)
+        return await decide.assign(connection, spec.entry, credit, wallet)
 
     tell(asyncio.run(ordered(credit, "suspense.assign", acting(operator), deed)), json=json)
 
@@ -80,7 +81,7 @@ def give_back(credit: Credit, reason: Reason = "", operator: Operator = "", json
     """Send suspended money back to who paid it, by its scheme."""
 
     async def deed(connection: Connection, spec: CellSpec) -> Order:
-        return await ordering.give_back(connection, spec.entry, credit, reason, of_wallets=False)
+        return await decide.give_back(connection, spec.entry, credit, reason, of_wallets=False)
 
     tell(asyncio.run(ordered(credit, "suspense.return", acting(operator), deed)), json=json)
 

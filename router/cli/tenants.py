@@ -9,6 +9,8 @@ from rich.markup import escape
 
 from cells.kit.money import money
 from cells.kit.operator import operator_actor
+from cells.returns import store as store_returns
+from cells.returns.returned import Policy
 from cells.spec import home_path
 from cells.tenants import store
 from cells.tenants.issuing import issue
@@ -16,8 +18,6 @@ from cells.tenants.keys import SCOPES
 from cells.tenants.tenant import Environment, Placement, Tenant, UnknownTenant, Wallet, mint_tenant
 from cells.tenants.tiers import Tier as Terms
 from cells.tenants.tiers import partner_tier, partner_tiers
-from cells.transfers import store_returns
-from cells.transfers.returned import Policy
 from residency.directory import load_directory
 from residency.ids import parse
 from router.cli import tenant_keys

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
+from cells.payments.transfer import TransferNotFound
 from cells.reconciliation.journey import Leg, crossings_of, leg_of
 from cells.reconciliation.whole_journey import Journey
 from cells.spec import CellSpec, home_path, load_spec
-from cells.transfers.transfer import TransferNotFound
 from residency.directory import load_directory
 from residency.errors import KovraError
 from residency.ids import parse

@@ -19,7 +19,7 @@ import actors.workers.gauges
 import actors.workers.reconcile
 import actors.workers.sweep
 import actors.workers.webhooks
-import cells.transfers.watch
+import cells.payments.watch
 import router.api.metrics
 from cells.kit.metrics import Spread
 from residency.directory import load_directory
@@ -30,7 +30,7 @@ FOLDER = ROOT / "infra" / "dashboards"
 BOARDS = sorted((FOLDER / "grafana").glob("*.json"))
 MEASURED_BY = (
     actors.figures, actors.workers.admitter, actors.workers.exporter, actors.workers.gauges, actors.workers.reconcile, actors.workers.sweep,
-    actors.workers.webhooks, cells.transfers.watch, router.api.metrics,
+    actors.workers.webhooks, cells.payments.watch, router.api.metrics,
 )  # fmt: skip
 # What Prometheus and Grafana put in, and what the host adds to the figures of others.
 _GIVEN = {"le", "job", "instance", "cell", "actor"}

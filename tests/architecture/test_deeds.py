@@ -130,7 +130,7 @@ def test_the_command_line_reaches_a_record_in_two_ways_only() -> None:
 
 
 def test_every_action_is_recorded_somewhere_and_no_other() -> None:
-    texts = [one.text for one in sources("router/cli", "cells/transfers") if one.path != "router/cli/deeds.py"]
+    texts = [one.text for one in sources("router/cli", "cells/payments") if one.path != "router/cli/deeds.py"]
     missing = [
         action
         for action in deeds.ACTIONS

@@ -25,7 +25,7 @@ _OURS = {
     "cells/rails/console.py::_ask": "the simulated scheme, in a sandbox alone",
     "cells/spec.py::load_spec": "cell.json",
     "cells/tenants/tokens.py::public_jwk": "keys of the directory",
-    "cells/transfers/personal.py": "opened under this cell's keys",
+    "cells/payments/personal.py": "opened under this cell's keys",
     "cells/webhooks/signing.py": "keys of the cell's own making",
     "infra/local": "what the stack has written into its home",
     "infra/schemes": "the simulated schemes: a sandbox's part, which hears its own cell",

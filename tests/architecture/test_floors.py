@@ -117,7 +117,7 @@ def test_sql_stands_in_stores_alone() -> None:
     ],
 )
 def test_these_rules_see_a_breach(rule, text: str) -> None:
-    assert list(rule(Source("cells/transfers/saga.py", text)))
+    assert list(rule(Source("cells/wallets/handler.py", text)))
 
 
 def test_words_that_begin_like_sql_are_no_sql() -> None:

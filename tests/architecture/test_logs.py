@@ -9,7 +9,7 @@ from tests.architecture.tree import HOUSE, Source, keep, sources
 _FOR_PEOPLE = {
     "cells/audit/__main__.py": "the check of an exported trail",
     "cells/ledger/drawing.py": "draws the table of a README",
-    "cells/transfers/drawing.py": "draws the machine of a README",
+    "cells/payments/drawing.py": "draws the machine of a README",
     "infra/local/keeper.py": "execs another program, and imports nothing",
     "router/cli/main.py": "the command line",
     "router/cli/deeds.py": "writes a table of the README",

@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from cells.batches import batch as batches
-from cells.transfers.intent_view import VIEW
-from cells.transfers.machine import INITIAL, TABLE, Leg, State, public
+from cells.payments.intent_view import VIEW
+from cells.payments.machine import INITIAL, TABLE, Leg, State, public
 from cells.webhooks.catalogue import CATALOGUE
 from router.api.app import create_app
 from router.api.v1.batch_shown import _OF_LINES, BatchStatus, LineStatus

@@ -24,7 +24,7 @@ _ALLOWED = {
 # What a module is loaded for, whose name then comes from a table: commands, routes.
 _BY_NAME = {"register", "main", "add_routes"}
 # Where an event of the lifecycle is only listed, described or counted: that is not telling it.
-_DESCRIBES = {"cells.transfers.machine", "cells.transfers.watch", "cells.reconciliation.standing"}
+_DESCRIBES = {"cells.payments.machine", "cells.payments.watch", "cells.reconciliation.standing"}
 
 
 class Definition(NamedTuple):
@@ -126,7 +126,7 @@ def test_every_event_of_the_lifecycle_is_told_by_somebody() -> None:
         "Every event of a payment's life is told by the product.",
         why="a row of the table that nothing takes is a life that nobody can have: reviews could not be cleared for months.",
         mend="tell it (Told(id, Event.X)) where it is learnt, or take its rows out of the table.",
-        breaches=untold(sources(*HOUSE), "Event", "cells.transfers.machine", _DESCRIBES),
+        breaches=untold(sources(*HOUSE), "Event", "cells.payments.machine", _DESCRIBES),
     )
 
 
@@ -135,7 +135,7 @@ def test_every_effect_of_the_lifecycle_is_carried_out() -> None:
         "Every effect of the lifecycle is carried out by the product.",
         why="an effect that nobody carries out is a payment that waits for ever.",
         mend="carry it out (step.py, books.py), or take it out of the table.",
-        breaches=untold(sources(*HOUSE), "Effect", "cells.transfers.machine", {"cells.transfers.machine"}),
+        breaches=untold(sources(*HOUSE), "Effect", "cells.payments.machine", {"cells.payments.machine"}),
     )
 
 

@@ -11,6 +11,7 @@ from actors.runtime import ActorUnavailable
 from actors.wallets import Wallets
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.cell import Institution
+from cells.credits.credit import Deposit
 from cells.fx.ecb import EcbHistory
 from cells.fx.pricing import price
 from cells.fx.quotes import NewQuote
@@ -18,10 +19,9 @@ from cells.fx.store import lock_quotes
 from cells.journal.entry import Author
 from cells.kit.command import Command
 from cells.parties.models import Address, BankAccount, Document, PayerNew, RecipientNew
+from cells.payments.acceptance import Acceptance
 from cells.tenants.keys import SCOPES, mint_key
 from cells.tenants.tenant import ApiKey, Tenant, mint_tenant
-from cells.transfers.acceptance import Acceptance
-from cells.transfers.deposit import Deposit
 from residency.ids import mint
 from router.cli.provisioning import provision
 from tests.bench.client import Job, carry_out, request

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cells.payments.watch import minted_at
 from cells.reconciliation.report import TITLES
-from cells.transfers.watch import minted_at
 from router.cli.demo import show_all
 from router.cli.demo_proofs import NEEDLES
 from router.cli.demo_scenario import play

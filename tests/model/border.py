@@ -15,14 +15,14 @@ from functools import cache
 
 from cells.compliance.checker import Attestation, Clear, Review
 from cells.customs.admit import Admitted, Candidate, Register
-from cells.transfers.destination_leg import first_word, leg_of
-from cells.transfers.handoff import answers_of, instruction_of, reply_of, told_at_export
-from cells.transfers.machine import Event, Leg
-from cells.transfers.machine import State as Stage
-from cells.transfers.recovery import told_by_answer
-from cells.transfers.return_handoff import message_of
-from cells.transfers.returned import Return
-from cells.transfers.transfer import Told, Transfer
+from cells.payments.border import answers_of, instruction_of, reply_of, told_at_export
+from cells.payments.destination import first_word, leg_of
+from cells.payments.machine import Event, Leg
+from cells.payments.machine import State as Stage
+from cells.payments.recovery import told_by_answer
+from cells.payments.transfer import Told, Transfer
+from cells.returns.handoff import message_of
+from cells.returns.returned import Return
 from residency.envelope import EMPTY_ROLL, Header, OpenedEnvelope
 from residency.messages import Instructed, Rejected, Returned, Settled
 from tests.model.record import CellState, Memo, Parcel, Sent, State, Word, put, ref

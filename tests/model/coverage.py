@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from cells.transfers.machine import Event, Leg
-from cells.transfers.machine import State as Stage
-from cells.transfers.step import Step
-from cells.transfers.transfer import Told
+from cells.payments.machine import Event, Leg
+from cells.payments.machine import State as Stage
+from cells.payments.step import Step
+from cells.payments.transfer import Told
 from tests.model.explore import Explorer
 from tests.model.record import CellState
 from tests.model.suite import Searched

@@ -8,8 +8,8 @@ from cells.ledger import chart
 from cells.ledger.chart import AccountType, read_account_id, read_posting
 from cells.ledger.codes import Code, Phase
 from cells.ledger.postings import NUMBERS as NUMBERS_OF_RETURNS
-from cells.transfers.machine import Effect
-from cells.transfers.machine import State as Stage
+from cells.payments.machine import Effect
+from cells.payments.machine import State as Stage
 from residency.ids import number
 from tests.model.books import Books
 from tests.model.railway import paid_times

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cells.transfers.transfer import Transfer
+from cells.payments.transfer import Transfer
 from tests.model.record import CellState, Ref, State, ref
 from tests.model.scenario import EU
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cells.transfers.machine import Event
-from cells.transfers.machine import State as Stage
-from cells.transfers.transfer import Told, Transfer
+from cells.payments.machine import Event
+from cells.payments.machine import State as Stage
+from cells.payments.transfer import Told, Transfer
 from tests.model.border import Border
 from tests.model.move import Local, Move, done, local, short
 from tests.model.record import State, Word
@@ -20,7 +20,7 @@ _DECISIONS = {
 
 def people_moves(scenario: Scenario, border: Border, state: State) -> Iterator[Move]:
     """What those outside may do next: each cancels once, an officer decides on each case once, and on what is frozen once more. What an
-    officer decides is one commit beside the wallet's actor (cells/transfers/reviewing.py), whatever that has under way."""
+    officer decides is one commit beside the wallet's actor (cells/payments/reviewing.py), whatever that has under way."""
     cell = state.eu.value
     for name in (EU, ID):
         for key, row in state.cell(name).transfers:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cells.ledger.submit import ChainResult
-from cells.transfers import machine
-from cells.transfers.machine import Advance, Effect, Event, Leg
-from cells.transfers.machine import State as Stage
-from cells.transfers.returned import Total
-from cells.transfers.step import Owed
-from cells.transfers.transfer import Told, Transfer
+from cells.payments import machine
+from cells.payments.machine import Advance, Effect, Event, Leg
+from cells.payments.machine import State as Stage
+from cells.payments.step import Owed
+from cells.payments.transfer import Told, Transfer
+from cells.returns.returned import Total
 from residency.envelope import OpenedEnvelope
 from residency.messages import Instructed
 from tests.model.border import Border

@@ -12,11 +12,11 @@ The scheme pays at most once under one end-to-end id, answers inquiries with the
 from dataclasses import replace
 from datetime import timedelta
 
+from cells.payments.machine import Early, Repeat, decide
+from cells.payments.submissions import command_of
+from cells.payments.transfer import Transfer
 from cells.rails import registry
 from cells.rails.rail import InDoubt, Outcome, Refused, Settled, outcome_after
-from cells.transfers.machine import Early, Repeat, decide
-from cells.transfers.rail_desk import command_of
-from cells.transfers.transfer import Transfer
 from tests.model.record import CellState, Memo, State, Submission, Word, drop, put
 from tests.model.scenario import AT, Scenario
 from tests.model.wallet import into_mailbox

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from cells.ledger.submit import ChainResult
-from cells.transfers.machine import Effect, Event
-from cells.transfers.returned import Return
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import Effect, Event
+from cells.payments.transfer import Transfer
+from cells.returns.returned import Return
 from tests.model.books import Books
 
 _Key = TypeVar("_Key", bound=Any)

@@ -14,13 +14,13 @@ from dataclasses import replace
 
 from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
+from cells.payments.machine import Leg, State
+from cells.payments.transfer import Told, Transfer
 from cells.rails.rail import ReturnReceived, end_to_end_id
-from cells.transfers.lives import chains_of_return
-from cells.transfers.machine import Leg, State
-from cells.transfers.return_leg import ReturnOwed, tell
-from cells.transfers.return_reception import admission_fault, judge, row_of
-from cells.transfers.returned import Return, Total, bookable
-from cells.transfers.transfer import Told, Transfer
+from cells.returns.book import ReturnOwed, tell
+from cells.returns.lives import chains_of_return
+from cells.returns.receive import admission_fault, judge, row_of
+from cells.returns.returned import Return, Total, bookable
 from residency.messages import Returned
 from tests.model.record import Booking, CellState, Word, put
 from tests.model.scenario import AT, NUMBERS, WALLET, Scenario

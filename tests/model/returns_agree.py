@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.ledger.codes import Code
-from cells.transfers.machine import State as Stage
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import State as Stage
+from cells.payments.transfer import Transfer
 from tests.model.record import CellState, State
 from tests.model.scenario import EU, ID
 from tests.model.world import is_across, ours

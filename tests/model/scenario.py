@@ -8,10 +8,10 @@ from pathlib import Path
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart, house
 from cells.ledger.postings import Chain
+from cells.payments.lives import chain_of
+from cells.payments.machine import Effect, Leg, State
+from cells.payments.transfer import ScreeningResult, Transfer
 from cells.spec import CellSpec, PrivateSettings
-from cells.transfers.lives import chain_of
-from cells.transfers.machine import Effect, Leg, State
-from cells.transfers.transfer import ScreeningResult, Transfer
 from residency.directory import load_directory
 from residency.ids import number
 from tests.model.books import Books

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from cells.transfers.machine import Event
-from cells.transfers.machine import State as Stage
-from cells.transfers.returned import TIMED_OUT
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import Event
+from cells.payments.machine import State as Stage
+from cells.payments.transfer import Transfer
+from cells.returns.returned import TIMED_OUT
 from tests.model.border import with_cell
 from tests.model.move import Local, Move, done, local, short
 from tests.model.railway import Railway, end_to_end, paid_times

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cells.transfers.machine import Leg
+from cells.payments.machine import Leg
 from tests.model.scenario import TARGET, Scenario, payment
 
 

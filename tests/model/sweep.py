@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from cells.transfers.machine import State as Stage
-from cells.transfers.recovery import Need, need_of
+from cells.payments.machine import State as Stage
+from cells.payments.recovery import Need, need_of
 from tests.model.move import Move, local, short
 from tests.model.railway import Railway
 from tests.model.record import CellState, Word

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cells.transfers.machine import TABLE
+from cells.payments.machine import TABLE
 from tests.model.coverage import taken
 from tests.model.explore import HEADING, Explorer
 from tests.model.suite import SUITE, Searched

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
-from cells.transfers.machine import FINAL, Early, Effect, Event, Leg, decide
-from cells.transfers.machine import State as Stage
-from cells.transfers.recovery import need_of
-from cells.transfers.replies import ledger_said
-from cells.transfers.step import Owed, Step, plan
-from cells.transfers.transfer import Told, Transfer
+from cells.payments.machine import FINAL, Early, Effect, Event, Leg, decide
+from cells.payments.machine import State as Stage
+from cells.payments.recovery import need_of
+from cells.payments.step import Owed, Step, plan
+from cells.payments.transfer import Told, Transfer
+from cells.wallets.replies import ledger_said
 from tests.model.record import Asked, Booking, CellState, Memo, Submission, Turn, Word, put, told_event
 from tests.model.record import Owed as Owed_
 from tests.model.returning import Returning, booking_chains

@@ -8,8 +8,8 @@ repetition, a pause, a silence, a timer that fires early.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cells.transfers.machine import Leg
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import Leg
+from cells.payments.transfer import Transfer
 from tests.model.border import Border, without
 from tests.model.move import Local, Move, local, short, shorts, words
 from tests.model.people import people_moves

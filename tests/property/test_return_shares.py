@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells.kit.money import AMOUNT_MAX_MINOR
-from cells.transfers.returned import share
+from cells.returns.returned import share
 
 MONEY = st.integers(0, AMOUNT_MAX_MINOR)
 

@@ -2,7 +2,7 @@
 
 from cells.journal.entry import Author
 from cells.kit.command import Command
-from cells.transfers.transfer import Cancel, Transfer
+from cells.payments.transfer import Cancel, Transfer
 
 # Who asks, where it makes no difference which of the tenant's keys it was.
 PARTNER = Author("key_eu1_06a1b2c3d4e5f6g7h8i9j0k1l2", "req_eu1_06a1b2c3d4e5f6g7h8i9j0k1l2")

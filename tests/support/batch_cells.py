@@ -18,8 +18,8 @@ from cells.fx.ecb import EcbHistory
 from cells.kit.command import Command, Reply
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
-from cells.transfers.machine import Event, Leg
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import Event, Leg
+from cells.payments.transfer import Transfer
 from residency.ids import mint
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 from tests.support.servers import CellDatabase

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from cells.backends.postgres import transaction
 from cells.compliance.decisions import Asked, Decision, Deed
 from cells.kit.command import Command
-from cells.transfers.transfer import Transfer
+from cells.payments.transfer import Transfer
 from tests.support.reconciled_cells import Reconciled
 from tests.support.two_cells import HandCell
 

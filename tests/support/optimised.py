@@ -21,10 +21,10 @@ from cells.kit.command import Command, RailDoor
 from cells.ledger import chart
 from cells.ledger.entry import Posting, PostingResult
 from cells.parties.models import BankAccount
+from cells.payments.lives import account_of
+from cells.payments.machine import Event
 from cells.rails.rail import Outcome, Payout
-from cells.transfers.lives import account_of
-from cells.transfers.machine import Event
-from cells.transfers.saga import Saga
+from cells.wallets.handler import Saga
 from residency.errors import KovraError
 from tests.support import rail_room
 from tests.support.servers import CellDatabase

@@ -16,9 +16,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cells.backends.postgres import transaction
+from cells.credits.credit import Deposit
 from cells.fx.fees import Tariff
 from cells.kit.command import Command
 from cells.parties.models import BankAccount
+from cells.payments.machine import Event
+from cells.payments.transfer import Transfer
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
 from cells.reconciliation.gather import OpenCell
@@ -36,9 +39,6 @@ from cells.spec import (
     RaySettings,
 )
 from cells.tenants.tenant import Wallet
-from cells.transfers.deposit import Deposit
-from cells.transfers.machine import Event
-from cells.transfers.transfer import Transfer
 from residency.ids import mint
 from tests.support.money_forms import misfits, misfits_of_text
 from tests.support.servers import CellDatabase

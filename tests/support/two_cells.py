@@ -18,6 +18,7 @@ from cells.compliance.list_checker import open_list_checker
 from cells.compliance.magic import SCREENED_NAMES
 from cells.compliance.rules import load_rules
 from cells.compliance.standing import Standing
+from cells.credits.credit import Deposit
 from cells.customs.admit import Admission, Admitted, admit
 from cells.customs.receipts import Closed, close_through, make_receipts
 from cells.customs.store_outbox import mark_published, unpublished
@@ -36,22 +37,22 @@ from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.sealing import name_reader
 from cells.parties.token import TokenVerifier
+from cells.payments import border, store
+from cells.payments.acceptance import Acceptance
+from cells.payments.machine import Event
+from cells.payments.recovery import told_by_answer
+from cells.payments.transfer import Told, Transfer
 from cells.rails.rail import ReturnReceived
 from cells.rails.registry import profile_of
 from cells.rails.router import RailRouter
+from cells.returns import store as store_returns
+from cells.returns.book import return_command
+from cells.returns.receive import ReturnReception, admit_returns, receive_returns
+from cells.returns.returned import Return
 from cells.spec import CellSpec, PrivateSettings
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant, Wallet, mint_tenant
-from cells.transfers import handoff, store, store_returns
-from cells.transfers.acceptance import Acceptance
-from cells.transfers.deposit import Deposit
-from cells.transfers.machine import Event
-from cells.transfers.recovery import told_by_answer
-from cells.transfers.return_leg import return_command
-from cells.transfers.return_reception import ReturnReception, admit_returns, receive_returns
-from cells.transfers.returned import Return
-from cells.transfers.saga import Saga
-from cells.transfers.transfer import Told, Transfer
+from cells.wallets.handler import Saga
 from residency.directory import Directory
 from residency.ids import mint
 from tests.support.asking import PARTNER
@@ -175,7 +176,7 @@ class HandCell:
     async def export(self) -> list[bytes]:
         """One round of the exporter: what is due, signed, logged and ready to publish."""
         async with transaction(self.institution.pool) as connection:
-            await handoff.export_due(connection, self.institution.gate)
+            await border.export_due(connection, self.institution.gate)
         async with transaction(self.institution.pool) as connection:
             waiting = await unpublished(connection, 1000)
             await mark_published(connection, waiting)
@@ -190,7 +191,7 @@ class HandCell:
             )
             admitted = [one for one in decisions if isinstance(one, Admitted)]
             legs = await institution.destination.admit(connection, admitted)
-            answered = await handoff.admit_answers(connection, institution.spec.region, admitted)
+            answered = await border.admit_answers(connection, institution.spec.region, admitted)
             returned = await admit_returns(connection, institution.spec.name, institution.spec.region, admitted)
         if act:
             for leg in legs:
@@ -228,7 +229,7 @@ class HandCell:
         async with transaction(self.institution.pool) as connection:
             closed = await close_through(connection, self.spec, self.spec.directory, receipt)
             assert isinstance(closed, Closed), closed
-            await handoff.receipted(connection, self.spec.region, closed.instructed)
+            await border.receipted(connection, self.spec.region, closed.instructed)
 
 
 @asynccontextmanager

@@ -25,12 +25,12 @@ from cells.batches.batch import (
     State,
     UnknownBatch,
 )
+from cells.payments import personal
 from cells.rails.account_spelling import account_key
 from cells.rails.iso20022.uploads import Upload, read_upload
 from cells.rails.rail import MessageInvalid
 from cells.tenants.store import find_wallets_by_account
 from cells.tenants.tenant import Wallet
-from cells.transfers import personal
 from residency.errors import KovraError
 from residency.ids import mint
 from residency.rules import rules_of

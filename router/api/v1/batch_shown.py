@@ -13,9 +13,9 @@ from cells.batches.batch import Batch, Fault, Format, LineState, public
 from cells.batches.store_status import LineStanding, Standing, Wanted
 from cells.kit.csv_text import write_rows
 from cells.kit.money import money
+from cells.payments.machine import State as PaymentState
+from cells.payments.machine import public as public_payment
 from cells.rails.iso20022.reason_words import reason_in_words
-from cells.transfers.machine import State as PaymentState
-from cells.transfers.machine import public as public_payment
 from residency.classes import Confidential, Public
 from router.api.problems import FieldFault
 from router.api.shapes import Money, stamp

@@ -22,13 +22,13 @@ from cells.fx.store import find_quotes, lock_quotes
 from cells.idempotency import store as idempotency
 from cells.idempotency.answer import Answer
 from cells.parties.token import TokenCheck
+from cells.payments import store
+from cells.payments.intent_view import IntentStatus, intent_status
+from cells.payments.origin import OPERATION as ACCEPT
+from cells.payments.transfer import Transfer, resource
 from cells.rails.routing import DeadlineCannotBeMet
 from cells.tenants.store import find_wallets_of_tenants
 from cells.tenants.tenant import NewWallet
-from cells.transfers import store
-from cells.transfers.intent_view import IntentStatus, intent_status
-from cells.transfers.origin_leg import OPERATION as ACCEPT
-from cells.transfers.transfer import Transfer, resource
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import mint

@@ -13,8 +13,8 @@ from cells.parties.models import Payer, PayerNew
 from cells.parties.payers import payer_party
 from cells.parties.retention import kept_until
 from cells.parties.spelling import LettersUnwritable
+from cells.payments.store_history import last_payments
 from cells.rails.profile_files import rail_profiles
-from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
 from residency.errors import KovraError
 from router.api.call import Json, call_of

@@ -15,10 +15,10 @@ from cells.parties.models import NameChecked, Recipient, RecipientNew
 from cells.parties.recipients import creditor_party
 from cells.parties.retention import kept_until
 from cells.parties.spelling import LettersUnwritable
+from cells.payments.store_history import last_payments
 from cells.rails.accounts import AccountUnreachable, IbanInvalid, NoRailForCurrency
 from cells.rails.bic import AccountInvalid
 from cells.rails.name_check import name_check_for
-from cells.transfers.store_history import last_payments
 from residency.classes import Personal, Public
 from residency.errors import KovraError
 from router.api.call import Json, call_of

@@ -15,9 +15,10 @@ from cells.backends.postgres import Connection, tenant_transaction
 from cells.batches import store as batch_store
 from cells.kit.command import Command
 from cells.kit.money import money
+from cells.payments import store
 from cells.rails import store_collections
+from cells.sub_wallets import store as store_books
 from cells.tenants.tenant import Wallet
-from cells.transfers import store, store_books
 from residency.classes import Confidential, Public
 from residency.ids import compact, encode
 from router.api.call import Json, call_of

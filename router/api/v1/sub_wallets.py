@@ -14,10 +14,10 @@ from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.kit.command import Command
 from cells.kit.money import InvalidAmount, UnknownCurrency, money
+from cells.payments.origin import WalletNotOpen
+from cells.sub_wallets import store_sub_wallets
+from cells.sub_wallets.internal_transfer import Book, SubWallet
 from cells.tenants.tenant import Wallet
-from cells.transfers import store_sub_wallets
-from cells.transfers.book import Book, SubWallet
-from cells.transfers.origin_leg import WalletNotOpen
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import mint

@@ -7,10 +7,10 @@ from pydantic import BaseModel
 
 from cells.backends.postgres import Connection
 from cells.kit.money import money
+from cells.payments.transfer import Transfer
 from cells.rails.iso20022.reason_words import reason_in_words
-from cells.transfers import store_returns
-from cells.transfers.returned import Return, returned_shown
-from cells.transfers.transfer import Transfer
+from cells.returns import store as store_returns
+from cells.returns.returned import Return, returned_shown
 from residency.classes import Confidential, Public
 from router.api.shapes import Money, stamp
 

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import tenant_transaction
-from cells.transfers import store
-from cells.transfers.machine import Leg
-from cells.transfers.transfer import TransferNotFound
+from cells.payments import store
+from cells.payments.machine import Leg
+from cells.payments.transfer import TransferNotFound
 from cells.webhooks import store_feed
 from cells.webhooks.catalogue import ENDING_TYPES
 from cells.webhooks.store_feed import StoredEvent

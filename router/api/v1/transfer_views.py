@@ -12,19 +12,19 @@ from starlette.responses import Response
 from cells.backends.postgres import tenant_transaction
 from cells.journal.entry import Entry
 from cells.journal.kinds import SHOWN
+from cells.payments import store, store_list, store_stream
+from cells.payments.machine import Leg, State, public
+from cells.payments.personal import open_remittances
+from cells.payments.routed import routing_of
+from cells.payments.store_list import Wanted
+from cells.payments.stream import states
+from cells.payments.transfer import TransferNotFound, resource
 from cells.rails.iso20022.sent import remittance_sent
 from cells.rails.profile import RailProfile
 from cells.rails.profile_files import rail_profiles
 from cells.rails.remittance import Remittance
 from cells.rails.routing import Verdict
 from cells.rails.store_routing import Cause
-from cells.transfers import store, store_list, store_stream
-from cells.transfers.machine import Leg, State, public
-from cells.transfers.personal import open_remittances
-from cells.transfers.routed import routing_of
-from cells.transfers.store_list import Wanted
-from cells.transfers.stream import states
-from cells.transfers.transfer import TransferNotFound, resource
 from residency.classes import Confidential, Personal, Public
 from router.api.call import Json, call_of
 from router.api.parts import parts_of

@@ -20,13 +20,13 @@ from cells.kit.command import Command
 from cells.limits.limits import LimitExceeded
 from cells.parties.payers import UnknownPayer
 from cells.parties.token import UnknownRecipient, WrongRecipientCurrency
+from cells.payments import personal, store
+from cells.payments.acceptance import Acceptance
+from cells.payments.machine import Leg
+from cells.payments.origin import OPERATION, QuoteMismatch, WalletNotOpen
+from cells.payments.transfer import Cancel, InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
 from cells.rails.remittance import Remittance
 from cells.rails.routing import DeadlineCannotBeMet, NoRoute
-from cells.transfers import personal, store
-from cells.transfers.acceptance import Acceptance
-from cells.transfers.machine import Leg
-from cells.transfers.origin_leg import OPERATION, QuoteMismatch, WalletNotOpen
-from cells.transfers.transfer import Cancel, InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, mint, parse

@@ -12,8 +12,8 @@ from actors.wallet import UnknownWallet
 from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.kit.money import InvalidAmount, UnknownCurrency, money
-from cells.transfers import store_books
-from cells.transfers.book import REFUSALS, Book
+from cells.sub_wallets import store as store_books
+from cells.sub_wallets.internal_transfer import REFUSALS, Book
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import mint

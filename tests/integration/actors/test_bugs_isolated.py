@@ -13,11 +13,11 @@ from actors.in_process import InProcess
 from actors.runtime import ActorFailed
 from actors.wallet import WalletActor
 from cells.backends.postgres import Pool, StoreUnavailable, listening, open_pool, transaction
+from cells.credits import book as credits_book
+from cells.credits.credit import Deposit
 from cells.kit.command import Command, RailDoor, UnknownCommand
 from cells.rails import store_collections
-from cells.transfers import collection_leg
-from cells.transfers.deposit import Deposit
-from cells.transfers.saga import Saga
+from cells.wallets.handler import Saga
 from residency.ids import mint
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
 from tests.support.waiting import until
@@ -98,7 +98,7 @@ async def test_an_error_that_looks_like_an_outage_spoils_one_of_a_hundred(
 ) -> None:
     deposits = await hundred(cells)
     look = raise_for(deposits[CULPRIT], bug)
-    chains, close = collection_leg._chains, store_collections.close
+    chains, close = credits_book._chains, store_collections.close
 
     def stumble(one, account):
         look(one)
@@ -113,7 +113,7 @@ async def test_an_error_that_looks_like_an_outage_spoils_one_of_a_hundred(
     actor = await actor_of(cells.eu)
     with monkeypatch.context() as patched:
         if place == "before the ledger":
-            patched.setattr(collection_leg, "_chains", stumble)
+            patched.setattr(credits_book, "_chains", stumble)
         else:
             patched.setattr(store_collections, "close", stumble_late)
         replies = await actor.ask_many(asked(deposits))

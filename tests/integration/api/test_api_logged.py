@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from cells.kit.answered import Answered
-from cells.transfers.watch import TransitionLine
+from cells.payments.watch import TransitionLine
 from residency.ids import mint
 from router.api.listeners import for_partners, only
 from tests.support.api_cell import PAYER, ApiCell, open_api_cell

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cells.parties.models import PayerNew, RecipientNew
-from cells.transfers.personal import lack
+from cells.payments.personal import lack
 from residency.travel_rule import demand
 from router.api.v1.requirements import RequirementsShown
 from tests.support.api_cell import ApiCell, open_api_cell

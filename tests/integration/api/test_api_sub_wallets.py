@@ -13,8 +13,9 @@ from actors.workers.sweep import Sweep
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.cell import open_institution
 from cells.reconciliation.reconcile import reconcile
-from cells.transfers import store_books, store_sub_wallets
-from cells.transfers.book import Book, SubWallet
+from cells.sub_wallets import store as store_books
+from cells.sub_wallets import store_sub_wallets
+from cells.sub_wallets.internal_transfer import Book, SubWallet
 from residency.ids import mint
 from tests.support.api_cell import ApiCell, credit_to, open_api_cell
 from tests.support.servers import CellDatabase

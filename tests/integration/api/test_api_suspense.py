@@ -17,7 +17,8 @@ from cells.rails import registry, store_collections
 from cells.rails.console import SchemeConsole
 from cells.rails.rail import Account, Party, Settled
 from cells.rails.store_collections import CollectionRow
-from cells.transfers import ordering, store_orders
+from cells.resolutions import decide
+from cells.resolutions import store as store_orders
 from residency.ids import mint
 from router.cli.main import build
 from tests.support.api_cell import ApiCell, open_api_cell
@@ -108,7 +109,7 @@ async def test_a_deposit_to_nobody_goes_back_once_however_often_it_is_asked(
     reference = mint("req", "eu-1")[-20:]
     row = await arrived(cell, schemes, reference)
     async with transaction(cell.parts.writer) as connection:
-        order = await ordering.give_back(connection, cell.spec.entry, row.collection_id, "", of_wallets=False)
+        order = await decide.give_back(connection, cell.spec.entry, row.collection_id, "", of_wallets=False)
     [reply] = await cell.parts.wallets.ask_many([order.command()])
     assert reply is None
     worker = GiveBacks(host_of(cell), cell.parts.wallets)

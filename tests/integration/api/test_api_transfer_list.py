@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cells.backends.postgres import tenant_transaction
-from cells.transfers.store_list import Wanted, page
+from cells.payments.store_list import Wanted, page
 from tests.support.api_cell import ApiCell, open_api_cell
 
 

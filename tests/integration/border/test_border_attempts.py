@@ -12,7 +12,7 @@ from cells.backends.postgres import transaction
 from cells.customs import store as customs
 from cells.customs.admit import Admitted, Duplicate, Refused
 from cells.parties.models import BankAccount
-from cells.transfers.machine import State
+from cells.payments.machine import State
 from residency.envelope import open_envelope, unseal
 from residency.sealing import SealUnreadable
 from tests.architecture.tree import ROOT

@@ -12,8 +12,8 @@ from actors.workers.exporter import Exporter
 from cells.backends.nats import Outgoing
 from cells.backends.postgres import transaction
 from cells.compliance.checker import Verdict
-from cells.transfers import handoff
-from cells.transfers.machine import State
+from cells.payments import border
+from cells.payments.machine import State
 from residency.envelope import OpenedEnvelope, open_envelope, seal_and_sign, unseal
 from residency.links import Corridor
 from residency.messages import Attestation, Instructed
@@ -82,12 +82,12 @@ async def test_what_is_not_attested_as_the_law_asks_is_refused_on_record(
     others = {"eu-consolidated": "2026-11-01", "uk-sanctions-list": "2026-11-01"}
     soon = datetime.now(UTC) + timedelta(hours=1)
     made: list[dict[str, object]] = [{"lists": others}, {"lists": {}}, {"at": soon}, {}]
-    plain = handoff.crossing_attestation
+    plain = border.crossing_attestation
 
     def faulty(verdict: Verdict, *, reviewed: bool) -> Attestation:
         return plain(verdict, reviewed=reviewed).model_copy(update=made.pop(0))
 
-    monkeypatch.setattr(handoff, "crossing_attestation", faulty)
+    monkeypatch.setattr(border, "crossing_attestation", faulty)
     admitted = await cells.eu.export()
     original = admitted[-1]
     # Refused at the gate: they use up no number of the corridor, so each claims the first.

@@ -14,11 +14,11 @@ import pytest
 
 from cells.backends.postgres import transaction
 from cells.parties.models import BankAccount
+from cells.payments import personal
+from cells.payments.machine import Event, State
+from cells.payments.submissions import JournalDesk
 from cells.rails.rail import Payout, Settled
 from cells.rails.remittance import Remittance
-from cells.transfers import personal
-from cells.transfers.machine import Event, State
-from cells.transfers.rail_desk import JournalDesk
 from tests.architecture.catalogue import read_catalogue
 from tests.support.servers import CellDatabase
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells

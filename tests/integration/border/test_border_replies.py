@@ -10,9 +10,9 @@ from cells.backends.postgres import transaction
 from cells.customs import store as customs
 from cells.customs.admit import Admitted
 from cells.parties.models import BankAccount
+from cells.payments.machine import Event, State
+from cells.payments.transfer import Transfer
 from cells.tenants.tenant import Wallet, mint_tenant
-from cells.transfers.machine import Event, State
-from cells.transfers.transfer import Transfer
 from residency.crossing import BorderMessage
 from residency.envelope import seal_and_sign
 from residency.messages import Rejected, Settled

@@ -13,7 +13,7 @@ from cells.backends.nats import Outgoing
 from cells.backends.postgres import transaction
 from cells.kit.command import Command, Reply
 from cells.parties.models import BankAccount
-from cells.transfers.machine import State
+from cells.payments.machine import State
 from residency.links import Corridor
 from tests.integration.payments.test_set_aside import aside, holds, release
 from tests.support.brokers import TRANSIT, Network

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.returns import recalls as recalling
 from cells.spec import PostgresSettings
-from cells.transfers import recalling
 from router.cli import (
     actors,
     console,

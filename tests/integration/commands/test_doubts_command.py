@@ -12,12 +12,12 @@ from click.testing import Result
 from cells.backends.postgres import transaction
 from cells.compliance.decisions import CaseClosed, Deed, ReasonInvalid
 from cells.kit.operator import OperatorInvalid
+from cells.payments import answers, doubts
+from cells.payments.machine import State
+from cells.payments.transfer import Transfer, TransferNotFound
 from cells.rails import store as submissions
 from cells.rails.rail import InDoubt, Refused, Settled
 from cells.rails.registry import profile_of
-from cells.transfers import answers, doubts
-from cells.transfers.machine import State
-from cells.transfers.transfer import Transfer, TransferNotFound
 from router.cli import doubts as command
 from tests.integration.commands.test_review_command import write_keys
 from tests.integration.rails.test_doubts import NOW, asked, contradicted, contradictions, late

@@ -12,9 +12,9 @@ from click.testing import Result
 
 from cells.backends.postgres import transaction
 from cells.kit.money import format_amount
-from cells.transfers.machine import State
-from cells.transfers.store_search import Sought, search
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import State
+from cells.payments.store_search import Sought, search
+from cells.payments.transfer import Transfer
 from router.cli import payments
 from router.cli.choices import UnknownChoice
 from router.cli.payments import SearchContradicted, csv_of

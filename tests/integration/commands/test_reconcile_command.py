@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cells.transfers.machine import Event
+from cells.payments.machine import Event
 from residency.errors import KovraError
 from router.cli import reconcile
 from tests.support.reconciled_cells import Reconciled, at_home, invoke

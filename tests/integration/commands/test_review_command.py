@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from cells.compliance.decisions import ReasonInvalid
 from cells.kit.operator import OperatorInvalid
-from cells.transfers.machine import State
+from cells.payments.machine import State
 from residency.keys import CellKeys
 from router.cli import review
 from tests.support.officers import doubtful, resume

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cells.kit.money import money
-from cells.transfers.watch import minted_at
+from cells.payments.watch import minted_at
 from residency.errors import KovraError
 from router.cli import trace
 from tests.integration.payments.test_returns import back

@@ -10,15 +10,15 @@ import pytest
 from actors.workers.keeper import WRAPPED, Keeper
 from cells.backends.postgres import Pool, tenant_transaction, transaction
 from cells.backends.vault import RegionKeyMissing, RegionKeys, Vault, VaultUnreadable
+from cells.credits.receive import receive
 from cells.parties import store_subjects
+from cells.payments.personal import keep_remittances, open_parties, seal_remittance
 from cells.rails import store_messages
 from cells.rails.rail import Account, Collection, Party
 from cells.rails.remittance import Remittance
 from cells.rails.store_messages import WireMessage
 from cells.tenants import store_keys
 from cells.tenants.issuing import issue
-from cells.transfers.personal import keep_remittances, open_parties, seal_remittance
-from cells.transfers.reception import receive
 from cells.webhooks import store_secrets
 from cells.webhooks.endpoints import create_endpoint, open_keys
 from residency.rules import rules_of

@@ -13,8 +13,8 @@ from cells.compliance.decisions import Asked, CaseClosed, Decision, Deed, PartyB
 from cells.compliance.rules import LARGE_AMOUNT
 from cells.kit.operator import OperatorInvalid
 from cells.ledger.ledger import LedgerUnknown
-from cells.transfers.machine import Event, State
-from cells.transfers.transfer import TooLateToCancel, Transfer
+from cells.payments.machine import Event, State
+from cells.payments.transfer import TooLateToCancel, Transfer
 from residency.errors import KovraError
 from tests.integration.payments.test_transfer_recovery import LosesAnAnswer
 from tests.support.asking import cancel_command

@@ -9,7 +9,7 @@ import pytest
 from cells.backends.postgres import transaction
 from cells.compliance.checker import Attestation, Block, Clear, Review, Subject
 from cells.compliance.decisions import CaseClosed, Deed, PartyBlocked
-from cells.transfers.machine import State
+from cells.payments.machine import State
 from tests.integration.payments.test_transfer_recovery import LosesAnAnswer
 from tests.support.officers import ANA, BEN, decide, resume
 from tests.support.reconciled_cells import BCA, GERMAN, Reconciled, open_reconciled

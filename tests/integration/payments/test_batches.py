@@ -6,17 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cells.batches import room
+from cells.batches import funding, room
 from cells.batches.batch import State
 from cells.ledger import chart
 from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingResult
 from cells.ledger.ledger import Ledger, LedgerUnknown
+from cells.payments.machine import Event
+from cells.payments.machine import State as PaymentState
 from cells.rails.rail import ReturnReceived, end_to_end_id, transaction_id
 from cells.reconciliation.report import Status
-from cells.transfers import batch_leg
-from cells.transfers.machine import Event
-from cells.transfers.machine import State as PaymentState
 from residency.ids import mint
 from tests.integration.payments.test_transfer_recovery import LosesAnAnswer
 from tests.integration.reconcile.test_reconcile_tampering import ledger_posting
@@ -185,7 +184,7 @@ async def one_step(cells: BatchCells, batch_id: str) -> None:
 
 
 async def test_two_workers_at_once_do_each_step_once(cells: BatchCells, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_leg, "CHUNK", 2)
+    monkeypatch.setattr(funding, "CHUNK", 2)
     monkeypatch.setattr(room, "CHUNK", 2)
     batch_id = await cells.submit([cells.at_home(1_000) for _ in range(7)])
     first = cells.worker
@@ -209,7 +208,7 @@ async def test_a_kill_at_any_ledger_request_pays_each_line_once(
     cells: BatchCells, monkeypatch: pytest.MonkeyPatch, request_number: int, breaks: str
 ) -> None:
     """Funding, two chunks, three endings, the remainder: whichever answer is lost, a new worker brings the batch to the same end."""
-    monkeypatch.setattr(batch_leg, "CHUNK", 2)
+    monkeypatch.setattr(funding, "CHUNK", 2)
     monkeypatch.setattr(room, "CHUNK", 2)
     cells.eu.saga._ledger = BreaksAt(cells.eu.ledger, request_number, breaks)
     batch_id = await cells.submit([cells.at_home(1_000), cells.abroad(2_000), cells.at_home(3_000)])

@@ -7,10 +7,10 @@ import pytest
 
 from cells.batches.batch import State
 from cells.compliance.decisions import Deed, PartyBlocked
+from cells.payments.machine import Event, Leg
+from cells.payments.machine import State as PaymentState
+from cells.payments.transfer import Transfer
 from cells.reconciliation.report import Status
-from cells.transfers.machine import Event, Leg
-from cells.transfers.machine import State as PaymentState
-from cells.transfers.transfer import Transfer
 from tests.support.batch_cells import BatchCells, open_batch_cells
 from tests.support.officers import BEN, decide, resume
 

@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 
 from actors.workers.gauges import GaugeWorker
 from cells.kit import trace
-from cells.transfers import watch
-from cells.transfers.machine import Event
+from cells.payments import watch
+from cells.payments.machine import Event
 from residency.ids import parse
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 

@@ -10,8 +10,8 @@ from cells.ledger.chart import AccountType
 from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingResult
 from cells.ledger.ledger import LedgerUnknown
-from cells.transfers.machine import Event, State
-from cells.transfers.return_leg import return_command
+from cells.payments.machine import Event, State
+from cells.returns.book import return_command
 from residency.ids import mint, number
 from tests.integration.payments.test_returns import available, back, completed
 from tests.integration.payments.test_transfer_journey import GERMAN, cross, position

@@ -9,12 +9,12 @@ import pytest
 from cells.backends.postgres import transaction
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
+from cells.payments.machine import Event, State
+from cells.payments.transfer import Transfer
 from cells.rails.rail import ReturnReceived, Settlement, end_to_end_id, transaction_id
+from cells.returns import store as store_returns
+from cells.returns.book import return_command
 from cells.tenants.tenant import Wallet
-from cells.transfers import store_returns
-from cells.transfers.machine import Event, State
-from cells.transfers.return_leg import return_command
-from cells.transfers.transfer import Transfer
 from tests.integration.payments.test_transfer_journey import GERMAN, accepted, cross, position
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
 
@@ -110,7 +110,7 @@ async def test_a_return_that_settles_later_is_booked_on_its_day(
     await cross(cells.id, cells.eu)
     assert [one.state for one in await cells.id.returns(transfer.transfer_id)] == ["received"]
     assert await available(cells.eu, wallet) == before
-    monkeypatch.setattr("cells.transfers.return_leg.utc_now", lambda: day)
+    monkeypatch.setattr("cells.returns.book.utc_now", lambda: day)
     await cells.id.ask(return_command(row, "on its day"))
     await cross(cells.id, cells.eu)
     assert await available(cells.eu, wallet) == before + transfer.principal + transfer.margin

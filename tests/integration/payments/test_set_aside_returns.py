@@ -12,8 +12,8 @@ from actors.workers.rail_rounds import go_round
 from cells.backends.postgres import transaction
 from cells.rails.console import SchemeConsole
 from cells.rails.rail import Party, RailUnavailable
-from cells.transfers import ordering
-from cells.transfers.orders import Order
+from cells.resolutions import decide
+from cells.resolutions.resolution import Order
 from residency.ids import mint
 from tests.integration.api.test_api_suspense import NOBODY, RAIL, host_of
 from tests.integration.payments.test_set_aside import aside, holds, release, running
@@ -59,7 +59,7 @@ async def held(cell: ApiCell, schemes: RunningSchemes, count: int) -> list[Order
     rows: list[str] = []
     await until(resting)
     async with transaction(cell.parts.writer) as connection:
-        orders = [await ordering.give_back(connection, cell.spec.entry, one, "", of_wallets=False) for one in rows]
+        orders = [await decide.give_back(connection, cell.spec.entry, one, "", of_wallets=False) for one in rows]
     assert await cell.parts.wallets.ask_many([one.command() for one in orders]) == [None] * count
     return orders
 

@@ -8,11 +8,11 @@ import pytest
 
 from cells.backends.postgres import transaction
 from cells.batches.batch import State
+from cells.credits.credit import Deposit
 from cells.kit.command import Command, Reply
-from cells.transfers import beside, saga
-from cells.transfers.deposit import Deposit
-from cells.transfers.machine import Event
-from cells.transfers.machine import State as PaymentState
+from cells.payments.machine import Event
+from cells.payments.machine import State as PaymentState
+from cells.wallets import handler, side_operations
 from residency.ids import mint
 from tests.support.batch_cells import BatchCells, open_batch_cells
 from tests.support.waiting import until
@@ -31,7 +31,7 @@ async def both(cells: BatchCells, monkeypatch: pytest.MonkeyPatch):
 
     async def at_once(first: Command, second: Command) -> Sequence[Reply]:
         other: list[asyncio.Task[Sequence[Reply]]] = []
-        plain = beside.close
+        plain = side_operations.close
 
         async def interrupted(*arguments):
             if not other:
@@ -39,7 +39,7 @@ async def both(cells: BatchCells, monkeypatch: pytest.MonkeyPatch):
                 await until(lambda: _waits_for_a_row(cells, other[0]), "the other copy to meet a lock", timeout_s=120)
             return await plain(*arguments)
 
-        monkeypatch.setattr(saga.beside, "close", interrupted)
+        monkeypatch.setattr(handler.side_operations, "close", interrupted)
         [reply] = await cells.eu.ask(first)
         [again] = await other[0]
         return [reply, again]

@@ -9,15 +9,16 @@ import pytest
 
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import transaction
+from cells.credits.receive import Reception, receive
 from cells.kit.command import Command
 from cells.ledger.ledger import LedgerUnknown
 from cells.rails import store_collections
 from cells.rails.rail import Account, Collection, InDoubt, Outcome, Party, Refused, Settled
 from cells.rails.store_collections import CollectionRow
 from cells.reconciliation.report import Status
-from cells.transfers import ordering, store_orders
-from cells.transfers.orders import AlreadyOrdered, NotSuspended, Order, WrongWallet
-from cells.transfers.reception import Reception, receive
+from cells.resolutions import decide
+from cells.resolutions import store as store_orders
+from cells.resolutions.resolution import AlreadyOrdered, NotSuspended, Order, WrongWallet
 from tests.integration.payments.test_transfer_recovery import LosesAnAnswer
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 
@@ -60,14 +61,14 @@ async def found(cells: Reconciled, collection_id: str) -> CollectionRow:
 
 async def assign(cells: Reconciled, row: CollectionRow, wallet_id: str = "") -> Order:
     async with transaction(cells.eu.institution.pool) as connection:
-        return await ordering.assign(
+        return await decide.assign(
             connection, cells.eu.spec.entry, row.collection_id, wallet_id or cells.wallet.wallet_id
         )
 
 
 async def give_back(cells: Reconciled, row: CollectionRow, *, of_wallets: bool = False) -> Order:
     async with transaction(cells.eu.institution.pool) as connection:
-        return await ordering.give_back(connection, cells.eu.spec.entry, row.collection_id, "", of_wallets=of_wallets)
+        return await decide.give_back(connection, cells.eu.spec.entry, row.collection_id, "", of_wallets=of_wallets)
 
 
 async def carry_out(cells: Reconciled, order: Order) -> Order:

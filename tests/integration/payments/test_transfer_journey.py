@@ -9,9 +9,9 @@ from cells.idempotency.answer import Answer
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.parties.models import BankAccount
+from cells.payments.machine import Event, State
+from cells.payments.transfer import Transfer
 from cells.tenants.tenant import Wallet
-from cells.transfers.machine import Event, State
-from cells.transfers.transfer import Transfer
 from tests.support.asking import cancel_command
 from tests.support.position import position as position_of
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells

@@ -12,9 +12,9 @@ from cells.kit.command import Command
 from cells.ledger.entry import Posting, PostingResult
 from cells.ledger.ledger import Ledger, LedgerUnknown
 from cells.parties.models import BankAccount
+from cells.payments.machine import Event, State
+from cells.payments.transfer import Told, Transfer
 from cells.tenants.tenant import Wallet
-from cells.transfers.machine import Event, State
-from cells.transfers.transfer import Told, Transfer
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
 
 BCA = BankAccount(bank_code="014", account_number="1234567890")

@@ -11,10 +11,10 @@ from cells.kit.command import Command, StaleEpoch
 from cells.ledger import chart
 from cells.ledger.submit import submit_chains
 from cells.parties.models import BankAccount, Payer, PayerNew
-from cells.transfers.acceptance import Acceptance
-from cells.transfers.lives import chain_of
-from cells.transfers.machine import Effect, Event, State
-from cells.transfers.transfer import TooLateToCancel
+from cells.payments.acceptance import Acceptance
+from cells.payments.lives import chain_of
+from cells.payments.machine import Effect, Event, State
+from cells.payments.transfer import TooLateToCancel
 from tests.support import lives
 from tests.support.asking import cancel_command
 from tests.support.two_cells import TwoCells, open_two_cells

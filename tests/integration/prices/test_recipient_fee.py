@@ -8,9 +8,9 @@ import pytest
 from cells.backends.postgres import transaction
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
+from cells.payments.machine import Event, State
 from cells.reconciliation.report import Status
-from cells.transfers import store_returns
-from cells.transfers.machine import Event, State
+from cells.returns import store as store_returns
 from tests.integration.payments.test_returns import back
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 from tests.support.tariffs import circumstances, made, rule

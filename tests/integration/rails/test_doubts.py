@@ -10,15 +10,15 @@ from cells.backends.postgres import transaction
 from cells.kit.command import Command
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
+from cells.payments import doubts
+from cells.payments.machine import Event, State
+from cells.payments.transfer import NotYet, Transfer
 from cells.rails import store as submissions
 from cells.rails.rail import InDoubt, Outcome, Refused, Settled, end_to_end_id, outcome_after
 from cells.rails.registry import profile_of
 from cells.rails.store import NewSubmission
+from cells.returns.returned import TIMED_OUT
 from cells.tenants.tenant import Wallet
-from cells.transfers import doubts
-from cells.transfers.machine import Event, State
-from cells.transfers.returned import TIMED_OUT
-from cells.transfers.transfer import NotYet, Transfer
 from tests.integration.payments.test_returns import available, back, events
 from tests.integration.payments.test_transfer_journey import GERMAN, accepted, cross, position
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells

@@ -11,16 +11,16 @@ from cells.backends.postgres import tenant_transaction, transaction
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.parties.models import BankAccount
+from cells.payments import routed
+from cells.payments.machine import Event, State
+from cells.payments.routed import routing_of
+from cells.payments.submissions import JournalDesk
+from cells.payments.transfer import Transfer
 from cells.rails import store as submissions
 from cells.rails import store_routing
 from cells.rails.profile_files import rail_profiles
 from cells.rails.registry import connection_to, open_rail
 from cells.rails.store import NewSubmission
-from cells.transfers import routed
-from cells.transfers.machine import Event, State
-from cells.transfers.rail_desk import JournalDesk
-from cells.transfers.routed import routing_of
-from cells.transfers.transfer import Transfer
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
 
 BCA = BankAccount(bank_code="014", account_number="1234567890")

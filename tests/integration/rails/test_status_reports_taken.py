@@ -8,6 +8,10 @@ import httpx
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.payments import answers as recorded
+from cells.payments import doubts
+from cells.payments.machine import State
+from cells.payments.transfer import Transfer
 from cells.rails import store_messages
 from cells.rails.connection import sign
 from cells.rails.inbound import read_inbound
@@ -15,10 +19,7 @@ from cells.rails.iso20022.payments import message_id
 from cells.rails.rail import InDoubt, Refused, ReturnReceived, Settled, end_to_end_id, transaction_id, uetr
 from cells.rails.store_messages import WireMessage
 from cells.reconciliation import store_gauges
-from cells.transfers import answers as recorded
-from cells.transfers import doubts, recalling
-from cells.transfers.machine import State
-from cells.transfers.transfer import Transfer
+from cells.returns import recalls
 from infra.schemes.credits import credit_message
 from tests.integration.api.test_api_payment import pay, until_final, wish
 from tests.integration.api.test_api_suspense import cell
@@ -170,7 +171,7 @@ async def test_a_recall_that_the_scheme_does_not_pass_on_is_refused_by_it(cell: 
     made = (await pay(cell, await wish(cell))).json()
     await until_final(cell, made["id"])
     async with transaction(cell.parts.writer) as connection:
-        row = await recalling.ask(connection, cell.spec.entry, made["id"], "DUPL")
+        row = await recalls.ask(connection, cell.spec.entry, made["id"], "DUPL")
         case_id = message_id("C", [row.case_id])
         sent = WireMessage(
             row.rail, "sent", "camt.056.001.08", (row.end_to_end_id, case_id), datetime.now(UTC), b"<a/>"

@@ -13,11 +13,11 @@ from cells.compliance.decisions import Deed
 from cells.journal import store as journal
 from cells.journal.entry import Entry, Overtaken, born_of
 from cells.kit.command import Command
-from cells.transfers import store, store_stream
-from cells.transfers.machine import Event, State
-from cells.transfers.step import take, take_loaded
-from cells.transfers.stream import fold, history
-from cells.transfers.transfer import Told, Transfer
+from cells.payments import store, store_stream
+from cells.payments.machine import Event, State
+from cells.payments.step import take, take_loaded
+from cells.payments.stream import fold, history
+from cells.payments.transfer import Told, Transfer
 from tests.support.asking import PARTNER, cancel_command
 from tests.support.officers import ANA, decide, doubtful
 from tests.support.reconciled_cells import Reconciled, open_reconciled

@@ -13,9 +13,9 @@ from actors.workers.keeper import Keeper
 from cells.backends.postgres import Connection, transaction
 from cells.journal import store as journal
 from cells.journal.entry import Author, Entry, Position, born_of, component
-from cells.transfers import store, store_stream
-from cells.transfers.stream import ACCEPTED, DOUBTED, Change
-from cells.transfers.transfer import Transfer
+from cells.payments import store, store_stream
+from cells.payments.stream import ACCEPTED, DOUBTED, Change
+from cells.payments.transfer import Transfer
 from residency.ids import compact, encode
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 from tests.support.waiting import until

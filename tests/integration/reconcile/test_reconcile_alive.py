@@ -7,10 +7,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from actors.workers.reconcile import Reconciler
+from cells.payments.machine import Event
 from cells.reconciliation.reconcile import reconcile
 from cells.reconciliation.report import Report
 from cells.spec import CellSpec
-from cells.transfers.machine import Event
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 from tests.support.waiting import until
 

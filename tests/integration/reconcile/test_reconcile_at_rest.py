@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cells.kit.money import amount_text
+from cells.payments.machine import Event
 from cells.reconciliation.report import Report, Status
-from cells.transfers.machine import Event
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 
 CROSS_CELL = {"L4", "L7", "L8"}

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from cells.payments.machine import Event, State
 from cells.reconciliation.report import Status
-from cells.transfers.machine import Event, State
-from cells.transfers.returned import TIMED_OUT
+from cells.returns.returned import TIMED_OUT
 from tests.integration.payments.test_returns import back
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 

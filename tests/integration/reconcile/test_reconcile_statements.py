@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.payments.machine import Event
 from cells.rails.console import SchemeConsole, Statement
 from cells.rails.later import Movement
 from cells.rails.rail import Account, Party
 from cells.reconciliation.report import Status
 from cells.reconciliation.statements import SandboxTeller
 from cells.spec import CellSpec, SchemeSettings
-from cells.transfers.machine import Event
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 from tests.support.scheme_gateway import listening
 from tests.support.schemes import RunningSchemes

@@ -10,8 +10,8 @@ from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.ledger.codes import Code, Leg, Phase, Step
 from cells.ledger.entry import Posting, PostingFlag, PostingResult
+from cells.payments.transfer import Transfer
 from cells.reconciliation.report import Finding, Status
-from cells.transfers.transfer import Transfer
 from residency.ids import mint, number
 from tests.support.reconciled_cells import Reconciled, open_reconciled
 from tests.support.two_cells import HandCell

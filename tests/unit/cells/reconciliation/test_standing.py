@@ -2,8 +2,8 @@
 
 import pytest
 
+from cells.payments.machine import TABLE, Leg, State
 from cells.reconciliation.standing import Standing, is_in, moving, standings
-from cells.transfers.machine import TABLE, Leg, State
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from cells.payments.machine import FINAL, INITIAL, TABLE, Event, Leg, State
 from cells.reconciliation.legs import LegFacts
 from cells.reconciliation.payments import leg_findings, orphan_findings, pair_findings
 from cells.reconciliation.standing import Standing, is_in, moving, standings
-from cells.transfers.machine import FINAL, INITIAL, TABLE, Event, Leg, State
 
 _ANSWERS = {
     Event.SETTLED: (State.COMPLETED, Standing.POSTED),

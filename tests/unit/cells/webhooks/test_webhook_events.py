@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cells.transfers.machine import TABLE, Effect, Leg, State
-from cells.transfers.notices import event_type_of, of_transfer
-from cells.transfers.transfer import Transfer
+from cells.payments.machine import TABLE, Effect, Leg, State
+from cells.payments.notices import event_type_of, of_transfer
+from cells.payments.transfer import Transfer
 from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES, example
 from cells.webhooks.events import DATA_FIELDS, NewEvent
 from cells.webhooks.schedule import Schedule, published_schedule

@@ -1,0 +1,83 @@
+"""Carrying out orders, in the wallet's actor: journal first, ledger last, as for a deposit. Repeating any of it changes nothing: ids
+follow from (credit, number of the order), and only the step that moves an order's row tells of it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cells.backends.postgres import Connection
+from cells.credits.credit import Deposit
+from cells.credits.notices import write_credits
+from cells.ledger.postings import Chain, postings_of
+from cells.ledger.submit import ChainResult
+from cells.payments.store_postings import Planned, plan_postings
+from cells.rails import store_recalls
+from cells.resolutions import notices
+from cells.resolutions import store as store_orders
+from cells.resolutions.lives import action_of_resolution, life_of_resolution
+from cells.resolutions.resolution import Order, OrderState, after_applied
+
+_log = logging.getLogger("kovra.orders")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOwed:
+    """A journaled order, and the chain that the ledger has yet to be asked for."""
+
+    order: Order
+    chains: tuple[Chain]
+
+
+async def journal(
+    connection: Connection, region: str, order_ids: Sequence[str], account_of: Callable[[str], int]
+) -> list[OrderOwed]:
+    """Plan the postings of what these orders wait for. `account_of`: W by wallet id."""
+    found = await store_orders.load(connection, region, sorted(set(order_ids)))
+    owed = [
+        OrderOwed(one, (postings_of(life_of_resolution(one, account_of(one.wallet_id)), action),))
+        for one in found.values()
+        if (action := action_of_resolution(one)) is not None
+    ]
+    planned = [
+        Planned(one.order.collection_id, one.order.tenant_id, one.order.kind, one.order.number, one.chains[0])
+        for one in owed
+    ]
+    await plan_postings(connection, region, planned)
+    return owed
+
+
+async def close(
+    connection: Connection, region: str, owed: Sequence[OrderOwed], results: Sequence[Sequence[ChainResult]]
+) -> None:
+    """The ledger has spoken: each order is taken on, its credit closed, and its tenant told. `results`: those of each one's chain."""
+    steps: dict[str, tuple[OrderState, OrderState]] = {}
+    for one, [result] in zip(owed, results, strict=True):
+        if result.applied:
+            steps[one.order.order_id] = (one.order.state, after_applied(one.order))
+        elif one.order.state == "ordered" and (result.lacks_funds or result.burnt):
+            steps[one.order.order_id] = ("ordered", "failed")
+        else:
+            _log.critical("the ledger refused an order of %s: %s", one.order.collection_id, result.reason.name)
+    if not steps:
+        return
+    moved = await store_orders.move(connection, region, steps)
+    ended = {
+        one.order.order_id: one.order
+        for one in owed
+        if steps.get(one.order.order_id, ("", ""))[1] in ("done", "failed")
+    }
+    nothing = [
+        order_id for order_id, one in ended.items() if steps[order_id][1] == "failed" or one.outcome == "refused"
+    ]
+    await store_recalls.ordered(connection, region, sorted(ended.keys() - set(nothing)), nothing)
+    done = [one.order for one in owed if one.order.order_id in moved and steps[one.order.order_id][1] == "done"]
+    settled = [one for one in done if one.outcome != "refused"]
+    if settled:
+        await store_orders.close_credits(connection, region, settled)
+        await write_credits(connection, region, [_deposit(one) for one in settled if one.kind == "assign"])
+        await notices.write_given_back(connection, region, [one for one in settled if not one.suspended])
+
+
+def _deposit(order: Order) -> Deposit:
+    return Deposit(order.collection_id, order.tenant_id, order.wallet_id, order.rail, order.amount, order.currency)

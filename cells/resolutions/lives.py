@@ -1,0 +1,28 @@
+"""A resolution as the ledger's table needs it (cells/ledger/postings.py). Pure."""
+
+from cells.ledger.chart import AccountType
+from cells.ledger.codes import Leg as LedgerLeg
+from cells.ledger.life import Life
+from cells.ledger.postings import Action
+from cells.payments.lives import ledger_of
+from cells.resolutions.resolution import Order
+from residency.ids import number
+
+
+def life_of_resolution(order: Order, wallet_account: int) -> Life:
+    """What is decided of a credit, which the postings name as their payment."""
+    return Life(
+        LedgerLeg.RESOLUTION, number(order.collection_id), wallet_account,
+        drawn_on=AccountType.SUSPENSE if order.suspended else AccountType.TENANT_WALLET, rail=order.rail,
+        target_ledger=ledger_of(order.currency), amount=order.amount, number=order.number,
+    )  # fmt: skip
+
+
+def action_of_resolution(order: Order) -> Action | None:
+    """What an order's state waits for; None while it waits for the scheme, or for nobody."""
+    match order.state:
+        case "ordered":
+            return Action.ASSIGN if order.kind == "assign" else Action.HOLD
+        case "answered":
+            return Action.POST if order.outcome == "settled" else Action.VOID
+    return None
