@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from cells.backends import store_aside
 from cells.backends.postgres import Connection, Pool, passing, transaction
+from cells.kit.batcher import halved
 from residency.errors import place_of
 
 _log = logging.getLogger("kovra.aside")
@@ -88,18 +89,11 @@ async def apart(
     """
     done: list[Done] = []
     culprits: list[tuple[Item, Exception]] = []
-    parts = [list(items)] if items else []
-    while parts:
-        part = parts.pop()
-        try:
-            done.append(await work(part))
-        except Exception as error:
-            if passing(error):
-                raise
-            if len(part) > 1:
-                parts += [part[len(part) // 2 :], part[: len(part) // 2]]
-                continue
-            culprits.append((part[0], error))
-            if not done and len(culprits) >= _ALL_AT_FAULT:
-                raise
+    async for part, outcome in halved(items, work, passing=passing):
+        if not isinstance(outcome, Exception):
+            done.append(outcome)
+            continue
+        culprits.append((part[0], outcome))
+        if not done and len(culprits) >= _ALL_AT_FAULT:
+            raise outcome
     return done, culprits

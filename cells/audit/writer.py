@@ -2,26 +2,18 @@
 one is under way.
 """
 
-import asyncio
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cells.audit import store
 from cells.audit.entry import Entry, sign_checkpoint
-from cells.backends.postgres import Pool, transaction
-from residency import tasks
-from residency.errors import KovraError
-
-_BATCH_MAX = 1_000
+from cells.backends.postgres import Pool, passing, transaction
+from cells.kit.batcher import Batcher
 
 # The key to sign with at an instant, and its kid: residency.keys.CellKeys.signer with its directory bound.
 SignerAt = Callable[[datetime], tuple[str, Ed25519PrivateKey]]
-
-_Waiting = tuple[Entry, asyncio.Future[None]]
-_log = logging.getLogger("kovra.audit")
 
 
 class AuditWriter:
@@ -38,18 +30,14 @@ class AuditWriter:
         self._cell = cell
         self._signer_at = signer_at
         self._every = checkpoint_every
-        self._waiting: list[_Waiting] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._batcher = Batcher("the audit writer", self._record, passing=passing, after=self._vouch)
+        self._mark_passed = False
 
     async def append(self, entry: Entry) -> None:
         """Record a deed; returns once it is durable. Raises StoreUnavailable: then it may or may not be
         recorded.
         """
-        recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, recorded))
-        if self._flushing is None:
-            self._flushing = tasks.start(self._flush(), "the audit writer")
-        await recorded
+        await self._batcher.ask(entry)
 
     async def checkpoint(self) -> int:
         """Vouch for all that is recorded; the number of the last entry. Raises StoreUnavailable, KeysInvalid."""
@@ -63,40 +51,17 @@ class AuditWriter:
 
     async def close(self) -> None:
         """Record what is waiting and sign the end."""
-        if self._flushing is not None:
-            await self._flushing
+        await self._batcher.close()
         await self.checkpoint()
 
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
-                await self._settle(batch)
-        finally:
-            self._flushing = None
-
-    async def _settle(self, batch: list[_Waiting]) -> None:
-        failure: Exception | None = None
-        passed = False
-        try:
-            passed = await self._record([entry for entry, _ in batch])
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer to each who waits
-            failure = error
-        for _, recorded in batch:
-            if recorded.cancelled():
-                continue
-            if failure is None:
-                recorded.set_result(None)
-            else:
-                recorded.set_exception(failure)
-        if passed:
-            try:
-                await self.checkpoint()
-            except KovraError:
-                # The next checkpoint vouches for these entries too.
-                _log.warning("no checkpoint could be signed now")
-
-    async def _record(self, entries: list[Entry]) -> bool:
+    async def _record(self, entries: Sequence[Entry]) -> Sequence[None]:
         async with transaction(self._pool) as connection:
             growth = await store.append(connection, self._region, self._cell, entries)
-        return growth.before.sequence // self._every < growth.after.sequence // self._every
+        self._mark_passed |= growth.before.sequence // self._every < growth.after.sequence // self._every
+        return [None] * len(entries)
+
+    async def _vouch(self) -> None:
+        # One that fails is made up for: the next checkpoint vouches for these entries too.
+        if self._mark_passed:
+            self._mark_passed = False
+            await self.checkpoint()

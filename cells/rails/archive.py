@@ -4,12 +4,12 @@ Invariants: a message is durable before it is sent, and an answer before its out
 goes into one statement, gathered while the last one is under way.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from cells.backends.postgres import Pool, StoreUnavailable, transaction
+from cells.backends.postgres import Pool, passing, transaction
 from cells.backends.vault import Vault
+from cells.kit.batcher import Batcher
 from cells.rails.store_messages import WireMessage, keep
 
 
@@ -25,31 +25,13 @@ class VaultArchive:
     def __init__(self, pool: Pool, vault: Vault) -> None:
         self._pool = pool
         self._vault = vault
-        self._waiting: list[tuple[Sequence[WireMessage], asyncio.Future[None]]] = []
-        self._turn = asyncio.Lock()
+        self._batcher = Batcher("the rails' archive", self._keep, passing=passing)
 
     async def keep(self, messages: Sequence[WireMessage]) -> None:
         """See MessageArchive."""
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((messages, kept))
-        async with self._turn:
-            if not kept.done():
-                await self._flush()
-        await kept
+        await self._batcher.ask(messages)
 
-    async def _flush(self) -> None:
-        batch, self._waiting = self._waiting, []
-        try:
-            async with transaction(self._pool) as connection:
-                await keep(connection, self._vault, [one for messages, _ in batch for one in messages])
-        except BaseException as error:
-            failure = error if isinstance(error, Exception) else StoreUnavailable("Whoever was keeping it was stopped.")
-            for _, kept in batch:
-                if not kept.done():
-                    kept.set_exception(failure)
-            if failure is not error:
-                raise
-            return
-        for _, kept in batch:
-            if not kept.done():
-                kept.set_result(None)
+    async def _keep(self, batch: Sequence[Sequence[WireMessage]]) -> Sequence[None]:
+        async with transaction(self._pool) as connection:
+            await keep(connection, self._vault, [one for messages in batch for one in messages])
+        return [None] * len(batch)

@@ -16,12 +16,12 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 
 from cells.backends.redis import CacheUnavailable, Counters, Wanted
+from cells.kit.batcher import Batcher
 from cells.kit.gcra import Allowance, Grant, Meter, allowances
 from cells.tenants.tenant import Tenant
 from cells.tenants.tiers import tier
 from residency import tasks
 from residency.errors import KovraError
-from router.api.gathering import Gathering
 from router.api.metrics import COUNTED_ALONE, TURNED_AWAY
 
 NONCES_MAX = 100_000
@@ -51,8 +51,8 @@ class Throttle:
         self._meter = Meter()
         # By tenant, whoever signed last at the end: what one sends takes no other's memory.
         self._nonces: OrderedDict[str, OrderedDict[bytes, int]] = OrderedDict()
-        self._rates = Gathering(self._take)
-        self._firsts = Gathering(self._first)
+        self._rates = Batcher("rate limits", self._take)
+        self._firsts = Batcher("nonces", self._first)
         COUNTED_ALONE.set(self.alone)
 
     async def admit(self, tenant: Tenant) -> Allowance:

@@ -75,6 +75,19 @@ async def test_what_gathers_while_a_commit_is_under_way_becomes_one_batch(audite
     assert after - before < 20, "100 entries take a few transactions, not 100"
 
 
+async def test_an_entry_that_cannot_be_recorded_fails_alone_among_a_hundred(audited: Audited) -> None:
+    writer = audited.writer()
+    entries = [_entry(number) for number in range(100)]
+    object.__setattr__(entries[41], "resource_id", "tr_eu1_\x00")  # an entry refuses it; Postgres has to, here
+    answers = await asyncio.gather(*map(writer.append, entries), return_exceptions=True)
+    await writer.close()
+    assert [number for number, one in enumerate(answers) if one is not None] == [41]
+    assert isinstance(answers[41], asyncpg.PostgresError)
+    report = verify(await _export(audited), KEYS)
+    assert report.whole, report.problems
+    assert (report.entries, report.signed_through) == (99, 99)
+
+
 async def test_a_checkpoint_is_signed_whenever_the_chain_passes_the_mark(audited: Audited) -> None:
     writer = audited.writer(checkpoint_every=2)
     for number in range(5):

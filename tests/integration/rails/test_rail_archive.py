@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from cells.backends.postgres import transaction
@@ -48,6 +50,18 @@ async def test_what_is_kept_is_sealed_found_and_erased(cell_database: Databases)
             [gone] = await store_messages.about(connection, room.region, ["tr-7"])
             assert (gone.sealed, gone.sha256) == (None, found[0].sha256)
             assert store_messages.open_messages(room.vault, [gone]) == [None]
+
+
+async def test_a_message_that_cannot_be_stored_fails_alone_among_a_hundred(cell_database: Databases) -> None:
+    async with open_party_room(cell_database("ID"), "id-1") as room:
+        archive = VaultArchive(room.writer, room.vault)
+        messages = [message(number) for number in range(100)]
+        messages[41] = replace(messages[41], rail="bi_fast\x00")
+        answers = await asyncio.gather(*(archive.keep([one]) for one in messages), return_exceptions=True)
+        assert [number for number, one in enumerate(answers) if one is not None] == [41]
+        assert isinstance(answers[41], asyncpg.PostgresError)
+        async with transaction(room.writer) as connection:
+            assert len(await store_messages.about(connection, room.region, ["all"])) == 99
 
 
 async def test_keys_move_to_the_regions_new_one(cell_database: Databases) -> None:
