@@ -1,4 +1,4 @@
-"""Mailboxes and the drain that empties them: batches come from waiting, not from timers.
+"""Mailboxes and the loop that empties them: batches come from waiting, not from timers.
 
 While a batch is being journaled, what arrives gathers in its mailbox, and all of it becomes the next batch. At rest a batch is
 one command and nothing waits; under load it grows by itself.
@@ -41,7 +41,7 @@ class MailboxFull(KovraError):
 
 @dataclass(slots=True)
 class Stats:
-    """What one mailbox, or a whole drain, has seen since it was made."""
+    """What one mailbox, or a whole loop, has seen since it was made."""
 
     depth: int = 0
     processed: int = 0
@@ -87,7 +87,7 @@ class Mailbox:
         return taken
 
 
-class Drain:
+class MailboxLoop:
     """The mailboxes of many wallets, emptied into batches: one may begin when the one before it is journaled, and two are under way at most.
 
     `run(batch, journaled)` answers a batch with one reply each, in order, KovraErrors among them, and calls `journaled` as soon as the
@@ -195,9 +195,9 @@ class Drain:
 
     def _wake(self) -> None:
         if self._worker is None or self._worker.done():
-            self._worker = tasks.start(self._drain(), "the wallets' mailboxes")
+            self._worker = tasks.start(self._empty(), "the wallets' mailboxes")
 
-    async def _drain(self) -> None:
+    async def _empty(self) -> None:
         try:
             while self.stats.depth:
                 await self._places.acquire()

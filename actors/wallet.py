@@ -18,7 +18,7 @@ from typing import Any
 
 from actors.deployment import Deployment
 from actors.hosted import resolve
-from actors.mailbox import Drain
+from actors.mailbox import MailboxLoop
 from actors.runtime import ActorFailed, ActorUnavailable, Runtime
 from cells.backends.postgres import passing
 from cells.kit.command import Command, Journaled, Reply, StaleEpoch, WalletHandler
@@ -60,7 +60,7 @@ class WalletActor:
         self._active: OrderedDict[str, _Active] = OrderedDict()
         self._leaving: set[str] = set()
         self._activating = asyncio.Lock()
-        self._drain = Drain(self._run, batch_limit=batch_limit, mailbox_bound=mailbox_bound)
+        self._loop = MailboxLoop(self._run, batch_limit=batch_limit, mailbox_bound=mailbox_bound)
         self._handler: WalletHandler | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._calls = self._activations = self._passivations = self._stale = 0
@@ -71,7 +71,7 @@ class WalletActor:
         self._sweeper = tasks.keep(self._sweep, "the sweep of idle wallets")
 
     async def stop(self) -> None:
-        await self._drain.close(ActorUnavailable("The wallet's actor was stopped; ask again."))
+        await self._loop.close(ActorUnavailable("The wallet's actor was stopped; ask again."))
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -82,18 +82,18 @@ class WalletActor:
     async def ask_many(self, commands: Sequence[Command]) -> list[Reply]:
         """One reply each, in order: a value, or the KovraError that refused it."""
         self._calls += 1
-        return await self._drain.ask_many(commands)
+        return await self._loop.ask_many(commands)
 
     def describe(self) -> Mapping[str, Any]:
         """Counts since start, and for each active wallet its epoch and mailbox, the most lately used last."""
-        boxes = self._drain.mailbox_stats()
+        boxes = self._loop.mailbox_stats()
         wallets = {
             wallet_id: {"epoch": active.epoch, **(boxes[wallet_id].shown() if wallet_id in boxes else {})}
             for wallet_id, active in list(self._active.items())[-100:]
         }
         assert self._handler is not None
         return {
-            **self._drain.stats.shown(),
+            **self._loop.stats.shown(),
             **self._handler.counts(),
             "calls": self._calls,
             "active": len(self._active),
@@ -181,7 +181,7 @@ class WalletActor:
         for wallet_id, active in self._active.items():
             if len(leaving) >= surplus and active.used_at > oldest_allowed:
                 break
-            if self._drain.idle(wallet_id):
+            if self._loop.idle(wallet_id):
                 leaving.add(wallet_id)
         if leaving:
             self._passivations += len(leaving)
@@ -191,14 +191,14 @@ class WalletActor:
         """Write for these no more. What the handler remembers of them may still serve a batch under way; the sweep clears it away."""
         for wallet_id in wallet_ids:
             self._active.pop(wallet_id, None)
-            if self._drain.idle(wallet_id):
-                self._drain.forget(wallet_id)
+            if self._loop.idle(wallet_id):
+                self._loop.forget(wallet_id)
         self._leaving |= wallet_ids
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(max(self._idle_after_s / 4, 0.01))
-            await self._drain.between_batches(self._clear_away)
+            await self._loop.between_batches(self._clear_away)
 
     async def _clear_away(self) -> None:
         assert self._handler is not None

@@ -3,16 +3,16 @@
 What is not remembered (a quote that another process made) is looked up for all of a tenant's requests that wait, at once.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 from cells.backends.postgres import Pool, tenant_transaction
 from cells.fx.quotes import UnknownQuote
 from cells.fx.store import find_quotes
+from cells.kit.batcher import Batcher
 from cells.tenants.store import find_wallets_of_tenants
 from cells.tenants.tenant import NewWallet
-from residency import tasks
 from residency.directory import CellEntry
 from router.api.errors import WalletMissing
 
@@ -29,8 +29,7 @@ class QuoteWallets:
         self._entry = entry
         self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._wallets: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._asked: dict[str, dict[str, asyncio.Future[str]]] = {}
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._batchers: dict[str, Batcher[str, str | Exception]] = {}
 
     def note(self, tenant_id: str, quote_id: str, source_currency: str) -> None:
         """A quote just made, so that its payment need not look it up."""
@@ -41,33 +40,15 @@ class QuoteWallets:
         currency = self._quotes.get((tenant_id, quote_id))
         if currency is not None and (wallet_id := self._wallets.get((tenant_id, currency))) is not None:
             return wallet_id
-        asked = self._asked.setdefault(tenant_id, {})
-        found = asked.get(quote_id)
-        if found is None:
-            found = asked[quote_id] = asyncio.get_running_loop().create_future()
-        if tenant_id not in self._asking:
-            self._asking[tenant_id] = tasks.start(self._ask(tenant_id), "a look-up of quotes")
-        return await asyncio.shield(found)
+        batcher = self._batchers.get(tenant_id)
+        if batcher is None:
+            batcher = self._batchers[tenant_id] = Batcher("a look-up of quotes", partial(self._look_up, tenant_id))
+        found = await batcher.ask(quote_id)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
-    async def _ask(self, tenant_id: str) -> None:
-        """Look up what a tenant's requests have asked for, and what they ask for meanwhile, all at once."""
-        try:
-            while asked := self._asked.pop(tenant_id, None):
-                try:
-                    answers = await self._look_up(tenant_id, list(asked))
-                except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer to each who waits
-                    answers = dict.fromkeys(asked, error)
-                for quote_id, future in asked.items():
-                    answer = answers[quote_id]
-                    if isinstance(answer, str):
-                        future.set_result(answer)
-                    else:
-                        future.set_exception(answer)
-                        future.exception()  # read once: whoever asked may have hung up
-        finally:
-            del self._asking[tenant_id]
-
-    async def _look_up(self, tenant_id: str, quote_ids: Sequence[str]) -> dict[str, str | Exception]:
+    async def _look_up(self, tenant_id: str, quote_ids: Sequence[str]) -> list[str | Exception]:
         region = self._entry.region
         async with tenant_transaction(self._pool, tenant_id) as connection:
             quotes = await find_quotes(connection, region, quote_ids)
@@ -75,19 +56,19 @@ class QuoteWallets:
             wallets = await find_wallets_of_tenants(connection, region, wanted)
         for one, wallet in wallets.items():
             _keep(self._wallets, (tenant_id, one.currency), wallet.wallet_id, _WALLETS_MAX)
-        answers: dict[str, str | Exception] = {}
+        answers: list[str | Exception] = []
         for quote_id in quote_ids:
             quote = quotes.get(quote_id)
             if quote is None:
-                answers[quote_id] = UnknownQuote(pointer="/quote_id")
+                answers.append(UnknownQuote(pointer="/quote_id"))
                 continue
             found = wallets.get(NewWallet(tenant_id, quote.source_currency))
             if found is None:
                 missing = f"There is no wallet in {quote.source_currency} in {region}."
-                answers[quote_id] = WalletMissing(missing, pointer="/quote_id")
+                answers.append(WalletMissing(missing, pointer="/quote_id"))
                 continue
             self.note(tenant_id, quote_id, quote.source_currency)
-            answers[quote_id] = found.wallet_id
+            answers.append(found.wallet_id)
         return answers
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from actors.mailbox import Drain, MailboxFull
+from actors.mailbox import MailboxFull, MailboxLoop
 from actors.runtime import ActorFailed, ActorUnavailable
 from cells.kit.command import Command, Journaled, Reply
 from tests.support.actor_doubles import Refused
@@ -39,11 +39,11 @@ def command(number: int | str, wallet: str = "w") -> Command:
 async def test_at_rest_a_batch_is_one() -> None:
     gate = Gate()
     gate.let_through(3)
-    drain = Drain(gate.run)
+    loop = MailboxLoop(gate.run)
     for number in range(3):
-        assert await drain.ask(command(number)) == f"body {number}"
+        assert await loop.ask(command(number)) == f"body {number}"
     assert gate.batches == [["c0"], ["c1"], ["c2"]]
-    assert drain.stats.shown()["mean_batch"] == 1
+    assert loop.stats.shown()["mean_batch"] == 1
 
 
 async def test_the_next_batch_begins_when_the_one_before_it_is_journaled_and_a_third_waits() -> None:
@@ -57,20 +57,20 @@ async def test_the_next_batch_begins_when_the_one_before_it_is_journaled_and_a_t
         await ledger.wait()
         return [one.body for one in batch]
 
-    drain = Drain(run)
-    asked = [asyncio.create_task(drain.ask(command(0)))]
+    loop = MailboxLoop(run)
+    asked = [asyncio.create_task(loop.ask(command(0)))]
     await until(lambda: len(begun) == 1)
-    asked += [asyncio.create_task(drain.ask(command(number))) for number in (1, 2)]
-    await until(lambda: drain.stats.depth == 2)
+    asked += [asyncio.create_task(loop.ask(command(number))) for number in (1, 2)]
+    await until(lambda: loop.stats.depth == 2)
     assert begun == [["c0"]]
     journaled[0]()
     await until(lambda: len(begun) == 2)
     assert begun[1] == ["c1", "c2"]
     journaled[1]()
-    asked.append(asyncio.create_task(drain.ask(command(3))))
-    await until(lambda: drain.stats.depth == 1)
+    asked.append(asyncio.create_task(loop.ask(command(3))))
+    await until(lambda: loop.stats.depth == 1)
     assert len(begun) == 2, "two batches are under way at most"
-    idle = asyncio.create_task(drain.between_batches(lambda: asyncio.sleep(0)))
+    idle = asyncio.create_task(loop.between_batches(lambda: asyncio.sleep(0)))
     ledger.set()
     assert await asyncio.gather(*asked) == [f"body {number}" for number in range(4)]
     await idle
@@ -78,25 +78,25 @@ async def test_the_next_batch_begins_when_the_one_before_it_is_journaled_and_a_t
 
 async def test_what_arrives_while_a_batch_is_in_flight_is_the_next_batch() -> None:
     gate = Gate()
-    drain = Drain(gate.run)
-    first = asyncio.create_task(drain.ask(command(0)))
+    loop = MailboxLoop(gate.run)
+    first = asyncio.create_task(loop.ask(command(0)))
     await gate.entered.acquire()
-    rest = [asyncio.create_task(drain.ask(command(number))) for number in range(1, 6)]
+    rest = [asyncio.create_task(loop.ask(command(number))) for number in range(1, 6)]
     await asyncio.sleep(0)
-    assert drain.stats.depth == 5
+    assert loop.stats.depth == 5
     gate.let_through(2)
     assert await asyncio.gather(first, *rest) == [f"body {number}" for number in range(6)]
     assert gate.batches == [["c0"], ["c1", "c2", "c3", "c4", "c5"]]
-    assert drain.stats.last_batch == 5
+    assert loop.stats.last_batch == 5
 
 
 async def test_a_full_mailbox_refuses_and_its_neighbour_does_not() -> None:
     gate = Gate()
-    drain = Drain(gate.run, mailbox_bound=2)
-    first = asyncio.create_task(drain.ask(command(0, "a")))
+    loop = MailboxLoop(gate.run, mailbox_bound=2)
+    first = asyncio.create_task(loop.ask(command(0, "a")))
     await gate.entered.acquire()
-    waiting = asyncio.create_task(drain.ask_many([command(number, "a") for number in (1, 2, 3)]))
-    neighbour = asyncio.create_task(drain.ask(command(4, "b")))
+    waiting = asyncio.create_task(loop.ask_many([command(number, "a") for number in (1, 2, 3)]))
+    neighbour = asyncio.create_task(loop.ask(command(4, "b")))
     await asyncio.sleep(0)
     gate.let_through(2)
     replies = await waiting
@@ -111,11 +111,11 @@ async def test_a_full_mailbox_refuses_and_its_neighbour_does_not() -> None:
 
 async def test_a_batch_takes_from_every_mailbox_when_not_all_fits() -> None:
     gate = Gate()
-    drain = Drain(gate.run, batch_limit=4)
-    first = asyncio.create_task(drain.ask(command("first", "z")))
+    loop = MailboxLoop(gate.run, batch_limit=4)
+    first = asyncio.create_task(loop.ask(command("first", "z")))
     await gate.entered.acquire()
-    crowd = asyncio.create_task(drain.ask_many([command(f"a{number}", "a") for number in range(9)]))
-    quiet = asyncio.create_task(drain.ask_many([command(f"b{number}", "b") for number in range(2)]))
+    crowd = asyncio.create_task(loop.ask_many([command(f"a{number}", "a") for number in range(9)]))
+    quiet = asyncio.create_task(loop.ask_many([command(f"b{number}", "b") for number in range(2)]))
     await asyncio.sleep(0)
     gate.let_through(9)
     await asyncio.gather(first, crowd, quiet)
@@ -128,27 +128,27 @@ async def test_a_batch_takes_from_every_mailbox_when_not_all_fits() -> None:
 
 async def test_a_command_in_flight_or_done_is_not_run_again() -> None:
     gate = Gate()
-    drain = Drain(gate.run)
-    first = asyncio.create_task(drain.ask(command(0)))
+    loop = MailboxLoop(gate.run)
+    first = asyncio.create_task(loop.ask(command(0)))
     await gate.entered.acquire()
-    again = asyncio.create_task(drain.ask(command(0)))
+    again = asyncio.create_task(loop.ask(command(0)))
     await asyncio.sleep(0)
     gate.let_through(1)
     assert await first == await again == "body 0"
-    assert await drain.ask(command(0)) == "body 0"
+    assert await loop.ask(command(0)) == "body 0"
     assert gate.batches == [["c0"]]
 
 
 async def test_a_retryable_failure_is_asked_again_and_a_final_one_is_remembered() -> None:
     gate = Gate()
     gate.let_through(9)
-    drain = Drain(gate.run)
+    loop = MailboxLoop(gate.run)
     gate.answers = {"c0": ActorUnavailable(), "c1": Refused()}
-    assert isinstance(await drain.ask(command(0)), ActorUnavailable)
-    assert isinstance(await drain.ask(command(1)), Refused)
+    assert isinstance(await loop.ask(command(0)), ActorUnavailable)
+    assert isinstance(await loop.ask(command(1)), Refused)
     gate.answers = {}
-    assert await drain.ask(command(0)) == "body 0"
-    assert isinstance(await drain.ask(command(1)), Refused)
+    assert await loop.ask(command(0)) == "body 0"
+    assert isinstance(await loop.ask(command(1)), Refused)
 
 
 async def test_a_batch_that_breaks_is_unknown_and_its_ids_may_be_asked_again() -> None:
@@ -159,91 +159,91 @@ async def test_a_batch_that_breaks_is_unknown_and_its_ids_may_be_asked_again() -
             raise ValueError
         return [one.body for one in batch]
 
-    drain = Drain(run)
-    assert isinstance(await drain.ask(command(0)), ActorUnavailable)
+    loop = MailboxLoop(run)
+    assert isinstance(await loop.ask(command(0)), ActorUnavailable)
     broken = False
-    assert await drain.ask(command(0)) == "body 0"
+    assert await loop.ask(command(0)) == "body 0"
 
 
 async def test_memory_of_what_is_done_is_bounded() -> None:
     gate = Gate()
     gate.let_through(9)
-    drain = Drain(gate.run, remembered=1)
-    await drain.ask(command(0))
-    await drain.ask(command(1))
-    await drain.ask(command(0))
+    loop = MailboxLoop(gate.run, remembered=1)
+    await loop.ask(command(0))
+    await loop.ask(command(1))
+    await loop.ask(command(0))
     assert gate.batches == [["c0"], ["c1"], ["c0"]]
 
 
 async def test_a_caller_that_gives_up_does_not_stop_the_work() -> None:
     gate = Gate()
-    drain = Drain(gate.run)
-    impatient = asyncio.create_task(drain.ask(command(0)))
+    loop = MailboxLoop(gate.run)
+    impatient = asyncio.create_task(loop.ask(command(0)))
     await gate.entered.acquire()
     impatient.cancel()
     with pytest.raises(asyncio.CancelledError):
         await impatient
     gate.let_through(1)
-    assert await drain.ask(command(0)) == "body 0"
+    assert await loop.ask(command(0)) == "body 0"
     assert gate.batches == [["c0"]]
 
 
 async def test_closing_finishes_the_batch_in_flight_and_answers_the_rest() -> None:
     gate = Gate()
-    drain = Drain(gate.run)
-    first = asyncio.create_task(drain.ask(command(0)))
+    loop = MailboxLoop(gate.run)
+    first = asyncio.create_task(loop.ask(command(0)))
     await gate.entered.acquire()
-    waiting = asyncio.create_task(drain.ask(command(1)))
+    waiting = asyncio.create_task(loop.ask(command(1)))
     await asyncio.sleep(0)
-    closing = asyncio.create_task(drain.close(ActorUnavailable()))
+    closing = asyncio.create_task(loop.close(ActorUnavailable()))
     gate.let_through(1)
     await closing
     assert await first == "body 0"
     assert isinstance(await waiting, ActorUnavailable)
-    assert isinstance(await drain.ask(command(2)), MailboxFull)
+    assert isinstance(await loop.ask(command(2)), MailboxFull)
 
 
 async def test_who_waits_gets_an_answer_when_the_batch_under_way_is_cancelled() -> None:
     gate = Gate()
-    drain = Drain(gate.run)
-    first = asyncio.create_task(drain.ask(command(1)))
+    loop = MailboxLoop(gate.run)
+    first = asyncio.create_task(loop.ask(command(1)))
     await gate.entered.acquire()
-    second = asyncio.create_task(drain.ask(command(2)))
-    await until(lambda: drain.stats.depth == 1)
-    for task in list(drain._under_way):
+    second = asyncio.create_task(loop.ask(command(2)))
+    await until(lambda: loop.stats.depth == 1)
+    for task in list(loop._under_way):
         task.cancel()
     gate.let_through(2)
     assert isinstance(await first, ActorUnavailable)
     assert await second == "body 2"
-    assert await drain.ask(command(1)) == "body 1"
+    assert await loop.ask(command(1)) == "body 1"
 
 
 @pytest.mark.parametrize("times", [1, 5])
 async def test_who_waits_gets_an_answer_when_the_loop_itself_dies(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate()
-    drain = Drain(gate.run)
+    loop = MailboxLoop(gate.run)
 
     def stumble() -> list[Command]:
         raise RuntimeError("a bug in the loop")
 
     with monkeypatch.context() as patched:
-        patched.setattr(drain, "_gather", stumble)
+        patched.setattr(loop, "_gather", stumble)
         for _ in range(times):
-            replies = await drain.ask_many([command(1, "a"), command(2, "b")])
+            replies = await loop.ask_many([command(1, "a"), command(2, "b")])
             assert [type(reply) for reply in replies] == [ActorUnavailable] * 2
     gate.let_through(2)
-    assert await drain.ask_many([command(1, "a"), command(2, "b")]) == ["body 1", "body 2"]
+    assert await loop.ask_many([command(1, "a"), command(2, "b")]) == ["body 1", "body 2"]
 
 
 async def test_who_waits_gets_an_answer_when_the_loop_is_cancelled() -> None:
     gate = Gate()
-    drain = Drain(gate.run)
-    first = asyncio.create_task(drain.ask(command(1)))
+    loop = MailboxLoop(gate.run)
+    first = asyncio.create_task(loop.ask(command(1)))
     await gate.entered.acquire()
-    second = asyncio.create_task(drain.ask(command(2)))
-    await until(lambda: drain.stats.depth == 1)
-    assert drain._worker is not None
-    drain._worker.cancel()
+    second = asyncio.create_task(loop.ask(command(2)))
+    await until(lambda: loop.stats.depth == 1)
+    assert loop._worker is not None
+    loop._worker.cancel()
     assert isinstance(await second, ActorUnavailable)
     gate.let_through(1)
     assert await first == "body 1"
@@ -253,15 +253,15 @@ async def test_fewer_replies_than_commands_answer_nobody_with_anothers() -> None
     async def run(batch: Sequence[Command], journaled: Journaled) -> Sequence[Reply]:
         return [one.body for one in batch][1:]
 
-    replies = await Drain(run).ask_many([command(1), command(2)])
+    replies = await MailboxLoop(run).ask_many([command(1), command(2)])
     assert [type(reply) for reply in replies] == [ActorUnavailable] * 2
 
 
 async def test_a_bug_is_not_remembered_as_the_answer() -> None:
     gate = Gate()
     gate.let_through(2)
-    drain = Drain(gate.run)
+    loop = MailboxLoop(gate.run)
     gate.answers["c1"] = ActorFailed()
-    assert isinstance(await drain.ask(command(1)), ActorFailed)
+    assert isinstance(await loop.ask(command(1)), ActorFailed)
     del gate.answers["c1"]
-    assert await drain.ask(command(1)) == "body 1"
+    assert await loop.ask(command(1)) == "body 1"
