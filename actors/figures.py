@@ -9,10 +9,10 @@ from socket import gethostname
 
 from prometheus_client import Counter, Gauge
 
-from actors.breaker import BreakerState
 from actors.listing import ActorRow
 from actors.workers.worker import Supervised
 from cells.kit import metrics
+from cells.kit.breaker import BreakerState
 
 _OWN = "own"
 _STATES = ("running", "starting", "unreachable")

@@ -12,18 +12,16 @@ import os
 import pickle
 import socket
 from collections.abc import Mapping
-from itertools import count
 from typing import Any
 
-from actors.backoff import backoff_s
 from actors.runtime import ActorFailed, ActorUnavailable, Described, Runtime
 from cells.kit import metrics
 from residency import tasks
 from residency.errors import KovraError, UnexpectedAnswer, place_of
+from residency.retry import Backoff, retried
 
 _log = logging.getLogger("kovra.actors")
-_FIRST_BACKOFF_S = 0.1
-_LAST_BACKOFF_S = 5.0
+_BACKOFF = Backoff(0.1, 5.0)
 
 
 def resolve(path: str) -> Any:
@@ -102,22 +100,20 @@ class Hosted:
             _log.warning("%s did not stop cleanly: %s", self.name, place_of(error))
 
     async def _start(self) -> None:
-        for attempt in count(1):
-            try:
-                await self._service.start(self._runtime)
-            except Exception as error:  # noqa: BLE001 - a supervisor retries whatever failed
-                pause_s = backoff_s(attempt, _FIRST_BACKOFF_S, _LAST_BACKOFF_S)
-                _log.warning("%s could not start: %s; again in %.1f s", self.name, place_of(error), pause_s)
-                self._fail_attempt()
-                await asyncio.sleep(pause_s)
-                continue
-            self._started = True
-            if not self._attempt.done():
-                self._attempt.set_result(None)
-            return
+        # A supervisor retries whatever failed.
+        await retried(
+            lambda: self._service.start(self._runtime),
+            _BACKOFF,
+            when=lambda error: isinstance(error, Exception),
+            note=self._fail_attempt,
+        )
+        self._started = True
+        if not self._attempt.done():
+            self._attempt.set_result(None)
 
-    def _fail_attempt(self) -> None:
+    def _fail_attempt(self, error: BaseException, pause_s: float) -> None:
         """Tell who waits, and who will ask before the next attempt succeeds, that the service is not there yet."""
+        _log.warning("%s could not start: %s; again in %.1f s", self.name, place_of(error), pause_s)
         if self._attempt.done():
             return
         self._attempt.set_exception(ActorUnavailable("The service is still starting."))

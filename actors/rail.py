@@ -15,15 +15,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.backoff import backoff_s
-from actors.breaker import Breaker, BreakerState
 from actors.deployment import Deployment
 from actors.hosted import resolve
 from actors.mailbox import MailboxFull
 from actors.rail_gate import Gate
 from actors.runtime import Runtime
-from actors.stage import Stage
 from actors.wallets import Wallets
+from actors.work_queue import WorkQueue
+from cells.kit.breaker import Breaker, BreakerState
 from cells.rails.desk import RailDesk
 from cells.rails.rail import (
     InDoubt,
@@ -35,6 +34,7 @@ from cells.rails.rail import (
 )
 from residency import tasks
 from residency.errors import KovraError, UnexpectedAnswer, place_of
+from residency.retry import Backoff
 
 _log = logging.getLogger("kovra.actors.rail")
 
@@ -68,8 +68,7 @@ class RailActor:
         self._name = rail
         self._queue_max = queue_max
         self._retry_first_s = retry_first_s
-        self._inquiry_first_s = inquiry_first_s
-        self._inquiry_last_s = inquiry_last_s
+        self._inquiry = Backoff(inquiry_first_s, inquiry_last_s)
         self._closed_last_s = closed_last_s
         self._breaker = breaker or Breaker()
         self._closed: set[str] = set()
@@ -77,11 +76,11 @@ class RailActor:
         self._asked_at: dict[str, datetime] = {}
         self._inquiries: dict[str, int] = {}
         self._sends: set[asyncio.Task[None]] = set()
-        retry = (retry_first_s, retry_last_s)
-        self._queued = Stage("submit", self._submit, retry_s=retry)
-        self._doubtful = Stage("inquire", self._inquire, in_flight=4, batch_limit=50, retry_s=retry)
-        self._answered = Stage("record", self._record, retry_s=retry)
-        self._owed = Stage("push", self._push, in_flight=4, retry_s=retry)
+        backoff = Backoff(retry_first_s, retry_last_s)
+        self._queued = WorkQueue("submit", self._submit, backoff=backoff)
+        self._doubtful = WorkQueue("inquire", self._inquire, in_flight=4, batch_limit=50, backoff=backoff)
+        self._answered = WorkQueue("record", self._record, backoff=backoff)
+        self._owed = WorkQueue("push", self._push, in_flight=4, backoff=backoff)
         self._placed_until = 0.0
         self._calls = 0
         self._desk: RailDesk
@@ -102,8 +101,8 @@ class RailActor:
             raise
 
     async def stop(self) -> None:
-        for stage in (self._queued, self._doubtful, self._answered, self._owed):
-            await stage.close()
+        for queue in (self._queued, self._doubtful, self._answered, self._owed):
+            await queue.close()
         self._gate.close()
         for send in list(self._sends):
             send.cancel()
@@ -118,7 +117,7 @@ class RailActor:
         if len(self._queued) + len(transfer_ids) > self._queue_max:
             raise RailFull()
         await self._desk.enqueue(transfer_ids)
-        # One that was answered long ago is not queued on the record, so the stage lets it fall out again.
+        # One that was answered long ago is not queued on the record, so the queue lets it fall out again.
         self._queued.add([one for one in transfer_ids if one not in self._asked_at])
 
     def describe(self) -> Mapping[str, Any]:
@@ -260,7 +259,7 @@ class RailActor:
 
     def _inquire_later(self, transfer_id: str) -> None:
         times = self._inquiries[transfer_id] = self._inquiries.get(transfer_id, 0) + 1
-        self._doubtful.add([transfer_id], delay_s=backoff_s(times, self._inquiry_first_s, self._inquiry_last_s))
+        self._doubtful.add([transfer_id], delay_s=self._inquiry.pause_s(times))
 
     async def _inquire(self, batch: Sequence[str]) -> Sequence[str]:
         rail = self._desk.rail

@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from actors.breaker import Breaker, BreakerState
 from actors.rails import Rails
+from cells.kit.breaker import Breaker, BreakerState
 from cells.rails.calendar import CalendarUnknown, next_opening
 from cells.rails.desk import RailDesk
 from residency.errors import KovraError, place_of

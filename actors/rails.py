@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from actors.runtime import ActorUnavailable, DeadlineMissed, Handle, Runtime, ServiceSpec
+from residency.retry import Backoff, retried
 
 _DEADLINE_S = 10.0
-_POLL_FIRST_S = 0.02
-_POLL_LAST_S = 0.5
+_BACKOFF = Backoff(0.02, 0.5)
 
 
 class RailHandle:
@@ -23,21 +23,19 @@ class RailHandle:
         """Returns once they are on record at the rail. Raises ActorUnavailable, or RailFull."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._deadline_s
-        pause_s = _POLL_FIRST_S
-        while True:
-            try:
-                if self._handle is None:
-                    self._handle = await self._runtime.spawn(self._service)
-                await self._handle.ask("submit", list(transfer_ids), deadline_s=max(until - loop.time(), 0.0))
-                return
-            except DeadlineMissed:
-                raise
-            except ActorUnavailable:
-                self._handle = None
-                if loop.time() + pause_s > until:
-                    raise
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _POLL_LAST_S)
+
+        async def ask() -> None:
+            if self._handle is None:
+                self._handle = await self._runtime.spawn(self._service)
+            await self._handle.ask("submit", list(transfer_ids), deadline_s=max(until - loop.time(), 0.0))
+
+        await retried(ask, _BACKOFF, when=self._went_away, within_s=self._deadline_s)
+
+    def _went_away(self, error: BaseException) -> bool:
+        if not isinstance(error, ActorUnavailable) or isinstance(error, DeadlineMissed):
+            return False
+        self._handle = None
+        return True
 
 
 class Rails:

@@ -20,12 +20,12 @@ from actors.runtime import ActorFailed, ActorUnavailable, DeadlineMissed, Handle
 from cells.kit.command import Command, Reply
 from residency import tasks
 from residency.errors import KovraError, place_of
+from residency.retry import Backoff, retried
 
 _log = logging.getLogger("kovra.actors.wallets")
 
 _Waiting = tuple[Command, "asyncio.Future[Reply]"]
-_POLL_FIRST_S = 0.02
-_POLL_LAST_S = 0.5
+_BACKOFF = Backoff(0.02, 0.5)
 
 
 class Wallets:
@@ -49,11 +49,11 @@ class Wallets:
         self._in_flight = in_flight
         self._call_limit = call_limit
         self._waiting_max = waiting_max
-        self._lanes: dict[str, _Lane] = {}
+        self._channels: dict[str, HostChannel] = {}
 
     async def ask(self, command: Command, *, deadline_s: float | None = None) -> Any:
         """The command's value. Raises the KovraError that refused it; ActorUnavailable when the outcome is unknown."""
-        future = self._lane(command.wallet_id).put(command)
+        future = self._channel(command.wallet_id).put(command)
         try:
             async with asyncio.timeout(self._deadline_s if deadline_s is None else deadline_s):
                 reply = await future
@@ -68,7 +68,7 @@ class Wallets:
         futures: list[asyncio.Future[Reply] | KovraError] = []
         for command in commands:
             try:
-                futures.append(self._lane(command.wallet_id).put(command))
+                futures.append(self._channel(command.wallet_id).put(command))
             except MailboxFull as full:
                 futures.append(full)
         waited = [future for future in futures if isinstance(future, asyncio.Future)]
@@ -86,14 +86,14 @@ class Wallets:
 
     async def close(self) -> None:
         """Wait for the calls in flight; what has not left yet is answered as unknown."""
-        for lane in self._lanes.values():
-            await lane.close()
+        for channel in self._channels.values():
+            await channel.close()
 
-    def _lane(self, wallet_id: str) -> "_Lane":
+    def _channel(self, wallet_id: str) -> "HostChannel":
         host = self._placement.host_of(wallet_id)
-        lane = self._lanes.get(host)
-        if lane is None:
-            lane = self._lanes[host] = _Lane(
+        channel = self._channels.get(host)
+        if channel is None:
+            channel = self._channels[host] = HostChannel(
                 self._runtime,
                 self._service(host),
                 deadline_s=self._deadline_s,
@@ -101,10 +101,10 @@ class Wallets:
                 call_limit=self._call_limit,
                 waiting_max=self._waiting_max,
             )
-        return lane
+        return channel
 
 
-class _Lane:
+class HostChannel:
     """The commands on their way to one hosting actor."""
 
     def __init__(
@@ -201,18 +201,20 @@ class _Lane:
 
     async def _reachable(self, until: float) -> None:
         """Return when the actor runs; raises DeadlineMissed when it does not in time."""
-        pause_s = _POLL_FIRST_S
-        loop = asyncio.get_running_loop()
-        while loop.time() < until:
+
+        async def look() -> None:
             try:
                 self._handle = await self._runtime.spawn(self._service)
-                if (await self._handle.described(deadline_s=1.0)).state == "running":
-                    return
+                if (await self._handle.described(deadline_s=1.0)).state != "running":
+                    raise ActorUnavailable("The actor is starting.")
             except ActorUnavailable:
                 self._handle = None
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _POLL_LAST_S)
-        raise DeadlineMissed()
+                raise
+
+        try:
+            await retried(look, _BACKOFF, within_s=until - asyncio.get_running_loop().time())
+        except ActorUnavailable:
+            raise DeadlineMissed() from None
 
 
 def _settle(future: "asyncio.Future[Reply]", reply: Reply) -> None:

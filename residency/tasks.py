@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from residency.errors import place_of
+from residency.retry import Backoff, Restarts
 
 _log = logging.getLogger("kovra.tasks")
 _running: set[asyncio.Task[Any]] = set()
-_AGAIN_FIRST_S, _AGAIN_LAST_S = 0.5, 30.0
+_BACKOFF = Backoff(0.5, 30.0)
 # After so long a loop counts as well again, and its next pause is the first.
 _WELL_AFTER_S = 60.0
 
@@ -42,17 +43,15 @@ def asked(work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
 
 async def _kept(work: Callable[[], Awaitable[None]], name: str) -> None:
     loop = asyncio.get_running_loop()
-    pause_s = _AGAIN_FIRST_S
+    restarts = Restarts(_BACKOFF, _WELL_AFTER_S)
     while True:
         began = loop.time()
         try:
             return await work()
         except Exception as error:  # noqa: BLE001 - whatever ended it, it begins again
-            if loop.time() - began > _WELL_AFTER_S:
-                pause_s = _AGAIN_FIRST_S
+            pause_s = restarts.pause_s(loop.time() - began)
             _log.error("%s died and begins again in %.1f s: %s", name, pause_s, place_of(error))
         await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 2, _AGAIN_LAST_S)
 
 
 def _report(task: asyncio.Task[Any]) -> None:

@@ -1,14 +1,11 @@
 """Which workers a cell runs. Each is a line in opened_workers, built from what the host hands over."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 from typing import TypeVar
 
-from actors.backoff import backoff_s
 from actors.rails import Rails
 from actors.runtime import Runtime
 from actors.wallets import Wallets
@@ -31,10 +28,11 @@ from cells.cell import found_cell, open_institution
 from cells.fx.ecb import EcbHistory
 from cells.spec import CellSpec
 from residency.errors import KovraError
+from residency.retry import Backoff, retried
 
 _log = logging.getLogger("kovra.host")
 _THERE_WITHIN_S = 40.0
-_RETRY_FIRST_S, _RETRY_LAST_S = 0.1, 2.0
+_BACKOFF = Backoff(0.1, 2.0)
 Opened = TypeVar("Opened")
 
 
@@ -90,14 +88,9 @@ async def once_there(attempt: Callable[[], Awaitable[Opened]], *, within_s: floa
 
     Raises what it raised last, when that cannot be retried or the time is up.
     """
-    until = asyncio.get_running_loop().time() + within_s
-    for number in count(1):
-        try:
-            return await attempt()
-        except KovraError as error:
-            pause_s = backoff_s(number, _RETRY_FIRST_S, _RETRY_LAST_S)
-            if not error.retryable or asyncio.get_running_loop().time() + pause_s > until:
-                raise
-            _log.warning("not there yet: %s; again in %.1f s", error.code, pause_s)
-        await asyncio.sleep(pause_s)
-    raise AssertionError("count() has no end")
+    return await retried(attempt, _BACKOFF, within_s=within_s, note=_note)
+
+
+def _note(error: BaseException, pause_s: float) -> None:
+    assert isinstance(error, KovraError)
+    _log.warning("not there yet: %s; again in %.1f s", error.code, pause_s)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from actors.backoff import backoff_s
 from residency.errors import place_of
+from residency.retry import Backoff, Restarts
 
 _log = logging.getLogger("kovra.workers")
 _HEALTHY_AFTER_S = 60.0
@@ -73,7 +73,7 @@ class Supervisor:
 
     async def _keep(self, one: Supervised, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        failures = 0
+        restarts = Restarts(Backoff(self.restart_first_s, self.restart_last_s), _HEALTHY_AFTER_S)
         while not stop.is_set():
             one.state = "running"
             began = loop.time()
@@ -84,10 +84,9 @@ class Supervisor:
                 one.last_failure = "returned before it was asked to"
             except Exception as error:  # noqa: BLE001 - a supervisor restarts whatever failed
                 one.last_failure = place_of(error)
-            failures = 1 if loop.time() - began > _HEALTHY_AFTER_S else failures + 1
             one.restarts += 1
             one.state = "restarting"
-            pause_s = backoff_s(failures, self.restart_first_s, self.restart_last_s)
+            pause_s = restarts.pause_s(loop.time() - began)
             _log.warning("worker %s: %s; again in %.1f s", one.worker.name, one.last_failure, pause_s)
             await sleep_unless(stop, pause_s)
         one.state = "stopped"

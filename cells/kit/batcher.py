@@ -10,18 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from residency import tasks
-from residency.errors import KovraError, place_of
+from residency.errors import place_of
+from residency.retry import retryable
 
 _log = logging.getLogger("kovra.batcher")
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Answered = TypeVar("Answered")
-
-
-def retryable(error: Exception) -> bool:
-    """Whether the error says by itself that the same call may succeed later."""
-    return isinstance(error, KovraError) and error.retryable
 
 
 async def halved(

@@ -24,12 +24,12 @@ from infra.local.home import Home
 from infra.local.part import Part
 from infra.local.patience import Patience
 from residency import tasks
+from residency.retry import Backoff
 
 _POLL_S = 0.05
 _CHECK_EVERY_S = 5.0
 _CHECK_TIMEOUT_S = 3.0
-_BACKOFF_FIRST_S = 0.25
-_BACKOFF_MAX_S = 15.0
+_BACKOFF = Backoff(0.25, 15.0)
 _STABLE_AFTER_S = 30.0
 # A part that ends at once three times will not come up; one that took its time may have lacked only that, and is tried for longer.
 _ATTEMPTS_AT_START = 3
@@ -157,7 +157,7 @@ class Supervisor:
                 running.failures += 1
                 running.restarts += 1
                 self._note(running, State.DIED, f"{detail}; starting it again")
-            await asyncio.sleep(min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** (running.failures - 1)))
+            await asyncio.sleep(_BACKOFF.pause_s(running.failures))
 
     def _give_up(self, running: Running, reason: str) -> None:
         assert self._failed is not None

@@ -24,11 +24,11 @@ from infra.schemes.statements import notification
 from infra.schemes.store import Entry, Plan, SchemeStore
 from infra.schemes.store_notices import CREDIT, NOTIFICATION, RETURN, SNAP_CREDIT, Notice, NoticeStore
 from residency import tasks
+from residency.retry import Backoff
 
 _log = logging.getLogger("kovra.schemes")
 _ACCEPTED = frozenset({"ACCP", "ACSC", "ACCC", "ACSP"})
-_RETRY_FIRST_S = 0.2
-_RETRY_MAX_S = 5.0
+_BACKOFF = Backoff(0.2, 5.0)
 _ANSWER_TIME_S = 20.0
 _AT_ONCE_MAX = 8
 _LOOK_AGAIN_S = 60.0
@@ -102,14 +102,14 @@ class Courier:
                 await asyncio.wait_for(self._changed.wait(), max(wait_s, 0.01))
 
     async def _deliver(self, rail: str, reference: str) -> None:
-        wait_s = _RETRY_FIRST_S
+        unanswered = 0
         try:
             while (notice := self._notices.find(rail, reference)) and notice.deliveries < notice.deliveries_wanted:
                 async with self._places:
                     answer = await self._send(notice)
                 if answer is None:
-                    await asyncio.sleep(wait_s)
-                    wait_s = min(wait_s * 2, _RETRY_MAX_S)
+                    unanswered += 1
+                    await asyncio.sleep(_BACKOFF.pause_s(unanswered))
                     continue
                 with self._store.transaction():
                     self._answered(notice, answer)

@@ -4,14 +4,12 @@ Every call raises ProblemError and Unreachable. `key` is an Idempotency-Key of y
 nothing new and answer as before, also in another process.
 """
 
-import asyncio
-import random
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from residency.ids import parse
+from residency.retry import Backoff, retried
 from router.client.errors import StillRunning
 from router.client.models import (
     Deposit,
@@ -29,8 +27,7 @@ from router.client.models import (
 )
 from router.client.transport import Transport
 
-_POLL_FIRST_S = 0.05
-_POLL_MAX_S = 2.0
+_BACKOFF = Backoff(0.05, 2.0)
 
 
 class Noun:
@@ -193,13 +190,14 @@ class Transfers(Noun):
 
     async def wait_for(self, transfer_id: str, *, timeout_s: float = 60.0) -> Transfer:
         """Until it has ended, asking ever less often. Raises StillRunning after `timeout_s`; the transfer goes on."""
-        until, pause_s = time.monotonic() + timeout_s, _POLL_FIRST_S
-        while not (transfer := await self.get(transfer_id)).ended:
-            if time.monotonic() + pause_s > until:
+
+        async def ended() -> Transfer:
+            transfer = await self.get(transfer_id)
+            if not transfer.ended:
                 raise StillRunning(f"{transfer_id} is {transfer.status} after {timeout_s:.0f} s.")
-            await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the polls, keeps no secret
-            pause_s = min(pause_s * 1.6, _POLL_MAX_S)
-        return transfer
+            return transfer
+
+        return await retried(ended, _BACKOFF, when=lambda error: isinstance(error, StillRunning), within_s=timeout_s)
 
 
 class Sandbox(Noun):

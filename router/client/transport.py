@@ -9,12 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from residency.retry import Backoff, retried
 from router.client.errors import NotAsked, Problem, ProblemError, Unreachable
 
 _REGION = "Kovra-Region"
-_PAUSE = wait_random_exponential(multiplier=0.1, max=5.0)
+_BACKOFF = Backoff(0.1, 5.0)
 WRONG_REGION = 421
 
 
@@ -76,10 +76,13 @@ class Transport:
         await self._repeated("DELETE", path, _headers(region))
 
     async def _repeated(self, method: str, path: str, headers: Mapping[str, str], **more: Any) -> Any:
-        attempts = AsyncRetrying(
-            stop=stop_after_delay(self._retry_s), wait=_pause, retry=retry_if_exception(_worth_repeating), reraise=True
+        return await retried(
+            lambda: self._once(method, path, headers, **more),
+            _BACKOFF,
+            when=_worth_repeating,
+            within_s=self._retry_s,
+            asked_s=lambda error: error.retry_after_s if isinstance(error, ProblemError) else None,
         )
-        return await attempts(self._once, method, path, headers, **more)
 
     async def _once(self, method: str, path: str, headers: Mapping[str, str], **more: Any) -> Any:
         try:
@@ -121,12 +124,6 @@ def _worth_repeating(error: BaseException) -> bool:
     if isinstance(error, ProblemError):
         return error.problem.retryable or error.problem.status == 429
     return isinstance(error, Unreachable)
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome is not None else None
-    asked = error.retry_after_s if isinstance(error, ProblemError) else None
-    return asked if asked is not None else _PAUSE(state)
 
 
 def _seconds(seconds: str | None) -> float | None:

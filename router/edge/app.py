@@ -158,11 +158,11 @@ class Edge:
     async def operator(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: the router's own two pages, for a listener that partners do not reach."""
         if scope["path"] == "/healthz":
-            cells = {name: "away" if one.breaker.is_open else "in use" for name, one in self._upstreams.items()}
+            cells = {name: "away" if one.away else "in use" for name, one in self._upstreams.items()}
             page, form = json.dumps({"healthy": True, "cells": cells}).encode(), "application/json"
         elif scope["path"] == "/metrics":
             for name, one in self._upstreams.items():
-                self._open.labels(name).set(one.breaker.is_open)
+                self._open.labels(name).set(one.away)
                 self._in_use.labels(name).set(one.in_use)
             page, form = generate_latest(self.registry), CONTENT_TYPE_LATEST
         else:

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from cells.kit.breaker import Breaker, BreakerState
 from residency.directory import CellEntry
-from router.edge.breaker import Breaker
 from router.edge.problems import CellAway, CellBusy, CellSilent
 from router.serving import RequestIncomplete
 
@@ -72,6 +72,11 @@ class Upstream:
         self._session = session
         self._base = cell.addresses["api"].rstrip("/")
 
+    @property
+    def away(self) -> bool:
+        """Whether the cell is taken for away."""
+        return self.breaker.state(time.monotonic()) is not BreakerState.CLOSED
+
     @asynccontextmanager
     async def ask(
         self, method: str, target: str, headers: Headers, body: Body | None
@@ -81,8 +86,8 @@ class Upstream:
         Raises CellBusy and CellAway when nothing was sent, CellSilent when something may have been, RequestIncomplete.
         """
         async with self._place():
-            if wait_s := self.breaker.wait_s(time.monotonic()):
-                raise self._away(wait_s)
+            if not self.breaker.grant(1, now := time.monotonic()):
+                raise self._away(self.breaker.wait_s(now))
             answer = await self._asked(method, target, headers, body)
             self.breaker.succeeded()
             try:
@@ -160,4 +165,4 @@ async def opened(
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     )
     async with session:
-        yield Upstream(cell, session, Breaker(), connections_max)
+        yield Upstream(cell, session, Breaker(open_s=1.0, open_max_s=8.0), connections_max)

@@ -119,6 +119,64 @@ def test_a_bare_task_is_seen(text: str) -> None:
     assert list(bare_tasks(Source("actors/x.py", text)))
 
 
+def hand_made_pauses(source: Source) -> Iterator[str]:
+    """Pauses that a loop lets grow by itself: what it sleeps is multiplied, or raised to a power, where it sleeps."""
+    for function in ast.walk(source.tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        sleeps = [
+            node
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("sleep") and node.args
+        ]
+        slept = {one.id for call in sleeps for one in ast.walk(call) if isinstance(one, ast.Name)}
+        for call in sleeps:
+            if any(isinstance(one, ast.Pow) for one in ast.walk(call)):
+                yield source.at(call, ast.unparse(call)[:80])
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign | ast.AugAssign):
+                target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+                grown = ast.unparse(node.value) if isinstance(node, ast.Assign) else f"{target} *"
+                multiplied = any(isinstance(one, ast.Mult | ast.Pow) for one in ast.walk(node))
+                if target in slept and multiplied and re.search(rf"\b{target}\b|\*\*", grown):
+                    yield source.at(node, ast.unparse(node)[:80])
+
+
+def test_no_pause_grows_by_hand() -> None:
+    keep(
+        "What is tried again is tried by residency/retry.py, and its pauses are Backoff's.",
+        why="a pause without jitter has all of a cell ask again at once, and one without a bound keeps a payment waiting.",
+        mend="retried(work, Backoff(first_s, last_s)); for a queue or a supervisor Backoff.pause_s(attempt).",
+        breaches=[
+            breach
+            for source in sources(*HOUSE)
+            if source.path != "residency/retry.py"
+            for breach in (
+                *hand_made_pauses(source),
+                *(
+                    source.at(node, ast.unparse(node))
+                    for node in ast.walk(source.tree)
+                    if isinstance(node, ast.Import | ast.ImportFrom) and "tenacity" in ast.unparse(node)
+                ),
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "async def f():\n    while True:\n        await asyncio.sleep(pause_s)\n        pause_s = min(pause_s * 2, 5)\n",
+        "async def f():\n    while True:\n        await asyncio.sleep(pause_s)\n        pause_s *= 1.6\n",
+        "async def f():\n    for n in range(9):\n        await asyncio.sleep(0.1 * 2**n)\n",
+        "def f():\n    for n in range(9):\n        pause_s = first_s * 2.0 ** n\n        time.sleep(pause_s)\n",
+        "async def f():\n    await sleep_unless(stop, 2 ** failures)\n    await anyio.sleep(2 ** failures)\n",
+    ],
+)
+def test_a_pause_that_grows_by_hand_is_seen(text: str) -> None:
+    assert list(hand_made_pauses(Source("actors/x.py", text)))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.breaker import Breaker
 from actors.rail import RailFull
+from cells.kit.breaker import Breaker
 from cells.rails.desk import Submission
 from cells.rails.rail import (
     InDoubt,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from actors.breaker import Breaker
+from cells.kit.breaker import Breaker
 from cells.rails.rail import RailUnavailable
 from cells.rails.registry import profile_of
 from tests.support.rail_room import OTHER_RAIL, Clock, silence, transfers, world

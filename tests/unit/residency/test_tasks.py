@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from residency import tasks
+from residency.retry import Backoff
 from tests.support.waiting import until
 
 
@@ -19,7 +20,7 @@ async def test_a_task_that_dies_is_logged_without_its_words(caplog: pytest.LogCa
 
 
 async def test_a_loop_that_dies_begins_again(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "_AGAIN_FIRST_S", 0.01)
+    monkeypatch.setattr(tasks, "_BACKOFF", Backoff(0.01, 0.01))
     times = 0
 
     async def loop() -> None:

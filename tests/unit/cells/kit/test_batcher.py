@@ -8,7 +8,7 @@ import pytest
 
 from cells.backends.postgres import StoreUnavailable
 from cells.kit.batcher import Batcher
-from tests.waiting import until
+from tests.support.waiting import until
 
 CULPRIT = 41
 

@@ -1,7 +1,7 @@
-"""One stage of a pipeline: what arrives while it works is its next batch; what could not be done comes again, later and later.
+"""The queue of one stage of a pipeline: what arrives while it works is its next batch; what could not be done comes again, later each time.
 
-Invariants: an item is in a stage at most once; at most `in_flight` batches run at once; nothing is lost but by the death of the
-process, after which the owner fills its stages again from the record.
+Invariants: an item is in a queue at most once; at most `in_flight` batches run at once; nothing is lost but by the death of the
+process, after which the owner fills its queues again from the record.
 """
 
 import asyncio
@@ -10,19 +10,20 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from itertools import chain
 from typing import Generic, TypeVar
 
-from actors.backoff import backoff_s
 from actors.mailbox import Stats
 from actors.workers.aside import apart
 from cells.kit.metrics import BATCHES
 from residency import tasks
 from residency.errors import place_of
+from residency.retry import Backoff
 
-_log = logging.getLogger("kovra.actors.stage")
+_log = logging.getLogger("kovra.actors.work_queue")
 
+_BACKOFF = Backoff(0.1, 30.0)
 Item = TypeVar("Item", bound=Hashable)
 
 
-class Stage(Generic[Item]):
+class WorkQueue(Generic[Item]):
     """`run` takes a batch and answers the items to try again; after an exception it is tried in halves, until what set it
     off stands alone and comes again by itself; an outage means all of them."""
 
@@ -33,13 +34,13 @@ class Stage(Generic[Item]):
         *,
         in_flight: int = 1,
         batch_limit: int = 500,
-        retry_s: tuple[float, float] = (0.1, 30.0),
+        backoff: Backoff = _BACKOFF,
     ) -> None:
         self._name = name
         self._run = run
         self._in_flight = in_flight
         self._batch_limit = batch_limit
-        self._retry_s = retry_s
+        self._backoff = backoff
         self._attempts: dict[Item, int] = {}  # every item here, waiting or under way
         self._ready: dict[Item, None] = {}
         self._under_way: set[Item] = set()
@@ -97,7 +98,7 @@ class Stage(Generic[Item]):
             self._under_way.update(batch)
             self.stats.note(len(batch))
             BATCHES.observe(len(batch), self._name)
-            task = tasks.start(self._carry_out(batch), f"the stage {self._name}")
+            task = tasks.start(self._carry_out(batch), f"the queue {self._name}")
             self._running.add(task)
             task.add_done_callback(self._over)
         self.stats.depth = len(self._attempts)
@@ -121,7 +122,7 @@ class Stage(Generic[Item]):
             delay_s = self._once_more.pop(item, None)
             if item in retried:
                 self._attempts[item] += 1
-                self._enter([item], backoff_s(self._attempts[item], *self._retry_s))
+                self._enter([item], self._backoff.pause_s(self._attempts[item]))
             elif delay_s is not None:
                 self._attempts[item] = 0
                 self._enter([item], delay_s)

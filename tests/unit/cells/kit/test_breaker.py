@@ -1,6 +1,6 @@
-"""The breaker grants everything, nothing, or one trial."""
+"""The breaker grants everything, nothing, or one trial, and says for how long nothing."""
 
-from actors.breaker import Breaker, BreakerState
+from cells.kit.breaker import Breaker, BreakerState
 
 
 def opened(threshold: int = 3) -> Breaker:
@@ -50,3 +50,28 @@ def test_late_failures_of_what_went_before_do_not_prolong_it() -> None:
     breaker = opened()
     breaker.failed(104.0)
     assert breaker.state(105.0) is BreakerState.HALF_OPEN
+
+
+def test_who_waits_learns_how_long() -> None:
+    breaker = opened()
+    assert breaker.wait_s(103.0) == 2.0
+    assert breaker.wait_s(105.0) == 0.0
+    assert breaker.grant(1, 105.0) == 1
+    assert breaker.wait_s(105.0) == 5.0, "as if the trial had failed"
+    breaker.failed(106.0)
+    assert breaker.wait_s(106.0) == 10.0
+    breaker.succeeded()
+    assert breaker.wait_s(106.0) == 0.0
+
+
+def test_a_trial_that_never_says_how_it_went_is_followed_by_another() -> None:
+    breaker = opened()
+    assert breaker.grant(1, 105.0) == 1
+    assert breaker.grant(1, 109.9) == 0
+    assert breaker.grant(1, 110.0) == 1
+
+
+def test_nothing_wanted_takes_no_trial() -> None:
+    breaker = opened()
+    assert breaker.grant(0, 105.0) == 0
+    assert breaker.grant(1, 105.0) == 1
