@@ -34,7 +34,7 @@ class DuplicateFile(KovraError):
 class NotRepeated(KovraError):
     code = "not-repeated"
     status = 422
-    title = "The batch that the file is said to repeat is not the one that it made before"
+    title = "The batch that `repeats` names is not the one that this file made before"
 
 
 class BatchUnderWay(KovraError):

@@ -96,7 +96,7 @@ class Address(_Data):
 
 class BankAccount(_Data):
     """An account as its own country writes it: `iban` (EUR), `sort_code` with `account_number` or
-    a GB `iban` (GBP), or `bank_code` with `account_number` (IDR). Spaces and dashes do not count. It is kept,
+    a GB `iban` (GBP), or `bank_code` with `account_number` (IDR). Spaces and dashes do not count. It is stored,
     and shown, in one form, however it was written."""
 
     iban: Annotated[Digits | None, Personal] = None
@@ -145,7 +145,7 @@ class RecipientDetails(_Data):
 
 
 class NameChecked(_Data):
-    """What the account's bank said of the recipient's name, and when it was asked."""
+    """The bank's answer to the name check of this recipient, and when it was asked."""
 
     result: Annotated[NameResult, Confidential]
     checked_at: Annotated[datetime, Public]

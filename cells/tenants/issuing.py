@@ -7,7 +7,7 @@ from typing import Annotated
 from cells.backends.vault import SubjectRef, Vault
 from cells.tenants.keys import mint_key
 from cells.tenants.signatures import key_for
-from cells.tenants.tenant import ApiKey, Tenant, Way
+from cells.tenants.tenant import ApiKey, CredentialType, Tenant
 from residency.classes import Confidential
 from residency.errors import needed
 
@@ -25,7 +25,7 @@ class Issued:
 
     def sealed_by(self, vault: Vault) -> ApiKey:
         """The row as one cell stores it: what signs there and in no other region, sealed under that region's key."""
-        if self.row.way != "signature":
+        if self.row.credential_type != "signature":
             return self.row
         key = key_for(vault.region, self.text)
         [sealed] = vault.seal([(subject_of_key(self.row.tenant_id, self.row.key_id), key)])
@@ -33,17 +33,30 @@ class Issued:
 
 
 def issue(
-    tenant: Tenant, scopes: frozenset[str], *, way: Way = "key", label: str = "", expires_at: datetime | None = None
+    tenant: Tenant,
+    scopes: frozenset[str],
+    *,
+    credential_type: CredentialType = "key",
+    label: str = "",
+    expires_at: datetime | None = None,
 ) -> Issued:
     """A key for `tenant`; keys.checked_scopes says which scopes there are."""
-    minted = mint_key(tenant.home_cell, tenant.environment, way)
-    row = ApiKey(minted.key_id, tenant.tenant_id, minted.secret_sha256, scopes, label, expires_at, way=way)
+    minted = mint_key(tenant.home_cell, tenant.environment, credential_type)
+    row = ApiKey(
+        minted.key_id,
+        tenant.tenant_id,
+        minted.secret_sha256,
+        scopes,
+        label,
+        expires_at,
+        credential_type=credential_type,
+    )
     return Issued(row, minted.text)
 
 
 def follow(tenant: Tenant, old: ApiKey) -> Issued:
-    """The key that takes the place of `old`: may do the same, the same way."""
-    return issue(tenant, old.scopes, way=old.way, label=old.label)
+    """The key that takes the place of `old`: of the same type and scopes."""
+    return issue(tenant, old.scopes, credential_type=old.credential_type, label=old.label)
 
 
 def signing_key_of(vault: Vault, key: ApiKey) -> bytes:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from cells.tenants.tenant import ApiKey, Environment, Way
+from cells.tenants.tenant import ApiKey, CredentialType, Environment
 from residency.errors import KovraError
 from residency.ids import expand, mint
 
@@ -71,12 +71,12 @@ class PresentedKey(NamedTuple):
     secret_sha256: bytes
 
 
-def mint_key(cell: str, environment: Environment, way: Way = "key") -> MintedKey:
+def mint_key(cell: str, environment: Environment, credential_type: CredentialType = "key") -> MintedKey:
     """A new key of a tenant at home in `cell`. `text` is the whole key, or of the other ways the secret beside its id."""
     key_id = mint("key", cell)
     secret = base64.b32hexencode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=").lower()
-    if way != "key":
-        text = _PREFIXES[way] + secret
+    if credential_type != "key":
+        text = _PREFIXES[credential_type] + secret
         return MintedKey(key_id, digest_of(text), text)
     _, compact_cell, public = key_id.split("_")
     return MintedKey(key_id, digest_of(secret), f"kv_{environment}_{compact_cell}_{public}_{secret}")
@@ -96,12 +96,14 @@ def parse_key(text: str) -> PresentedKey:
     return PresentedKey(match["environment"], expand(match["cell"]), key_id, digest_of(match["secret"]))
 
 
-def check_key(presented: PresentedKey, stored: ApiKey | None, now: datetime, way: Way = "key") -> ApiKey:
-    """The stored key, if the presented one opens it at `now`, that way. Raises InvalidKey, the same whatever is wrong."""
+def check_key(
+    presented: PresentedKey, stored: ApiKey | None, now: datetime, credential_type: CredentialType = "key"
+) -> ApiKey:
+    """The stored key, if the presented one opens it at `now`, as that type. Raises InvalidKey, the same whatever is wrong."""
     # The comparison runs even for an unknown key, so that the time taken does not tell which ids exist.
     expected = stored.secret_sha256 if stored else bytes(hashlib.sha256().digest_size)
     matches = hmac.compare_digest(presented.secret_sha256, expected)
-    if stored is None or not matches or stored.way != way or not in_use(stored, now):
+    if stored is None or not matches or stored.credential_type != credential_type or not in_use(stored, now):
         raise InvalidKey
     return stored
 

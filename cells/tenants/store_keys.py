@@ -28,7 +28,7 @@ WRAPPED = WrappedTable(
     subject_columns=("tenant_id", "key_id"),
     subject=lambda row: subject_of_key(row["tenant_id"], row["key_id"]),
 )
-_COLUMNS = """key_id, tenant_id, secret_sha256, scopes, label, way, secret_kid, secret_key, secret_nonce, secret_sealed,
+_COLUMNS = """key_id, tenant_id, secret_sha256, scopes, label, credential_type, secret_kid, secret_key, secret_nonce, secret_sealed,
               created_at, expires_at, revoked_at, last_used_at"""
 
 
@@ -38,12 +38,12 @@ async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) 
     sealed = [key.sealed for key in keys]
     rows = await connection.fetch(
         """
-        insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at, way,
+        insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at, credential_type,
                               secret_kid, secret_key, secret_nonce, secret_sealed)
-        select $1, key_id, tenant_id, secret, string_to_array(scopes, ' '), label, expires_at, way, kid, wrapped, nonce, sealed
+        select $1, key_id, tenant_id, secret, string_to_array(scopes, ' '), label, expires_at, credential_type, kid, wrapped, nonce, sealed
         from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
                     $10::bytea[], $11::bytea[], $12::bytea[])
-             as new (key_id, tenant_id, secret, scopes, label, expires_at, way, kid, wrapped, nonce, sealed)
+             as new (key_id, tenant_id, secret, scopes, label, expires_at, credential_type, kid, wrapped, nonce, sealed)
         on conflict (compliance_region, key_id) do nothing returning key_id
         """,
         region,
@@ -53,7 +53,7 @@ async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) 
         [" ".join(sorted(key.scopes)) for key in keys],
         [key.label for key in keys],
         [key.expires_at for key in keys],
-        [key.way for key in keys],
+        [key.credential_type for key in keys],
         [one and one.key.kid for one in sealed],
         [one and one.key.wrapped for one in sealed],
         [one and one.nonce for one in sealed],
@@ -123,5 +123,5 @@ def _key(row: Record) -> ApiKey:
         sealed = Sealed(wrapped, row["secret_nonce"], row["secret_sealed"])
     return ApiKey(
         row["key_id"], row["tenant_id"], row["secret_sha256"], frozenset(row["scopes"]), row["label"], row["expires_at"],
-        row["revoked_at"], row["way"], sealed, row["created_at"], row["last_used_at"],
+        row["revoked_at"], row["credential_type"], sealed, row["created_at"], row["last_used_at"],
     )  # fmt: skip

@@ -15,7 +15,7 @@ Placement = Literal["shared", "own"]
 Environment = Literal["sandbox", "live"]
 WalletState = Literal["open", "closed"]
 # How a key opens: sent with each request, signing each request, or asking for tokens.
-Way = Literal["key", "signature", "client"]
+CredentialType = Literal["key", "signature", "client"]
 
 # The operator's own tenant in every cell: it has keys that administer, and no wallet.
 PLATFORM_ID = "platform"
@@ -60,7 +60,7 @@ class ApiKey:
     label: Annotated[str, Confidential] = ""
     expires_at: Annotated[datetime | None, Public] = None
     revoked_at: Annotated[datetime | None, Public] = None
-    way: Annotated[Way, Public] = "key"
+    credential_type: Annotated[CredentialType, Public] = "key"
     sealed: Annotated[Sealed | None, Confidential] = None
     created_at: Annotated[datetime | None, Public] = None
     last_used_at: Annotated[datetime | None, Public] = None

@@ -84,22 +84,22 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
     {
         "transfer.funds_held": _transfer("The amount and the fee are held in your wallet.", "FUNDS_HELD"),
         "transfer.in_review": _transfer("A check needs a person; the funds and the rate are held.", "IN_REVIEW"),
-        "transfer.rejected": _transfer("It was refused before any money was held.", "REJECTED", ends=True, reason_code="insufficient-funds"),
+        "transfer.rejected": _transfer("The transfer was refused before any money was held.", "REJECTED", ends=True, reason_code="insufficient-funds"),
         "transfer.cancelled": _transfer("You cancelled it; the hold is released.", "CANCELLED", ends=True),
-        "transfer.blocked": _transfer("The law has the funds frozen. Released later, it goes on or is refunded, and you are told again.", "BLOCKED", ends=True),
-        "transfer.instructed": _transfer("The paying region has been told to pay; it can no longer be cancelled.", "INSTRUCTED"),
+        "transfer.blocked": _transfer("The funds are frozen by law. After a release the payment continues or is refunded; another event reports it.", "BLOCKED", ends=True),
+        "transfer.instructed": _transfer("The paying region is instructed to pay; the transfer can no longer be cancelled.", "INSTRUCTED"),
         "transfer.completed": _transfer("The money has arrived at the recipient's bank.", "COMPLETED", ends=True, **_PAID),
-        "transfer.refunded": _transfer("It could not be paid; the funds are yours again.", "REFUNDED", ends=True, **_CLOSED),
+        "transfer.refunded": _transfer("The transfer could not be paid; its funds are available in your wallet again.", "REFUNDED", ends=True, **_CLOSED),
         "transfer.returned": _transfer(
-            "All that had been paid came back, and is in your wallet.", "RETURNED", ends=True, **_PAID,
+            "The whole payment was returned and credited to your wallet.", "RETURNED", ends=True, **_PAID,
             returned=_returned("1812345.00", "100.00"),
         ),
         "transfer.partially_returned": _transfer(
-            "A part of what had been paid came back.", "PARTIALLY_RETURNED", ends=True, **_PAID,
+            "A part of the payment was returned and credited to your wallet.", "PARTIALLY_RETURNED", ends=True, **_PAID,
             returned=_returned("724938.00", "40.00"),
         ),
         "transfer.paid_after_refund": _transfer(
-            "The scheme paid after all what had been given back to you; we bear the loss.", "REFUNDED", ends=True, **_PAID
+            "The scheme paid a transfer after its refund to you. You keep the refund; Kovra bears the loss.", "REFUNDED", ends=True, **_PAID
         ),
         "wallet.credited": EventKind("Money has arrived in a wallet.", _CREDIT),
         "wallet.credit_pending": EventKind(
@@ -107,23 +107,23 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
             MappingProxyType({**_CREDIT, "settlement_date": "2026-12-09", "available_at": "2026-12-08T23:00:00Z"}),
         ),
         "wallet.credit_returned": EventKind(
-            "Money that had arrived went back to who sent it, out of the wallet.", MappingProxyType({**_CREDIT, "reason_code": "FRAD", "reason": "Fraud"})
+            "Money that a wallet had received was returned to its payer.", MappingProxyType({**_CREDIT, "reason_code": "FRAD", "reason": "Fraud"})
         ),
         "batch.completed": _batch("Every line of a batch has reached its recipient.", "COMPLETED", {"COMPLETED": 200}),
         "batch.partially_completed": _batch(
-            "Every line of a batch has ended, and some not at their recipients; what they did not spend is back in the wallet.",
+            "Every line of a batch has ended; some were not paid, and their funds are back in the wallet.",
             "PARTIALLY_COMPLETED", {"COMPLETED": 197, "INVALID": 1, "REFUNDED": 2},
         ),
         "batch.failed": _batch(
-            "No line of a batch was paid; nothing of it has left the wallet.", "FAILED", {"NOT_SENT": 200},
+            "No line of a batch was paid; no money has left the wallet.", "FAILED", {"NOT_SENT": 200},
             reason_code="insufficient-funds", reason="The wallet does not hold enough for this payment",
         ),
         "webhook.disabled": EventKind(
-            "One of your endpoints gets nothing more: it failed for too long, or said that it is gone.",
+            "An endpoint gets no more deliveries: it failed for too long, or answered 410 Gone.",
             MappingProxyType({"endpoint_id": f"whe_eu1_{_ID}", "reason_code": "failing", "reason": DISABLED["failing"]}),
         ),
         "webhook.test": EventKind(
-            "You asked for it: it goes to the endpoint that it names, whatever that one listens for.",
+            "A test that you requested. It goes to the named endpoint, whatever its event types.",
             MappingProxyType({"endpoint_id": f"whe_eu1_{_ID}"}),
         ),
     }
@@ -145,4 +145,4 @@ def example(event_type: str) -> dict[str, object]:
 def table() -> str:
     """The catalogue as a Markdown table, as it stands in the README."""
     rows = [f"| `{name}` | {kind.says} |" for name, kind in CATALOGUE.items()]
-    return "\n".join(["| type | told when |", "|---|---|", *rows])
+    return "\n".join(["| type | sent when |", "|---|---|", *rows])

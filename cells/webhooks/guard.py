@@ -57,8 +57,8 @@ def check_url(url: str, loopback_ports: Container[int]) -> str:
             raise _refused("Use https, or http for a sandbox's own machine.")
         if port not in loopback_ports:
             raise _refused(
-                "That is not on the public internet. A sandbox sends to ports of its own machine that its operator named: "
-                f"`kovra run --webhook-port {port}`."
+                "That is not on the public internet. A sandbox calls only the ports of its own machine that were named at its start. "
+                f"Start it with `--webhook-port {port}` (`kovra run` or `kovra up --detach`)."
             )
         return url
     if scheme != "https":

@@ -31,7 +31,7 @@ create table api_keys (
     secret_sha256 bytea not null check (octet_length(secret_sha256) = 32),
     scopes text[] not null,
     label text not null,
-    way text not null check (way in ('key', 'signature', 'client')),
+    credential_type text not null check (credential_type in ('key', 'signature', 'client')),
     secret_kid text,
     secret_key bytea,
     secret_nonce bytea,
@@ -41,7 +41,7 @@ create table api_keys (
     revoked_at instant,
     last_used_at instant,
     primary key (compliance_region, key_id),
-    check ((way = 'signature') = (secret_sealed is not null)),
+    check ((credential_type = 'signature') = (secret_sealed is not null)),
     -- What administers the cell is never a partner's.
     check (tenant_id = 'platform' or not 'admin' = any (scopes)),
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
@@ -83,13 +83,13 @@ grant update (epoch, host, state) on wallets to kovra_writer;
 create policy owner_reads on tenants for select to current_user using (true);
 create policy owner_reads on api_keys for select to current_user using (true);
 create function find_api_keys(region text, ids text[]) returns table (
-    key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, way text, secret_kid text, secret_key bytea,
+    key_id text, tenant_id text, secret_sha256 bytea, scopes text[], label text, credential_type text, secret_kid text, secret_key bytea,
     secret_nonce bytea, secret_sealed bytea, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz,
     last_used_at instant, name text, home_region text, home_cell text, tier text, environment text,
     owner_number bigint, placement text, agreed_margin_bps integer, checked_at timestamptz
 )
     language sql stable security definer set search_path = public, pg_temp as $$
-    select k.key_id, k.tenant_id, k.secret_sha256, k.scopes, k.label, k.way, k.secret_kid, k.secret_key, k.secret_nonce,
+    select k.key_id, k.tenant_id, k.secret_sha256, k.scopes, k.label, k.credential_type, k.secret_kid, k.secret_key, k.secret_nonce,
            k.secret_sealed, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, t.name, t.home_region, t.home_cell, t.tier, t.environment, t.owner_number, t.placement, t.agreed_margin_bps, now()
     from api_keys k join tenants t using (compliance_region, tenant_id)
     where k.compliance_region = region and k.key_id = any (ids)

@@ -228,14 +228,14 @@ class KeyRing:
 
     async def _by_token(self, claims: Claims) -> _Known:
         holder = await self._holder(claims.key_id)
-        if holder is None or holder.key.way != "client" or not in_use(holder.key, holder.checked_at):
+        if holder is None or holder.key.credential_type != "client" or not in_use(holder.key, holder.checked_at):
             raise InvalidToken
         scopes = frozenset(one for one in claims.scopes if grants(holder.key.scopes, one))
         return self._as_known(holder, scopes, claims.expires_at - time.time())
 
     async def _by_signer(self, key_id: str) -> _Known:
         holder = await self._holder(key_id)
-        if holder is None or holder.key.way != "signature" or not in_use(holder.key, holder.checked_at):
+        if holder is None or holder.key.credential_type != "signature" or not in_use(holder.key, holder.checked_at):
             raise SignatureInvalid("There is no such key in use that signs.")
         return self._as_known(holder, holder.key.scopes, secret=signing_key_of(self._vault, holder.key))
 

@@ -68,7 +68,7 @@ class TooManyFailures(KovraError):
 class RegionRequired(KovraError):
     code = "region-required"
     status = 400
-    title = "Say in which region this shall be kept"
+    title = "Name the region of this request"
 
 
 class IdempotencyKeyMissing(KovraError):

@@ -79,6 +79,6 @@ def add_routes(app: FastAPI) -> None:
         404: {"description": "No such partner or virtual account", **snap},
     }
     app.add_api_route(
-        PATH, receive_virtual_account_payment, methods=["POST"], tags=["Rails"], summary="Money that a bank tells of by SNAP",
+        PATH, receive_virtual_account_payment, methods=["POST"], tags=["Rails"], summary="Money that a bank reports by SNAP",
         responses={**answers, **problem_responses((BodyTooLarge, InvalidRequest, HeaderRepeated, StoreUnavailable))}, openapi_extra=extra, response_class=Response,
     )  # fmt: skip

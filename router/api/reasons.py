@@ -36,7 +36,7 @@ class ReasonList(BaseModel):
 
 
 async def list_reasons(request: Request) -> Response:
-    """Every reason code with its words: a page for a browser, JSON otherwise."""
+    """Every reason code with its meaning: a page for a browser, JSON otherwise."""
     found = sorted(reasons().values(), key=lambda one: one.code)
     rows = ((link(f"/reasons/{one.code}", one.code), escape(one.title)) for one in found)
     return shown(request, {"data": [asdict(one) for one in found]}, "Reason codes", table_of(rows))

@@ -32,7 +32,7 @@ _OPEN = Gauge("kovra_api_streams_open", "Live streams that this process serves")
 
 
 class TooManyStreams(KovraError):
-    """Close one that you no longer read; a webhook or the feed of events tells of all transfers at once."""
+    """Close one that you no longer read; a webhook or the feed of events reports all transfers at once."""
 
     code = "too-many-streams"
     status = 429

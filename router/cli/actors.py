@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def actors(cell: Cell = None, json: Json = False) -> None:
-    """Show where each actor is, its state and its mailbox. Batch sizes are beside them."""
+    """Show where each actor is, its state and its mailbox. With its batch sizes."""
     answers = asyncio.run(ask_hosts(home_path(), cell))
     if json:
         print_json({"cells": answers})

@@ -21,7 +21,7 @@ from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
 
 CellName = Annotated[str, typer.Argument(metavar="CELL", help="Whose trail, such as eu-1.")]
-File = Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")]
+File = Annotated[Path, typer.Argument(help="The file to write; it must not exist.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 _OWNER_ONLY = 0o600
 _SHOWN_EVERY = 1_000
@@ -48,9 +48,9 @@ def export(
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Write a cell's entries of a time, with the chain's hashes and the signed checkpoints, as JSON lines.
+    """Write a cell's entries of a period, with the chain's hashes and the signed checkpoints, as JSON lines.
 
-    The file goes on to the first checkpoint after that time, so that all of it is vouched for. The export is itself on the trail. Check
+    The file ends with the first checkpoint after that period, which covers all its entries. The export is itself on the trail. Check
     the file by `python -m cells.audit FILE directory.json`.
     """
     who = acting(operator)

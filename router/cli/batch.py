@@ -25,29 +25,28 @@ File = Annotated[
 ]
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The id of a batch, bat_….")]
 Wallet = Annotated[
-    str | None, typer.Option("--wallet", help="The wallet that pays; CSV needs it, and other files may name no other.")
+    str | None,
+    typer.Option("--wallet", help="The wallet that pays; required for CSV. JSON and pain.001 name it themselves."),
 ]
-Payer = Annotated[
-    str | None, typer.Option("--payer", help="On whose behalf, for the lines that name none; pain.001 needs it.")
-]
+Payer = Annotated[str | None, typer.Option("--payer", help="The payer of lines that name none; pain.001 needs it.")]
 At = Annotated[
     datetime | None,
     typer.Option(
-        "--at", formats=["%Y-%m-%dT%H:%M:%S%z"], help="Not before then; of pain.001 in place of its execution date."
+        "--at",
+        formats=["%Y-%m-%dT%H:%M:%S%z"],
+        help="Do not pay before this time; replaces the execution date of pain.001.",
     ),
 ]
-Whole = Annotated[bool, typer.Option("--all-or-nothing", help="One line that cannot be paid, and none is.")]
+Whole = Annotated[bool, typer.Option("--all-or-nothing", help="Pay no line if one cannot be paid.")]
 Repeats = Annotated[
     str | None,
     typer.Option("--repeats", metavar="BATCH", help="The batch that the same pain.001 made before: pay it once more."),
 ]
 Region = Annotated[str | None, typer.Option("--region", help="The region of the wallet; the key's home by default.")]
-Status = Annotated[
-    str | None, typer.Option("--status", help="Lines of this status alone, such as INVALID or REFUNDED.")
-]
+Status = Annotated[str | None, typer.Option("--status", help="Only lines of this status, such as INVALID or REFUNDED.")]
 
 
-_HELP = f"""Send a file. The same file with the same options again makes no second batch: it shows the first.
+_HELP = f"""Send a file as one batch. The same file with the same options makes no second batch: it shows the first.
 
 A CSV file may describe who pays and who is paid, as for `kovra pay`: they are registered first, each in its own region, and the batch gets
 their ids. A line whose payer or recipient is refused is invalid in the batch, and its reason is shown here.
@@ -124,7 +123,7 @@ def _explained(one: BatchLine, reasons: Mapping[int, BatchFault]) -> BatchLine:
 
 
 def show(batch: BatchId, *, url: Url = None, key: Key = None, json: Json = False) -> None:
-    """How far a batch is."""
+    """Show a batch: its status, and its lines by status."""
     door = reach(url, key)
 
     async def get() -> Batch:
@@ -135,7 +134,7 @@ def show(batch: BatchId, *, url: Url = None, key: Key = None, json: Json = False
 
 
 def lines(batch: BatchId, *, status: Status = None, url: Url = None, key: Key = None, json: Json = False) -> None:
-    """What became of each line."""
+    """List every line with its outcome."""
     door = reach(url, key)
 
     async def get() -> list[BatchLine]:

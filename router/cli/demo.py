@@ -27,7 +27,7 @@ from router.cli.trace_shown import show
 
 _INTERRUPTED = 130
 
-Keep = Annotated[bool, typer.Option("--keep", help="Leave the data there afterwards, and say where.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the data afterwards, and print its folder.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(keep: Keep = False) -> None:
-    """Show one payment across the border, and prove it. On a stack of its own, which is gone afterwards."""
+    """Show one payment across the border, and prove it. On a stack of its own, which is removed afterwards."""
     began, story = time.perf_counter(), Story()
     try:
         broke_off = asyncio.run(_whole(story, keep=keep))

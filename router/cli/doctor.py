@@ -56,16 +56,14 @@ class Diagnosis:
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(
-        help="Show what is wrong in each cell; have what is set aside tried again.", invoke_without_command=True
-    )
+    group = typer.Typer(help="Show what is wrong in each cell; release what is set aside.", invoke_without_command=True)
     group.callback()(doctor)
     group.command()(release)
     app.add_typer(group, name="doctor")
 
 
 def doctor(context: typer.Context, cell: Cell = None, json: Json = False) -> None:
-    """Show what is wrong in each cell; have what is set aside tried again.
+    """Show what is wrong in each cell; release what is set aside.
 
     Workers that fail, what they could not read or process and have set aside, and what waits. Exit status 1 when something wants a person.
     """
@@ -86,7 +84,7 @@ def release(
     cell: Cell = None,
     operator: Operator = "",
 ) -> None:
-    """Have it tried again at once, after what was wrong with it has been mended. It is set aside once more if it still fails."""
+    """Try a set-aside item again at once, after its cause is mended. It is set aside again if it still fails."""
     released = asyncio.run(_release(chosen_cells(home_path(), cell or ""), item, worker, acting(operator)))
     if not released:
         raise NotSetAside(f"Nothing that is called {item} is set aside.")

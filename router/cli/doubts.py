@@ -31,7 +31,7 @@ Payment = Annotated[str, typer.Argument(metavar="PAYMENT", help="The payment, tr
 Where = Annotated[
     str | None, typer.Option("--cell", help="The cell that pays it out; by default it is found by the payment.")
 ]
-Reference = Annotated[str, typer.Option("--reference", help="Your own file on the case: an id, no names.")]
+Reference = Annotated[str, typer.Option("--reference", help="The id of your own file on the case; no names.")]
 SchemeReference = Annotated[
     str, typer.Option("--scheme-reference", help="The scheme's reference of the payment, if you have it.")
 ]
@@ -46,14 +46,14 @@ _CAUSES = {
 }
 _HELP = """Payments that a scheme leaves in doubt: list, settled, refused.
 
-`kovra messages PAYMENT --show` opens what the scheme wrote. Decide only what the scheme or a bank has told you: a payment that is decided
-as refused and was made is your loss.
+`kovra messages PAYMENT --show` shows the scheme's messages. Decide only by an answer of the scheme or of a bank: a payment that is decided
+as refused, and was paid, is paid twice at your expense.
 
 A large payment takes two operators: the first decision is stored as proposed, and takes effect when another operator decides the same."""
 
 
 def _why(deed: Deed) -> object:
-    return typer.Option("--reason", help=f"How you know: {' · '.join(REASONS[deed])}.", show_default=False)
+    return typer.Option("--reason", help=f"Your evidence: {' · '.join(REASONS[deed])}.", show_default=False)
 
 
 SettledReason = Annotated[str, _why(Deed.DOUBT_SETTLED)]
@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_all(cell: Cell = None, json: Json = False) -> None:
-    """Payments in doubt, longest first, with what their scheme has said of each."""
+    """List the payments in doubt, oldest first, with the last answer of their scheme."""
     found = asyncio.run(_list([load_spec(cell, home_path())] if cell else all_cells(home_path())))
     if json:
         print_json({"doubts": [_as_json(name, one, proposed) for name, one, proposed in found]})
@@ -96,7 +96,7 @@ def settled(
     cell: Where = None,
     json: Json = False,
 ) -> None:
-    """The scheme has made the payment: it is COMPLETED, as if the scheme had answered so."""
+    """Decide that the scheme has made the payment: it is COMPLETED, as after an answer of the scheme."""
     _decide(payment, cell, Asked(Deed.DOUBT_SETTLED, acting(operator), reason, reference), scheme_reference, json=json)
 
 
@@ -109,7 +109,7 @@ def refused(
     cell: Where = None,
     json: Json = False,
 ) -> None:
-    """The scheme has not made the payment and will not: its money goes back to its payer (REFUNDED).
+    """Decide that the scheme will not make the payment: its money goes back to its payer (REFUNDED).
 
     A payment that its scheme has not answered can be refused only when the rail's time for it is over.
     """

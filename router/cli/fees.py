@@ -25,13 +25,13 @@ from router.cli.tables import Listing, amount_of, show_table
 
 Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 OneCell = Annotated[str, typer.Option("--cell", help="The cell whose payments are tried; the first by default.")]
-Tenant = Annotated[str, typer.Option("--tenant", help="A tenant's own rule; everybody's by default.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="A tenant's own rule; without it, a rule for all tenants.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(help="The rule's name, such as eur-idr.")]
 KindOf = Annotated[str, typer.Argument(help="PRE (the payer pays) or POST (the recipient pays).")]
 Amount = Annotated[
     str,
-    typer.Argument(help="How much, an expression over whole minor units such as cents: '100 + bps(amount_minor, 20)'."),
+    typer.Argument(help="The fee, an expression in minor units such as cents: '100 + bps(amount_minor, 20)'."),
 ]
 Applies = Annotated[str, typer.Option("--applies", help="When: \"currency == 'EUR' && 'payroll' in metadata.tags\".")]
 _DIFFERING_SHOWN = 20
@@ -48,10 +48,10 @@ def register(app: typer.Typer) -> None:
 
 def show(
     cell: Cell = "",
-    every: Annotated[bool, typer.Option("--all", help="Versions that do not count, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include versions that are not in force.")] = False,
     json: Json = False,
 ) -> None:
-    """The rules that count now, in each cell; of every tenant that has its own."""
+    """List the fee rules in force, in each cell, with tenants' own rules."""
     found = [
         {"cell": name, **asdict(rule)}
         for name, rules in asyncio.run(_rules(chosen_cells(home_path(), cell))).items()
@@ -78,14 +78,16 @@ def add(
     amount: Amount,
     *,
     applies: Applies = "true",
-    since: Annotated[str, typer.Option("--from", help="From when it counts (RFC 3339); now by default.")] = "",
-    until: Annotated[str, typer.Option("--until", help="When it ends, and the version below counts again.")] = "",
+    since: Annotated[str, typer.Option("--from", help="In force from (RFC 3339); now by default.")] = "",
+    until: Annotated[
+        str, typer.Option("--until", help="In force until; then the version before it applies again.")
+    ] = "",
     tenant: Tenant = PLATFORM,
     cell: Cell = "",
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Add a version of a rule. Nothing is ever edited: what shall cost nothing any more is a version of 0."""
+    """Add a version of a rule. Versions are never edited: to end a fee, add a version with the amount 0."""
     rule = _rule(name, kind, amount, applies, tenant, since, until)
     added = asyncio.run(_add(chosen_cells(home_path(), cell), rule, acting(operator)))
     if json:
@@ -107,7 +109,7 @@ def backtest(
     most: Annotated[int, typer.Option("--most", min=1, help="How many payments at most.")] = 100_000,
     json: Json = False,
 ) -> None:
-    """What past payments of a cell would have cost, had the rule stood in the place of the one of its name. Changes nothing."""
+    """Price a cell's past payments with this version of a rule, and compare. Changes nothing."""
     candidate = _rule(name, kind, amount, applies, tenant, "", "")
     candidate.check()
     spec = chosen_cells(home_path(), cell)[0]

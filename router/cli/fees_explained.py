@@ -51,7 +51,7 @@ def explain(
     cell: Cell = "",
     json: Json = False,
 ) -> None:
-    """What an amount would cost now, rule by rule, and what would arrive."""
+    """Show the fees of an amount now, rule by rule, and the amount that would arrive."""
     one_of(tier, tiers(), "tier")
     for code in (currency, target):
         currency_of(code)

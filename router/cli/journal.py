@@ -63,7 +63,7 @@ def show(
     cell: Cell = "",
     as_json: Json = False,
 ) -> None:
-    """Show every entry of one life, in each cell that has a part in it. Raises MalformedId, UnknownChoice, NoStream."""
+    """Show every journal entry of one payment, in each cell."""
     born_of(stream)
     answers, unreached = asyncio.run(_of_each(cell, partial(_stream, stream)))
     found = {name: several for name, several in answers.items() if several}
@@ -83,13 +83,13 @@ def show(
 
 def read(
     cell: Annotated[str, typer.Option("--cell", help="Whose journal, such as eu-1.")],
-    after: Annotated[str, typer.Option(help="The position to read on from; the beginning by default.")] = "",
+    after: Annotated[str, typer.Option(help="The position of the page before; the beginning by default.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many entries at most.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Show the next entries of a cell in the order of their commits, and the position to read on from.
+    """Show the next entries of a cell in commit order, and the position of the next page.
 
-    No entry is ever committed before a position that was shown.
+    No entry is ever added before a position that was shown.
     """
     [spec] = chosen_cells(home_path(), cell)
     found = asyncio.run(_following(spec, _position(after), limit))
@@ -116,7 +116,7 @@ def rebuild(
     """Fold every stream of the journal again and compare it with its row. Exit status 1 when one differs, or a cell
     does not answer.
 
-    Only --check exists: rows are written with their entries, and never out of them.
+    Only --check exists: rows are written with their entries, never from them.
     """
     if not check:
         raise typer.BadParameter(

@@ -24,16 +24,16 @@ from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
 from router.cli.tables import Listing
 
-Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
+Cell = Annotated[str, typer.Option("--cell", help="One cell; by default each that holds the currency.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-ScopeOf = Annotated[str, typer.Argument(help="tenant, wallet or payer: whose transfers count together.")]
+ScopeOf = Annotated[str, typer.Argument(help="tenant, wallet or payer: the limit applies to the transfers of each.")]
 WindowOf = Annotated[str, typer.Argument(help="transfer, day or month (UTC).")]
 MeasureOf = Annotated[str, typer.Argument(help="amount, or count of transfers.")]
-Currency = Annotated[str, typer.Argument(help="Of the wallets that it is about.")]
+Currency = Annotated[str, typer.Argument(help="The currency of the wallets.")]
 Value = Annotated[str, typer.Argument(help="An amount such as 5000.00, or a number of transfers.")]
-Tenant = Annotated[str, typer.Option("--tenant", help="For one tenant alone.")]
-Tier = Annotated[str, typer.Option("--tier", help="For the tenants of one tier.")]
-Subject = Annotated[str, typer.Option("--of", help="For one wallet or payer alone (wal_…, pyr_…).")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Only for one tenant.")]
+Tier = Annotated[str, typer.Option("--tier", help="Only for the tenants of one tier.")]
+Subject = Annotated[str, typer.Option("--of", help="Only for one wallet or payer (wal_…, pyr_…).")]
 
 _WINDOWS: tuple[Window, ...] = get_args(Window)
 
@@ -46,12 +46,12 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    cell: Cell = "",
-    tenant: Annotated[str, typer.Option("--tenant", help="What is said of one tenant alone.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Versions that do not count, too.")] = False,
+    cell: Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")] = "",
+    tenant: Annotated[str, typer.Option("--tenant", help="The limits set for this tenant alone.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Include versions that are not in force.")] = False,
     json: Json = False,
 ) -> None:
-    """The limits that count now, in each cell; where several are about the same thing, the narrowest stands."""
+    """List the limits in force, in each cell. Where several cover the same usage, the narrowest applies."""
     now = datetime.now(UTC)
     listed = [
         (name, rule)
@@ -75,14 +75,20 @@ def put(
     tier: Tier = ANY,
     tenant: Tenant = ANY,
     subject: Subject = ANY,
-    since: Annotated[str, typer.Option("--from", help="From when it counts (RFC 3339); now by default.")] = "",
-    until: Annotated[str, typer.Option("--until", help="When it ends, and the version below counts again.")] = "",
+    since: Annotated[str, typer.Option("--from", help="In force from (RFC 3339); now by default.")] = "",
+    until: Annotated[
+        str, typer.Option("--until", help="In force until; then the version before it applies again.")
+    ] = "",
     cell: Cell = "",
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Set a limit: a new version. Usage is always counted, so that it holds at once, for what was sent before it too."""
-    one_of(currency, load_directory(home_path()).region_of_currency, "wallet currency")
+    """Set a limit: a new version, in force at once. What was sent earlier in the day or month counts towards it.
+
+    Without --tier, --tenant or --of it is for every tenant.
+    """
+    regions = load_directory(home_path()).region_of_currency
+    one_of(currency, regions, "wallet currency")
     rule = rule_of(scope, window, measure, currency, value, (tier, tenant, subject), (since, until))
     if subject:
         # A wallet and a payer are known where they live, and nowhere else.
@@ -90,12 +96,19 @@ def put(
         if cell not in ("", home):
             raise LimitRefused(f"{subject} lives in {home}, and --cell names {cell}.")
         cell = home
-    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule, acting(operator)))
+    # A limit of a currency elsewhere than where its wallets are would limit nothing.
+    cells = [one for one in chosen_cells(home_path(), cell) if one.region == regions[currency]]
+    if not cells:
+        raise LimitRefused(f"{cell} holds no wallets in {currency}; region {regions[currency]} does.")
+    done = asyncio.run(_set(cells, rule, acting(operator)))
     if json:
         print_json({"limits": [{"cell": name, **shown(one)} for name, one in done.items()]})
         return
     for name, one in done.items():
-        out.print(f"{name}: version {one.version} counts from {one.effective_from:%Y-%m-%d %H:%M:%S} UTC")
+        per = one.scope if one.window == "transfer" else f"{one.scope} and {one.window}"
+        out.print(
+            f"{name}, {_whose(one)}: at most {_most(one)} for each {per}; version {one.version}, from {one.effective_from:%Y-%m-%d %H:%M:%S} UTC"
+        )
 
 
 def rule_of(

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def messages(about: Id, show: Show = False, operator: Operator = "", as_json: Json = False) -> None:
-    """Show the messages about a payment as they were on the wire. In the cells of this machine."""
+    """Show the messages about a payment as they were on the wire. From the cells of this machine."""
     found = asyncio.run(look(home_path(), about, acting(operator) if show else ""))
     if as_json:
         print_json([_as_json(*one) for one in found])

@@ -15,7 +15,7 @@ Operator = Annotated[
     typer.Option(
         "--operator",
         envvar="KOVRA_OPERATOR",
-        help="Who does it, for the audit trail; on a terminal your login name by default.",
+        help="Your name, for the audit trail; on a terminal your login name by default.",
         show_default=False,
     ),
 ]

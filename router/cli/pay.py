@@ -44,7 +44,7 @@ def _column(name: str, about: str) -> str:
 COLUMNS_HELP = _VERBATIM + "\n".join(
     _column(name, about) for name, about in (*COLUMNS.items(), (f"{METADATA}<key>", METADATA_ABOUT))
 )
-_HELP = f"""Pay every line of a CSV file, and tell what became of each.
+_HELP = f"""Pay every line of a CSV file, and show the outcome of each.
 
 A line that cannot be paid is refused with its number and reason, and stops no other. Running the same file again pays nothing
 twice: what was paid is found again, what was refused is tried again. (A file under another name is another file; --run says
@@ -68,9 +68,14 @@ File = Annotated[
 Out = Annotated[Path | None, typer.Option("--out", help="Write the outcomes as CSV.", dir_okay=False)]
 Url = Annotated[str | None, typer.Option("--url", envvar="KOVRA_URL", help="The API's address.")]
 Key = Annotated[str | None, typer.Option("--key", envvar="KOVRA_API_KEY", help="The API key.", show_envvar=True)]
-AtOnce = Annotated[int, typer.Option("--at-once", min=1, max=64, help="How many lines are under way at the same time.")]
+AtOnce = Annotated[int, typer.Option("--at-once", min=1, max=64, help="How many lines are paid at the same time.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds to wait for the end of each payment.")]
-Run = Annotated[str | None, typer.Option("--run", help="What tells this run from others; the file's name by default.")]
+Run = Annotated[
+    str | None,
+    typer.Option(
+        "--run", help="The run's name, which makes a repeated line find its first payment; the file's name by default."
+    ),
+]
 Fund = Annotated[
     bool,
     typer.Option(

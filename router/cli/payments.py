@@ -27,7 +27,7 @@ Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by defa
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many of each cell at most.")]
-Before = Annotated[str, typer.Option("--before", help="Go on after this payment: the cursor of the page before.")]
+Before = Annotated[str, typer.Option("--before", help="The cursor of the page before.")]
 _COLUMNS = (
     "cell", "transfer_id", "tenant_id", "leg", "status", "in_doubt", "amount", "currency", "arrives", "arrives_currency", "rail",
     "reason_code", "reason", "batch_id", "created_at", "updated_at",
@@ -53,7 +53,9 @@ def show(
     *,
     cell: Cell = "",
     tenant: Annotated[str, typer.Option("--tenant", help="Of one tenant, ten_….")] = "",
-    status: Annotated[list[str] | None, typer.Option("--status", help="As partners see it; may be repeated.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="A status as the API shows it; repeat it for several.")
+    ] = None,
     rail: Annotated[str, typer.Option("--rail", help="By the rail that paid, or is expected to.")] = "",
     currency: Annotated[str, typer.Option("--currency", help="Of the amount.")] = "",
     least: Annotated[str, typer.Option("--from-amount", help="At least so much, such as 1000.00.")] = "",
@@ -62,13 +64,13 @@ def show(
     until: Annotated[str, typer.Option("--until", help="Created before then.")] = "",
     batch: Annotated[str, typer.Option("--batch", help="Of one batch, bat_….")] = "",
     reason: Annotated[str, typer.Option("--reason", help="With this reason code, such as AC04.")] = "",
-    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Those alone whose rail has not answered.")] = False,
+    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only those whose rail has not answered.")] = False,
     limit: Limit = 50,
     before: Before = "",
     json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """List payments by what they are, newest first. The amount is what leaves the wallet; of a leg that pays out, what it pays out."""
+    """List payments, newest first. The amount is what leaves the wallet; of a leg that pays out, what it pays out."""
     for one in status or ():
         one_of(one, _STATES, "status")
     if rail:
@@ -96,7 +98,7 @@ def show(
 def blocked(
     cell: Cell = "", limit: Limit = 1_000, before: Before = "", json: Json = False, as_csv: Csv = False
 ) -> None:
-    """List payments whose funds the law has frozen, with the sums by tenant; officers release them with `kovra review`."""
+    """List payments with legally frozen funds, with the sums by tenant; officers release them with `kovra review`."""
     found = _found(Sought(states=states_shown_as("BLOCKED")), cell, before, limit)
     _print(found, json=json, as_csv=as_csv)
     if json or as_csv:

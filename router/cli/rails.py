@@ -33,7 +33,7 @@ Sources = Annotated[bool, typer.Option("--sources", help="The facts of each sche
 
 
 def rails(cell: Cell = None, rail: Rail = None, sources: Sources = False, json: Json = False) -> None:
-    """Show how every rail stands: open, its circuit, what waits. Also what is in doubt, and how far UK account numbers are checked."""
+    """Show every rail's status: open, its circuit, what waits. Also what is in doubt, and how far UK account numbers are checked."""
     if rail is not None:
         profile_of(rail)
     if sources:

@@ -35,7 +35,7 @@ _LISTED_MAX = 1_000
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Ask a payment back, or answer a recall: ask, accept, refuse.", no_args_is_help=True)
+    group = typer.Typer(help="Recall a payment, or answer a recall: ask, accept, refuse.", no_args_is_help=True)
     group.command("ask")(ask)
     group.command("accept")(accept)
     group.command("refuse")(refuse)
@@ -49,13 +49,13 @@ def ask(
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Ask a payment back from the payee's bank (camt.056). Its answer comes later: `kovra recalls`."""
+    """Recall a payment from the payee's bank (camt.056). Its answer comes later: `kovra recalls`."""
     made = asyncio.run(_ask(transfer, reason, acting(operator)))
     _shown(made, f"{made.recall_id}: {made.rail} is asked for {transfer}.", json=json)
 
 
 def accept(recall: Recall, operator: Operator = "", json: Json = False) -> None:
-    """Give a recalled credit back, out of the wallet that has it (pacs.004)."""
+    """Accept a recall: return the credit from the wallet that received it (pacs.004)."""
     order = asyncio.run(_accept(recall, acting(operator)))
     tell(order, json=json)
 
@@ -66,13 +66,13 @@ def refuse(
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Keep a recalled credit, and say why (camt.029)."""
+    """Refuse a recall, with a reason (camt.029)."""
     found = asyncio.run(_refuse(recall, reason, acting(operator)))
     _shown(found, f"{recall}: the credit is kept ({reason}).", json=json)
 
 
 def recalls(cell: Cell = None, json: Json = False) -> None:
-    """List every recall, newest first. With its direction, its payment, how it stands, and the answer."""
+    """List every recall, newest first. With its direction, payment, status and answer."""
     rows = asyncio.run(_read(cell))
     if json:
         print_json({"recalls": [{"cell": name, **_as_json(one)} for name, one in rows]})

@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
 
 
 def reconcile(
-    cell: Annotated[list[str] | None, typer.Option(help="Only this cell; may be given several times.")] = None,
+    cell: Annotated[list[str] | None, typer.Option(help="Only this cell; repeat it for several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-    wait: Annotated[float, typer.Option(help="Wait up to this many seconds for what moves to come to rest.")] = 0.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait at most for payments in progress to end.")] = 0.0,
 ) -> None:
     """Check the ledger's invariants over the running cells. Exit status 1 when one of L1 to L11 is violated."""
     names = cell or list(load_directory(home_path()).cells)

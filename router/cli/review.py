@@ -29,7 +29,7 @@ CaseId = Annotated[
     str, typer.Argument(metavar="CASE", help="A payment (tr_…), a payer (pyr_…) or a recipient (rcp_…).")
 ]
 Payment = Annotated[str, typer.Argument(metavar="CASE", help="A payment, tr_….")]
-Reference = Annotated[str, typer.Option("--reference", help="Your own file on the case: an id, no names.")]
+Reference = Annotated[str, typer.Option("--reference", help="The id of your own file on the case; no names.")]
 Where = Annotated[
     str | None, typer.Option("--cell", help="The cell where the case waits; by default it is found by its id.")
 ]
@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_all(cell: Cell = None, json: Json = False) -> None:
-    """What waits for an officer, oldest first; of a payment, until when it waits."""
+    """List the cases that wait for an officer, oldest first, with each payment's deadline."""
     found = asyncio.run(_list([cell] if cell else [spec.name for spec in all_cells(home_path())]))
     if json:
         print_json({"cases": [one.as_json() for one in found]})
@@ -75,13 +75,13 @@ def show(
     case: CaseId,
     *,
     names: Annotated[
-        bool, typer.Option("--names", help="Open the parties' names too; that is on the audit trail.")
+        bool, typer.Option("--names", help="Show the parties' names, too. The access is recorded on the audit trail.")
     ] = False,
     operator: Operator = "",
     cell: Where = None,
     json: Json = False,
 ) -> None:
-    """One case: what screening met, and what has been decided."""
+    """Show one case: the matches of screening, and the decisions."""
 
     who = acting(operator) if names else ""
     found = asyncio.run(_shown(case, cell, who))
@@ -106,12 +106,12 @@ def _deciding(deed: Deed, case_form: Any, text: str) -> Callable[..., None]:
 
 clear = _deciding(
     Deed.CLEAR, CaseId,
-    "Nothing is wrong: a payment goes on its way at the rate that was kept; a party may pay and be paid.",
+    "Clear a case: a payment continues at its locked rate; a party may pay and be paid.",
 )  # fmt: skip
-refuse = _deciding(Deed.REFUSE, Payment, "A payment is not made: its money goes back to its payer (REFUNDED).")
+refuse = _deciding(Deed.REFUSE, Payment, "Refuse a payment: its money goes back to its payer (REFUNDED).")
 block = _deciding(
     Deed.BLOCK, CaseId,
-    """A sanction applies: a payment's money is frozen (BLOCKED); a party neither pays nor is paid.
+    """Block a case, since a sanction applies: a payment's money is frozen (BLOCKED); a party neither pays nor is paid.
 
     Where a payment waits in the region that pays it out, the money is not there: the payment is refused, and its money goes back. Block
     the recipient too.
@@ -131,7 +131,7 @@ def release(
     cell: Where = None,
     json: Json = False,
 ) -> None:
-    """The sanction does not apply after all; this takes two officers, always.
+    """Release a blocked case, since no sanction applies. This always takes two officers.
 
     Release a blocked party before its payments. A payment across currencies can go on only until its rate's deadline.
     """

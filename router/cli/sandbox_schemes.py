@@ -42,7 +42,8 @@ class NotALength(KovraError):
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(
-        help="The simulated schemes: make things happen there, see what was paid.", no_args_is_help=True
+        help="The simulated schemes: cause deposits, returns, recalls and delays; see what was paid.",
+        no_args_is_help=True,
     )
     for name, command in (
         ("table", magic_values), ("deposit", deposit), ("state", state), ("payments", payments), ("settle", settle), ("reject", reject),
@@ -79,18 +80,18 @@ def deposit(
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """A scheme sends money to the tenant's wallet in that currency; tells the scheme's reference."""
+    """Have a scheme send money to the tenant's wallet in that currency; prints the scheme's reference."""
     url, key = reach(url, key)
     print_plain(asyncio.run(_deposit(url, key, amount, currency.upper())))
 
 
 def state(cell: Cell = None, rail: Rail = None, json: Json = False) -> None:
-    """Every scheme's time, and whether it is open."""
+    """Show every scheme's time, and whether it is open."""
     _tell(ask_all(places(cell, rail), lambda console: console.state()), json=json)
 
 
 def payments(transfer: Transfer, json: Json = False) -> None:
-    """How often a payment was asked for, paid and returned."""
+    """Show how often a payment was requested, paid and returned."""
     place, reference = of_transfer(transfer)
     found = ask(place, lambda console: console.payment(reference))
     if json:
@@ -100,14 +101,14 @@ def payments(transfer: Transfer, json: Json = False) -> None:
 
 
 def settle(transfer: Transfer) -> None:
-    """A payment that the scheme did not pay, or lost, is paid after all; the scheme tells the cell."""
+    """Have the scheme pay a payment that it left unpaid or unanswered, and report it to the cell."""
     place, reference = of_transfer(transfer)
     ask(place, lambda console: console.settle(reference))
     print_plain(f"{place.rail} has paid {transfer}.")
 
 
 def reject(transfer: Transfer, reason: Reason = "AC04") -> None:
-    """A payment that the scheme did not pay is refused; the scheme tells the cell."""
+    """Have the scheme refuse a payment that it has not paid, and report it to the cell."""
     place, reference = of_transfer(transfer)
     ask(place, lambda console: console.reject(reference, reason))
     print_plain(f"{place.rail} has refused {transfer}: {reason}.")
@@ -120,14 +121,14 @@ def give_back(
     reason: Reason = "AC04",
     times: Times = 1,
 ) -> None:
-    """The payee's bank returns a payment, whole or in part; tells the return's reference."""
+    """Have the payee's bank return a payment, whole or in part; prints the return's reference."""
     place, reference = of_transfer(transfer)
     minor = None if amount is None else parse_amount(amount, profile_of(place.rail).currency)
     print_plain(ask(place, lambda console: console.give_back(reference, minor, reason, deliveries=times)))
 
 
 def recall(reference: Reference, reason: Reason = "DUPL", rail: Rail = None) -> None:
-    """The payer's bank wants a credit back that a wallet has received; tells the recall's reference."""
+    """Have the payer's bank recall a credit that a wallet has received; prints the recall's reference."""
     print_plain(ask(of_message(reference, rail), lambda console: console.recall(reference, reason)))
 
 
@@ -149,14 +150,14 @@ def close_rail(rail: RailName, cell: Cell = None, json: Json = False) -> None:
 
 
 def own_hours(rail: RailName, cell: Cell = None, json: Json = False) -> None:
-    """Let a scheme keep its own hours, by its own time."""
+    """Apply a scheme's own opening hours, by its own time."""
     _set_hours(rail, cell, None, json=json)
 
 
 def advance(
     length: Annotated[str, typer.Argument(help="Such as 2d, 12h or 90m.")], cell: Cell = None, json: Json = False
 ) -> None:
-    """Let time go by at the schemes: what was to happen later happens now.
+    """Move the schemes' time on: what is due by then happens now.
 
     It moves the clock of a region's schemes for every tenant, and none of what a tenant waits for in the cell. A partner has
     `POST /v1/sandbox/time`: it brings its own payments' deadlines nearer, and nobody else's.

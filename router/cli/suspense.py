@@ -29,7 +29,9 @@ from router.cli.record import changing, reading
 from router.cli.tables import Listing, show_table
 
 Credit = Annotated[str, typer.Argument(help="The credit, col_….")]
-Reason = Annotated[str, typer.Option("--reason", help="An ISO 20022 return reason; why it rests, by default.")]
+Reason = Annotated[
+    str, typer.Option("--reason", help="An ISO 20022 return reason; the reason of its suspense by default.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 _LISTED_MAX = 1_000
 _DONE_WITHIN_S = 20.0
@@ -47,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(cell: Cell = None, json: Json = False) -> None:
-    """What rests in suspense in every cell, oldest first."""
+    """List the money in suspense in every cell, oldest first."""
     rows = asyncio.run(_read([load_spec(cell, home_path())] if cell else all_cells(home_path())))
     if json:
         print_json({"suspense": [_as_json(*row) for row in rows]})
@@ -69,7 +71,7 @@ def assign(
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Give suspended money to a tenant's wallet; the tenant hears of it as of any credit."""
+    """Credit suspended money to a tenant's wallet; the tenant gets the event of any credit."""
 
     async def deed(connection: Connection, spec: CellSpec) -> Order:
         return await decide.assign(connection, spec.entry, credit, wallet)
@@ -78,7 +80,7 @@ def assign(
 
 
 def give_back(credit: Credit, reason: Reason = "", operator: Operator = "", json: Json = False) -> None:
-    """Send suspended money back to who paid it, by its scheme."""
+    """Return suspended money to its payer, by its scheme."""
 
     async def deed(connection: Connection, spec: CellSpec) -> Order:
         return await decide.give_back(connection, spec.entry, credit, reason, of_wallets=False)

@@ -12,7 +12,7 @@ from cells.spec import home_path
 from cells.tenants import store, store_keys
 from cells.tenants.issuing import Issued, follow, issue
 from cells.tenants.keys import ADMIN, SCOPES, UnknownKey, checked_scopes, in_use
-from cells.tenants.tenant import ApiKey, Tenant, UnknownTenant, Way, platform_tenant
+from cells.tenants.tenant import ApiKey, CredentialType, Tenant, UnknownTenant, platform_tenant
 from residency.ids import parse
 from router.cli.console import err, print_json, print_plain
 from router.cli.operator import Operator, acting
@@ -29,21 +29,24 @@ _HEADS = {
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 KeyId = Annotated[str, typer.Argument(help="key_… (or the API key itself)")]
-WayOption = Annotated[
-    Way,
-    typer.Option("--way", help="key: sent as Bearer; signature: signs each request; client: asks for OAuth tokens."),
+TypeOption = Annotated[
+    CredentialType,
+    typer.Option(
+        "--type",
+        help="Credential type. key: sent as Bearer; signature: signs each request; client: asks for OAuth tokens.",
+    ),
 ]
 Scopes = Annotated[
     str,
     typer.Option(
         "--scopes",
-        help=f"What it may do, separated by commas; a noun, noun:read, or read. All by default: {', '.join(sorted(SCOPES))}.",
+        help=f"Scopes, separated by commas; a noun, noun:read, or read. All by default: {', '.join(sorted(SCOPES))}.",
         show_default=False,
     ),
 ]
 Label = Annotated[str, typer.Option("--label", help="What it is for.")]
-Days = Annotated[float, typer.Option("--expires-days", min=0.0, help="It ends after so many days; 0: it does not end.")]
-Overlap = Annotated[float, typer.Option("--overlap-hours", min=0.0, help="For how long the old one still opens.")]
+Days = Annotated[float, typer.Option("--expires-days", min=0.0, help="Days until the key expires; 0: never.")]
+Overlap = Annotated[float, typer.Option("--overlap-hours", min=0.0, help="For how long the old key still works.")]
 
 
 def group() -> typer.Typer:
@@ -62,7 +65,7 @@ def group() -> typer.Typer:
 def create(
     tenant_id: Annotated[str, typer.Argument(help="ten_…")],
     *,
-    way: WayOption = "key",
+    credential_type: TypeOption = "key",
     scopes: Scopes = _ALL,
     label: Label = "",
     expires_days: Days = 0.0,
@@ -74,14 +77,14 @@ def create(
     ends = datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None
     who = acting(operator)
     tenant = asyncio.run(_tenant(parse(tenant_id, "ten").text))
-    issued = issue(tenant, chosen, way=way, label=label, expires_at=ends)
+    issued = issue(tenant, chosen, credential_type=credential_type, label=label, expires_at=ends)
     # The other cells may have missed the tenant: a key without it could not be stored there.
     asyncio.run(_into_all(tenant, issued, who, "tenants.keys.create"))
     _tell(issued, json=json)
 
 
 def admin(label: Label = "", operator: Operator = "", json: Json = False) -> None:
-    """Mint a key of the operator's own, for the admin API of every cell. Never give it to a partner."""
+    """Mint a key for the operator's admin API of every cell. Never give it to a partner."""
     who, home = acting(operator), all_cells(home_path())[0].entry
     tenant = platform_tenant(home)
     issued = issue(tenant, frozenset({ADMIN}), label=label)
@@ -90,7 +93,7 @@ def admin(label: Label = "", operator: Operator = "", json: Json = False) -> Non
 
 
 def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json = False) -> None:
-    """A partner's keys: what they may do, when they were used last, and whether they are in use. No secret is kept to show."""
+    """List a partner's keys: type, scopes, state and last use. Secrets are not stored and cannot be shown."""
     found = keys_of(parse(tenant_id, "ten").text)
     if json:
         print_json({"keys": found})
@@ -99,7 +102,7 @@ def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json =
 
 
 def revoke(key_id: KeyId, operator: Operator = "", json: Json = False) -> None:
-    """Revoke a key in every cell. Within seconds it opens nothing, and neither do its tokens."""
+    """Revoke a key in every cell. Within seconds the key and its tokens are refused."""
     wanted = _id_of(key_id)
     revoked = asyncio.run(_revoke(wanted, acting(operator)))
     if not revoked:
@@ -111,7 +114,7 @@ def revoke(key_id: KeyId, operator: Operator = "", json: Json = False) -> None:
 
 
 def rotate(key_id: KeyId, overlap_hours: Overlap = 24.0, operator: Operator = "", json: Json = False) -> None:
-    """Mint a key that may do the same, and let the old one end after the overlap, in every cell."""
+    """Mint a key with the same type and scopes, and end the old one after the overlap, in every cell."""
     wanted = _id_of(key_id)
     issued = asyncio.run(_rotate(wanted, timedelta(hours=overlap_hours), acting(operator)))
     if not json:
@@ -129,7 +132,7 @@ def key_shown(key: ApiKey, now: datetime) -> dict[str, Any]:
     state = "revoked" if key.revoked_at else "in use" if in_use(key, now) else "expired"
     return {
         "key_id": key.key_id,
-        "way": key.way,
+        "credential_type": key.credential_type,
         "scopes": sorted(key.scopes),
         "label": key.label,
         "state": state,
@@ -141,10 +144,10 @@ def key_shown(key: ApiKey, now: datetime) -> dict[str, Any]:
 
 def table_of(keys: list[dict[str, Any]]) -> Listing:
     """Keys for people."""
-    table = Listing("key", "way", "state", "label", "last used", "ends", "scopes", "cells")
+    table = Listing("key", "type", "state", "label", "last used", "ends", "scopes", "cells")
     for one in keys:
         used, ends = (f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one["last_used_at"], one["expires_at"]))
-        columns = (one["key_id"], one["way"], one["state"], escape(one["label"]), used, ends)
+        columns = (one["key_id"], one["credential_type"], one["state"], escape(one["label"]), used, ends)
         table.add_row(*columns, " ".join(one["scopes"]), " ".join(one["cells"]))
     return table
 
@@ -222,9 +225,9 @@ def _tell(issued: Issued, *, json: bool) -> None:
     row = issued.row
     if json:
         print_json({
-            "key_id": row.key_id, "tenant_id": row.tenant_id, "way": row.way, "scopes": sorted(row.scopes),
-            "expires_at": row.expires_at, "key" if row.way == "key" else "secret": issued.text,
+            "key_id": row.key_id, "tenant_id": row.tenant_id, "credential_type": row.credential_type, "scopes": sorted(row.scopes),
+            "expires_at": row.expires_at, "key" if row.credential_type == "key" else "secret": issued.text,
         })  # fmt: skip
         return
-    err.print(_HEADS[row.way].format(row.key_id))
+    err.print(_HEADS[row.credential_type].format(row.key_id))
     print_plain(issued.text)

@@ -32,13 +32,13 @@ from router.cli.tenant_keys import Json
 Home = Annotated[
     str,
     typer.Option(
-        "--home", help="Its home cell, where its key leads when no region is named; the first one by default."
+        "--home", help="Its home cell, which serves a request that names no region; the first one by default."
     ),
 ]
-Tier = Annotated[str, typer.Option("--tier", help="Its rate, limits and prices; `kovra tenants tiers` lists them.")]
+Tier = Annotated[str, typer.Option("--tier", help="Decides rate, limits and prices; `kovra tenants tiers` lists them.")]
 Currencies = Annotated[str, typer.Option("--currencies", help="Wallets to open, such as EUR,GBP; all by default.")]
 Live = Annotated[bool, typer.Option("--live", help="A live tenant; the default is a sandbox one.")]
-Own = Annotated[bool, typer.Option("--own", help="Wallet actors of its own, whatever its tier says.")]
+Own = Annotated[bool, typer.Option("--own", help="Dedicated wallet actors, whatever its tier.")]
 
 _POLICIES: tuple[Policy, ...] = get_args(Policy)
 
@@ -100,7 +100,7 @@ def _tell(tenant: Tenant, key: str, done: Provisioned, *, json: bool) -> None:
 
 
 def list_all(json: Json = False) -> None:
-    """The partners, and which cells know them."""
+    """List the partners, with their cells."""
     found: dict[str, dict[str, Any]] = {}
 
     async def read() -> None:
@@ -122,7 +122,7 @@ def list_all(json: Json = False) -> None:
 
 
 def show(tenant_id: Annotated[str, typer.Argument(help="ten_…")], json: Json = False) -> None:
-    """One partner: its terms, its wallets in every cell, and its keys."""
+    """Show one partner: its terms, its wallets in every cell, and its keys."""
     wanted = parse(tenant_id, "ten").text
     tenant, wallets, cells = asyncio.run(_read(wanted))
     if tenant is None:
@@ -197,7 +197,7 @@ def set_return_policy(
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """What a partner gets of a payment that comes back: principal and margin (original), or the fee too. For returns from now on."""
+    """Set what a partner gets back of a returned payment: principal and margin (original), or the fee, too. For later returns."""
     wanted = parse(tenant_id, "ten").text
     one_of(policy, _POLICIES, "return policy")
     chosen: Policy = "original" if policy == "original" else "original_and_fee"
@@ -235,7 +235,7 @@ def _tier_json(one: Terms) -> dict[str, Any]:
 
 
 def tiers(json: Json = False) -> None:
-    """What each tier may do and pays (cells/tenants/tiers.toml)."""
+    """List the tiers with their rates, limits and prices (cells/tenants/tiers.toml)."""
     known = partner_tiers()
     if json:
         print_json({"tiers": [_tier_json(one) for one in known.values()]})

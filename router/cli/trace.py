@@ -44,11 +44,9 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(subject_id: Id, as_json: Json = False, verify_customs: VerifyCustoms = False) -> None:
-    """Show one payment's journey through every room and cell. With its price, times, postings, accounts, crossings, the rail and webhooks.
+    """Show one payment's journey through every component and cell. With its price, times, postings, accounts, crossings, the rail and webhooks.
 
-    Of a request, first what was called and what it was answered.
-
-    Raises MalformedId, UnknownCell, TransferNotFound, RequestNotFound, NothingCaused.
+    For a request: first its route and its answer, then its payments.
     """
     kind = parse(subject_id, "tr", "req", "qt", "int", "bat").kind
     if kind == "tr":

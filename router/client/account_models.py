@@ -31,7 +31,7 @@ class Key(Answer):
     """A key without what opens."""
 
     id: Annotated[str, Public]
-    way: Annotated[str, Public]
+    credential_type: Annotated[str, Public]
     prefix: Annotated[str, Public]
     scopes: Annotated[tuple[str, ...], Public]
     label: Annotated[str, Confidential]

@@ -37,7 +37,7 @@ _VERSION = re.compile(r"v[0-9]+")
 class RegionRequired(KovraError):
     code = "region-required"
     status = 400
-    title = "Say in which region this shall be kept"
+    title = "Name the region of this request"
 
 
 class RegionsDisagree(KovraError):

@@ -37,7 +37,7 @@ async def access(api: Institution, writer: Institution, tenant: Tenant) -> dict[
     spec, counters = api.spec, Counters(api.spec.settings.redis)
     throttle, desk = Throttle(counters), TokenDesk(spec.entry, "bench")
     ring = KeyRing(api, throttle, desk, remembered_s=3_600.0)
-    issued = {way: issue(tenant, SCOPES, way=way) for way in ("key", "signature", "client")}
+    issued = {one: issue(tenant, SCOPES, credential_type=one) for one in ("key", "signature", "client")}
     async with transaction(writer.pool) as connection:
         await store_keys.add_keys(connection, spec.region, [one.sealed_by(api.vault) for one in issued.values()])
     signer, client, now = api.keys.signer(spec.directory, datetime.now(UTC)), issued["client"].row, datetime.now(UTC)

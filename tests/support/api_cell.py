@@ -26,7 +26,7 @@ from cells.tenants import store as tenants
 from cells.tenants import store_keys
 from cells.tenants.issuing import issue
 from cells.tenants.keys import ADMIN, SCOPES
-from cells.tenants.tenant import NewWallet, Tenant, Wallet, Way, mint_tenant, platform_tenant
+from cells.tenants.tenant import CredentialType, NewWallet, Tenant, Wallet, mint_tenant, platform_tenant
 from infra.local.home import Home
 from infra.local.keys import ensure_keys
 from infra.schemes.credits import SimulatedCredit, SimulatedDebtor, credit_message
@@ -69,10 +69,14 @@ class ApiCell:
         return await self.issue(tenant, "key", scopes)
 
     async def issue(
-        self, tenant: Tenant, way: Way, scopes: frozenset[str] = SCOPES, expires_at: datetime | None = None
+        self,
+        tenant: Tenant,
+        credential_type: CredentialType,
+        scopes: frozenset[str] = SCOPES,
+        expires_at: datetime | None = None,
     ) -> tuple[str, str]:
-        """The text (or secret) and the id of a new key that opens that way."""
-        issued = issue(tenant, scopes, way=way, expires_at=expires_at)
+        """The text (or secret) and the id of a new key of that type."""
+        issued = issue(tenant, scopes, credential_type=credential_type, expires_at=expires_at)
         async with transaction(self.parts.writer) as connection:
             row = issued.sealed_by(self.parts.institution.vault)
             await store_keys.add_keys(connection, self.spec.region, [row])

@@ -14,7 +14,7 @@ from cells.idempotency.answer import IdempotencyConflict, RequestInFlight
 from cells.tenants import store_keys
 from cells.tenants.issuing import OVERLAP, Issued, follow, issue
 from cells.tenants.keys import ADMIN, SCOPES, ScopeUnknown, UnknownKey, checked_scopes, in_use
-from cells.tenants.tenant import ApiKey, Tenant, UnknownTenant, Way
+from cells.tenants.tenant import ApiKey, CredentialType, Tenant, UnknownTenant
 from residency.classes import Confidential, Public
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid
@@ -34,7 +34,7 @@ Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,20}(:read)?$")]
 class KeyNew(Shape):
     """`scopes`: nouns, `noun:read`, or `read`; all that a partner's key may have where left out."""
 
-    way: Annotated[Way, Public] = "key"
+    credential_type: Annotated[CredentialType, Public] = "key"
     scopes: Annotated[list[Scope], Public] = Field(default_factory=lambda: sorted(SCOPES), min_length=1, max_length=50)
     label: Annotated[Label, Confidential] = ""
     expires_at: Annotated[Instant | None, Public] = None
@@ -63,7 +63,9 @@ async def create_tenant_key(request: Request, tenant_id: str, body: KeyNew) -> R
 
     async def make(connection: Connection) -> Made:
         tenant = await found_tenant(connection, parts, tenant_id)
-        issued = issue(tenant, scopes, way=body.way, label=body.label, expires_at=body.expires_at)
+        issued = issue(
+            tenant, scopes, credential_type=body.credential_type, label=body.label, expires_at=body.expires_at
+        )
         return await _stored(connection, parts, tenant, issued)
 
     return await _key_created(request, "admin.keys.create", tenant_id, make)

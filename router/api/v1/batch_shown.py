@@ -136,7 +136,9 @@ class BatchLineShown(BaseModel):
     source: Annotated[Money | None, Confidential]
     target: Annotated[Money | None, Confidential] = Field(description="What reaches the recipient's account")
     reason_code: Annotated[str | None, Public] = Field(description="ISO 20022 code, when the transfer was refused")
-    reason: Annotated[str | None, Public] = Field(description="That code in words; its page is at `/reasons/{code}`")
+    reason: Annotated[str | None, Public] = Field(
+        description="The meaning of that code; its page is at `/reasons/{code}`"
+    )
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]
     error: Annotated[FaultShown | None, Public]

@@ -37,7 +37,7 @@ from router.api.v1.wallets import NotAMainWallet
 LINES_PAGE_MAX = 10_000
 _TEXTS = {
     "text/csv": "A line of column names, then a line for each payment: recipient_id, payer_id, source_amount or target_amount,"
-    " source_currency (the wallet's, or left out), target_currency, reference, deadline, metadata.<key>. The rest is said by parameters."
+    " source_currency (the wallet's, or left out), target_currency, reference, deadline, metadata.<key>. Parameters give the rest."
     " A file that describes persons (payer_name, recipient_name, …) is refused: register them first.",
     "application/xml": "pain.001.001.09 or pain.001.001.03. The debtor's account names the wallet; creditors of this region are described,"
     " others named by their token in InstrForDbtrAgt. A file with the MsgId of one that its InitgPty sent before is refused.",

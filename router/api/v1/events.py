@@ -45,7 +45,7 @@ class EventPage(BaseModel):
 
 
 class EventTypeShown(BaseModel):
-    """A kind of event: when it is told, and what it looks like."""
+    """An event type: when it is sent, and an example."""
 
     type: Annotated[str, Public]
     description: Annotated[str, Public]
@@ -72,12 +72,12 @@ class EventsAsked(Shape):
         default_factory=list, alias="type", max_length=len(EVENT_TYPES), description="Of these types alone"
     )
     transfer_id: Annotated[IdText | None, Public] = Field(
-        default=None, description="What was told of this transfer alone: all of it, on one page"
+        default=None, description="Only the events of this transfer, all on one page"
     )
 
 
 async def list_events(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response:
-    """What happened in this region, oldest first, as your webhooks were told. Keep `next_cursor`, ask again with it later, and you
+    """The events of this region, oldest first, as sent to your webhooks. Store `next_cursor` and send it as `cursor` later: you
     miss nothing."""
     parts, call = parts_of(request), call_of(request)
     cursor, since, types, transfer_id = asked.cursor, asked.since, asked.types, asked.transfer_id

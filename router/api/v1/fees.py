@@ -23,7 +23,7 @@ from router.api.shapes import stamp
 
 
 class FeeRuleShown(BaseModel):
-    """One rule. `kind`: PRE is taken of what leaves your wallet, POST off what arrives. `applies_if` and `takes` say in words what the
+    """One rule. `kind`: PRE is taken of what leaves your wallet, POST off what arrives. `applies_if` and `takes` describe what the
     expressions `applies` and `amount` compute (CEL; whole minor units; `bps(a, n)` is n basis points of a, rounded up)."""
 
     rule: Annotated[str, Public] = Field(description="As quotes name it in `fees`")

@@ -94,7 +94,7 @@ class IntentShown(BaseModel):
     status: Annotated[IntentStatus, Public] = Field(
         description="CREATED: the price is locked. VALIDATED: the funds are held, it can be cancelled. AUTHORIZED: on its way."
         " SETTLED: with the recipient. FAILED: it was not paid, and what was held is given back. REVERSED: it has come back whole."
-        " One way back: while the transfer is BLOCKED (the law has the funds frozen) the intent is FAILED, and once an officer"
+        " The one exception: while the transfer is BLOCKED (the law has the funds frozen) the intent is FAILED, and once an officer"
         " releases the funds it is VALIDATED again, or stays FAILED with the funds given back."
         " The transfer's own status says more."
     )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from cells.backends.postgres import tenant_transaction
 from cells.tenants import store_keys
 from cells.tenants.keys import in_use
-from cells.tenants.tenant import ApiKey, Environment, Tenant, Way
+from cells.tenants.tenant import ApiKey, CredentialType, Environment, Tenant
 from cells.tenants.tiers import tier
 from residency.classes import Confidential, Public
 from router.api.call import Json, call_of
@@ -25,7 +25,7 @@ class KeyListed(BaseModel):
 
     id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
-    way: Annotated[Way, Public]
+    credential_type: Annotated[CredentialType, Public]
     prefix: Annotated[str, Public]
     scopes: Annotated[list[str], Public]
     label: Annotated[str, Confidential]
@@ -97,8 +97,8 @@ def key_shown(key: ApiKey, tenant: Tenant) -> dict[str, Any]:
     return {
         "id": key.key_id,
         "tenant_id": key.tenant_id,
-        "way": key.way,
-        "prefix": f"kv_{tenant.environment}_{cell}_{public}" if key.way == "key" else key.key_id,
+        "credential_type": key.credential_type,
+        "prefix": f"kv_{tenant.environment}_{cell}_{public}" if key.credential_type == "key" else key.key_id,
         "scopes": sorted(key.scopes),
         "label": key.label,
         "state": state,

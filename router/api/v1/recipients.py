@@ -57,7 +57,7 @@ class RecipientPage(BaseModel):
 
 
 class NameCheckShown(NameChecked):
-    """`registered_name`: as the account is held, where the result is `close`; it is told now and kept nowhere."""
+    """`registered_name`: as the account is held, where the result is `close`; it is shown in this answer and stored nowhere."""
 
     registered_name: Annotated[str | None, Personal] = None
 
@@ -109,7 +109,7 @@ async def get_recipient(request: Request, recipient_id: str) -> Response:
 async def check_recipient_name(request: Request, recipient_id: str) -> Response:
     """Ask the bank of the account whether it is held under the recipient's name. Whatever it says, the recipient may be paid.
 
-    `match`, `close`, `no_match`, or `unavailable` where nobody could say in time. The result is kept with the recipient.
+    `match`, `close`, `no_match`, or `unavailable` where the bank did not answer in time. The result is stored with the recipient.
     """
     parts, call = parts_of(request), call_of(request)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:

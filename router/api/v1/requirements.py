@@ -89,7 +89,7 @@ async def get_recipient_requirements(
     kind: PartyKind | None = None,
 ) -> Response:
     """What to send to POST /v1/recipients for an account in a currency; any region answers. Payee data cross no border: they
-    are kept where the account is, whatever pays it."""
+    are stored in the region of the account."""
     directory = parts_of(request).spec.directory
     target = _region_of(directory, target_currency)
     source = _region_of(directory, source_currency) if source_currency else None

@@ -42,7 +42,7 @@ class DepositNew(Shape):
 
 
 class DepositShown(BaseModel):
-    """The scheme sends the money now; `wallet.credited` tells of its arrival."""
+    """The scheme sends the money now; the event `wallet.credited` reports its arrival."""
 
     wallet_id: Annotated[str, Public]
     amount: Annotated[Money, Confidential]

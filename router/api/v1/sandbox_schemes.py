@@ -42,7 +42,7 @@ Reason = Annotated[
 
 
 class SettlementNew(Shape):
-    """A payment that the scheme has not paid yet, or has lost."""
+    """A payment that the scheme has not paid: pending, or never received."""
 
     transfer_id: Annotated[IdText, Public]
 
@@ -69,7 +69,7 @@ class TimeNew(Shape):
 
 
 class SimulatedShown(BaseModel):
-    """What the scheme did. The cell learns of it as it would from a real one, and webhooks tell you."""
+    """What the scheme did. The cell gets the same message as from a real scheme, and you get webhooks."""
 
     transfer_id: Annotated[str, Public]
     rail: Annotated[str, Public]
@@ -118,7 +118,7 @@ async def get_sandbox_payment(
 
 
 async def settle_sandbox_payment(request: Request, body: SettlementNew) -> Response:
-    """Have the scheme pay after all what it has not paid: pending, silent or lost."""
+    """Have the scheme pay a payment that it left pending, unanswered or never received."""
 
     async def act(console: SchemeConsole, payment: str, _: str) -> None:
         await console.settle(payment)

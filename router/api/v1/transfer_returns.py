@@ -16,7 +16,7 @@ from router.api.shapes import Money, stamp
 
 
 class ReturnShown(BaseModel):
-    """One return. `reason`: the code in words. `amount`: of the recipient's money; `credited`: what your wallet got for it."""
+    """One return. `reason`: the meaning of the code. `amount`: of the recipient's money; `credited`: what your wallet got for it."""
 
     number: Annotated[int, Public]
     amount: Annotated[Money, Confidential]

@@ -119,14 +119,14 @@ class TransferShown(BaseModel):
     target: Annotated[Money, Confidential]
     rail: Annotated[str, Public]
     in_doubt: Annotated[bool, Public] = Field(
-        description="The rail has not answered; it is being asked again. Told within a region: across a border the transfer is"
+        description="The rail has not answered; it is being asked again. Only set for payments within one region; across a border the transfer is"
         " PENDING_RAIL meanwhile"
     )
     reason_code: Annotated[str | None, Public] = Field(
         description="When it was refused: an ISO 20022 code with a page at `/reasons/{code}`, or one of ours, at `/problems/{code}`"
     )
     reason: Annotated[str | None, Public] = Field(
-        description="An ISO 20022 code in words", examples=["The account is closed"]
+        description="The meaning of the ISO 20022 code", examples=["The account is closed"]
     )
     scheme_reference: Annotated[str | None, Confidential]
     metadata: Annotated[dict[str, str], Confidential]

@@ -39,7 +39,7 @@ class AttemptShown(BaseModel):
 
 
 class DeliveryShown(BaseModel):
-    """An event's way to an endpoint. `sending` counts the first delivery and each resending or replay; `state` and `attempt_count` are of
+    """The delivery of an event to an endpoint. `sending` counts the first delivery and each resending or replay; `state` and `attempt_count` are of
     the last. `next_attempt_at`: when it is sent next, while it is pending. `delivered_at`: when it was first taken. `attempts`: oldest
     first, of all sendings: the first ten, and the last ten."""
 
@@ -134,7 +134,7 @@ async def resend_webhook_delivery(request: Request, endpoint_id: str, event_id: 
 
 async def replay_webhook(request: Request, endpoint_id: str, body: Replay) -> Response:
     """Send everything again from an event or a moment on, as fast as the endpoint takes it. What goes on meanwhile is sent too, so
-    it may come in any order, and twice: `webhook-id` tells. A new replay takes the place of one that is under way."""
+    it may come in any order, and twice: recognise it by its `webhook-id`. A new replay takes the place of one that is under way."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
     after = store_feed.BEGINNING

@@ -58,13 +58,13 @@ class EndpointChange(Shape):
 
 
 class Rotation(Shape):
-    """For `overlap_s` seconds the old secret signs beside the new one; 0: it ends at once."""
+    """For `overlap_s` seconds the old secret also signs; 0: it ends at once."""
 
     overlap_s: Annotated[WholeNumber, Public] = Field(_DAY_S, ge=0, le=7 * _DAY_S)
 
 
 class EndpointShown(BaseModel):
-    """`secret` is shown once, when it is made. `previous_secrets_end_at`: until when replaced secrets sign beside it, the latest first.
+    """`secret` is shown once, when it is made. `previous_secrets_end_at`: until when replaced secrets also sign, the latest first.
     `failing_since`: it has taken nothing since; after three days it is disabled. `jwks_path`: where the public keys are."""
 
     id: Annotated[str, Public]

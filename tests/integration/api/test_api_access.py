@@ -114,10 +114,10 @@ async def test_a_key_opens_its_own_way_only(cell: ApiCell) -> None:
     refused(await cell.anyone.get("/v1/wallets", headers=forged), 401, "invalid-api-key")
     async with transaction(cell.parts.writer) as connection:
         rows = await connection.fetch(
-            "select way, secret_sealed from api_keys where tenant_id = $1", cell.tenant.tenant_id
+            "select credential_type, secret_sealed from api_keys where tenant_id = $1", cell.tenant.tenant_id
         )
         stored = str(await connection.fetch("select * from api_keys"))
-    assert {row["way"] for row in rows if row["secret_sealed"] is not None} == {"signature"}
+    assert {row["credential_type"] for row in rows if row["secret_sealed"] is not None} == {"signature"}
     assert not any(secret in stored for secret in (sent, signing, asking))
 
 

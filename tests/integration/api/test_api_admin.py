@@ -112,16 +112,16 @@ async def test_a_tenant_from_nothing_to_a_revoked_key(cell: ApiCell, operator: h
 
 async def test_keys_of_all_three_ways_are_made_here(cell: ApiCell, operator: httpx.AsyncClient) -> None:
     keys = f"{TENANTS}/{cell.tenant.tenant_id}/keys"
-    signing = (await operator.post(keys, json={"way": "signature"})).json()
+    signing = (await operator.post(keys, json={"credential_type": "signature"})).json()
     headers = signed(signing["id"], signing["secret"], "GET", "/v1/wallets")
     del cell.client.headers["Authorization"]
     assert (await cell.client.get("/v1/wallets", headers=headers)).status_code == 200
-    client = (await operator.post(keys, json={"way": "client", "scopes": ["read"]})).json()
+    client = (await operator.post(keys, json={"credential_type": "client", "scopes": ["read"]})).json()
     form = {"grant_type": "client_credentials", "client_id": client["id"], "client_secret": client["secret"]}
     assert (await cell.client.post("/v1/oauth/token", data=form)).json()["scope"] == "read"
     for wrong, status, kind in (
         ({"scopes": ["admin"]}, 422, "unknown-scope"), ({"scopes": []}, 422, "invalid-request"),
-        ({"way": "password"}, 422, "invalid-request"),
+        ({"credential_type": "password"}, 422, "invalid-request"),
     ):  # fmt: skip
         assert code(await operator.post(keys, json=wrong)) == (status, kind)
 

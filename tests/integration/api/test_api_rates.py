@@ -11,7 +11,7 @@ from http_sf import parse as parse_field
 from cells.kit.forwarded import element, prove
 from cells.kit.gcra import Meter
 from cells.tenants import store_keys
-from cells.tenants.tenant import Way
+from cells.tenants.tenant import CredentialType
 from infra.local.child import clean_environment, start
 from router.api import auth
 from tests.support import servers
@@ -128,12 +128,12 @@ async def test_nobody_is_locked_out_in_the_name_of_another(cell: ApiCell) -> Non
     assert statuses[-1] == 429, "one host has a whole /64 of addresses"
 
 
-@pytest.mark.parametrize("way", ["key", "signature", "client"])
+@pytest.mark.parametrize("credential_type", ["key", "signature", "client"])
 async def test_a_key_that_is_guessed_at_from_everywhere_is_looked_up_seldom_and_opens_for_its_owner(
-    cell: ApiCell, way: Way, monkeypatch: pytest.MonkeyPatch
+    cell: ApiCell, credential_type: CredentialType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell.parts.keys._remembered_s = 60
-    text, key_id = await cell.issue(cell.tenant, way)
+    text, key_id = await cell.issue(cell.tenant, credential_type)
     looked_up: list[str] = []
 
     async def counted(connection, region, key_ids):
@@ -144,9 +144,9 @@ async def test_a_key_that_is_guessed_at_from_everywhere_is_looked_up_seldom_and_
 
     async def asked(number: int, secret: str) -> httpx.Response:
         origin = through_router(f"198.51.{number // 250}.{number % 250}")
-        if way == "signature":
+        if credential_type == "signature":
             origin |= signed(key_id, secret, "GET", "/v1/wallets")
-        elif way == "client":
+        elif credential_type == "client":
             form = {"grant_type": "client_credentials", "client_id": key_id, "client_secret": secret}
             return await cell.anyone.post("/v1/oauth/token", data=form, headers=origin)
         else:

@@ -1,4 +1,4 @@
-"""Money that a bank tells of by SNAP: only what the bank has signed, once, on the same path as any credit."""
+"""Money that a bank reports by SNAP: only what the bank has signed, once, on the same path as any credit."""
 
 import asyncio
 import json

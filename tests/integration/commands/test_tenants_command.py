@@ -69,7 +69,7 @@ def test_a_partner_and_its_keys_are_the_same_in_every_cell(home: Path) -> None:
     tenant_id = made["tenant"]["tenant_id"]
     assert set(made["wallets"]) >= {"EUR", "GBP", "IDR"}
     signing = kovra(
-        "keys", "create", tenant_id, "--way", "signature", "--scopes", "transfers,wallets:read", "--label", "erp"
+        "keys", "create", tenant_id, "--type", "signature", "--scopes", "transfers,wallets:read", "--label", "erp"
     )
     holders = stored(home, signing["key_id"])
     assert set(holders) == set(CELLS)
@@ -86,7 +86,7 @@ def test_a_partner_and_its_keys_are_the_same_in_every_cell(home: Path) -> None:
         assert opened == [spec.region], "what is signed for one region is good in no other"
         assert not hmac.compare_digest(kept, signing["secret"].encode())
     assert len({holder.key.sealed for holder in holders.values()}) == 3, "each cell seals under its own key"
-    client = kovra("keys", "create", tenant_id, "--way", "client", "--expires-days", "30")
+    client = kovra("keys", "create", tenant_id, "--type", "client", "--expires-days", "30")
     assert client["secret"].startswith("kvsec_")
     assert client["expires_at"] is not None
 

@@ -105,7 +105,7 @@ async def test_no_key_is_left_under_a_retired_one(cell_database: Databases) -> N
         async with transaction(eu.pool) as connection:
             message = WireMessage("sepa_instant", "sent", "pacs.008.001.08", ("e2e",), datetime.now(UTC), b"<Nm>A</Nm>")
             await store_messages.keep(connection, eu.vault, [message])
-            signing = issue(tenant, frozenset({"read"}), way="signature").sealed_by(eu.vault)
+            signing = issue(tenant, frozenset({"read"}), credential_type="signature").sealed_by(eu.vault)
             await store_keys.add_keys(connection, "EU", [signing])
         async with tenant_transaction(cells.eu.api, tenant.tenant_id) as connection:
             made = await create_endpoint(

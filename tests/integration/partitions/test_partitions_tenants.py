@@ -19,7 +19,7 @@ _SPECIAL = {
     "effect": "hold", "result": "clear", "currency": "EUR", "country": "DE", "source_currency": "EUR", "target_currency": "IDR",
 }  # fmt: skip
 _SPECIAL_BY_TABLE = {
-    ("api_keys", "way"): "key",
+    ("api_keys", "credential_type"): "key",
     ("subjects", "kind"): "payer",
     ("recipients", "kind"): "person",
     ("payers", "kind"): "person",

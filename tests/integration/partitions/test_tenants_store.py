@@ -174,7 +174,7 @@ async def test_a_tenant_sees_its_own_wallets_only(cell: EuCell) -> None:
 
 async def test_what_signs_moves_to_the_regions_new_key(cell: EuCell) -> None:
     keks = {"old": bytes(32), "new": bytes(range(32))}
-    issued = [issue(cell.tenant, frozenset({"read"}), way=way) for way in ("signature", "signature", "key")]
+    issued = [issue(cell.tenant, frozenset({"read"}), credential_type=one) for one in ("signature", "signature", "key")]
     async with transaction(cell.writer) as connection:
         vault = Vault(REGION, keks, "old")
         await store_keys.add_keys(connection, REGION, [one.sealed_by(vault) for one in issued])

@@ -11,7 +11,9 @@ from residency.directory import PublicKey, load_directory
 from residency.keys import public_hex
 
 ISSUER = "https://eu-1.example"
-KEY = ApiKey("key_eu1_06l2r0k8q5o7t3v1a9c4e6g8io", "ten_eu1_x", bytes(32), frozenset({"quotes"}), way="client")
+KEY = ApiKey(
+    "key_eu1_06l2r0k8q5o7t3v1a9c4e6g8io", "ten_eu1_x", bytes(32), frozenset({"quotes"}), credential_type="client"
+)
 
 
 def test_old_and_new_keys_overlap() -> None:
