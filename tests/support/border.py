@@ -131,3 +131,13 @@ def parties(**changes: object) -> SealedParties:
         lei=None,
     )
     return SealedParties(payer=payer.model_copy(update=changes), remittance=REMITTANCE)
+
+
+def world_of_today() -> World:
+    """The world, with keys that are valid by the real clock, which the gates go by."""
+    world, now = make_world(), datetime.now(UTC)
+    held = {
+        name: published(keys, now - timedelta(days=1), now + timedelta(days=90)) for name, keys in world.keys.items()
+    }
+    cells = {name: with_keys(entry, *held[name]) for name, entry in world.directory.cells.items()}
+    return World(Directory(cells=cells), world.keys)

@@ -7,7 +7,7 @@ made to lose, repeat or reorder it. The ledger is the embedded engine on the cel
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,9 @@ from cells.spec import CellSpec, PrivateSettings
 from cells.tenants import store as tenants
 from cells.tenants.tenant import NewWallet, Tenant, Wallet, mint_tenant
 from cells.wallets.handler import Saga
-from residency.directory import Directory
 from residency.ids import mint
 from tests.support.asking import PARTNER
-from tests.support.border import World, make_world, published, with_keys
+from tests.support.border import World, world_of_today
 from tests.support.servers import CellDatabase
 from tests.support.tariffs import founded
 
@@ -267,16 +266,6 @@ async def open_hand_cell(
     finally:
         await saga.close()
         await api.close()
-
-
-def world_of_today() -> World:
-    """The border tests' world, with keys that are valid by the real clock, which the gates go by."""
-    world, now = make_world(), datetime.now(UTC)
-    held = {
-        name: published(keys, now - timedelta(days=1), now + timedelta(days=90)) for name, keys in world.keys.items()
-    }
-    cells = {name: with_keys(entry, *held[name]) for name, entry in world.directory.cells.items()}
-    return World(Directory(cells=cells), world.keys)
 
 
 @dataclass

@@ -11,8 +11,8 @@ from actors.workers.placing import PlacementWorker
 from cells.backends.postgres import transaction
 from cells.tenants import store
 from cells.tenants.tenant import NewWallet, mint_tenant
+from tests.support.border import world_of_today
 from tests.support.eu_cell import CELL, EuCell, open_eu_cell
-from tests.support.two_cells import world_of_today
 
 
 @pytest.fixture

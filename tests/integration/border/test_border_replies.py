@@ -16,9 +16,9 @@ from cells.tenants.tenant import Wallet, mint_tenant
 from residency.crossing import BorderMessage
 from residency.envelope import seal_and_sign
 from residency.messages import Rejected, Settled
-from tests.support.border import World
+from tests.support.border import World, world_of_today
 from tests.support.servers import CellDatabase
-from tests.support.two_cells import HandCell, open_hand_cell, world_of_today
+from tests.support.two_cells import HandCell, open_hand_cell
 
 HELD = {"available_minor": 400_000, "held_minor": 100_000}
 
