@@ -25,7 +25,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from cells.kit.money import CURRENCIES
+from cells.kit.money import CURRENCIES, amount_text
 from cells.ledger.codes import Leg, Phase, Step
 from cells.ledger.entry import U32_MAX, U64_MAX, U128_MAX, Account, AccountFlag, Posting
 from residency.rails import rail_documents
@@ -34,6 +34,13 @@ CURRENCY_LEDGER: Final = MappingProxyType({code: currency.number for code, curre
 """ISO 4217 numbers; the ledger of a currency."""
 
 CURRENCY_OF_LEDGER: Final = MappingProxyType({ledger: currency for currency, ledger in CURRENCY_LEDGER.items()})
+
+
+def ledger_amount(minor: int, of: int) -> str:
+    """The amount as a person reads it. `of`: a ledger, or an account, which ends in the number of its ledger."""
+    ledger = of & (1 << 24) - 1
+    currency = CURRENCY_OF_LEDGER.get(ledger)
+    return amount_text(minor, currency) if currency else f"{minor} in unknown ledger {ledger}"
 
 
 class AccountType(IntEnum):

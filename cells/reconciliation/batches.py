@@ -64,18 +64,24 @@ def reserves(batches: Iterable[BatchFacts], known: dict[int, Reserve]) -> None:
 def batch_findings(cell: str, batches: Sequence[BatchFacts]) -> list[Finding]:
     """Where a batch's row, its lines, its payments and its postings do not say the same."""
     return [
-        Finding("L3", (cell,), one.batch_id, what, str(must), str(has))
+        Finding("L3", (cell,), one.batch_id, what, must, has)
         for one in batches
         for what, must, has in _compared(one)
         if must != has
     ]
 
 
-def _compared(one: BatchFacts) -> Iterable[tuple[str, int, int]]:
+def _compared(one: BatchFacts) -> Iterable[tuple[str, str, str]]:
     """(what, expected, found)."""
+    yield "payments that are its lines", str(one.lines), str(one.payments)
+    for what, must, has in _compared_amounts(one):
+        yield what, chart.ledger_amount(must, one.wallet_account), chart.ledger_amount(has, one.wallet_account)
+
+
+def _compared_amounts(one: BatchFacts) -> Iterable[tuple[str, int, int]]:
+    """The same of what is money, in minor units."""
     if one.funding:
         yield "funding against the prices of its lines", one.priced, one.funding
-    yield "payments that are its lines", one.lines, one.payments
     yield "amount of the payments that are its lines", one.of_lines, one.of_payments
     yield "BATCH_FUNDING in the journal", one.funding if one.funded else 0, one.applied.get(Code.BATCH_FUNDING, 0)
     yield "BATCH_REMAINDER in the journal", one.given_back, one.applied.get(Code.BATCH_REMAINDER, 0)

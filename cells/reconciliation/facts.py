@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.kit.hashchain import Break
-from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, read_account_id
+from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, ledger_amount, read_account_id
 from cells.ledger.entry import Account, Posting
 from cells.payments.machine import Leg, State
 from cells.reconciliation.batches import Reserve
@@ -184,6 +184,11 @@ class CellFacts:
         """An account as a person reads it."""
         wallet = next((one.wallet_id for one in self.wallets if one.account == account), None)
         return f"{wallet} ({describe(account)})" if wallet else describe(account)
+
+    def amount_finding(self, invariant: str, account: int, what: str, expected: int, found: int) -> Finding:
+        """An account with another amount than it must have, in minor units."""
+        amounts = ledger_amount(expected, account), ledger_amount(found, account)
+        return Finding(invariant, (self.cell,), self.name_of(account), what, *amounts)
 
 
 def describe(account: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 
-from cells.ledger.chart import AccountType
+from cells.ledger.chart import AccountType, ledger_amount
 from cells.ledger.codes import Code
 from cells.ledger.entry import Account, Posting, PostingFlag
 
@@ -33,11 +33,11 @@ class Figures:
             self.credits_posted + other.credits_posted,
         )
 
-    def __str__(self) -> str:
-        return (
-            f"debits {self.debits_posted} (+{self.debits_pending} pending),"
-            f" credits {self.credits_posted} (+{self.credits_pending} pending)"
-        )
+    def text(self, account: int) -> str:
+        """As figures of that account, in its currency."""
+        posted, pending = ledger_amount(self.debits_posted, account), ledger_amount(self.debits_pending, account)
+        came, coming = ledger_amount(self.credits_posted, account), ledger_amount(self.credits_pending, account)
+        return f"debits {posted} (+{pending} pending), credits {came} (+{coming} pending)"
 
 
 def figures_of(account: Account) -> Figures:

@@ -63,6 +63,11 @@ class LegFacts:
     def held(self) -> bool:
         return self.possible == {Standing.HELD}
 
+    def currency_of(self, code: Code) -> str:
+        """What a posting of that code is in. The origin leg alone has two currencies."""
+        in_target = self.leg is Leg.DESTINATION or code in (Code.DEALING, Code.RETURN_DEALING)
+        return self.target_currency if in_target else self.source_currency
+
     def terms(self) -> dict[Code, int]:
         """What the row says that each hold is for; nothing for zero."""
         match self.leg:

@@ -39,8 +39,8 @@ def balanced(facts: CellFacts) -> list[Finding]:
             (facts.cell,),
             f"ledger {chart.CURRENCY_OF_LEDGER.get(ledger, ledger)}",
             f"debits and credits, {name}",
-            str(debited),
-            str(credited),
+            chart.ledger_amount(debited, ledger),
+            chart.ledger_amount(credited, ledger),
         )
         for ledger, sums in sorted(totals.items())
         for name, debited, credited in (
@@ -55,8 +55,8 @@ def balanced(facts: CellFacts) -> list[Finding]:
             (facts.cell,),
             facts.name_of(one.account),
             "balances against its postings",
-            str(one.expected),
-            str(one.found or "no account"),
+            one.expected.text(one.account),
+            one.found.text(one.account) if one.found else "no account",
         )
         for one in facts.account_faults
     ]
@@ -70,8 +70,8 @@ def not_below_zero(facts: CellFacts) -> list[Finding]:
             (facts.cell,),
             facts.name_of(account.id),
             "what is left of posted credits",
-            "0 or more",
-            str(account.available),
+            f"{chart.ledger_amount(0, account.id)} or more",
+            chart.ledger_amount(account.available, account.id),
         )
         for account in facts.reported.values()
         if account.code in _NEVER_BELOW_ZERO and account.available < 0
@@ -97,7 +97,7 @@ def passages(facts: CellFacts) -> list[Finding]:
                 ("pending out", reserve.held, figures.debits_pending),
             ):
                 if must != has:
-                    found.append(Finding("L3", (facts.cell,), facts.name_of(account), name, str(must), str(has)))
+                    found.append(facts.amount_finding("L3", account, name, must, has))
     return found + [
         Finding(
             "L3",

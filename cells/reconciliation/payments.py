@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from cells.kit.money import amount_text
 from cells.ledger.codes import Code, Phase
 from cells.payments.machine import State
 from cells.reconciliation.legs import Amounts, LegFacts
@@ -24,7 +25,7 @@ def leg_findings(cell: str, legs: Sequence[LegFacts]) -> list[Finding]:
 
 def _against_returns(cell: str, leg: LegFacts) -> Iterable[Finding]:
     """What came back, or was lost, beside the leg's own chains; and ΣR ≤ M."""
-    fault = state_fault(leg.leg, leg.state, leg.came, leg.payout)
+    fault = state_fault(leg.leg, leg.state, leg.came, leg.payout, leg.target_currency)
     if fault is not None:
         yield Finding("L4", (cell,), leg.transfer_id, *fault)
     wanted = expected_beside(leg.leg, leg.state, leg.came, leg.payout)
@@ -37,21 +38,21 @@ def _against_quote(cell: str, leg: LegFacts) -> Iterable[Finding]:
     if quote is None:
         return
     pairs = (
-        ("L4", "principal", quote.principal, leg.principal),
-        ("L5", "margin", quote.margin, leg.margin),
-        ("L5", "fee", quote.fee, leg.fee),
-        ("L4", "target amount", quote.target, leg.target),
-        ("L5", "recipient's fee", quote.recipient_fee, leg.recipient_fee),
+        ("L4", "principal", quote.principal, leg.principal, leg.source_currency),
+        ("L5", "margin", quote.margin, leg.margin, leg.source_currency),
+        ("L5", "fee", quote.fee, leg.fee, leg.source_currency),
+        ("L4", "target amount", quote.target, leg.target, leg.target_currency),
+        ("L5", "recipient's fee", quote.recipient_fee, leg.recipient_fee, leg.target_currency),
     )
-    for invariant, name, promised, written in pairs:
+    for invariant, name, promised, written, currency in pairs:
         if promised != written:
             yield Finding(
                 invariant,
                 (cell,),
                 leg.transfer_id,
                 f"{name} of the transfer against its quote",
-                str(promised),
-                str(written),
+                amount_text(promised, currency),
+                amount_text(written, currency),
             )
 
 
@@ -78,8 +79,8 @@ def _differences(
                     (cell,),
                     leg.transfer_id,
                     f"{code.name} {phase.name} in the journal, in state {leg.state}",
-                    str(must.get(code, 0)),
-                    str(has.get(code, 0)),
+                    amount_text(must.get(code, 0), leg.currency_of(code)),
+                    amount_text(has.get(code, 0), leg.currency_of(code)),
                 )
 
 
@@ -134,11 +135,14 @@ def _pair_fault(origin: LegFacts, there: LegFacts | None) -> tuple[str, str] | N
             f"posted where it was paid in, {there.state if there else 'no leg'} where it is paid out",
         )
     if origin.came.recorded > (there.came.amount if there else 0):
-        return f"{there.came.amount if there else 0} came back", f"{origin.came.recorded}"
+        amounts = there.came.amount if there else 0, origin.came.recorded
+        expected, found = (amount_text(one, origin.target_currency) for one in amounts)
+        return f"{expected} came back", found
     if not origin.posted and not origin.held and there is not None and (there.posted or there.held):
         return f"nothing paid out for a payment {origin.state}", f"{there.state} where it is paid out"
     return None
 
 
 def _agreed(leg: LegFacts) -> str:
-    return f"{leg.target} {leg.target_currency}, of which the recipient's fee {leg.recipient_fee}"
+    target, fee = (amount_text(one, leg.target_currency) for one in (leg.target, leg.recipient_fee))
+    return f"{target}, of which the recipient's fee {fee}"

@@ -46,7 +46,7 @@ def own_positions(facts: CellFacts) -> list[Finding]:
     return [
         Finding(
             "L8", (one.cell,), f"REGIONAL_SETTLEMENT {one.currency} with {one.peer}", "position against settled payments",
-            str(one.by_payments), str(one.by_books),
+            amount_text(one.by_payments, one.currency), amount_text(one.by_books, one.currency),
         )
         for one in positions(facts)
         if one.by_books != one.by_payments
@@ -78,7 +78,7 @@ def mirrored(cells: Sequence[CellFacts]) -> tuple[list[Finding], dict[str, int],
         elif difference:
             findings.append(
                 Finding("L8", (left, right), f"REGIONAL_SETTLEMENT {currency}", f"{left} owes {right}, against the other's books",
-                        str(-theirs.by_books), str(ours.by_books))
+                        amount_text(-theirs.by_books, currency), amount_text(ours.by_books, currency))
             )  # fmt: skip
     return findings, in_flight, missing
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cells.ledger.chart import AccountType
+from cells.ledger.chart import AccountType, ledger_amount
 from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingFlag
 from cells.reconciliation.facts import describe
@@ -89,16 +89,22 @@ def row_findings(cell: str, row: JournalRow, posting: Posting) -> Iterator[Findi
         yield Finding("L6", (cell,), subject, "state in the journal", "applied, as in the ledger", "failed")
         return
     for name in _FIELDS:
-        there, here = getattr(posting, name), getattr(row.posting, name)
-        if there != here:
+        if getattr(posting, name) != getattr(row.posting, name):
             what = f"{name} in the journal against the ledger"
-            show = describe if name in _ACCOUNTS else str
-            yield Finding("L6", (cell,), subject, what, show(there), show(here))
+            yield Finding("L6", (cell,), subject, what, _shown(name, posting), _shown(name, row.posting))
+
+
+def _shown(name: str, posting: Posting) -> str:
+    """A field of a posting as a person reads it."""
+    if name == "amount":
+        return ledger_amount(posting.amount, posting.ledger)
+    return describe(getattr(posting, name)) if name in _ACCOUNTS else str(getattr(posting, name))
 
 
 def stray_finding(cell: str, posting: Posting, payment: str) -> Finding:
     """A posting in the ledger that the journal never planned. `payment`: what it says it is part of."""
-    moved = f"{posting.amount} from {describe(posting.debit_account_id)} to {describe(posting.credit_account_id)}"
+    accounts = f"from {describe(posting.debit_account_id)} to {describe(posting.credit_account_id)}"
+    moved = f"{ledger_amount(posting.amount, posting.ledger)} {accounts}"
     return Finding(
         "L6",
         (cell,),
@@ -117,7 +123,7 @@ def missing_findings(cell: str, rows: Sequence[JournalRow], found: Mapping[int, 
             (cell,),
             f"posting {row.posting.id:032x} of {row.payment_id} ({row.effect})",
             "posting that the journal calls applied",
-            f"{row.posting.amount} in the ledger",
+            f"{ledger_amount(row.posting.amount, row.posting.ledger)} in the ledger",
             "none",
         )
         for row in rows

@@ -12,6 +12,7 @@ from typing import Final
 from cells.backends.postgres import Connection, Read
 from cells.journal import store as journal
 from cells.journal.entry import Entry, Place, born_of
+from cells.kit.money import amount_text
 from cells.payments import stream
 from cells.payments.stream import Unfoldable
 from cells.payments.transfer import Transfer
@@ -24,6 +25,8 @@ from residency.ids import MalformedId
 _PAGE = 1000
 # A partner's own words are in no entry.
 _UNTOLD = frozenset({"metadata"})
+_SOURCE_MONEY = frozenset({"principal", "margin", "fee"})
+_TARGET_MONEY = frozenset({"target_amount", "recipient_fee"})
 _FIELDS = tuple(one.name for one in fields(Transfer) if one.name not in _UNTOLD)
 
 
@@ -117,13 +120,21 @@ def differences(
     if kept is None:
         return [finding("row", f"one as of version {folded.version}", "none")]
     found = [
-        finding(one, getattr(folded, one), getattr(kept.transfer, one))
+        finding(one, _shown(folded, one), _shown(kept.transfer, one))
         for one in _FIELDS
         if getattr(folded, one) != getattr(kept.transfer, one)
     ]
     if kept.recorded_in != entries[-1].recorded_in:
         found.append(finding("recorded_in", entries[-1].recorded_in, kept.recorded_in))
     return found
+
+
+def _shown(transfer: Transfer, name: str) -> object:
+    """A field as a person reads it: money with its currency."""
+    value = getattr(transfer, name)
+    if name in _SOURCE_MONEY:
+        return amount_text(value, transfer.source_currency)
+    return amount_text(value, transfer.target_currency) if name in _TARGET_MONEY else value
 
 
 async def _find_rows_alone(snapshot: Connection, cell: str, region: str, life: Life, found: Folded) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cells.kit.money import amount_text
 from cells.ledger.codes import Code, Phase
 from cells.payments.machine import Leg, State
 
@@ -59,10 +60,11 @@ def expected_beside(leg: Leg, state: State, came: Came, payout: int) -> dict[Pha
     return {phase: amounts for phase, amounts in found.items() if amounts}
 
 
-def state_fault(leg: Leg, state: State, came: Came, payout: int) -> tuple[str, str, str] | None:
-    """(what, expected, found) where a leg's state and its returns do not say the same, or more came back than was paid."""
+def state_fault(leg: Leg, state: State, came: Came, payout: int, currency: str) -> tuple[str, str, str] | None:
+    """(what, expected, found) where a leg's state and its returns do not say the same, or more came back than was paid. `currency`: of
+    the payout."""
     if came.recorded > payout:
-        return "what came back", f"at most {payout}", str(came.recorded)
+        return "what came back", f"at most {amount_text(payout, currency)}", amount_text(came.recorded, currency)
     if leg is Leg.DESTINATION or state is State.LOST:
         completed = state in (State.COMPLETED, State.LOST) or not came.amount
         return None if completed else ("state of a payment that came back", "COMPLETED", str(state))
@@ -72,7 +74,8 @@ def state_fault(leg: Leg, state: State, came: Came, payout: int) -> tuple[str, s
         fits = state is wanted
     else:
         wanted, fits = State.COMPLETED, state not in back
-    return None if fits else (f"state of a payment of which {came.amount} came back", str(wanted), str(state))
+    back_text = amount_text(came.amount, currency)
+    return None if fits else (f"state of a payment of which {back_text} came back", str(wanted), str(state))
 
 
 def position_change(sums: Sequence[ReturnSum]) -> Counter[tuple[str, str]]:

@@ -36,7 +36,14 @@ def revenue(facts: CellFacts) -> list[Finding]:
             if must != has:
                 account, code = key
                 findings.append(
-                    Finding("L5", (facts.cell,), describe(account), f"{code.name} {name}", str(must), str(has))
+                    Finding(
+                        "L5",
+                        (facts.cell,),
+                        describe(account),
+                        f"{code.name} {name}",
+                        chart.ledger_amount(must, account),
+                        chart.ledger_amount(has, account),
+                    )
                 )
     return findings
 

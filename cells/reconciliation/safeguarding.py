@@ -85,8 +85,8 @@ def safeguarding(facts: CellFacts) -> list[Finding]:
             (facts.cell,),
             f"safeguarded money in {one.currency}",
             "what is owed to tenants",
-            f"at most {one.cover}",
-            str(one.owed),
+            f"at most {amount_text(one.cover, one.currency)}",
+            amount_text(one.owed, one.currency),
         )
         for one in safeguarded(facts)
         if not one.covered
@@ -107,7 +107,7 @@ def _wallets(facts: CellFacts) -> list[Finding]:
             ("held for payments on their way", held, figures.debits_pending),
         ):
             if must != has:
-                found.append(Finding("L9", (facts.cell,), facts.name_of(account), what, str(must), str(has)))
+                found.append(facts.amount_finding("L9", account, what, must, has))
     return found
 
 
@@ -124,7 +124,7 @@ def _suspense(facts: CellFacts) -> list[Finding]:
             ("held for credits that go back", leaves, figures.debits_pending),
         ):
             if must != has:
-                found.append(Finding("L9", (facts.cell,), facts.name_of(account), what, str(must), str(has)))
+                found.append(facts.amount_finding("L9", account, what, must, has))
     return found
 
 
@@ -132,15 +132,15 @@ def _statements(facts: CellFacts) -> list[Finding]:
     found = []
     for one in _at_odds(facts):
         low, high = _statement_range(facts, one)
-        expected = str(low) if low == high else f"{low} to {high}"
+        lowest, highest = amount_text(low, one.currency), amount_text(high, one.currency)
         found.append(
             Finding(
                 "L9",
                 (facts.cell,),
                 f"statement of {one.rail}",
                 f"balance in {one.currency}",
-                expected,
-                str(one.after),
+                lowest if low == high else f"{lowest} to {highest}",
+                amount_text(one.after, one.currency),
             )
         )
     return [*found, *(_strange(facts, one) for one in facts.strange_credits)]
@@ -169,8 +169,8 @@ def _strange(facts: CellFacts, one: StrangeCredit) -> Finding:
         f"a credit that the books of {one.rail} do not know"
         if one.booked is None
         else f"a credit in the books of {one.rail}",
-        f"{one.amount} {one.currency} in its statement",
-        "no such credit there" if one.booked is None else str(one.booked),
+        f"{amount_text(one.amount, one.currency)} in its statement",
+        "no such credit there" if one.booked is None else amount_text(one.booked, one.currency),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cells.kit.money import CURRENCIES
+from cells.reconciliation.report import Finding
 
 _VALUE = re.compile(r"-?[0-9]+\.[0-9]{2}")
 _CODES = "|".join(CURRENCIES)
@@ -14,6 +15,14 @@ _IN_TEXT = (
     (re.compile(rf"\b[0-9]{{1,3}}(,[0-9]{{3}})+(\.[0-9]+)? ({_CODES})\b"), "commas in the value"),
     (re.compile(r"\bminor units\b"), "minor units"),
     (re.compile(rf"(?<![0-9.])[0-9]+ ({_CODES})\b"), "a value without its decimals"),
+)
+# What a finding of `kovra reconcile` may write as a number alone: a count, or a field of a row or a posting that is no money.
+_COUNTS = re.compile(
+    r"payments that are its lines|transfers that name the quote|(ledger|code|flags|pending_id|user_data_\d+) in the journal .*"
+)
+_ROW_MONEY = frozenset({"principal", "margin", "fee", "target_amount", "recipient_fee"})
+_NO_MONEY = re.compile(
+    rf"-?[0-9]+\.[0-9]{{2}} ({_CODES})\b|\b[0-9a-f]{{32}}\b|cell number [0-9]+|[\w.:+-]*[A-Za-z_][\w.:+-]*"
 )
 # What is money by its name; a count, a rate or a share has another.
 _MONEY = re.compile(r"(^|_)(amount|fee|margin|principal|balance|funding|remainder|credited|returned|price|cost)$")
@@ -58,6 +67,15 @@ def misfits_of_text(text: str) -> Iterator[str]:
     for pattern, fault in _IN_TEXT:
         for found in pattern.finditer(text):
             yield f"{found[0]} ({fault})"
+
+
+def bare_amounts(finding: Finding) -> list[str]:
+    """The numbers without a currency in what a finding of `kovra reconcile` expects and has found."""
+    no_money = finding.invariant == "L11" and finding.what not in _ROW_MONEY
+    if no_money or _COUNTS.fullmatch(finding.what):
+        return []
+    texts = (finding.what, finding.expected, finding.found)
+    return [number for text in texts for number in re.findall(r"-?[0-9]+", _NO_MONEY.sub("", text))]
 
 
 def amounts_in(value: Any) -> Iterator[str]:

@@ -40,7 +40,7 @@ from cells.spec import (
 )
 from cells.tenants.tenant import Wallet
 from residency.ids import mint
-from tests.support.money_forms import misfits, misfits_of_text
+from tests.support.money_forms import bare_amounts, misfits, misfits_of_text
 from tests.support.servers import CellDatabase
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
 
@@ -71,9 +71,11 @@ class Reconciled:
     async def report(self, *only: HandCell) -> Report:
         chosen = only or (self.eu, self.id)
         tellers = {one.spec.name: self.tellers.get(one.spec.name, NoTeller()) for one in chosen}
-        return await examine(
+        report = await examine(
             [OpenCell(one.spec, one.institution.pool, one.ledger, tellers[one.spec.name]) for one in chosen]
         )
+        assert [one for one in report.findings if bare_amounts(one)] == []
+        return report
 
     def running(self, cell: HandCell) -> CellSpec:
         """The spec of that cell as a process of its own would load it, with settings for what reconciliation opens."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.kit.money import amount_text
 from cells.payments.machine import Event
 from cells.rails.console import SchemeConsole, Statement
 from cells.rails.later import Movement
@@ -60,7 +61,7 @@ async def test_one_cent_off_is_named_with_the_rail(cells: Reconciled, off_by: in
     says(cells, 500_000 + off_by, 0)
     [found] = await cells.findings("L9")
     assert "sepa_instant" in found.subject
-    assert (found.expected, found.found) == ("500000", str(500_000 + off_by))
+    assert (found.expected, found.found) == ("5000.00 EUR", amount_text(500_000 + off_by, "EUR"))
 
 
 async def test_a_payment_that_was_paid_and_given_back_shows_in_the_statement(cells: Reconciled) -> None:
@@ -68,7 +69,7 @@ async def test_a_payment_that_was_paid_and_given_back_shows_in_the_statement(cel
     await cells.eu.tell(transfer, Event.RAIL_REFUSED, reason_code="AC04")
     says(cells, 500_000, transfer.target_amount)
     [found] = await cells.findings("L9")
-    assert found.found == str(500_000 - transfer.target_amount)
+    assert found.found == amount_text(500_000 - transfer.target_amount, "EUR")
 
 
 def booked(reference: str, amount: int, *, credit: bool = True) -> Movement:
@@ -92,8 +93,8 @@ async def test_a_credit_that_the_schemes_own_books_do_not_know_is_named(cells: R
     assert [one.subject for one in strange] == [f"credit {name} ({ref})" for name, ref in (second, third)]
     assert ["do not know" in one.what for one in strange] == [True, False]
     assert [(one.expected, one.found) for one in strange] == [
-        ("7000 EUR in its statement", "no such credit there"),
-        ("900 EUR in its statement", "800"),
+        ("70.00 EUR in its statement", "no such credit there"),
+        ("9.00 EUR in its statement", "8.00 EUR"),
     ]
 
 

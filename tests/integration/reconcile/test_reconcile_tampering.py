@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from cells.kit.money import CURRENCIES
+from cells.kit.money import CURRENCIES, amount_text
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.ledger.codes import Code, Leg, Phase, Step
@@ -104,7 +104,7 @@ async def test_a_posting_missing_in_the_ledger_is_named_and_its_accounts_with_it
     found = only(await cells.findings("L6"))
     assert f"{gone:032x}" in found.subject
     assert paid.transfer_id in found.subject
-    assert (found.expected, found.found) == (f"{paid.fee} in the ledger", "none")
+    assert (found.expected, found.found) == (f"{amount_text(paid.fee, 'EUR')} in the ledger", "none")
     accounts = await cells.findings("L1")
     assert any("FEE_REVENUE EUR" in one.subject for one in accounts)
 
@@ -118,7 +118,8 @@ async def test_a_changed_charge_names_the_transfer(cells: Reconciled, paid: Tran
     found = [one for one in await cells.findings("L5") if one.subject == paid.transfer_id]
     charged = getattr(paid, column)
     assert any(
-        f"{column} of the transfer" in one.what and (one.expected, one.found) == (str(charged), str(charged + 50))
+        f"{column} of the transfer" in one.what
+        and (one.expected, one.found) == tuple(amount_text(minor, "EUR") for minor in (charged, charged + 50))
         for one in found
     )
 
@@ -185,7 +186,7 @@ async def test_an_extra_posting_on_a_mirrored_position_names_cell_currency_and_p
     found = await cells.findings("L8")
     own = only([one for one in found if one.cells == ("eu-1",)])
     assert "IDR with id-1" in own.subject
-    assert (own.expected, own.found) == (str(paid.target_amount), str(paid.target_amount + 777))
+    assert (own.expected, own.found) == tuple(amount_text(paid.target_amount + one, "IDR") for one in (0, 777))
     assert any(one.cells == ("eu-1", "id-1") for one in found)
     assert f"{extra.id:032x}" in only(await cells.findings("L6")).subject
 
@@ -196,7 +197,7 @@ async def test_a_wallet_credited_from_nowhere_is_named_and_its_posting_too(cells
     extra = await ledger_posting(cells.eu, equity, wallet, 900_000, number(paid.transfer_id), Code.BOOK)
     found = await cells.findings("L9")
     credited = only([one for one in found if cells.wallet.wallet_id in one.subject])
-    assert (credited.expected, credited.found) == ("400000", "1300000")
+    assert (credited.expected, credited.found) == ("4000.00 EUR", "13000.00 EUR")
     assert any("what is owed to tenants" in one.what for one in found)
     stray = only(await cells.findings("L6"))
     assert f"{extra.id:032x}" in stray.subject
@@ -215,7 +216,7 @@ async def test_money_left_in_a_passage_is_named(cells: Reconciled, paid: Transfe
     await ledger_posting(cells.eu, chart.platform(AccountType.EQUITY, EUR), passage, 5, 77, Code.IN_REGION)
     found = only(await cells.findings("L3"))
     assert "PENDING_OUTBOUND EUR" in found.subject
-    assert (found.expected, found.found) == ("0", "5")
+    assert (found.expected, found.found) == ("0.00 EUR", "0.05 EUR")
 
 
 async def test_a_hold_for_no_payment_on_its_way_is_named(cells: Reconciled, paid: Transfer) -> None:
@@ -249,7 +250,7 @@ async def test_an_overdrawn_account_is_named(cells: Reconciled, paid: Transfer) 
     )
     found = only(await cells.findings("L2"))
     assert "SUSPENSE EUR" in found.subject
-    assert found.found == "-4"
+    assert found.found == "-0.04 EUR"
 
 
 @pytest.mark.writes_by_hand
