@@ -28,6 +28,7 @@ from cells.tenants.tenant import Wallet
 from residency.errors import KovraError, needed
 
 _log = logging.getLogger("kovra.batches")
+_REMEDY = "Fund the wallet and submit the batch again as a new one."
 FUND, REMAINDER = "fund", "remainder"
 AT_REST = [str(state) for state in FINAL]
 PAID = [str(one) for one in (PaymentState.COMPLETED, PaymentState.PARTIALLY_RETURNED, PaymentState.RETURNED)]
@@ -40,6 +41,10 @@ class BatchOwed:
 
     batch: Batch
     chains: tuple[Chain]
+
+    @property
+    def subject(self) -> str:
+        return self.batch.batch_id
 
 
 async def journal_funding(
@@ -78,9 +83,13 @@ async def journal_remainders(
 
 
 async def close(
-    connection: Connection, region: str, owed: Sequence[BatchOwed], results: Sequence[Sequence[ChainResult]]
+    connection: Connection,
+    region: str,
+    owed: Sequence[BatchOwed],
+    results: Sequence[Sequence[ChainResult]],
+    missing: Mapping[str, int],
 ) -> None:
-    """The ledger has spoken. `results`: those of each one's chains."""
+    """The ledger has spoken. `results`: those of each one's chains; `missing`: what its wallet lacks, by batch id."""
     locked = await store.lock(connection, region, sorted({one.batch.batch_id for one in owed}))
     for one, [result] in zip(owed, results, strict=True):
         batch = locked[one.batch.batch_id]
@@ -89,7 +98,8 @@ async def close(
         if batch.state is State.FUNDING and result.applied:
             await store.move(connection, region, batch.batch_id, State.FUNDED)
         elif batch.state is State.FUNDING and (result.lacks_funds or result.burnt):
-            await notices.end(connection, region, batch, State.FAILED, Fault.of(InsufficientFunds()))
+            short = InsufficientFunds.by(missing.get(batch.batch_id), batch.source_currency, _REMEDY)
+            await notices.end(connection, region, batch, State.FAILED, Fault.of(short))
         elif result.applied:
             await _finish(connection, region, batch)
         else:

@@ -43,15 +43,15 @@ class NotYet(KovraError):
 class InsufficientFunds(KovraError):
     code = "insufficient-funds"
     status = 422
-    title = "The wallet does not hold enough for this payment"
+    title = "The wallet does not hold enough"
 
     @classmethod
-    def by(cls, missing_minor: int | None, currency: str, **extra: Any) -> Self:
+    def by(cls, missing_minor: int | None, currency: str, remedy: str, **extra: Any) -> Self:
         """With what the wallet lacked when the ledger refused, in its own currency; None where that is not known any more."""
         if missing_minor is None:
-            return cls(**extra)
+            return cls(remedy, **extra)
         return cls(
-            f"{amount_text(missing_minor, currency)} is missing.",
+            f"{amount_text(missing_minor, currency)} is missing. {remedy}",
             missing_amount=money(missing_minor, currency),
             **extra,
         )

@@ -5,7 +5,7 @@ ended with the ledger's word. Repeating any of it changes nothing: a posting's i
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
@@ -33,6 +33,10 @@ class BookOwed:
     chains: tuple[Chain]
     accounts: tuple[int, int]
 
+    @property
+    def subject(self) -> str:
+        return self.book.book_id
+
 
 async def journal(connection: Connection, region: str, book_ids: Sequence[str], ledger: Ledger) -> list[BookOwed]:
     """Plan those that stand; a close whose sub-wallet other money is still on its way to or from waits, and is asked for again."""
@@ -54,9 +58,13 @@ async def journal(connection: Connection, region: str, book_ids: Sequence[str], 
 
 
 async def close(
-    connection: Connection, region: str, owed: Sequence[BookOwed], results: Sequence[Sequence[ChainResult]]
+    connection: Connection,
+    region: str,
+    owed: Sequence[BookOwed],
+    results: Sequence[Sequence[ChainResult]],
+    missing: Mapping[str, int],
 ) -> None:
-    """The ledger has spoken. `results`: those of each one's chain."""
+    """The ledger has spoken. `results`: those of each one's chain; `missing`: what its wallet lacks, by book id."""
     ended: dict[str, str | None] = {}
     for one, (answer,) in zip(owed, results, strict=True):
         if answer.applied:
@@ -65,7 +73,7 @@ async def close(
             ended[one.book.book_id] = InsufficientFunds.code
         else:
             _log.critical("the ledger refused %s: %s", one.book.book_id, answer.reason.name)
-    await store_books.end(connection, region, ended)
+    await store_books.end(connection, region, ended, missing)
 
 
 def _refusal(one: Loaded) -> str | None:

@@ -28,7 +28,8 @@ class WalletLocked(KovraError):
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A row of `book_transfers`. `amount` in minor units; that of a close is 0 until it is planned. `reason`: a code of REFUSALS."""
+    """A row of `book_transfers`. `amount` in minor units; that of a close is 0 until it is planned. `reason`: a code of REFUSALS.
+    `missing_minor`: what the wallet lacked when the ledger refused, where that is known."""
 
     book_id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
@@ -40,6 +41,7 @@ class Book:
     amount: Annotated[int, Confidential]
     state: Annotated[BookState, Public] = "asked"
     reason: Annotated[str | None, Public] = None
+    missing_minor: Annotated[int | None, Confidential] = None
     created_at: Annotated[datetime | None, Public] = None
 
     @property

@@ -104,15 +104,18 @@ async def plan(connection: Connection, region: str, amounts: Mapping[str, int]) 
     )  # fmt: skip
 
 
-async def end(connection: Connection, region: str, reasons: Mapping[str, str | None]) -> None:
-    """How they ended, by id: None, or why they were refused. What has ended stays so."""
+async def end(
+    connection: Connection, region: str, reasons: Mapping[str, str | None], missing: Mapping[str, int] | None = None
+) -> None:
+    """How they ended, by id: None, or why they were refused; `missing`: what the wallet lacked. What has ended stays so."""
     await connection.execute(
         """
-        update book_transfers b set state = case when n.reason is null then 'applied' else 'refused' end, reason = n.reason
-        from unnest($2::text[], $3::text[]) as n (book_id, reason)
+        update book_transfers b set state = case when n.reason is null then 'applied' else 'refused' end, reason = n.reason,
+            missing_minor = n.missing
+        from unnest($2::text[], $3::text[], $4::bigint[]) as n (book_id, reason, missing)
         where b.compliance_region = $1 and b.book_id = n.book_id and b.state in ('asked', 'planned')
         """,
-        region, list(reasons), list(reasons.values()),
+        region, list(reasons), list(reasons.values()), [(missing or {}).get(one) for one in reasons],
     )  # fmt: skip
 
 

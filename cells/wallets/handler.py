@@ -41,7 +41,7 @@ from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
 from cells.wallets import side_operations, view
 from cells.wallets.handing import Handing
-from cells.wallets.replies import answers_to_keep, lacking, ledger_said, refusal_of, reply_to, shortfalls
+from cells.wallets.replies import Short, answers_to_keep, lacking, ledger_said, refusal_of, reply_to, shortfalls
 from cells.wallets.side_operations import Errand
 from cells.wallets.store_locks import lock_rows
 from residency.directory import CellEntry
@@ -231,7 +231,7 @@ class Saga:
         self._ledger_requests += 1
         self._postings += sum(map(len, chains))
         told = [told for one, result in zip(owed, results, strict=False) for told in ledger_said(one, result)]
-        missing = await self._missing(lacking(owed, results))
+        missing = await self._missing(lacking(owed, results), side_operations.lacking(errands, results[len(owed) :]))
         before, region = turn.step, self._entry.region
         # Need not be waited for: the ledger has it, and recovery asks for the same ids and hears the same again. Whatever acts upon
         # it outside (the exporter, the rails' desk) commits something of its own first, which flushes this too.
@@ -239,7 +239,7 @@ class Saga:
             await lock_rows(
                 connection, region, side_operations.rows_owed(errands, [one.transfer.transfer_id for one in owed])
             )
-            told += await side_operations.close(connection, region, errands, results[len(owed) :])
+            told += await side_operations.close(connection, region, errands, results[len(owed) :], missing)
             turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
             kept = answers_to_keep(owed, turn.step.now, missing)
             await idempotency.give(connection, region, kept)
@@ -251,14 +251,15 @@ class Saga:
         turn.submit |= {one.transfer_id: one for one in turn.step.submit}
         turn.errands = []
 
-    async def _missing(self, refused: Sequence[Transfer]) -> dict[str, int]:
-        """By transfer that was refused: what its wallet lacks now. Absent where it has enough again, or the ledger is silent."""
-        accounts = {one.transfer_id: self._account_of(one.wallet_id) for one in refused}
+    async def _missing(self, transfers: Sequence[Transfer], others: Sequence[Short]) -> dict[str, int]:
+        """By id of what was refused: what its wallet lacks now. Absent where it has enough again, or the ledger is silent."""
+        refused = [Short(one.transfer_id, self._account_of(one.wallet_id), one.source_total) for one in transfers]
+        refused += others
         try:
-            found = await self._ledger.lookup_accounts(sorted(set(accounts.values()))) if accounts else {}
+            found = await self._ledger.lookup_accounts(sorted({one.account for one in refused})) if refused else {}
         except LedgerUnknown:
             return {}
-        return shortfalls(refused, accounts, found)
+        return shortfalls(refused, found)
 
     def _answer(self, turn: _Turn) -> None:
         refused = {(told.transfer_id, told.event): transfer for told, transfer in turn.step.refused}

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from cells.idempotency.answer import Answer, RequestInFlight, answer_of_error
 from cells.kit.command import Reply
@@ -23,6 +24,15 @@ from cells.payments.transfer import (
 from residency.errors import KovraError
 
 _log = logging.getLogger("kovra.saga")
+_REMEDY = "This quote is used up: fund the wallet, then ask for a new quote and send it with a new Idempotency-Key."
+
+
+class Short(NamedTuple):
+    """What the ledger has refused for want of funds: whose id it has, the wallet's account, and the amount in minor units."""
+
+    subject: str
+    account: int
+    amount: int
 
 
 def ledger_said(owed: Owed, result: ChainResult) -> list[Told]:
@@ -63,7 +73,7 @@ def refusal_of(told: Told, transfer: Transfer) -> KovraError:
 def accepted(transfer: Transfer, missing: int | None = None) -> Answer:
     """The answer to an acceptance that the ledger has decided. `missing`: what the wallet lacked, where that is known."""
     if transfer.state is State.REJECTED:
-        refused = InsufficientFunds.by(missing, transfer.source_currency, transfer_id=transfer.transfer_id)
+        refused = InsufficientFunds.by(missing, transfer.source_currency, _REMEDY, transfer_id=transfer.transfer_id)
         return answer_of_error(refused)
     return Answer(202, resource(transfer))
 
@@ -75,16 +85,10 @@ def lacking(owed: Sequence[Owed], results: Sequence[ChainResult]) -> list[Transf
     return [one for one in holds if one.leg is not Leg.DESTINATION and one.batch_id is None]
 
 
-def shortfalls(
-    refused: Sequence[Transfer], accounts: Mapping[str, int], found: Mapping[int, Account]
-) -> dict[str, int]:
-    """What each transfer's wallet lacks, by transfer; `accounts`: the wallet's, by transfer. Without those that would fit again."""
-    short = {
-        one.transfer_id: one.source_total - found[accounts[one.transfer_id]].available
-        for one in refused
-        if accounts[one.transfer_id] in found
-    }
-    return {transfer_id: minor for transfer_id, minor in short.items() if minor > 0}
+def shortfalls(refused: Sequence[Short], found: Mapping[int, Account]) -> dict[str, int]:
+    """What the wallet of each lacks, by subject. Without those that would fit again."""
+    short = {one.subject: one.amount - found[one.account].available for one in refused if one.account in found}
+    return {subject: minor for subject, minor in short.items() if minor > 0}
 
 
 def answers_to_keep(owed: Sequence[Owed], now: Mapping[str, Transfer], missing: Mapping[str, int]) -> dict[str, Answer]:

@@ -24,6 +24,7 @@ from cells.returns.book import ReturnOwed
 from cells.sub_wallets import book as sub_wallets_book
 from cells.sub_wallets import store_sub_wallets
 from cells.sub_wallets.book import BookOwed
+from cells.wallets.replies import Short
 from cells.wallets.store_locks import KINDS, Kind
 from residency.directory import CellEntry
 
@@ -106,10 +107,26 @@ async def open_accounts(ledger: Ledger, errands: Sequence[Errand]) -> None:
         await opening.open_accounts(ledger, accounts)
 
 
+def lacking(errands: Sequence[Errand], results: Sequence[ChainResult]) -> list[Short]:
+    """What the ledger has just refused to batches and between own wallets for want of funds. `results`: one for each chain, in order."""
+    chains = [(one, chain) for one in errands for chain in one.chains]
+    short = [one for one, result in zip(chains, results, strict=True) if result.lacks_funds]
+    return [
+        Short(one.subject, chain[0].debit_account_id, chain[0].amount)
+        for one, chain in short
+        if isinstance(one, BatchOwed | BookOwed)
+    ]
+
+
 async def close(
-    connection: Connection, region: str, errands: Sequence[Errand], results: Sequence[ChainResult]
+    connection: Connection,
+    region: str,
+    errands: Sequence[Errand],
+    results: Sequence[ChainResult],
+    missing: Mapping[str, int],
 ) -> list[Told]:
-    """The ledger has spoken: close each, and answer what payments must hear of it. `results`: one for each chain, in order."""
+    """The ledger has spoken: close each, and answer what payments must hear of it. `results`: one for each chain, in order; `missing`: what
+    the wallets of those that lacked funds lack, by subject."""
     told: list[Told] = []
     answers, start = dict[int, Sequence[ChainResult]](), 0
     for place, one in enumerate(errands):
@@ -120,11 +137,13 @@ async def close(
     orders = [(place, one) for place, one in enumerate(errands) if isinstance(one, OrderOwed)]
     batches = [(place, one) for place, one in enumerate(errands) if isinstance(one, BatchOwed)]
     if batches:
-        await funding.close(connection, region, [one for _, one in batches], [answers[place] for place, _ in batches])
+        await funding.close(
+            connection, region, [one for _, one in batches], [answers[place] for place, _ in batches], missing
+        )
     books = [(place, one) for place, one in enumerate(errands) if isinstance(one, BookOwed)]
     if books:
         await sub_wallets_book.close(
-            connection, region, [one for _, one in books], [answers[place] for place, _ in books]
+            connection, region, [one for _, one in books], [answers[place] for place, _ in books], missing
         )
     if deposits:
         await credits_book.close(

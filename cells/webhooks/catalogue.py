@@ -116,7 +116,7 @@ CATALOGUE: Final[Mapping[str, EventKind]] = MappingProxyType(
         ),
         "batch.failed": _batch(
             "No line of a batch was paid; no money has left the wallet.", "FAILED", {"NOT_SENT": 200},
-            reason_code="insufficient-funds", reason="The wallet does not hold enough for this payment",
+            reason_code="insufficient-funds", reason="The wallet does not hold enough",
         ),
         "webhook.disabled": EventKind(
             "An endpoint gets no more deliveries: it failed for too long, or answered 410 Gone.",

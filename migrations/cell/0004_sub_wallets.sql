@@ -40,6 +40,7 @@ create table book_transfers (
     amount bigint not null check (amount >= 0),
     state text not null default 'asked' check (state in ('asked', 'planned', 'applied', 'refused')),
     reason text,
+    missing_minor bigint check (missing_minor > 0),
     created_at instant not null default now(),
     primary key (compliance_region, book_id),
     check (kind = 'close' or amount > 0),
@@ -58,6 +59,6 @@ grant insert (compliance_region, wallet_id, tenant_id, parent_wallet_id, currenc
 grant insert (compliance_region, book_id, tenant_id, writer_wallet_id, kind, from_wallet_id, to_wallet_id, currency, amount)
     on book_transfers to kovra_api;
 grant update (state, closed_at) on sub_wallets to kovra_writer;
-grant update (state, amount, reason) on book_transfers to kovra_writer;
+grant update (state, amount, reason, missing_minor) on book_transfers to kovra_writer;
 
 -- migrate: rollback

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cells.backends.postgres import tenant_transaction
 from cells.idempotency.answer import RequestInFlight
 from cells.kit.command import Command
+from cells.payments.transfer import InsufficientFunds
 from cells.sub_wallets import store as store_books
 from cells.sub_wallets.internal_transfer import REFUSALS, Book
 from cells.tenants.store import find_wallets_of_tenants
@@ -20,6 +21,8 @@ from router.api.call import call_of
 from router.api.idempotency import REPLAYED, claimed
 from router.api.parts import Parts, parts_of
 from router.api.problems import Problems
+
+_REMEDY = "Fund the wallet or move less, and send a new request with a new Idempotency-Key."
 
 
 async def booked(request: Request, operation: str, key: str, wanted: Book) -> tuple[Book, bool]:
@@ -57,7 +60,13 @@ def refused(request: Request, book: Book, *, replayed: bool, **extra: Any) -> Re
     problems = request.app.state.problems
     assert isinstance(problems, Problems)
     assert book.reason is not None
-    response = problems.of_error(REFUSALS[book.reason](**extra), call_of(request).request_id)
+    kind = REFUSALS[book.reason]
+    error = (
+        kind.by(book.missing_minor, book.currency, _REMEDY, **extra)
+        if issubclass(kind, InsufficientFunds)
+        else kind(**extra)
+    )
+    response = problems.of_error(error, call_of(request).request_id)
     if replayed:
         response.headers[REPLAYED] = "true"
     return response

@@ -185,7 +185,7 @@ async def test_insufficient_funds_are_said_at_once(cell: ApiCell) -> None:
     problem = await refusal(answer, 422, "insufficient-funds")
     missing = Decimal(quote["source"]["value"]) - 25
     assert problem["missing_amount"] == {"value": f"{missing:.2f}", "currency": "EUR"}
-    assert problem["detail"] == f"{missing:.2f} EUR is missing."
+    assert problem["detail"].startswith(f"{missing:.2f} EUR is missing. This quote is used up: fund the wallet")
     assert (await pay(cell, asked)).json()["missing_amount"] == problem["missing_amount"], (
         "the same when it is asked again"
     )

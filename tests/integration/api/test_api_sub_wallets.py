@@ -142,6 +142,11 @@ async def test_more_than_there_is_moves_nothing(cell: ApiCell) -> None:
     assert sorted(answer.status_code for answer in answers) == [201, 201, 422]
     [refused] = [answer for answer in answers if answer.status_code == 422]
     assert refusal(refused) == (422, "insufficient-funds")
+    problem = refused.json()
+    assert problem["missing_amount"] == {"value": "2.00", "currency": "EUR"}
+    assert problem["detail"].startswith("2.00 EUR is missing. Fund the wallet")
+    again = await move(cell, main(cell), subs[answers.index(refused)], "4.00", subs[answers.index(refused)])
+    assert again.json()["missing_amount"] == problem["missing_amount"], "the same when it is asked again"
     assert await has(cell, main(cell)) == "2.00"
     await reconciled(cell)
 

@@ -8,6 +8,7 @@ import pytest
 
 from cells.batches import funding, room
 from cells.batches.batch import State
+from cells.kit.money import amount_text
 from cells.ledger import chart
 from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingResult
@@ -84,6 +85,10 @@ async def test_without_the_funds_nothing_is_moved(cells: BatchCells) -> None:
     assert batch.state is State.FAILED
     assert batch.fault is not None
     assert batch.fault.code == "insufficient-funds"
+    assert batch.funding_minor is not None
+    assert batch.fault.detail.startswith(
+        f"{amount_text(batch.funding_minor - 500_000, 'EUR')} is missing. Fund the wallet"
+    )
     assert await cells.payments(batch_id) == []
     assert [one.state for one in await cells.lines(batch_id)] == ["NOT_SENT", "NOT_SENT"]
     assert await cells.balance() == 500_000
@@ -267,5 +272,5 @@ async def test_money_in_the_reserve_that_no_batch_knows_of_is_found(cells: Batch
     await ledger_posting(cells.eu, rail, chart.reserve(wallet), 100, 7 << 80, Code.BATCH_FUNDING)
     found = await cells.reconciled.findings("L3")
     assert [("BATCH_RESERVE" in one.subject, one.what, one.expected, one.found) for one in found] == [
-        (True, "posted", "1000", "1100")
+        (True, "posted", "10.00 EUR", "11.00 EUR")
     ]
