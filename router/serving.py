@@ -148,7 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """In place of the library's own text: a problem document, like every other failure."""
-        self._refuse(HeadInvalid())
+        self._refuse(HeadInvalid("Send a request line and headers as HTTP/1.1 has them (RFC 9112)."))
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()

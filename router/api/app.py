@@ -19,7 +19,7 @@ from router.api.errors import BodyNotJson, BodyTooLarge, MethodNotAllowed, Route
 from router.api.front import Front
 from router.api.pages import add_pages
 from router.api.parts import Parts, count_refusal, opened_parts, parts_of
-from router.api.problems import Problems, invalid_fields
+from router.api.problems import Problems, described_fault, invalid_fields
 from router.api.reasons import add_reasons
 from router.api.routes import Direct, OpenRoute, direct_routes
 from router.api.strangers import OPEN_PER_MINUTE, Strangers
@@ -132,7 +132,10 @@ def _handle_failures(app: FastAPI, made: Problems) -> None:
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        found = [(one["loc"][0], one["type"], tuple(one["loc"][1:]), one["msg"]) for one in error.errors()]
+        field = getattr(request.scope.get("route"), "body_field", None)
+        model = None if field is None else field.field_info.annotation
+        places = [(one, tuple(one["loc"][1:])) for one in error.errors()]
+        found = [(one["loc"][0], place, described_fault(one, place, model)) for one, place in places]
         return made.of_error(invalid_fields(found), call_of(request).request_id)
 
     async def unanswered(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ A failure of 500 says nothing but that it happened: every one of them is `intern
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -19,6 +19,8 @@ from residency.classes import Public
 from residency.errors import KovraError
 from router.api.call import CALL
 from router.api.errors import InvalidRequest
+from router.api.field_words import unknown_field, words_of
+from router.api.registry import detail_of
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = "1"
@@ -124,7 +126,7 @@ class Problems:
             "type": f"/problems/{code}",
             "title": title,
             "status": status,
-            "detail": detail,
+            "detail": detail_of(code, title, detail),
             "code": code,
             "retryable": retryable,
             "request_id": request_id,
@@ -138,18 +140,27 @@ class Problems:
         return ProblemAnswer(body, status, headers)
 
 
-def invalid(error: ValidationError) -> KovraError:
-    """What pydantic found in a body, as a failure of ours."""
+def invalid(error: ValidationError, model: type[BaseModel] | None = None) -> KovraError:
+    """What pydantic found in a body, as a failure of ours. `model`: what the body was to be."""
     return invalid_fields(
-        [("body", one["type"], one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)]
+        [
+            ("body", one["loc"], described_fault(one, one["loc"], model))
+            for one in error.errors(include_url=False, include_input=False)
+        ]
     )
 
 
-def invalid_fields(found: list[tuple[str, str, tuple[int | str, ...], str]]) -> KovraError:
-    """`(where, pydantic's type, place, message)` of each field at fault as one failure. No message repeats what was sent."""
+def described_fault(fault: Mapping[str, Any], place: tuple[int | str, ...], model: type[BaseModel] | None) -> str:
+    """One fault of pydantic's in words for a partner."""
+    if fault["type"] == "extra_forbidden":
+        return unknown_field(place, model)
+    return words_of(fault["type"], fault["msg"], fault.get("ctx"))
+
+
+def invalid_fields(found: Sequence[tuple[str, tuple[int | str, ...], str]]) -> KovraError:
+    """`(where, place, words)` of each field at fault as one failure. No words repeat what was sent."""
     faults: list[dict[str, str]] = []
-    for where, _, place, message in found:
-        said = message.removeprefix("Value error, ")
+    for where, place, said in found:
         at = {"pointer": _pointer(place)} if where == "body" else {"parameter": str(place[0]) if place else where}
         faults.append({"detail": said, **at})
     first = faults[0]

@@ -49,6 +49,7 @@ def kinds() -> dict[str, type[KovraError]]:
     return dict(sorted(found.items()))
 
 
+@cache
 def written() -> dict[str, Mapping[str, Any]]:
     """What `problems.toml` says, by code."""
     return tomllib.loads(files("router.api").joinpath("problems.toml").read_text("utf-8"))
@@ -81,13 +82,18 @@ def entry_of(code: str) -> ProblemKind:
     return found
 
 
+def detail_of(code: str, title: str, detail: str) -> str:
+    """What to do, where a failure has nothing of its own to say but its title again."""
+    return written()[code]["remedy"] if detail == title and code in written() else detail
+
+
 def document(code: str, title: str, status: int, retryable: bool) -> dict[str, Any]:
     """What a failure of that kind looks like at least."""
     return {
         "type": f"/problems/{code}",
         "title": title,
         "status": status,
-        "detail": title,
+        "detail": detail_of(code, title, title),
         "code": code,
         "retryable": retryable,
         "request_id": EXAMPLE_REQUEST_ID,

@@ -195,9 +195,7 @@ def _check_query(request: Request, known: Mapping[str, bool]) -> None:
     unknown = [name for name in counts if name not in known]
     if unknown:
         there = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
-        raise invalid_fields(
-            [("query", "extra_forbidden", (name,), f"there is no such parameter; {there}") for name in unknown]
-        )
+        raise invalid_fields([("query", (name,), f"there is no such parameter; {there}") for name in unknown])
     repeated = [name for name, count in counts.items() if count > 1 and not known[name]]
     if repeated:
         said = "it is there more than once; send it once"

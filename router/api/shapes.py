@@ -131,7 +131,7 @@ def read(model: type[Model], body: bytes) -> Model:
     except i_json.NotIJson as error:
         raise BodyNotJson(str(error)) from None
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, model) from None
 
 
 def checked_id(text: str, kind: str, missing: KovraError) -> str:

@@ -26,6 +26,7 @@ from cells.kit.money import currency_of, parse_amount
 from cells.rails.accounts import account_fields, check_reach, form_of, parse_account
 from cells.rails.profile_files import rail_profiles
 from residency.errors import KovraError
+from router.api.field_words import words_of
 from router.api.shapes import PaymentDate
 
 _NEEDED = ("reference", "source_currency", "target_currency")
@@ -217,7 +218,8 @@ def _deadline(fields: Mapping[str, str], found: _Found) -> datetime | None:
     try:
         return _DATE.validate_python(fields["deadline"])
     except ValidationError as error:
-        said = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+        fault = error.errors(include_input=False)[0]
+        said = words_of(fault["type"], fault["msg"], fault.get("ctx"))
         found.add(_Bad(f"{said[:1].upper()}{said[1:]}."), "deadline")
         return None
 

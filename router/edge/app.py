@@ -124,7 +124,9 @@ class Edge:
             _log.error("%s failed: %s", request_id, type(error).__name__)
             if begun:
                 raise
-            bug = KovraError()
+            bug = KovraError(
+                "Report the `request_id` to us. Repeat a request that moves money only with the same Idempotency-Key."
+            )
             code = bug.code
             status = await _say(
                 send, bug.status, problems.document(bug, request_id), problems.headers(bug), request_id=request_id

@@ -92,4 +92,6 @@ def check_carried(path: str) -> None:
     first, _, rest = path[1:].partition("/")
     carried = rest.partition("/")[0] in NOUNS if first == "v1" else of_any_cell(path) or path in _WELL_KNOWN
     if not carried:
-        raise PathUnknown
+        raise PathUnknown(
+            "Compare the path with /openapi.json: its paths start with /v1, after the region if you name one."
+        )

@@ -46,7 +46,7 @@ class Body:
     async def _next(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise RequestIncomplete
+            raise RequestIncomplete(_SEND_AGAIN)
         self.whole = not message.get("more_body", False)
         chunk: bytes = message.get("body", b"")
         return chunk
@@ -58,6 +58,7 @@ _PLACE_TIMEOUT_S = 2.0
 # Less than an API process keeps an idle connection (5 s): one that it is just closing must not be picked for a payment.
 _KEEPALIVE_S = 3.0
 _CONNECT_TIMEOUT_S = 2.0
+_SEND_AGAIN = "Nothing was done. Send the whole request again, with the same Idempotency-Key."
 _SILENCE_TIMEOUT_S = 30.0
 
 
@@ -127,7 +128,7 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError) as error:
             if body is not None and not body.whole and not isinstance(error, aiohttp.ServerDisconnectedError):
                 # The caller's doing, which must not count against the cell.
-                raise RequestIncomplete from error
+                raise RequestIncomplete(_SEND_AGAIN) from error
             self.breaker.failed(time.monotonic())
             region = self.cell.region
             raise CellSilent(

@@ -1,12 +1,16 @@
 """Every kind of problem that a route declares has its page, and every page a kind that can be met."""
 
+import ast
 import importlib
+import json
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import router.edge
 from residency.errors import KovraError
 from router.api.app import create_app
+from router.api.problems import Problems
 from router.api.registry import kinds, registry, written
 from tests.architecture.tree import keep
 from tests.support.border import make_world
@@ -74,3 +78,34 @@ def test_two_classes_of_one_code_say_the_same() -> None:
         title = above.title if getattr(above, "code", "") == kind.code else kind.title
         told = (title, kind.status, kind.retryable)
         assert said.setdefault(kind.code, told) == told, f"{kind.__module__}.{kind.__name__}"
+
+
+def test_no_detail_is_the_title_again() -> None:
+    """Whatever raised it: a failure without words of its own is answered with what to do."""
+    for code, kind in kinds().items():
+        if code not in written():
+            continue
+        body = _answered(kind)
+        assert body["detail"] != body["title"], code
+        assert registry()[code].example["detail"] == registry()[code].remedy
+
+
+def _answered(kind: type[KovraError]) -> dict[str, str]:
+    error = kind.__new__(kind)
+    KovraError.__init__(error)
+    found: dict[str, str] = json.loads(bytes(Problems().of_error(error, "req_x").body))
+    return found
+
+
+def test_the_router_raises_nothing_without_words() -> None:
+    """It does not read problems.toml, so each of its failures says at its place what to do."""
+    of_the_router()
+    names = {one.__name__ for one in classes()}
+    silent = []
+    for path in [*Path("router/edge").glob("*.py"), Path("router/serving.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+            bare = isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id in names
+            if bare or (made and not node.args):
+                silent.append(f"{path}:{node.lineno}")
+    assert silent == []

@@ -132,7 +132,7 @@ def read_line(given: object, currency: str, payer_id: str | None) -> ReadLine:
     try:
         asked = BatchLineNew.model_validate(given)
     except ValidationError as error:
-        return _fault([invalid(error), *_amounts(given)])
+        return _fault([invalid(error, BatchLineNew), *_amounts(given)])
     payer, found = asked.payer_id or payer_id, []
     if payer is None:
         found.append(BatchFileInvalid("It names no payer, and nor does the batch.", pointer="/payer_id"))

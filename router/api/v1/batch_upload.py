@@ -179,7 +179,7 @@ def _described(line: PayoutLine, party: Party) -> RecipientNew | KovraError:
             kind=kind, currency=line.currency, name=party.name, account=account, address=home, lei=party.lei or None
         )
     except ValidationError as error:
-        return invalid(error)
+        return invalid(error, RecipientNew)
 
 
 def _of_recipient(line: PayoutLine, error: KovraError) -> list[LineFault]:

@@ -18,6 +18,7 @@ from residency.classes import Public
 from residency.errors import KovraError
 from router.api.call import Json, call_of
 from router.api.errors import EndpointDisabled, UnknownDelivery, UnknownEndpoint, UnknownEvent
+from router.api.field_words import words_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
 from router.api.shapes import Cursor, IdText, Instant, Limit, Shape, checked_id, page, stamp
@@ -68,13 +69,18 @@ _FROM = "Give the id of an event of yours in this region, or a time by RFC 3339.
 _ID, _TIME = TypeAdapter(IdText), TypeAdapter[datetime](Instant)
 
 
+def _words(error: ValidationError) -> str:
+    fault = error.errors(include_input=False)[0]
+    return words_of(fault["type"], fault["msg"], fault.get("ctx"))
+
+
 def _event_or_time(value: Any) -> str | datetime:
     """By hand, since pydantic tells a fault of a union under the names of its members, which are nothing of the body's."""
     timed = isinstance(value, str) and ":" in value
     try:
         return _TIME.validate_python(value) if timed else _ID.validate_python(value)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ") if timed else _FROM) from None
+        raise ValueError(_words(error) if timed else _FROM) from None
 
 
 class Replay(Shape):

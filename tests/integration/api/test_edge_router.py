@@ -204,7 +204,8 @@ async def test_a_bug_of_the_router_says_nothing(
     answer = await world.http.get("/v1/quotes", headers=_KEY)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert answer.json() == {
-        "type": "/problems/internal", "title": "Something went wrong", "status": 500, "detail": "Something went wrong",
+        "type": "/problems/internal", "title": "Something went wrong", "status": 500,
+        "detail": "Report the `request_id` to us. Repeat a request that moves money only with the same Idempotency-Key.",
         "code": "internal", "retryable": False, "request_id": answer.headers["kovra-request-id"],
     }  # fmt: skip
     assert f"{answer.json()['request_id']} failed: KeyError" in caplog.text
