@@ -24,16 +24,16 @@ from router.cli.provisioning import chosen_cells
 from router.cli.record import changing, reading
 from router.cli.tables import Listing
 
-Cell = Annotated[str, typer.Option("--cell", help="One cell; by default each that holds the currency.")]
+Cell = Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-ScopeOf = Annotated[str, typer.Argument(help="tenant, wallet or payer: the limit applies to the transfers of each.")]
+ScopeOf = Annotated[str, typer.Argument(help="tenant, wallet or payer: whose transfers count together.")]
 WindowOf = Annotated[str, typer.Argument(help="transfer, day or month (UTC).")]
 MeasureOf = Annotated[str, typer.Argument(help="amount, or count of transfers.")]
 Currency = Annotated[str, typer.Argument(help="The currency of the wallets.")]
 Value = Annotated[str, typer.Argument(help="An amount such as 5000.00, or a number of transfers.")]
-Tenant = Annotated[str, typer.Option("--tenant", help="Only for one tenant.")]
-Tier = Annotated[str, typer.Option("--tier", help="Only for the tenants of one tier.")]
-Subject = Annotated[str, typer.Option("--of", help="Only for one wallet or payer (wal_…, pyr_…).")]
+Tenant = Annotated[str, typer.Option("--tenant", help="For one tenant alone.")]
+Tier = Annotated[str, typer.Option("--tier", help="For the tenants of one tier.")]
+Subject = Annotated[str, typer.Option("--of", help="For one wallet or payer alone (wal_…, pyr_…).")]
 
 _WINDOWS: tuple[Window, ...] = get_args(Window)
 
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    cell: Annotated[str, typer.Option("--cell", help="One cell; all of them by default.")] = "",
+    cell: Cell = "",
     tenant: Annotated[str, typer.Option("--tenant", help="The limits set for this tenant alone.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Include versions that are not in force.")] = False,
     json: Json = False,
@@ -76,19 +76,13 @@ def put(
     tenant: Tenant = ANY,
     subject: Subject = ANY,
     since: Annotated[str, typer.Option("--from", help="In force from (RFC 3339); now by default.")] = "",
-    until: Annotated[
-        str, typer.Option("--until", help="In force until; then the version before it applies again.")
-    ] = "",
+    until: Annotated[str, typer.Option("--until", help="Until when it is in force.")] = "",
     cell: Cell = "",
     operator: Operator = "",
     json: Json = False,
 ) -> None:
-    """Set a limit: a new version, in force at once. What was sent earlier in the day or month counts towards it.
-
-    Without --tier, --tenant or --of it is for every tenant.
-    """
-    regions = load_directory(home_path()).region_of_currency
-    one_of(currency, regions, "wallet currency")
+    """Set a limit: a new version, in force at once. What was sent earlier in the day or month counts, too."""
+    one_of(currency, load_directory(home_path()).region_of_currency, "wallet currency")
     rule = rule_of(scope, window, measure, currency, value, (tier, tenant, subject), (since, until))
     if subject:
         # A wallet and a payer are known where they live, and nowhere else.
@@ -96,19 +90,12 @@ def put(
         if cell not in ("", home):
             raise LimitRefused(f"{subject} lives in {home}, and --cell names {cell}.")
         cell = home
-    # A limit of a currency elsewhere than where its wallets are would limit nothing.
-    cells = [one for one in chosen_cells(home_path(), cell) if one.region == regions[currency]]
-    if not cells:
-        raise LimitRefused(f"{cell} holds no wallets in {currency}; region {regions[currency]} does.")
-    done = asyncio.run(_set(cells, rule, acting(operator)))
+    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule, acting(operator)))
     if json:
         print_json({"limits": [{"cell": name, **shown(one)} for name, one in done.items()]})
         return
     for name, one in done.items():
-        per = one.scope if one.window == "transfer" else f"{one.scope} and {one.window}"
-        out.print(
-            f"{name}, {_whose(one)}: at most {_most(one)} for each {per}; version {one.version}, from {one.effective_from:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        out.print(f"{name}: version {one.version} counts from {one.effective_from:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def rule_of(
