@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cells.audit.entry import Checkpoint, Entry, chain_name
 from cells.audit.lines import checkpoint_line, entry_line, header_line
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.kit.hashchain import Head, extend, genesis
 from residency.errors import KovraError, needed
 
@@ -22,33 +23,42 @@ class Growth(NamedTuple):
     after: Head
 
 
+_ROWS = Rows(
+    "audit_log", "sequence:bigint hash:bytea at:timestamptz actor tenant_id action resource_id outcome request_id"
+)
+
+
 async def append(connection: Connection, region: str, cell: str, entries: Sequence[Entry]) -> Growth:
     """Append entries in order to a cell's chain."""
     before = await _locked_head(connection, region, cell)
     heads = extend(before, [entry.body() for entry in entries])
     after = heads[-1] if heads else before
+    rows = (
+        (
+            head.sequence,
+            head.hash,
+            one.at,
+            one.actor,
+            one.tenant_id,
+            one.action,
+            one.resource_id,
+            one.outcome,
+            one.request_id,
+        )
+        for head, one in zip(heads, entries, strict=True)
+    )
     await connection.execute(
         f"""
         with written as (
-            insert into audit_log (compliance_region, cell, sequence, hash, {_ENTRY})
-            select $1, $2, * from unnest($3::bigint[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[],
-                                         $8::text[], $9::text[], $10::text[], $11::text[])
+            insert into audit_log (compliance_region, cell, {_ROWS.names}) select $1, $2, new.* from {_ROWS.source(5)}
         )
-        update audit_heads set sequence = $12, hash = $13 where compliance_region = $1 and cell = $2
+        update audit_heads set sequence = $3, hash = $4 where compliance_region = $1 and cell = $2
         """,
         region,
         cell,
-        [head.sequence for head in heads],
-        [head.hash for head in heads],
-        [entry.at for entry in entries],
-        [entry.actor for entry in entries],
-        [entry.tenant_id for entry in entries],
-        [entry.action for entry in entries],
-        [entry.resource_id for entry in entries],
-        [entry.outcome for entry in entries],
-        [entry.request_id for entry in entries],
         after.sequence,
         after.hash,
+        *_ROWS.arguments(rows),
     )
     return Growth(before, after)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from residency.classes import Public
 
 # Until the next try; doubled each time.
@@ -30,6 +31,7 @@ class SetAside:
 
 
 _COLUMNS = ", ".join(one.name for one in fields(SetAside))
+_ITEMS = Rows("set_aside", "item_id reason envelope:bytea")
 
 
 async def put(
@@ -42,18 +44,18 @@ async def put(
     """Set items aside, by id with the reason; one that is aside already waits longer from now on."""
     kept = envelopes or {}
     await connection.execute(
-        """
-        insert into set_aside as a (compliance_region, worker, item_id, reason, envelope, retry_at)
-        select $1, $2, n.*, now() + $6::interval from unnest($3::text[], $4::text[], $5::bytea[]) as n (item_id, reason, envelope)
+        f"""
+        insert into set_aside as a (compliance_region, worker, retry_at, {_ITEMS.names})
+        select $1, $2, now() + $3::interval, new.* from {_ITEMS.source(6)}
         on conflict (compliance_region, worker, item_id) do update set reason = excluded.reason, closed_at = null,
             envelope = coalesce(excluded.envelope, a.envelope),
             since = case when a.closed_at is null then a.since else now() end,
             attempts = case when a.closed_at is null then a.attempts + 1 else 1 end,
             retry_at = now() + case when a.closed_at is null
-                then least($7::interval, $6::interval * power(2, least(a.attempts, $8::integer))) else $6::interval end
+                then least($4::interval, $3::interval * power(2, least(a.attempts, $5::integer))) else $3::interval end
         """,
-        region, worker, list(reasons), list(reasons.values()), [kept.get(one) for one in reasons],
-        RETRY_FIRST, RETRY_LAST, _DOUBLINGS_MAX,
+        region, worker, RETRY_FIRST, RETRY_LAST, _DOUBLINGS_MAX,
+        *_ITEMS.arguments((one, reason, kept.get(one)) for one, reason in reasons.items()),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.backends.vault import SubjectRef, Vault, WrappedKey
 
 
@@ -66,18 +67,17 @@ async def rewrap(connection: Connection, vault: Vault, held: WrappedTable, rows:
     if not rows:
         return 0
     moved = vault.rewrap([(row.subject, row.key) for row in rows])
-    given = ", ".join(f"${number}::{sql}[]" for number, sql in enumerate(held.identity.values(), 5))
+    identity = " ".join(f"{column}:{kind}" for column, kind in held.identity.items())
+    given = Rows(held.table, f"new_wrapped:bytea new_kid old_wrapped:bytea {identity}")
     same = " and ".join(f"t.{column} = u.{column}" for column in held.identity)
     await connection.execute(
         f"""
-        update {held.table} t set {held.wrapped} = u.new_wrapped, {held.kid} = u.new_kid
-        from unnest($2::bytea[], $3::text[], $4::bytea[], {given}) as u (new_wrapped, new_kid, old_wrapped, {", ".join(held.identity)})
+        update {held.table} t set {held.wrapped} = u.new_wrapped, {held.kid} = u.new_kid from {given.source(2, "u")}
         where t.compliance_region = $1 and {same} and t.{held.wrapped} = u.old_wrapped
         """,
         vault.region,
-        [one.wrapped for one in moved],
-        [one.kid for one in moved],
-        [row.key.wrapped for row in rows],
-        *(list(column) for column in zip(*(row.identity for row in rows), strict=True)),
+        *given.arguments(
+            (new.wrapped, new.kid, row.key.wrapped, *row.identity) for new, row in zip(moved, rows, strict=True)
+        ),
     )
     return len(rows)

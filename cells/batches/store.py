@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from cells.backends.postgres import Connection, Read, Record, fetch_apart
+from cells.backends.rows import Rows
 from cells.batches.batch import AT_REST, WAITING_LINES, Batch, Fault, Line, LineState, State
 from residency.classes import Confidential, Public
 from residency.errors import needed
@@ -13,6 +14,14 @@ _BATCH = ", ".join(one.name for one in fields(Batch))
 _LINE = ", ".join(one.name for one in fields(Line))
 _OPEN = [str(state) for state in State if state not in AT_REST and state is not State.SCHEDULED]
 _WAITING = [str(state) for state in WAITING_LINES]
+
+
+_LINES = Rows(
+    "batch_lines",
+    "line:integer state transfer_id recipient_id payer_id side amount_minor:bigint target_currency metadata:jsonb deadline:timestamptz"
+    " fault:jsonb file_line:integer",
+)
+_MARKS = Rows("batch_lines", "line:integer state fault:jsonb quote_id source_minor:bigint")
 
 
 class Mark(NamedTuple):
@@ -44,16 +53,14 @@ async def insert(
     )  # fmt: skip
     if new is None:
         return False
-    await connection.execute(
-        """
-        insert into batch_lines (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side,
-            amount_minor, target_currency, metadata, deadline, fault, file_line)
-        select $1, $2, $3, n.* from jsonb_to_recordset($4::jsonb) as n (line integer, state text, transfer_id text, recipient_id text,
-            payer_id text, side text, amount_minor bigint, target_currency text, metadata jsonb, deadline timestamptz, fault jsonb,
-            file_line integer)
-        """,
-        region, batch.batch_id, batch.tenant_id, [_document(one) for one in lines],
-    )  # fmt: skip
+    rows = [
+        (
+            one.line, one.state, one.transfer_id, one.recipient_id, one.payer_id, one.side, one.amount_minor, one.target_currency,
+            dict(one.metadata), one.deadline, one.fault, one.file_line,
+        )
+        for one in lines
+    ]  # fmt: skip
+    await _LINES.insert(connection, rows, compliance_region=region, batch_id=batch.batch_id, tenant_id=batch.tenant_id)
     return True
 
 
@@ -159,14 +166,13 @@ async def mark(connection: Connection, region: str, batch_id: str, marks: Sequen
     if not marks:
         return
     await connection.execute(
-        """
+        f"""
         update batch_lines l set state = n.state, fault = n.fault, quote_id = coalesce(n.quote_id, l.quote_id),
             source_minor = coalesce(n.source_minor, l.source_minor)
-        from jsonb_to_recordset($3::jsonb) as n (line integer, state text, fault jsonb, quote_id text, source_minor bigint)
+        from {_MARKS.source(3, "n")}
         where l.compliance_region = $1 and l.batch_id = $2 and l.line = n.line
         """,
-        region, batch_id,
-        [{**one._asdict(), "fault": None if one.fault is None else asdict(one.fault)} for one in marks],
+        region, batch_id, *_MARKS.arguments(marks),
     )  # fmt: skip
 
 
@@ -196,23 +202,6 @@ async def unsent(connection: Connection, region: str, batch_id: str) -> list[str
         region, batch_id,
     )  # fmt: skip
     return [row[0] for row in rows]
-
-
-def _document(line: Line) -> dict[str, Any]:
-    return {
-        "line": line.line,
-        "state": line.state,
-        "transfer_id": line.transfer_id,
-        "recipient_id": line.recipient_id,
-        "payer_id": line.payer_id,
-        "side": line.side,
-        "amount_minor": line.amount_minor,
-        "target_currency": line.target_currency,
-        "metadata": dict(line.metadata),
-        "deadline": line.deadline,
-        "fault": None if line.fault is None else asdict(line.fault),
-        "file_line": line.file_line,
-    }
 
 
 def _batch(row: Record) -> Batch:

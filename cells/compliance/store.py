@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.compliance.checker import OFFICER, Attestation, Block, Clear, Hit, Review, Verdict
 
 
@@ -13,29 +14,14 @@ class Screened(NamedTuple):
     verdict: Verdict
 
 
+_ROWS = Rows(
+    "screenings",
+    "tenant_id subject_id checked_at:timestamptz result reason lists:jsonb entry_list entry_reference score:integer officer",
+)
+
+
 async def insert(connection: Connection, region: str, items: Sequence[Screened]) -> None:
-    if not items:
-        return
-    hits: list[Hit | None] = [None if isinstance(one.verdict, Clear) else one.verdict.hit for one in items]
-    await connection.execute(
-        """
-        insert into screenings (compliance_region, tenant_id, subject_id, checked_at, result, reason, lists,
-                                entry_list, entry_reference, score, officer)
-        select $1, * from unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                                 $7::jsonb[], $8::text[], $9::text[], $10::int[], $11::text[])
-        """,
-        region,
-        [one.tenant_id for one in items],
-        [one.subject_id for one in items],
-        [one.verdict.attestation.at for one in items],
-        [one.verdict.attestation.result for one in items],
-        [_reason(one.verdict) for one in items],
-        [dict(one.verdict.attestation.lists) for one in items],
-        [hit and hit.list for hit in hits],
-        [hit and hit.reference for hit in hits],
-        [hit and hit.score for hit in hits],
-        ["" if isinstance(one.verdict, Review) else one.verdict.by for one in items],
-    )
+    await _ROWS.insert(connection, [_row(one) for one in items], compliance_region=region)
 
 
 async def latest(connection: Connection, region: str, subject_ids: Sequence[str]) -> dict[str, Verdict]:
@@ -83,6 +69,15 @@ async def hits(connection: Connection, region: str, subject_ids: Sequence[str]) 
         subject_ids,
     )
     return {row["subject_id"]: Hit(row["entry_list"], row["entry_reference"], row["score"]) for row in rows}
+
+
+def _row(one: Screened) -> tuple[object, ...]:
+    verdict, said = one.verdict, one.verdict.attestation
+    hit = None if isinstance(verdict, Clear) else verdict.hit
+    return (
+        one.tenant_id, one.subject_id, said.at, said.result, _reason(verdict), dict(said.lists),
+        hit and hit.list, hit and hit.reference, hit and hit.score, "" if isinstance(verdict, Review) else verdict.by,
+    )  # fmt: skip
 
 
 def _reason(verdict: Verdict) -> str:

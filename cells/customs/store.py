@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.customs.chain import Crossing, CustomsEntry, chain_name
 from cells.kit.hashchain import Head, extend, genesis
 from cells.spec import CellSpec
@@ -24,6 +25,16 @@ class CorridorState:
     exported_roll: bytes
     admitted_sequence: int
     admitted_roll: bytes
+
+
+_ROWS = Rows(
+    "customs_log",
+    "position:bigint direction from_cell to_cell kind sequence:bigint transfer_id envelope_sha256:bytea allow_list:integer"
+    " crossed_fields:text[] reason at:timestamptz previous_hash:bytea entry_hash:bytea",
+)
+_EXPORTED = Rows("customs_corridors", "peer exported_sequence:bigint exported_roll:bytea")
+_ADMITTED = Rows("customs_corridors", "peer admitted_sequence:bigint admitted_roll:bytea")
+_SEQUENCES = Rows("customs_log", "from_cell sequence:bigint")
 
 
 async def lock_head(connection: Connection, spec: CellSpec) -> Head:
@@ -61,36 +72,12 @@ async def append(
         CustomsEntry(now.sequence, crossing, before.hash, now.hash)
         for now, before, crossing in zip(heads, previous, crossings, strict=True)
     ]
-    await connection.execute(
-        """
-        insert into customs_log (compliance_region, position, direction, from_cell, to_cell, kind, sequence,
-        transfer_id,
-            envelope_sha256, allow_list, crossed_fields, reason, at, previous_hash, entry_hash)
-        select $1, position, direction, from_cell, to_cell, kind, sequence, transfer_id,
-            envelope_sha256, allow_list, string_to_array(crossed_fields, ','), reason, at, previous_hash,
-            entry_hash
-        from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-        $9::bytea[],
-            $10::integer[], $11::text[], $12::text[], $13::timestamptz[], $14::bytea[], $15::bytea[])
-            as entry (position, direction, from_cell, to_cell, kind, sequence, transfer_id,
-                envelope_sha256, allow_list, crossed_fields, reason, at, previous_hash, entry_hash)
-        """,
-        spec.region,
-        [entry.position for entry in entries],
-        [crossing.direction for crossing in crossings],
-        [crossing.from_cell for crossing in crossings],
-        [crossing.to_cell for crossing in crossings],
-        [crossing.kind for crossing in crossings],
-        [crossing.sequence for crossing in crossings],
-        [crossing.transfer_id for crossing in crossings],
-        [crossing.envelope_sha256 for crossing in crossings],
-        [crossing.allow_list for crossing in crossings],
-        [",".join(crossing.crossed_fields) for crossing in crossings],
-        [crossing.reason for crossing in crossings],
-        [crossing.at for crossing in crossings],
-        [entry.previous_hash for entry in entries],
-        [entry.entry_hash for entry in entries],
-    )
+    rows = [
+        (entry.position, one.direction, one.from_cell, one.to_cell, one.kind, one.sequence, one.transfer_id, one.envelope_sha256,
+         one.allow_list, one.crossed_fields, one.reason, one.at, entry.previous_hash, entry.entry_hash)
+        for entry, one in zip(entries, crossings, strict=True)
+    ]  # fmt: skip
+    await _ROWS.insert(connection, rows, compliance_region=spec.region)
     await connection.execute(
         "update customs_head set position = $2, hash = $3 where compliance_region = $1",
         spec.region,
@@ -164,30 +151,24 @@ async def exported_and_receipted(connection: Connection, spec: CellSpec, peer: s
 async def save_exported(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:
     """Move the exporting side of corridors: peer → (last sequence, roll)."""
     await connection.execute(
-        """
-        update customs_corridors c set exported_sequence = n.sequence, exported_roll = n.roll
-        from unnest($2::text[], $3::bigint[], $4::bytea[]) as n (peer, sequence, roll)
-        where c.compliance_region = $1 and c.peer = n.peer
+        f"""
+        update customs_corridors c set exported_sequence = n.exported_sequence, exported_roll = n.exported_roll
+        from {_EXPORTED.source(2, "n")} where c.compliance_region = $1 and c.peer = n.peer
         """,
         spec.region,
-        list(moved),
-        [sequence for sequence, _ in moved.values()],
-        [roll for _, roll in moved.values()],
+        *_EXPORTED.arguments((peer, *place) for peer, place in moved.items()),
     )
 
 
 async def save_admitted(connection: Connection, spec: CellSpec, moved: Mapping[str, tuple[int, bytes]]) -> None:
     """Move the admitting side of corridors, and owe each of these peers a receipt."""
     await connection.execute(
-        """
-        update customs_corridors c set admitted_sequence = n.sequence, admitted_roll = n.roll, receipt_due =
-        true from unnest($2::text[], $3::bigint[], $4::bytea[]) as n (peer, sequence, roll) where
-        c.compliance_region = $1 and c.peer = n.peer
+        f"""
+        update customs_corridors c set admitted_sequence = n.admitted_sequence, admitted_roll = n.admitted_roll, receipt_due = true
+        from {_ADMITTED.source(2, "n")} where c.compliance_region = $1 and c.peer = n.peer
         """,
         spec.region,
-        list(moved),
-        [sequence for sequence, _ in moved.values()],
-        [roll for _, roll in moved.values()],
+        *_ADMITTED.arguments((peer, *place) for peer, place in moved.items()),
     )
 
 
@@ -196,14 +177,15 @@ async def admitted_hashes(
 ) -> dict[tuple[str, int], bytes]:
     """What was admitted under each (from cell, sequence): the envelope's hash."""
     rows = await connection.fetch(
-        """
+        f"""
         select l.from_cell, l.sequence, l.envelope_sha256 from customs_log l
-        join unnest($2::text[], $3::bigint[]) as n (from_cell, sequence) using (from_cell, sequence)
-        where l.compliance_region = $1 and l.direction = 'admitted' and l.from_cell = any ($2) and l.sequence = any ($3)
+        join {_SEQUENCES.source(4)} using (from_cell, sequence)
+        where l.compliance_region = $1 and l.direction = 'admitted' and l.from_cell = any ($2::text[]) and l.sequence = any ($3::bigint[])
         """,
         spec.region,
         [cell for cell, _ in keys],
         [sequence for _, sequence in keys],
+        *_SEQUENCES.arguments(keys),
     )
     return {(row["from_cell"], row["sequence"]): row["envelope_sha256"] for row in rows}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.spec import CellSpec
 
 
@@ -39,27 +40,12 @@ class Publication:
     envelope: bytes
 
 
+_ROWS = Rows("customs_outbox", OutboxRow)
+_SEQUENCES = Rows("customs_outbox", "to_cell sequence:bigint")
+
+
 async def fill_outbox(connection: Connection, spec: CellSpec, rows: Sequence[OutboxRow], at: datetime) -> None:
-    await connection.execute(
-        """
-        insert into customs_outbox (compliance_region, to_cell, sequence, kind, transfer_id, subject,
-        message_id,
-            envelope, roll, exported_at)
-        select $1, n.*, $10 from unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-        $7::text[],
-            $8::bytea[], $9::bytea[]) as n
-        """,
-        spec.region,
-        [row.to_cell for row in rows],
-        [row.sequence for row in rows],
-        [row.kind for row in rows],
-        [row.transfer_id for row in rows],
-        [row.subject for row in rows],
-        [row.message_id for row in rows],
-        [row.envelope for row in rows],
-        [row.roll for row in rows],
-        at,
-    )
+    await _ROWS.insert(connection, rows, compliance_region=spec.region, exported_at=at)
 
 
 _PUBLICATION = "to_cell, sequence, kind, transfer_id, subject, message_id, envelope"
@@ -98,14 +84,14 @@ async def overdue(connection: Connection, age: timedelta, limit: int = 1_000) ->
 async def mark_published(connection: Connection, published: Sequence[Publication]) -> None:
     """The broker has acknowledged these."""
     await connection.execute(
-        """
-        update customs_outbox o set published_at = clock_timestamp()
-        from unnest($1::text[], $2::bigint[]) as n (to_cell, sequence)
-        where o.to_cell = any ($1) and o.sequence = any ($2) and o.to_cell = n.to_cell and o.sequence = n.sequence
+        f"""
+        update customs_outbox o set published_at = clock_timestamp() from {_SEQUENCES.source(3)}
+        where o.to_cell = any ($1::text[]) and o.sequence = any ($2::bigint[]) and o.to_cell = new.to_cell and o.sequence = new.sequence
           and o.closed_at is null
         """,
         [one.to_cell for one in published],
         [one.sequence for one in published],
+        *_SEQUENCES.arguments((one.to_cell, one.sequence) for one in published),
     )
 
 

@@ -7,51 +7,32 @@ from dataclasses import asdict, fields
 from datetime import timedelta
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.fx.fees import FeeItem
 from cells.fx.quotes import QUOTE_LIFETIME_S, NewQuote, Quote, QuoteExpired, QuoteUse, QuoteUsed, UnknownQuote
 
 _COLUMNS = ", ".join(f"q.{one.name}" for one in fields(Quote))
+_PRICES = Rows(
+    "quotes",
+    "quote_id tenant_id rail source_currency target_currency side principal_minor:bigint margin_minor:bigint fee_minor:bigint"
+    " source_minor:bigint target_minor:bigint recipient_fee_minor:bigint fees:jsonb tags:jsonb margin_bps:integer rate"
+    " rate_as_of:date rate_origin",
+)
+_USES = Rows("quotes", "transfer_id tenant_id quote_id")
 
 
 async def lock_quotes(
     connection: Connection, region: str, quotes: Sequence[NewQuote], *, lifetime_s: float = QUOTE_LIFETIME_S
 ) -> list[Quote]:
     """Store prices as quotes that run out `lifetime_s` from the database's now; answered in order."""
-    prices = [one.price for one in quotes]
     rows = await connection.fetch(
         f"""
-        insert into quotes as q (compliance_region, quote_id, tenant_id, rail, source_currency,
-            target_currency, side, principal_minor, margin_minor, fee_minor, source_minor, target_minor,
-            recipient_fee_minor, fees, tags, margin_bps, rate, rate_as_of, rate_origin, expires_at)
-        select $1, new.quote_id, new.tenant_id, new.rail, new.source, new.target, new.side, new.principal, new.margin,
-            new.fee, new.total, new.arrives, new.recipient_fee, new.charged -> 'fees', new.charged -> 'tags', new.bps, new.rate,
-            new.as_of, new.origin, now() + $2::interval
-        from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::jsonb[], $16::integer[],
-            $17::text[], $18::date[], $19::text[])
-            as new (quote_id, tenant_id, rail, source, target, side, principal, margin, fee, total, arrives, recipient_fee,
-                charged, bps, rate, as_of, origin)
-        returning {_COLUMNS}
+        insert into quotes as q (compliance_region, expires_at, {_PRICES.names})
+        select $1, now() + $2::interval, new.* from {_PRICES.source(3)} returning {_COLUMNS}
         """,
         region,
         timedelta(seconds=lifetime_s),
-        [one.quote_id for one in quotes],
-        [one.tenant_id for one in quotes],
-        [one.rail for one in quotes],
-        [one.rate.source for one in prices],
-        [one.rate.target for one in prices],
-        [one.side for one in prices],
-        [one.principal_minor for one in prices],
-        [one.margin_minor for one in prices],
-        [one.fee_minor for one in prices],
-        [one.source_minor for one in prices],
-        [one.target_minor for one in prices],
-        [one.recipient_fee_minor for one in prices],
-        [{"fees": [asdict(item) for item in one.price.fees], "tags": one.tags} for one in quotes],
-        [one.margin_bps for one in prices],
-        [one.rate.text for one in prices],
-        [one.rate.as_of for one in prices],
-        [one.rate.origin for one in prices],
+        *_PRICES.arguments(map(_row, quotes)),
     )
     stored = {row["quote_id"]: _quote(row) for row in rows}
     return [stored[one.quote_id] for one in quotes]
@@ -91,29 +72,36 @@ async def use_quotes(
     for use in uses:
         first.setdefault((use.quote_id, use.tenant_id), use)
     rows = await connection.fetch(
-        """
+        f"""
         with held as materialized (
             -- In one order, so that two batches that share quotes cannot deadlock. Who holds a row has looked at it as it now is.
             select quote_id, tenant_id from quotes
-            where compliance_region = $1 and quote_id = any ($4::text[]) and transfer_id is null and expires_at > now()
+            where compliance_region = $1 and quote_id = any ($2::text[]) and transfer_id is null and expires_at > now()
             order by quote_id for update
         )
         update quotes q set transfer_id = asked.transfer_id, used_at = now()
-        from held join unnest($2::text[], $3::text[], $4::text[]) as asked (transfer_id, tenant_id, quote_id)
-            using (quote_id, tenant_id)
-        where q.compliance_region = $1 and q.quote_id = any ($4) and q.quote_id = held.quote_id
+        from held join {_USES.source(3, "asked")} using (quote_id, tenant_id)
+        where q.compliance_region = $1 and q.quote_id = any ($2) and q.quote_id = held.quote_id
         returning q.transfer_id
         """,
         region,
-        [use.transfer_id for use in first.values()],
-        [use.tenant_id for use in first.values()],
-        [use.quote_id for use in first.values()],
+        [quote_id for quote_id, _ in first],
+        *_USES.arguments((use.transfer_id, use.tenant_id, use.quote_id) for use in first.values()),
     )
     taken = {row["transfer_id"] for row in rows}
     left = [use for use in uses if use.transfer_id not in taken]
     found = await find_quotes(connection, region, [use.quote_id for use in left]) if left else {}
     refusals = {use.transfer_id: _refusal(use, found.get(use.quote_id)) for use in left}
     return {transfer_id: refusal for transfer_id, refusal in refusals.items() if refusal is not None}
+
+
+def _row(one: NewQuote) -> tuple[object, ...]:
+    price, rate = one.price, one.price.rate
+    return (
+        one.quote_id, one.tenant_id, one.rail, rate.source, rate.target, price.side, price.principal_minor, price.margin_minor,
+        price.fee_minor, price.source_minor, price.target_minor, price.recipient_fee_minor, [asdict(fee) for fee in price.fees],
+        one.tags, price.margin_bps, rate.text, rate.as_of, rate.origin,
+    )  # fmt: skip
 
 
 def _quote(row: Record) -> Quote:

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.fx.fee_trials import PastPayment
 from cells.fx.fees import PLATFORM, Circumstances, FeeItem, FeeRule
 from cells.fx.offers import corridor_of
@@ -26,28 +27,20 @@ class FeeRuleRefused(KovraError):
     title = "The fee rule cannot be added"
 
 
+_ROWS = Rows("fee_rules", FeeRule)
+_VERSIONS = Rows("fee_rules", "tenant_id rule version:integer")
+
+
 async def insert(connection: Connection, region: str, rules: Sequence[FeeRule]) -> list[FeeRule]:
     """Add versions of rules; those among them that are there already under the same name and number, as they are there."""
-    columns = [[getattr(one, name) for one in rules] for name in _NAMES]
-    await connection.execute(
-        f"""
-        insert into fee_rules (compliance_region, {_COLUMNS})
-        select $1, * from unnest($2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[], $9::timestamptz[])
-        on conflict do nothing
-        """,
-        region,
-        *columns,
-    )
+    await _ROWS.insert(connection, rules, "on conflict do nothing", compliance_region=region)
     rows = await connection.fetch(
         f"""
         select {_COLUMNS} from fee_rules where compliance_region = $1
-          and (tenant_id, rule, version) in (select * from unnest($2::text[], $3::text[], $4::integer[]))
+          and (tenant_id, rule, version) in (select * from {_VERSIONS.source(2)})
         """,
         region,
-        [one.tenant_id for one in rules],
-        [one.rule for one in rules],
-        [one.version for one in rules],
+        *_VERSIONS.arguments((one.tenant_id, one.rule, one.version) for one in rules),
     )
     stored = [FeeRule(**row) for row in rows]
     return [one for one in stored if one not in rules]

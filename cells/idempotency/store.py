@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.idempotency.answer import Answer, from_stored, to_stored
 
 
@@ -28,27 +29,28 @@ class Claimed:
     answer: Answer | None
 
 
+_CLAIMS = Rows("idempotency_keys", "tenant_id operation key request_sha256:bytea resource_id")
+_ANSWERS = Rows("idempotency_keys", "resource_id answer:jsonb")
+_KEYS = Rows("idempotency_keys", "tenant_id operation key")
+
+
 async def claim(connection: Connection, region: str, claims: Sequence[Claim]) -> list[Claimed]:
     """Claim keys for what this transaction does, in order. Of two claims of one key the first wins, across transactions too:
     a claim waits for another transaction that holds the key, and then sees what it decided."""
     if not claims:
         return []
     new = await connection.fetch(
-        """
-        insert into idempotency_keys (compliance_region, tenant_id, operation, key, request_sha256, resource_id)
-        select $1, n.tenant_id, n.operation, n.key, n.request_sha256, n.resource_id
-        from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[])
-            with ordinality as n (tenant_id, operation, key, request_sha256, resource_id, place)
-        order by n.tenant_id, n.operation, n.key, n.place
+        f"""
+        insert into idempotency_keys (compliance_region, {_CLAIMS.names})
+        select $1, {_CLAIMS.names} from {_CLAIMS.source(2, place=True)}
+        order by tenant_id, operation, key, place
         on conflict do nothing
         returning resource_id
         """,
         region,
-        [one.tenant_id for one in claims],
-        [one.operation for one in claims],
-        [one.key for one in claims],
-        [one.request_sha256 for one in claims],
-        [one.resource_id for one in claims],
+        *_CLAIMS.arguments(
+            (one.tenant_id, one.operation, one.key, one.request_sha256, one.resource_id) for one in claims
+        ),
     )
     firsts = {row["resource_id"] for row in new}
     others = [one for one in claims if one.resource_id not in firsts]
@@ -66,12 +68,11 @@ async def give(connection: Connection, region: str, answers: Mapping[str, Answer
     if not answers:
         return
     await connection.execute(
-        """
-        update idempotency_keys k set answer = n.answer
-        from unnest($2::text[], $3::jsonb[]) as n (resource_id, answer)
-        where k.compliance_region = $1 and k.resource_id = any ($2) and k.resource_id = n.resource_id and k.answer is null
+        f"""
+        update idempotency_keys k set answer = new.answer from {_ANSWERS.source(3)}
+        where k.compliance_region = $1 and k.resource_id = any ($2::text[]) and k.resource_id = new.resource_id and k.answer is null
         """,
-        region, list(answers), [to_stored(answer) for answer in answers.values()],
+        region, list(answers), *_ANSWERS.arguments((resource_id, to_stored(answer)) for resource_id, answer in answers.items()),
     )  # fmt: skip
 
 
@@ -108,16 +109,16 @@ async def _find(connection: Connection, region: str, claims: Sequence[Claim]) ->
     if not claims:
         return {}
     rows = await connection.fetch(
-        """
+        f"""
         select k.tenant_id, k.operation, k.key, k.request_sha256, k.resource_id, k.answer
-        from idempotency_keys k
-        join unnest($2::text[], $3::text[], $4::text[]) as n (tenant_id, operation, key) using (tenant_id, operation, key)
-        where k.compliance_region = $1 and k.tenant_id = any ($2) and k.operation = any ($3) and k.key = any ($4)
+        from idempotency_keys k join {_KEYS.source(5)} using (tenant_id, operation, key)
+        where k.compliance_region = $1 and k.tenant_id = any ($2::text[]) and k.operation = any ($3::text[]) and k.key = any ($4::text[])
         """,
         region,
         [one.tenant_id for one in claims],
         [one.operation for one in claims],
         [one.key for one in claims],
+        *_KEYS.arguments((one.tenant_id, one.operation, one.key) for one in claims),
     )
     return {
         (row["tenant_id"], row["operation"], row["key"]): _Row(

@@ -46,7 +46,7 @@ async def page_of_account(
         f"(select {POSTING} from ledger.postings where debit_account_id = $1 and {page}) union all "
         f"(select {POSTING} from ledger.postings where credit_account_id = $1 and {page}) order by "
         f"timestamp {direction} limit $3",
-        _uuid(account_id),
+        uuid(account_id),
         start,
         limit,
     )
@@ -60,7 +60,7 @@ async def page_of_balances(
     page, start, _ = _paging(after_timestamp, newest_first)
     rows = await connection.fetch(
         f"select {_BALANCES} from ledger.balances where account_id = $1 and {page}",
-        _uuid(account_id),
+        uuid(account_id),
         start,
         limit,
     )
@@ -104,7 +104,7 @@ async def page_of_postings(
         ledger,
         code,
         limit,
-        _uuid(user_data_128),
+        uuid(user_data_128),
     )
     return [posting_of(row) for row in rows]
 
@@ -115,12 +115,12 @@ def _paging(after_timestamp: int, newest_first: bool) -> tuple[str, int, str]:
     return _PAGE_UP, after_timestamp, "asc"
 
 
-def _uuid(number: int) -> str:
+def uuid(number: int) -> str:
     return f"{number:032x}"
 
 
 def uuids(numbers: Iterable[int]) -> list[str]:
-    return [f"{number:032x}" for number in numbers]
+    return [uuid(number) for number in numbers]
 
 
 def signed(number: int) -> int:

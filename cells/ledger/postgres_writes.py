@@ -8,9 +8,29 @@ tables: migrations/cell/0010_ledger_engine.sql.
 from collections.abc import Collection, Sequence
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.ledger.entry import Account, Balance, Posting
-from cells.ledger.postgres_rows import NOW_NS, POSTING, find_accounts, posting_of, signed, uuids
+from cells.ledger.postgres_rows import NOW_NS, POSTING, find_accounts, posting_of, signed, uuid, uuids
 from cells.ledger.working_set import Changes, PendingStatus, Standing, WorkingSet, expires_at
+
+_ACCOUNTS = Rows(
+    "ledger.accounts",
+    "id:uuid ledger:bigint code:integer flags:integer user_data_128:uuid user_data_64:bigint user_data_32:bigint timestamp:bigint",
+)
+_POSTINGS = Rows(
+    "ledger.postings",
+    "id:uuid debit_account_id:uuid credit_account_id:uuid amount:numeric pending_id:uuid user_data_128:uuid user_data_64:bigint"
+    " user_data_32:bigint timeout_s:bigint ledger:bigint code:integer flags:integer timestamp:bigint status:smallint expires_at:bigint",
+)
+_STANDINGS = Rows(
+    "ledger.accounts",
+    "id:uuid flags:integer debits_pending:numeric debits_posted:numeric credits_pending:numeric credits_posted:numeric",
+)
+_STATUSES = Rows("ledger.postings", "id:uuid status:smallint")
+_HISTORY = Rows(
+    "ledger.balances",
+    "account_id:uuid timestamp:bigint debits_pending:numeric debits_posted:numeric credits_pending:numeric credits_posted:numeric",
+)
 
 
 async def advance_clock(connection: Connection, events: int) -> int:
@@ -90,77 +110,44 @@ async def save(connection: Connection, books: WorkingSet) -> None:
 
 
 async def _insert_accounts(connection: Connection, accounts: Sequence[Account]) -> None:
-    await connection.execute(
-        "insert into ledger.accounts (id, ledger, code, flags, user_data_128, user_data_64, "
-        "user_data_32, debits_pending, "
-        "debits_posted, credits_pending, credits_posted, timestamp) select id, ledger, code, flags, "
-        "u128, u64, u32, 0, 0, 0, 0, at "
-        "from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::integer[], $5::uuid[], "
-        "$6::bigint[], $7::bigint[], "
-        "$8::bigint[]) as new (id, ledger, code, flags, u128, u64, u32, at)",
-        uuids(account.id for account in accounts),
-        [account.ledger for account in accounts],
-        [account.code for account in accounts],
-        [int(account.flags) for account in accounts],
-        uuids(account.user_data_128 for account in accounts),
-        [signed(account.user_data_64) for account in accounts],
-        [account.user_data_32 for account in accounts],
-        [account.timestamp for account in accounts],
-    )
+    rows = [
+        (
+            uuid(one.id), one.ledger, one.code, int(one.flags), uuid(one.user_data_128), signed(one.user_data_64),
+            one.user_data_32, one.timestamp,
+        )
+        for one in accounts
+    ]  # fmt: skip
+    await _ACCOUNTS.insert(connection, rows, debits_pending=0, debits_posted=0, credits_pending=0, credits_posted=0)
 
 
 async def _insert_postings(connection: Connection, books: WorkingSet, postings: Sequence[Posting]) -> None:
-    statuses = [books.statuses.get(posting.id, PendingStatus.NONE) for posting in postings]
-    await connection.execute(
-        "insert into ledger.postings (id, debit_account_id, credit_account_id, amount, pending_id, "
-        "user_data_128, user_data_64, "
-        "user_data_32, timeout_s, ledger, code, flags, timestamp, status, expires_at) "
-        "select id, debit, credit, amount::numeric, pending, u128, u64, u32, timeout, ledger, code, "
-        "flags, at, status, expires "
-        "from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], "
-        "$7::bigint[], $8::bigint[], "
-        "$9::bigint[], $10::bigint[], $11::integer[], $12::integer[], $13::bigint[], "
-        "$14::smallint[], $15::bigint[]) "
-        "as new (id, debit, credit, amount, pending, u128, u64, u32, timeout, ledger, code, flags, "
-        "at, status, expires)",
-        uuids(posting.id for posting in postings),
-        uuids(posting.debit_account_id for posting in postings),
-        uuids(posting.credit_account_id for posting in postings),
-        [str(posting.amount) for posting in postings],
-        uuids(posting.pending_id for posting in postings),
-        uuids(posting.user_data_128 for posting in postings),
-        [signed(posting.user_data_64) for posting in postings],
-        [posting.user_data_32 for posting in postings],
-        [posting.timeout_s for posting in postings],
-        [posting.ledger for posting in postings],
-        [posting.code for posting in postings],
-        [posting.flags for posting in postings],
-        [posting.timestamp for posting in postings],
-        [int(status) for status in statuses],
-        [
-            expires_at(posting) if status is PendingStatus.PENDING and posting.timeout_s else None
-            for posting, status in zip(postings, statuses, strict=True)
-        ],
-    )
+    await _POSTINGS.insert(connection, [_row(one, books) for one in postings])
+
+
+def _row(one: Posting, books: WorkingSet) -> tuple[object, ...]:
+    status = books.statuses.get(one.id, PendingStatus.NONE)
+    return (
+        uuid(one.id), uuid(one.debit_account_id), uuid(one.credit_account_id), one.amount, uuid(one.pending_id),
+        uuid(one.user_data_128), signed(one.user_data_64), one.user_data_32, one.timeout_s, one.ledger, one.code, one.flags,
+        one.timestamp, int(status), expires_at(one) if status is PendingStatus.PENDING and one.timeout_s else None,
+    )  # fmt: skip
 
 
 async def _update_accounts(connection: Connection, books: WorkingSet, changes: Changes) -> None:
     touched = [books.accounts[number] for number in changes.accounts]
     if not touched:
         return
+    rows = (
+        (
+            uuid(one.opening.id), one.flags, one.debits_pending, one.debits_posted, one.credits_pending,
+            one.credits_posted,
+        )
+        for one in touched
+    )  # fmt: skip
     await connection.execute(
-        "update ledger.accounts a set flags = new.flags, debits_pending = new.dpe::numeric, "
-        "debits_posted = new.dpo::numeric, "
-        "credits_pending = new.cpe::numeric, credits_posted = new.cpo::numeric from "
-        "unnest($1::uuid[], $2::integer[], "
-        "$3::text[], $4::text[], $5::text[], $6::text[]) as new (id, flags, dpe, dpo, cpe, cpo) "
-        "where a.id = new.id",
-        uuids(standing.opening.id for standing in touched),
-        [standing.flags for standing in touched],
-        [str(standing.debits_pending) for standing in touched],
-        [str(standing.debits_posted) for standing in touched],
-        [str(standing.credits_pending) for standing in touched],
-        [str(standing.credits_posted) for standing in touched],
+        "update ledger.accounts a set flags = new.flags, debits_pending = new.debits_pending, debits_posted = new.debits_posted, "
+        f"credits_pending = new.credits_pending, credits_posted = new.credits_posted from {_STANDINGS.source(1)} where a.id = new.id",
+        *_STANDINGS.arguments(rows),
     )
 
 
@@ -172,25 +159,18 @@ async def _update_holds(connection: Connection, books: WorkingSet, changes: Chan
     if not resolved:
         return
     await connection.execute(
-        "update ledger.postings p set status = new.status, expires_at = case when new.status = 1 "
-        "then p.expires_at end "
-        "from unnest($1::uuid[], $2::smallint[]) as new (id, status) where p.id = new.id",
-        uuids(resolved),
-        [int(books.statuses[number]) for number in resolved],
+        "update ledger.postings p set status = new.status, expires_at = case when new.status = 1 then p.expires_at end "
+        f"from {_STATUSES.source(1)} where p.id = new.id",
+        *_STATUSES.arguments((uuid(number), int(books.statuses[number])) for number in resolved),
     )
 
 
 async def _insert_balances(connection: Connection, balances: Sequence[tuple[int, Balance]]) -> None:
-    await connection.execute(
-        "insert into ledger.balances (account_id, timestamp, debits_pending, debits_posted, "
-        "credits_pending, credits_posted) "
-        "select id, at, dpe::numeric, dpo::numeric, cpe::numeric, cpo::numeric from "
-        "unnest($1::uuid[], $2::bigint[], "
-        "$3::text[], $4::text[], $5::text[], $6::text[]) as new (id, at, dpe, dpo, cpe, cpo)",
-        uuids(account_id for account_id, _ in balances),
-        [balance.timestamp for _, balance in balances],
-        [str(balance.debits_pending) for _, balance in balances],
-        [str(balance.debits_posted) for _, balance in balances],
-        [str(balance.credits_pending) for _, balance in balances],
-        [str(balance.credits_posted) for _, balance in balances],
-    )
+    rows = [
+        (
+            uuid(account_id), one.timestamp, one.debits_pending, one.debits_posted, one.credits_pending,
+            one.credits_posted,
+        )
+        for account_id, one in balances
+    ]  # fmt: skip
+    await _HISTORY.insert(connection, rows)

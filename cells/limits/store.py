@@ -13,6 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.limits.limits import LimitExceeded, Scope, Usage, check
 from cells.limits.rules import SCOPES, Bounds, Sender
 from residency.rules import rules_of
@@ -37,6 +38,10 @@ class Release(NamedTuple):
     sender: Sender
     amount_minor: int
     reserved_at: datetime
+
+
+_USED = Rows("limit_usage", "tenant_id currency scope subject day_amount:bigint day_transfers:integer")
+_UNUSED = Rows("limit_usage", "tenant_id currency scope subject day_amount:bigint day_transfers:integer at:timestamptz")
 
 
 async def reserve(
@@ -120,14 +125,13 @@ async def _add(connection: Connection, region: str, sums: dict[Key, tuple[int, i
     if not sums:
         return {}
     rows = await connection.fetch(
-        """
+        f"""
         insert into limit_usage as kept (compliance_region, tenant_id, currency, scope, subject,
             day, day_amount, day_transfers, month, month_amount, month_transfers)
         select $1, asked.tenant_id, asked.currency, asked.scope, asked.subject,
-            today.day, asked.amount, asked.transfers, today.month, asked.amount, asked.transfers
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[])
-            with ordinality as asked (tenant_id, currency, scope, subject, amount, transfers, place),
-            (select (now() at time zone $8::text)::date, date_trunc('month', now() at time zone $8::text)::date) as today (day, month)
+            today.day, asked.day_amount, asked.day_transfers, today.month, asked.day_amount, asked.day_transfers
+        from {_USED.source(3, "asked", place=True)},
+            (select (now() at time zone $2::text)::date, date_trunc('month', now() at time zone $2::text)::date) as today (day, month)
         order by asked.place
         on conflict (compliance_region, tenant_id, currency, scope, subject) do update set
             day = greatest(kept.day, excluded.day),
@@ -143,8 +147,8 @@ async def _add(connection: Connection, region: str, sums: dict[Key, tuple[int, i
         returning tenant_id, currency, scope, subject, day_amount, month_amount, day_transfers, month_transfers
         """,
         region,
-        *_columns(sums),
         rules_of(region).zone,
+        *_USED.arguments((*key, *value) for key, value in sums.items()),
     )
     return {(row[0], row[1], row[2], row[3]): Usage(row[4], row[5], row[6], row[7]) for row in rows}
 
@@ -160,11 +164,10 @@ async def _subtract(
         by_moment[at].append((sender, amount))
     rows = [(*key, *value, at) for at, several in by_moment.items() for key, value in _summed(several).items()]
     await connection.execute(
-        """
+        f"""
         with asked as materialized (
-            select tenant_id, currency, scope, subject, amount, transfers, (coalesce(at, now()) at time zone $9::text)::date as day
-            from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[])
-                as asked (tenant_id, currency, scope, subject, amount, transfers, at)
+            select tenant_id, currency, scope, subject, day_amount, day_transfers, (coalesce(at, now()) at time zone $2::text)::date as day
+            from {_UNUSED.source(3, "asked")}
         ), held as materialized (
             select tenant_id, currency, scope, subject, day, month from limit_usage
             where compliance_region = $1
@@ -172,10 +175,10 @@ async def _subtract(
             order by tenant_id collate "C", currency collate "C", scope collate "C", subject collate "C" for update
         ), given as (
             select tenant_id, currency, scope, subject,
-                coalesce(sum(asked.amount) filter (where asked.day = held.day), 0) as day_amount,
-                coalesce(sum(asked.transfers) filter (where asked.day = held.day), 0) as day_transfers,
-                coalesce(sum(asked.amount) filter (where date_trunc('month', asked.day)::date = held.month), 0) as month_amount,
-                coalesce(sum(asked.transfers) filter (where date_trunc('month', asked.day)::date = held.month), 0) as month_transfers
+                coalesce(sum(asked.day_amount) filter (where asked.day = held.day), 0) as day_amount,
+                coalesce(sum(asked.day_transfers) filter (where asked.day = held.day), 0) as day_transfers,
+                coalesce(sum(asked.day_amount) filter (where date_trunc('month', asked.day)::date = held.month), 0) as month_amount,
+                coalesce(sum(asked.day_transfers) filter (where date_trunc('month', asked.day)::date = held.month), 0) as month_transfers
             from asked join held using (tenant_id, currency, scope, subject) group by 1, 2, 3, 4
         )
         update limit_usage kept set day_amount = kept.day_amount - given.day_amount,
@@ -186,12 +189,6 @@ async def _subtract(
               = (given.tenant_id, given.currency, given.scope, given.subject)
         """,
         region,
-        *([row[place] for row in rows] for place in range(7)),
         rules_of(region).zone,
+        *_UNUSED.arguments(rows),
     )
-
-
-def _columns(sums: dict[Key, tuple[int, int]]) -> list[list[object]]:
-    """Tenants, currencies, scopes, subjects, amounts, transfers."""
-    rows = [(*key, *value) for key, value in sums.items()]
-    return [[row[place] for row in rows] for place in range(6)]

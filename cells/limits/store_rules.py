@@ -5,25 +5,18 @@ from dataclasses import fields, replace
 from datetime import datetime
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.limits.rules import ANY, LimitRefused, LimitRule
 
 _NAMES = tuple(one.name for one in fields(LimitRule))
 # `window` is a word of SQL.
 _COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
+_ROWS = Rows("limit_rules", LimitRule)
 
 
 async def found(connection: Connection, region: str, rules: Sequence[LimitRule]) -> None:
     """The rules that a cell begins with. What is there stays."""
-    await connection.execute(
-        f"""
-        insert into limit_rules (compliance_region, {_COLUMNS})
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
-            $10::bigint[], $11::timestamptz[], $12::timestamptz[])
-        on conflict do nothing
-        """,
-        region,
-        *([getattr(one, name) for one in rules] for name in _NAMES),
-    )
+    await _ROWS.insert(connection, rules, "on conflict do nothing", compliance_region=region)
 
 
 async def add(connection: Connection, region: str, rule: LimitRule) -> LimitRule:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.parties.models import PartyKind
 from cells.rails.rail import NameResult
 
@@ -35,26 +36,13 @@ _RECIPIENT = (
     "recipient_id, tenant_id, token, kind, currency, country, bank, created_at, deleted_at, name_check, name_checked_at"
 )
 _PAYER = "payer_id, tenant_id, kind, created_at, deleted_at"
+_RECIPIENTS = Rows("recipients", RecipientRow, RecipientRow._fields[:8])
+_NAME_CHECKS = Rows("recipients", "recipient_id name_check name_checked_at:timestamptz")
+_PAYERS = Rows("payers", PayerRow, PayerRow._fields[:4])
 
 
 async def insert_recipients(connection: Connection, region: str, rows: Sequence[RecipientRow]) -> None:
-    await connection.execute(
-        """
-        insert into recipients (compliance_region, recipient_id, tenant_id, token, kind, currency, country,
-                                bank, created_at)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                                 $8::text[], $9::timestamptz[])
-        """,
-        region,
-        [row.recipient_id for row in rows],
-        [row.tenant_id for row in rows],
-        [row.token for row in rows],
-        [row.kind for row in rows],
-        [row.currency for row in rows],
-        [row.country for row in rows],
-        [row.bank for row in rows],
-        [row.created_at for row in rows],
-    )
+    await _RECIPIENTS.insert(connection, rows, compliance_region=region)
 
 
 async def countries(connection: Connection, region: str, row_ids: Sequence[str]) -> dict[str, str]:
@@ -120,32 +108,18 @@ async def record_name_checks(
 ) -> None:
     """Keep what was said of each recipient's name, as `(row id, result, when)`; the newest stays."""
     await connection.execute(
-        """
-        update recipients set name_check = told.result, name_checked_at = told.at
-        from unnest($3::text[], $4::text[], $5::timestamptz[]) as told (recipient_id, result, at)
-        where compliance_region = $1 and tenant_id = $2 and recipients.recipient_id = told.recipient_id
-          and (name_checked_at is null or name_checked_at < told.at)
+        f"""
+        update recipients r set name_check = new.name_check, name_checked_at = new.name_checked_at
+        from {_NAME_CHECKS.source(3)}
+        where r.compliance_region = $1 and r.tenant_id = $2 and r.recipient_id = new.recipient_id
+          and (r.name_checked_at is null or r.name_checked_at < new.name_checked_at)
         """,
-        region,
-        tenant_id,
-        [row_id for row_id, _, _ in checks],
-        [result for _, result, _ in checks],
-        [at for _, _, at in checks],
-    )
+        region, tenant_id, *_NAME_CHECKS.arguments(checks),
+    )  # fmt: skip
 
 
 async def insert_payers(connection: Connection, region: str, rows: Sequence[PayerRow]) -> None:
-    await connection.execute(
-        """
-        insert into payers (compliance_region, payer_id, tenant_id, kind, created_at)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
-        """,
-        region,
-        [row.payer_id for row in rows],
-        [row.tenant_id for row in rows],
-        [row.kind for row in rows],
-        [row.created_at for row in rows],
-    )
+    await _PAYERS.insert(connection, rows, compliance_region=region)
 
 
 async def select_payers(connection: Connection, region: str, payer_ids: Sequence[str]) -> list[PayerRow]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.backends.store_wrapped import WrappedTable
 from cells.backends.vault import Sealed, SubjectRef, Vault, WrappedKey
 
@@ -24,35 +25,25 @@ class SealedSubject(NamedTuple):
     sealed: Sealed
 
 
+_SUBJECTS = Rows("subjects", "tenant_id subject_id kind wrapped_key:bytea kek_kid")
+_SEALED = Rows("sealed_records", "tenant_id subject_id nonce:bytea ciphertext:bytea")
+_TERMS = Rows("subjects", "subject_id erase_after:timestamptz")
+
+
 async def insert_sealed(
     connection: Connection, region: str, items: Sequence[SealedSubject], term: timedelta | None = None
 ) -> None:
     """Put new subjects on record. `term`: how long from now they are kept, then they are erased; None while somebody else ends them."""
+    keys = ((who.tenant_id, who.subject_id, who.kind, sealed.key.wrapped, sealed.key.kid) for who, sealed in items)
     await connection.execute(
-        """
-        insert into subjects (compliance_region, tenant_id, subject_id, kind, wrapped_key, kek_kid, erase_after)
-        select $1, new.*, now() + $7::interval
-        from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[]) as new
+        f"""
+        insert into subjects (compliance_region, erase_after, {_SUBJECTS.names})
+        select $1, now() + $2::interval, new.* from {_SUBJECTS.source(3)}
         """,
-        region,
-        [item.subject.tenant_id for item in items],
-        [item.subject.subject_id for item in items],
-        [item.subject.kind for item in items],
-        [item.sealed.key.wrapped for item in items],
-        [item.sealed.key.kid for item in items],
-        term,
-    )
-    await connection.execute(
-        """
-        insert into sealed_records (compliance_region, tenant_id, subject_id, nonce, ciphertext)
-        select $1, * from unnest($2::text[], $3::text[], $4::bytea[], $5::bytea[])
-        """,
-        region,
-        [item.subject.tenant_id for item in items],
-        [item.subject.subject_id for item in items],
-        [item.sealed.nonce for item in items],
-        [item.sealed.ciphertext for item in items],
-    )
+        region, term, *_SUBJECTS.arguments(keys),
+    )  # fmt: skip
+    records = [(who.tenant_id, who.subject_id, sealed.nonce, sealed.ciphertext) for who, sealed in items]
+    await _SEALED.insert(connection, records, compliance_region=region)
 
 
 async def select_sealed(connection: Connection, region: str, subject_ids: Sequence[str]) -> list[SealedSubject]:
@@ -103,15 +94,12 @@ async def erase(connection: Connection, region: str, subject_ids: Sequence[str])
 async def keep_until(connection: Connection, region: str, until: Sequence[tuple[str, datetime]]) -> None:
     """Erase each `(subject id, instant)` no sooner than that: a law obliges the cell to keep the record."""
     await connection.execute(
-        """
-        update subjects s set erase_after = greatest(s.erase_after, u.erase_after)
-        from unnest($2::text[], $3::timestamptz[]) as u (subject_id, erase_after)
-        where s.compliance_region = $1 and s.subject_id = u.subject_id
+        f"""
+        update subjects s set erase_after = greatest(s.erase_after, new.erase_after) from {_TERMS.source(2)}
+        where s.compliance_region = $1 and s.subject_id = new.subject_id
         """,
-        region,
-        [subject_id for subject_id, _ in until],
-        [instant for _, instant in until],
-    )
+        region, *_TERMS.arguments(until),
+    )  # fmt: skip
 
 
 async def due_for_erasure(connection: Connection, region: str, aside: Collection[str], limit: int = 1000) -> list[str]:

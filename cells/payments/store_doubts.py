@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.rails.rail import Outcome
 from cells.rails.store import outcome_of
 from residency.classes import Confidential, Public
@@ -38,6 +39,9 @@ class Doubtful:
     transfer_id: str
     wallet_id: str
     scheme_reference: str | None = None
+
+
+_FOUND = Rows("contradictions", Contradiction)
 
 
 async def silent(
@@ -126,17 +130,9 @@ async def asked(connection: Connection, region: str, rail: str, transfer_ids: Se
 
 async def contradict(connection: Connection, region: str, rail: str, found: Sequence[Contradiction]) -> set[str]:
     """Keep words that contradict the record; the payments of which it is the first."""
-    rows = await connection.fetch(
-        """
-        insert into contradictions (compliance_region, transfer_id, tenant_id, rail, said, scheme_reference, reason_code)
-        select $1, n.transfer_id, n.tenant_id, $2, n.said, n.scheme_reference, n.reason_code
-        from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-            as n (transfer_id, tenant_id, said, scheme_reference, reason_code)
-        on conflict do nothing returning transfer_id
-        """,
-        region, rail, [one.transfer_id for one in found], [one.tenant_id for one in found], [one.said for one in found],
-        [one.scheme_reference for one in found], [one.reason_code for one in found],
-    )  # fmt: skip
+    rows = await _FOUND.insert(
+        connection, found, "on conflict do nothing returning transfer_id", compliance_region=region, rail=rail
+    )
     return {row["transfer_id"] for row in rows}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.ledger.entry import Posting
 from cells.ledger.submit import ChainResult, Closing
 from cells.payments.machine import Effect
@@ -20,42 +21,25 @@ class Planned:
     chain: Sequence[Posting]
 
 
+_ROWS = Rows(
+    "postings",
+    "posting_id:uuid tenant_id payment_id effect attempt:integer place:smallint debit_account:uuid credit_account:uuid amount:numeric"
+    " ledger:integer code:integer flags:integer pending_id:uuid mark:bigint",
+)
+
+
 async def plan_postings(connection: Connection, region: str, planned: Sequence[Planned]) -> None:
     """Journal chains. One that is journaled already (the same ids) stays as it is."""
-    if not planned:
-        return
-    # One document for a batch: the driver looks into every element of an array, and asks of each whether it is one too.
     rows = [
-        {
-            "posting_id": _hex(posting.id),
-            "tenant_id": one.tenant_id,
-            "payment_id": one.payment_id,
-            "effect": str(one.effect),
-            "attempt": one.attempt,
-            "place": place,
-            "debit_account": _hex(posting.debit_account_id),
-            "credit_account": _hex(posting.credit_account_id),
-            "amount": str(posting.amount),
-            "ledger": posting.ledger,
-            "code": posting.code,
-            "flags": posting.flags,
-            "pending_id": _hex(posting.pending_id) if posting.pending_id else None,
-            "mark": posting.user_data_64,
-        }
+        (
+            _hex(it.id), one.tenant_id, one.payment_id, one.effect, one.attempt, place, _hex(it.debit_account_id),
+            _hex(it.credit_account_id), it.amount, it.ledger, it.code, it.flags, _hex(it.pending_id) if it.pending_id else None,
+            it.user_data_64,
+        )
         for one in planned
-        for place, posting in enumerate(one.chain)
-    ]
-    await connection.execute(
-        """
-        insert into postings (compliance_region, posting_id, tenant_id, payment_id, effect, attempt, place, debit_account,
-            credit_account, amount, ledger, code, flags, pending_id, mark)
-        select $1, n.* from jsonb_to_recordset($2::jsonb) as n (posting_id uuid, tenant_id text, payment_id text, effect text,
-            attempt integer, place smallint, debit_account uuid, credit_account uuid, amount numeric, ledger integer,
-            code integer, flags integer, pending_id uuid, mark bigint)
-        on conflict do nothing
-        """,
-        region, rows,
-    )  # fmt: skip
+        for place, it in enumerate(one.chain)
+    ]  # fmt: skip
+    await _ROWS.insert(connection, rows, "on conflict do nothing", compliance_region=region)
 
 
 async def close_postings(

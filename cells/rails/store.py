@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.rails.desk import Submission
 from cells.rails.rail import InDoubt, Outcome, Refused, Settled, end_to_end_id, uetr
 
@@ -21,21 +22,16 @@ class NewSubmission:
     tenant_id: str
 
 
+_QUEUED = Rows("submissions", "transfer_id tenant_id end_to_end_id uetr")
+_DOUBTS = Rows("submissions", "transfer_id in_doubt_since:timestamptz in_doubt_cause in_doubt_code")
+_FINAL = Rows("submissions", "transfer_id scheme_reference reason_code reason answered_at:timestamptz")
+
+
 async def enqueue(connection: Connection, region: str, rail: str, payments: Sequence[NewSubmission]) -> None:
     """Put payments on record as queued; those on record already stay as they are."""
-    await connection.execute(
-        """
-        insert into submissions (compliance_region, rail, transfer_id, tenant_id, end_to_end_id, uetr)
-        select $1, $2, new.* from unnest($3::text[], $4::text[], $5::text[], $6::text[]) as new
-        on conflict (compliance_region, transfer_id) do nothing
-        """,
-        region,
-        rail,
-        [one.transfer_id for one in payments],
-        [one.tenant_id for one in payments],
-        [end_to_end_id(one.transfer_id) for one in payments],
-        [uetr(end_to_end_id(one.transfer_id)) for one in payments],
-    )
+    rows = [(one.transfer_id, one.tenant_id, name := end_to_end_id(one.transfer_id), uetr(name)) for one in payments]
+    on_record = "on conflict (compliance_region, transfer_id) do nothing"
+    await _QUEUED.insert(connection, rows, on_record, compliance_region=region, rail=rail)
 
 
 async def named_by_uetr(connection: Connection, region: str, uetrs: Sequence[str]) -> dict[str, str]:
@@ -98,47 +94,45 @@ async def _record_doubts(
     connection: Connection, region: str, doubts: Sequence[tuple[str, InDoubt]], counted: int
 ) -> None:
     await connection.execute(
-        """
+        f"""
         update submissions as s
-        set inquiries = s.inquiries + $6::integer * (s.in_doubt_since is not null)::integer,
-            in_doubt_since = coalesce(s.in_doubt_since, new.since),
+        set inquiries = s.inquiries + $2::integer * (s.in_doubt_since is not null)::integer,
+            in_doubt_since = coalesce(s.in_doubt_since, new.in_doubt_since),
             -- Silence takes back nothing of what the scheme has said.
-            in_doubt_cause = case when new.cause = 'no_answer' then coalesce(s.in_doubt_cause, new.cause) else new.cause end,
-            in_doubt_code = case when new.cause = 'no_answer' then s.in_doubt_code else nullif(new.code, '') end
-        from unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[]) as new (transfer_id, since, cause, code)
-        where s.compliance_region = $1 and s.transfer_id = any ($2) and s.transfer_id = new.transfer_id and s.state = 'asked'
+            in_doubt_cause = case when new.in_doubt_cause = 'no_answer' then coalesce(s.in_doubt_cause, new.in_doubt_cause)
+                else new.in_doubt_cause end,
+            in_doubt_code = case when new.in_doubt_cause = 'no_answer' then s.in_doubt_code else nullif(new.in_doubt_code, '') end
+        from {_DOUBTS.source(4)}
+        where s.compliance_region = $1 and s.transfer_id = any ($3::text[]) and s.transfer_id = new.transfer_id and s.state = 'asked'
         """,
         region,
-        [one for one, _ in doubts],
-        [outcome.since for _, outcome in doubts],
-        [outcome.cause for _, outcome in doubts],
-        [outcome.code for _, outcome in doubts],
         counted,
+        [one for one, _ in doubts],
+        *_DOUBTS.arguments((one, outcome.since, outcome.cause, outcome.code) for one, outcome in doubts),
     )
 
 
 async def _record_final(
     connection: Connection, region: str, answers: Sequence[tuple[str, Settled | Refused]]
 ) -> set[str]:
-    settled = [outcome if isinstance(outcome, Settled) else None for _, outcome in answers]
-    refused = [outcome if isinstance(outcome, Refused) else None for _, outcome in answers]
     rows = await connection.fetch(
-        """
+        f"""
         update submissions as s
         set state = 'answered', outcome = case when new.reason_code is null then 'settled' else 'refused' end,
             scheme_reference = new.scheme_reference, reason_code = new.reason_code, reason = new.reason,
-            answered_at = new.at
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-            as new (transfer_id, scheme_reference, reason_code, reason, at)
-        where s.compliance_region = $1 and s.transfer_id = any ($2) and s.transfer_id = new.transfer_id and s.state = 'asked'
+            answered_at = new.answered_at
+        from {_FINAL.source(3)}
+        where s.compliance_region = $1 and s.transfer_id = any ($2::text[]) and s.transfer_id = new.transfer_id and s.state = 'asked'
         returning s.transfer_id
         """,
         region,
         [one for one, _ in answers],
-        [one.scheme_reference if one else None for one in settled],
-        [one.reason_code if one else None for one in refused],
-        [one.reason if one else None for one in refused],
-        [outcome.at for _, outcome in answers],
+        *_FINAL.arguments(
+            (one, outcome.scheme_reference, None, None, outcome.at)
+            if isinstance(outcome, Settled)
+            else (one, None, outcome.reason_code, outcome.reason, outcome.at)
+            for one, outcome in answers
+        ),
     )
     return {row["transfer_id"] for row in rows}
 

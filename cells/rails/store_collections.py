@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from cells.backends.postgres import Connection, Read, fetch_apart
+from cells.backends.rows import Rows
 
 CollectionState = Literal["received", "credited", "suspended", "returned", "refused"]
 
@@ -43,6 +44,8 @@ class CollectionRow:
 
 
 _COLUMNS = ", ".join(one.name for one in fields(CollectionRow))
+_ROWS = Rows("collections", CollectionRow)
+_REFERENCES = Rows("collections", "rail scheme_reference")
 
 
 async def receive(connection: Connection, region: str, rows: Sequence[CollectionRow]) -> list[CollectionRow]:
@@ -53,25 +56,20 @@ async def receive(connection: Connection, region: str, rows: Sequence[Collection
     """
     await connection.execute(
         f"""
-        insert into collections (compliance_region, {_COLUMNS}, closed_at)
-        select $1, new.*, case when new.state = 'received' then null else now() end
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-            $9::text[], $10::text[],
-            $11::text[], $12::text[], $13::bytea[], $14::timestamptz[], $15::date[], $16::timestamptz[]) as new ({_COLUMNS})
+        insert into collections (compliance_region, {_ROWS.names}, closed_at)
+        select $1, new.*, case when new.state = 'received' then null else now() end from {_ROWS.source(2)}
         on conflict (compliance_region, rail, scheme_reference) do nothing
         """,
         region,
-        *([getattr(row, one.name) for row in rows] for one in fields(CollectionRow)),
+        *_ROWS.arguments(rows),
     )
     found = await connection.fetch(
         f"""
         select {_COLUMNS} from collections
-        where compliance_region = $1
-          and (rail, scheme_reference) in (select * from unnest($2::text[], $3::text[]))
+        where compliance_region = $1 and (rail, scheme_reference) in (select * from {_REFERENCES.source(2)})
         """,
         region,
-        [row.rail for row in rows],
-        [row.scheme_reference for row in rows],
+        *_REFERENCES.arguments((row.rail, row.scheme_reference) for row in rows),
     )
     kept = {(row["rail"], row["scheme_reference"]): CollectionRow(**dict(row)) for row in found}
     return [kept[row.rail, row.scheme_reference] for row in rows]

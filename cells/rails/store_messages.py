@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.backends.store_wrapped import WrappedTable
 from cells.backends.vault import Sealed, SubjectRef, Vault, WrappedKey
 from residency.classes import Confidential, Personal, Public
@@ -42,6 +43,13 @@ class KeptMessage:
     sealed: Annotated[Sealed | None, Personal] = field(repr=False)
 
 
+_ROWS = Rows(
+    "rail_messages",
+    "rail direction message_type sha256:bytea business_ids:text[] at:timestamptz wrapped_key:bytea kek_kid nonce:bytea ciphertext:bytea"
+    " erase_after:timestamptz",
+)
+
+
 def _subject(direction: str, sha256: bytes) -> SubjectRef:
     return SubjectRef(direction, sha256.hex(), _KIND)
 
@@ -62,29 +70,12 @@ async def keep(connection: Connection, vault: Vault, messages: Sequence[WireMess
     digests = [hashlib.sha256(one.body).digest() for one in messages]
     subjects = [_subject(one.direction, digest) for one, digest in zip(messages, digests, strict=True)]
     sealed = vault.seal([(subject, one.body) for subject, one in zip(subjects, messages, strict=True)])
-    await connection.execute(
-        """
-        insert into rail_messages (compliance_region, rail, direction, message_type, sha256, business_ids, at,
-                                   wrapped_key, kek_kid, nonce, ciphertext, erase_after)
-        select $1, m.rail, m.direction, m.message_type, m.sha256, string_to_array(m.ids, E'\\n'), m.at,
-               m.wrapped_key, m.kek_kid, m.nonce, m.ciphertext, m.at + $12::interval
-        from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[], $8::bytea[],
-                    $9::text[], $10::bytea[], $11::bytea[])
-            as m (rail, direction, message_type, sha256, ids, at, wrapped_key, kek_kid, nonce, ciphertext)
-        """,
-        vault.region,
-        [one.rail for one in messages],
-        [one.direction for one in messages],
-        [one.message_type for one in messages],
-        digests,
-        ["\n".join(one.business_ids) for one in messages],
-        [one.at for one in messages],
-        [one.key.wrapped for one in sealed],
-        [one.key.kid for one in sealed],
-        [one.nonce for one in sealed],
-        [one.ciphertext for one in sealed],
-        term,
-    )
+    rows = [
+        (one.rail, one.direction, one.message_type, digest, one.business_ids, one.at, it.key.wrapped, it.key.kid, it.nonce,
+         it.ciphertext, one.at + term)
+        for one, digest, it in zip(messages, digests, sealed, strict=True)
+    ]  # fmt: skip
+    await _ROWS.insert(connection, rows, compliance_region=vault.region)
 
 
 async def about(connection: Connection, region: str, business_ids: Sequence[str]) -> list[KeptMessage]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from cells.backends.postgres import Connection, Read, fetch_apart
+from cells.backends.rows import Rows
 from cells.rails.later import RecallAnswered, RecallReceived
 from residency.classes import Confidential, Public
 from residency.ids import mint
@@ -45,44 +46,48 @@ class RecallRow:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(RecallRow))
+_RECEIVED = Rows("recalls", "recall_id rail case_id scheme_reference end_to_end_id reason_code at:timestamptz")
+_ROWS = Rows("recalls", RecallRow)
+_ANSWERS = Rows("recalls", "transfer_id rail state answer_code answered_at:timestamptz")
 
 
 async def receive(connection: Connection, region: str, cell: str, recalls: Sequence[RecallReceived]) -> None:
     """Put recalls of credits on record; one that is there already stays as it is. What names no credit of ours, or one that has gone
     back, is refused by itself; the others wait for a person.
     """
+    rows = (
+        (
+            mint("rcl", cell),
+            one.rail,
+            one.recall_id,
+            one.scheme_reference,
+            one.end_to_end_id,
+            one.reason_code,
+            one.received_at,
+        )
+        for one in recalls
+    )
     await connection.execute(
-        """
+        f"""
         insert into recalls (compliance_region, recall_id, direction, rail, case_id, collection_id, tenant_id, scheme_reference,
             end_to_end_id, reason_code, state, answer_code, at)
         select $1, n.recall_id, 'received', n.rail, n.case_id, c.collection_id, c.tenant_id, n.scheme_reference, n.end_to_end_id,
             n.reason_code, case when c.state in ('received', 'credited', 'suspended') then 'asked' else 'refusing' end,
             case when c.collection_id is null then $2 when c.state = 'returned' then $3 end, n.at
-        from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
-            as n (recall_id, rail, case_id, scheme_reference, end_to_end_id, reason_code, at)
+        from {_RECEIVED.source(4, "n")}
         left join collections c on c.compliance_region = $1 and c.rail = n.rail and c.scheme_reference = n.scheme_reference
             and c.state <> 'refused'
         on conflict do nothing
         """,
-        region, _NO_ORIGINAL, _ALREADY_RETURNED, [mint("rcl", cell) for _ in recalls], [one.rail for one in recalls],
-        [one.recall_id for one in recalls], [one.scheme_reference for one in recalls],
-        [one.end_to_end_id for one in recalls], [one.reason_code for one in recalls],
-        [one.received_at for one in recalls],
+        region, _NO_ORIGINAL, _ALREADY_RETURNED, *_RECEIVED.arguments(rows),
     )  # fmt: skip
 
 
 async def insert(connection: Connection, region: str, recalls: Sequence[RecallRow]) -> set[str]:
     """Put recalls of ours on record; the ids of those that were. A payment that is being asked back already is left out."""
-    rows = await connection.fetch(
-        f"""
-        insert into recalls (compliance_region, {_COLUMNS})
-        select $1, new.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
-            $18::timestamptz[]) as new ({_COLUMNS})
-        on conflict do nothing returning recall_id
-        """,
-        region, *([getattr(one, field.name) for one in recalls] for field in fields(RecallRow)),
-    )  # fmt: skip
+    rows = await _ROWS.insert(
+        connection, recalls, "on conflict do nothing returning recall_id", compliance_region=region
+    )
     return {row["recall_id"] for row in rows}
 
 
@@ -162,18 +167,17 @@ async def answered(connection: Connection, region: str, answers: Sequence[tuple[
     """The other banks' words on payments that we asked back, by transfer id; the payments whose recall was open. "Pending" closes
     nothing, and "granted" waits for the money.
     """
+    given = ((transfer_id, one.rail, one.decision, one.reason_code, one.received_at) for transfer_id, one in answers)
     rows = await connection.fetch(
-        """
-        update recalls r set state = case when n.decision = 'refused' then 'refused' else r.state end, answer_code = n.code,
-            answered_at = case when n.decision = 'refused' then n.at end
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) as n (transfer_id, rail, decision, code, at)
-        where r.compliance_region = $1 and r.transfer_id = any ($2) and r.transfer_id = n.transfer_id and r.rail = n.rail
+        f"""
+        update recalls r set state = case when n.state = 'refused' then 'refused' else r.state end, answer_code = n.answer_code,
+            answered_at = case when n.state = 'refused' then n.answered_at end
+        from {_ANSWERS.source(3, "n")}
+        where r.compliance_region = $1 and r.transfer_id = any ($2::text[]) and r.transfer_id = n.transfer_id and r.rail = n.rail
           and r.direction = 'sent' and r.state in ('asking', 'asked')
         returning r.transfer_id
         """,
-        region, [transfer_id for transfer_id, _ in answers], [one.rail for _, one in answers],
-        [one.decision for _, one in answers], [one.reason_code for _, one in answers],
-        [one.received_at for _, one in answers],
+        region, [one for one, _ in answers], *_ANSWERS.arguments(given),
     )  # fmt: skip
     return {row["transfer_id"] for row in rows}
 

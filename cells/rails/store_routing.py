@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.rails.routing import Route
 
 Cause = Literal["accepted", "admitted", "fallback"]
@@ -19,30 +20,25 @@ class Routed:
     route: Route
 
 
+_CHOICES = Rows("routes", "transfer_id tenant_id rail candidates:jsonb")
+_MOVES = Rows("submissions", "transfer_id rail")
+
+
 async def keep(connection: Connection, region: str, cause: Cause, routed: Sequence[Routed]) -> None:
     """Journal choices, each after those made before for its payment."""
     if not routed:
         return
     await connection.execute(
-        """
+        f"""
         insert into routes (compliance_region, transfer_id, tenant_id, number, cause, rail, candidates)
         select $1, n.transfer_id, n.tenant_id,
             1 + (select count(*) from routes r where r.compliance_region = $1 and r.transfer_id = n.transfer_id),
             $2, n.rail, n.candidates
-        from jsonb_to_recordset($3::jsonb)
-            as n (transfer_id text, tenant_id text, rail text, candidates jsonb)
+        from {_CHOICES.source(3, "n")}
         """,
         region,
         cause,
-        [
-            {
-                "transfer_id": one.transfer_id,
-                "tenant_id": one.tenant_id,
-                "rail": one.route.rail,
-                "candidates": one.route.document(),
-            }
-            for one in routed
-        ],
+        *_CHOICES.arguments((one.transfer_id, one.tenant_id, one.route.rail, one.route.document()) for one in routed),
     )
 
 
@@ -73,15 +69,14 @@ async def move(connection: Connection, region: str, rail: str, moves: Sequence[t
     The ids that moved; the caller has their legs follow. One that was asked, or is with another rail already, stays as it is.
     """
     rows = await connection.fetch(
-        """
-        update submissions s set rail = new.rail from unnest($3::text[], $4::text[]) as new (transfer_id, rail)
+        f"""
+        update submissions s set rail = new.rail from {_MOVES.source(3)}
         where s.compliance_region = $1 and s.transfer_id = new.transfer_id and s.rail = $2 and s.state = 'queued'
         returning s.transfer_id
         """,
         region,
         rail,
-        [one for one, _ in moves],
-        [to for _, to in moves],
+        *_MOVES.arguments(moves),
     )
     return {row["transfer_id"] for row in rows}
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 
 from cells.backends.postgres import Connection, Read, Record, fetch_apart
+from cells.backends.rows import Rows
 from cells.rails.rail import InDoubt, Outcome, Refused
 from cells.resolutions.resolution import Order, OrderState
 
@@ -16,6 +17,10 @@ _COLUMNS = ", ".join(field.name for field in fields(Order))
 _GIVEN = [field.name for field in fields(Order)][:13]
 # How long to wait before the scheme is asked again, doubled each time.
 _AGAIN_FIRST_S, _AGAIN_LAST_S = 2, 600
+_ROWS = Rows("orders", Order, _GIVEN)
+_STEPS = Rows("orders", "order_id before state")
+_ANSWERS = Rows("orders", "order_id outcome answer_code")
+_DONE = Rows("orders", Order, ("collection_id", "kind", "tenant_id", "wallet_id"))
 
 
 async def lock_credits(connection: Connection, region: str, collection_ids: Sequence[str]) -> dict[str, int]:
@@ -34,15 +39,7 @@ async def lock_credits(connection: Connection, region: str, collection_ids: Sequ
 
 async def insert(connection: Connection, region: str, orders: Sequence[Order]) -> set[str]:
     """Put orders on record; the ids of those that were. One whose credit has a standing order is left out."""
-    rows = await connection.fetch(
-        f"""
-        insert into orders (compliance_region, {", ".join(_GIVEN)})
-        select $1, new.* from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-            $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[]) as new ({", ".join(_GIVEN)})
-        on conflict do nothing returning order_id
-        """,
-        region, *([getattr(one, name) for one in orders] for name in _GIVEN),
-    )  # fmt: skip
+    rows = await _ROWS.insert(connection, orders, "on conflict do nothing returning order_id", compliance_region=region)
     return {row["order_id"] for row in rows}
 
 
@@ -89,33 +86,35 @@ async def due(connection: Connection, region: str, rail: str, limit: int, aside:
 async def move(connection: Connection, region: str, steps: Mapping[str, tuple[OrderState, OrderState]]) -> set[str]:
     """Take orders on from one state to the next, by id; those that were still in the state before. An assignment settles by itself."""
     rows = await connection.fetch(
-        """
-        update orders o set state = n.after, closed_at = case when n.after in ('done', 'failed') then now() end,
-            outcome = case when n.after = 'done' then coalesce(o.outcome, 'settled') else o.outcome end,
-            answer_code = case when n.after = 'failed' then 'AM04' else o.answer_code end
-        from unnest($2::text[], $3::text[], $4::text[]) as n (order_id, before, after)
-        where o.compliance_region = $1 and o.order_id = any ($2) and o.order_id = n.order_id and o.state = n.before
+        f"""
+        update orders o set state = n.state, closed_at = case when n.state in ('done', 'failed') then now() end,
+            outcome = case when n.state = 'done' then coalesce(o.outcome, 'settled') else o.outcome end,
+            answer_code = case when n.state = 'failed' then 'AM04' else o.answer_code end
+        from {_STEPS.source(3, "n")}
+        where o.compliance_region = $1 and o.order_id = any ($2::text[]) and o.order_id = n.order_id and o.state = n.before
         returning o.order_id
         """,
-        region, list(steps), [before for before, _ in steps.values()], [after for _, after in steps.values()],
+        region, list(steps), *_STEPS.arguments((order_id, *step) for order_id, step in steps.items()),
     )  # fmt: skip
     return {row["order_id"] for row in rows}
 
 
 async def answered(connection: Connection, region: str, answers: Sequence[tuple[str, Outcome]]) -> set[str]:
     """Put the scheme's word on returns on record; the ids that have its final one. What is in doubt is due again, later and later."""
+    given = (
+        (order_id, _word(outcome), outcome.reason_code if isinstance(outcome, Refused) else None)
+        for order_id, outcome in answers
+    )
     rows = await connection.fetch(
-        """
+        f"""
         update orders o set state = case when n.outcome is null then o.state else 'answered' end, outcome = n.outcome,
-            answer_code = n.code, asked = o.asked + 1,
-            due_at = now() + least($5::integer, $6::integer * power(2, least(o.asked, 16))) * interval '1 second'
-        from unnest($2::text[], $3::text[], $4::text[]) as n (order_id, outcome, code)
-        where o.compliance_region = $1 and o.order_id = any ($2) and o.order_id = n.order_id and o.state = 'held'
+            answer_code = n.answer_code, asked = o.asked + 1,
+            due_at = now() + least($2::integer, $3::integer * power(2, least(o.asked, 16))) * interval '1 second'
+        from {_ANSWERS.source(5, "n")}
+        where o.compliance_region = $1 and o.order_id = any ($4::text[]) and o.order_id = n.order_id and o.state = 'held'
         returning o.order_id, o.state
         """,
-        region, [order_id for order_id, _ in answers], [_word(outcome) for _, outcome in answers],
-        [outcome.reason_code if isinstance(outcome, Refused) else None for _, outcome in answers],
-        _AGAIN_LAST_S, _AGAIN_FIRST_S,
+        region, _AGAIN_LAST_S, _AGAIN_FIRST_S, [one for one, _ in answers], *_ANSWERS.arguments(given),
     )  # fmt: skip
     return {row["order_id"] for row in rows if row["state"] == "answered"}
 
@@ -123,14 +122,13 @@ async def answered(connection: Connection, region: str, answers: Sequence[tuple[
 async def close_credits(connection: Connection, region: str, done: Sequence[Order]) -> None:
     """What settled orders make of their credits: assigned ones are the tenant's, given back ones are nobody's any more."""
     await connection.execute(
-        """
+        f"""
         update collections c set state = case when n.kind = 'assign' then 'credited' else 'returned' end,
             tenant_id = n.tenant_id, wallet_id = n.wallet_id, closed_at = now()
-        from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as n (collection_id, kind, tenant_id, wallet_id)
-        where c.compliance_region = $1 and c.collection_id = any ($2) and c.collection_id = n.collection_id
+        from {_DONE.source(3, "n")}
+        where c.compliance_region = $1 and c.collection_id = any ($2::text[]) and c.collection_id = n.collection_id
         """,
-        region, [one.collection_id for one in done], [one.kind for one in done], [one.tenant_id for one in done],
-        [one.wallet_id for one in done],
+        region, [one.collection_id for one in done], *_DONE.arguments(done),
     )  # fmt: skip
 
 

@@ -9,25 +9,24 @@ from dataclasses import fields
 from datetime import timedelta
 
 from cells.backends.postgres import Connection, Read, Record, fetch_apart
+from cells.backends.rows import Rows
 from cells.returns.returned import BOOKABLE, Policy, Return, ReturnState, Total
 
 _COLUMNS = ", ".join(field.name for field in fields(Return))
 _QUALIFIED = ", ".join(f"r.{field.name}" for field in fields(Return))
 _READY = [str(state) for state in BOOKABLE]
+_ROWS = Rows("returns", Return)
+_REFERENCES = Rows("returns", "rail scheme_reference")
+_TRIED = Rows("returns", Return, ("return_id", "attempt"))
 
 
 async def insert(connection: Connection, region: str, returns: Sequence[Return]) -> None:
     """Put returns on record; one whose scheme reference is there already is left out."""
-    await connection.execute(
-        f"""
-        insert into returns (compliance_region, {_COLUMNS})
-        select $1, new.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::text[],
-            $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[],
-            $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[]) as new ({_COLUMNS})
-        on conflict (compliance_region, rail, scheme_reference) do nothing
-        """,
-        region,
-        *([getattr(one, field.name) for one in returns] for field in fields(Return)),
+    await _ROWS.insert(
+        connection,
+        returns,
+        "on conflict (compliance_region, rail, scheme_reference) do nothing",
+        compliance_region=region,
     )
 
 
@@ -37,8 +36,8 @@ async def by_reference(
     """What is on record under (rail, scheme reference)."""
     rows = await connection.fetch(
         f"select {_COLUMNS} from returns where compliance_region = $1"
-        " and (rail, scheme_reference) in (select * from unnest($2::text[], $3::text[]))",
-        region, [rail for rail, _ in references], [reference for _, reference in references],
+        f" and (rail, scheme_reference) in (select * from {_REFERENCES.source(2)})",
+        region, *_REFERENCES.arguments(references),
     )  # fmt: skip
     return {(row["rail"], row["scheme_reference"]): Return(**row) for row in rows}
 
@@ -106,11 +105,11 @@ async def keep_for_the_house(connection: Connection, region: str, return_ids: Se
 async def raise_attempts(connection: Connection, region: str, tried: Sequence[Return]) -> None:
     """The ledger has definitely refused these: the next try needs ids of its own, journaled before use."""
     await connection.execute(
-        """
-        update returns r set attempt = r.attempt + 1 from unnest($2::text[], $3::integer[]) as n (return_id, attempt)
+        f"""
+        update returns r set attempt = r.attempt + 1 from {_TRIED.source(2, "n")}
         where r.compliance_region = $1 and r.return_id = n.return_id and r.attempt = n.attempt and r.state = 'received'
         """,
-        region, [one.return_id for one in tried], [one.attempt for one in tried],
+        region, *_TRIED.arguments(tried),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from cells.backends.postgres import Connection, Read, fetch_apart
+from cells.backends.rows import Rows
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
 from cells.sub_wallets.internal_transfer import Book
@@ -25,24 +26,15 @@ class Loaded:
     locked: bool
 
 
+_ASKED = ("book_id", "tenant_id", "writer_wallet_id", "kind", "from_wallet_id", "to_wallet_id", "currency", "amount")
+_ROWS = Rows("book_transfers", Book, _ASKED)
+_AMOUNTS = Rows("book_transfers", "book_id amount:bigint")
+_REASONS = Rows("book_transfers", "book_id reason missing_minor:bigint")
+
+
 async def insert(connection: Connection, region: str, books: Sequence[Book]) -> None:
     """Put wishes on record."""
-    await connection.execute(
-        """
-        insert into book_transfers (compliance_region, book_id, tenant_id, writer_wallet_id, kind, from_wallet_id, to_wallet_id,
-            currency, amount)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
-        """,
-        region,
-        [one.book_id for one in books],
-        [one.tenant_id for one in books],
-        [one.writer_wallet_id for one in books],
-        [one.kind for one in books],
-        [one.from_wallet_id for one in books],
-        [one.to_wallet_id for one in books],
-        [one.currency for one in books],
-        [one.amount for one in books],
-    )
+    await _ROWS.insert(connection, books, compliance_region=region)
 
 
 async def read(connection: Connection, region: str, book_ids: Sequence[str]) -> dict[str, Book]:
@@ -95,12 +87,11 @@ async def touched(connection: Connection, region: str, writer_wallet_ids: Sequen
 async def plan(connection: Connection, region: str, amounts: Mapping[str, int]) -> None:
     """The ledger is about to be asked for these, by id, for these amounts."""
     await connection.execute(
-        """
-        update book_transfers b set state = 'planned', amount = n.amount
-        from unnest($2::text[], $3::bigint[]) as n (book_id, amount)
+        f"""
+        update book_transfers b set state = 'planned', amount = n.amount from {_AMOUNTS.source(2, "n")}
         where b.compliance_region = $1 and b.book_id = n.book_id and b.state = 'asked'
         """,
-        region, list(amounts), list(amounts.values()),
+        region, *_AMOUNTS.arguments(amounts.items()),
     )  # fmt: skip
 
 
@@ -109,13 +100,13 @@ async def end(
 ) -> None:
     """How they ended, by id: None, or why they were refused; `missing`: what the wallet lacked. What has ended stays so."""
     await connection.execute(
-        """
+        f"""
         update book_transfers b set state = case when n.reason is null then 'applied' else 'refused' end, reason = n.reason,
-            missing_minor = n.missing
-        from unnest($2::text[], $3::text[], $4::bigint[]) as n (book_id, reason, missing)
+            missing_minor = n.missing_minor
+        from {_REASONS.source(2, "n")}
         where b.compliance_region = $1 and b.book_id = n.book_id and b.state in ('asked', 'planned')
         """,
-        region, list(reasons), list(reasons.values()), [(missing or {}).get(one) for one in reasons],
+        region, *_REASONS.arguments((one, reason, (missing or {}).get(one)) for one, reason in reasons.items()),
     )  # fmt: skip
 
 

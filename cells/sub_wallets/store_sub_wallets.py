@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import timedelta
 
 from cells.backends.postgres import Connection, Read, fetch_apart
+from cells.backends.rows import Rows
 from cells.sub_wallets.internal_transfer import SubWallet
 from cells.tenants.account_numbers import mint_account_number
 from residency.directory import CellEntry
@@ -13,6 +14,7 @@ from residency.errors import UnexpectedAnswer
 _COLUMNS = ", ".join(field.name for field in fields(SubWallet))
 # Two random account numbers meet rarely; three rounds without progress are a bug.
 _MINT_ROUNDS = 3
+_ROWS = Rows("wallets", "wallet_id tenant_id currency account_number")
 
 
 async def insert(connection: Connection, region: str, one: SubWallet) -> bool:
@@ -103,7 +105,7 @@ async def standing(
 async def _insert_wallets(connection: Connection, cell: CellEntry, wanted: Sequence[SubWallet]) -> set[str]:
     """The ids of those that were given a row: the next numbers of their tenant and currency, and account numbers of their own."""
     rows = await connection.fetch(
-        """
+        f"""
         insert into wallets (compliance_region, wallet_id, tenant_id, currency, qualifier, account_number)
         select $1, n.wallet_id, n.tenant_id, n.currency, n.place + (
                 select max(w.qualifier) from wallets w
@@ -111,14 +113,14 @@ async def _insert_wallets(connection: Connection, cell: CellEntry, wanted: Seque
             ), n.account_number
         from (
             select *, row_number() over (partition by tenant_id, currency order by wallet_id) as place
-            from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as u (wallet_id, tenant_id, currency, account_number)
+            from {_ROWS.source(2, "u")}
         ) n
         on conflict do nothing returning wallet_id
         """,
         cell.region,
-        [one.wallet_id for one in wanted],
-        [one.tenant_id for one in wanted],
-        [one.currency for one in wanted],
-        [mint_account_number(cell.region, one.currency, cell.number) for one in wanted],
+        *_ROWS.arguments(
+            (one.wallet_id, one.tenant_id, one.currency, mint_account_number(cell.region, one.currency, cell.number))
+            for one in wanted
+        ),
     )
     return {row["wallet_id"] for row in rows}

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.tenants.account_numbers import mint_account_number
 from cells.tenants.tenant import NewWallet, Tenant, UnknownTenant, Wallet
 from residency.directory import CellEntry
@@ -21,41 +22,19 @@ _SELECT_WALLET = """
            t.owner_number, t.placement, t.tier
     from wallets w join tenants t using (compliance_region, tenant_id)
 """
+_TENANTS = Rows("tenants", Tenant)
+_WALLETS = Rows("wallets", "wallet_id tenant_id currency qualifier:bigint account_number")
+_WANTED = Rows("wallets", NewWallet)
 
 
 async def create_tenants(connection: Connection, region: str, tenants: Sequence[Tenant]) -> list[str]:
     """Provision tenants into this cell; one that is there already is left as it is, so this may be repeated. Answers the ids of new ones."""
-    columns = list(
-        zip(
-            *(
-                (
-                    one.tenant_id,
-                    one.name,
-                    one.home_region,
-                    one.home_cell,
-                    one.tier,
-                    one.environment,
-                    one.owner_number,
-                    one.placement,
-                    one.agreed_margin_bps,
-                )
-                for one in tenants
-            ),
-            strict=True,
-        )
+    rows = await _TENANTS.insert(
+        connection,
+        tenants,
+        "on conflict (compliance_region, tenant_id) do nothing returning tenant_id",
+        compliance_region=region,
     )
-    if not columns:
-        return []
-    rows = await connection.fetch(
-        """
-        insert into tenants (compliance_region, tenant_id, name, home_region, home_cell, tier, environment, owner_number, placement,
-                             agreed_margin_bps)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-                                 $10::integer[])
-        on conflict (compliance_region, tenant_id) do nothing returning tenant_id
-        """,
-        region, *columns,
-    )  # fmt: skip
     return [row["tenant_id"] for row in rows]
 
 
@@ -195,33 +174,28 @@ async def lock_epochs(connection: Connection, region: str, wallet_ids: Sequence[
 
 async def _insert_wallets(connection: Connection, cell: CellEntry, wallets: Sequence[NewWallet]) -> None:
     # No target on the conflict: either unique key may meet, and the caller reads back which rows are there.
-    await connection.execute(
-        """
-        insert into wallets (compliance_region, wallet_id, tenant_id, currency, qualifier, account_number)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
-        on conflict do nothing
-        """,
-        cell.region,
-        [mint("wal", cell.name) for _ in wallets],
-        [one.tenant_id for one in wallets],
-        [one.currency for one in wallets],
-        [one.qualifier for one in wallets],
-        [mint_account_number(cell.region, one.currency, cell.number) for one in wallets],
-    )
+    rows = [
+        (
+            mint("wal", cell.name),
+            one.tenant_id,
+            one.currency,
+            one.qualifier,
+            mint_account_number(cell.region, one.currency, cell.number),
+        )
+        for one in wallets
+    ]
+    await _WALLETS.insert(connection, rows, "on conflict do nothing", compliance_region=cell.region)
 
 
 async def _wallets_by_key(connection: Connection, region: str, wallets: Sequence[NewWallet]) -> dict[NewWallet, Wallet]:
     rows = await connection.fetch(
-        _SELECT_WALLET
-        + """
-        join unnest($2::text[], $3::text[], $4::bigint[]) as wanted (tenant_id, currency, qualifier)
+        f"""
+        {_SELECT_WALLET} join {_WANTED.source(2, "wanted")}
           on (w.tenant_id, w.currency, w.qualifier) = (wanted.tenant_id, wanted.currency, wanted.qualifier)
         where w.compliance_region = $1
         """,
         region,
-        [one.tenant_id for one in wallets],
-        [one.currency for one in wallets],
-        [one.qualifier for one in wallets],
+        *_WANTED.arguments(wallets),
     )
     return {NewWallet(row["tenant_id"], row["currency"], row["qualifier"]): _wallet(row) for row in rows}
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.backends.store_wrapped import WrappedTable
 from cells.backends.vault import Sealed, WrappedKey
 from cells.tenants.issuing import subject_of_key
@@ -30,36 +31,30 @@ WRAPPED = WrappedTable(
 )
 _COLUMNS = """key_id, tenant_id, secret_sha256, scopes, label, credential_type, secret_kid, secret_key, secret_nonce, secret_sealed,
               created_at, expires_at, revoked_at, last_used_at"""
+_ROWS = Rows(
+    "api_keys",
+    "key_id tenant_id secret_sha256:bytea scopes:text[] label expires_at:timestamptz credential_type secret_kid secret_key:bytea secret_nonce:bytea"
+    " secret_sealed:bytea",
+)
 
 
 async def add_keys(connection: Connection, region: str, keys: Sequence[ApiKey]) -> list[str]:
     """Store new keys; a key that is stored already stays as it is. Answers the ids of new ones."""
-    # One array of text per column, but scopes: arrays of arrays must be rectangular, so scopes travel joined.
-    sealed = [key.sealed for key in keys]
-    rows = await connection.fetch(
-        """
-        insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, expires_at, credential_type,
-                              secret_kid, secret_key, secret_nonce, secret_sealed)
-        select $1, key_id, tenant_id, secret, string_to_array(scopes, ' '), label, expires_at, credential_type, kid, wrapped, nonce, sealed
-        from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
-                    $10::bytea[], $11::bytea[], $12::bytea[])
-             as new (key_id, tenant_id, secret, scopes, label, expires_at, credential_type, kid, wrapped, nonce, sealed)
-        on conflict (compliance_region, key_id) do nothing returning key_id
-        """,
-        region,
-        [key.key_id for key in keys],
-        [key.tenant_id for key in keys],
-        [key.secret_sha256 for key in keys],
-        [" ".join(sorted(key.scopes)) for key in keys],
-        [key.label for key in keys],
-        [key.expires_at for key in keys],
-        [key.credential_type for key in keys],
-        [one and one.key.kid for one in sealed],
-        [one and one.key.wrapped for one in sealed],
-        [one and one.nonce for one in sealed],
-        [one and one.ciphertext for one in sealed],
+    rows = [
+        (
+            key.key_id, key.tenant_id, key.secret_sha256, sorted(key.scopes), key.label, key.expires_at, key.credential_type,
+            key.sealed and key.sealed.key.kid, key.sealed and key.sealed.key.wrapped, key.sealed and key.sealed.nonce,
+            key.sealed and key.sealed.ciphertext,
+        )
+        for key in keys
+    ]  # fmt: skip
+    stored = await _ROWS.insert(
+        connection,
+        rows,
+        "on conflict (compliance_region, key_id) do nothing returning key_id",
+        compliance_region=region,
     )
-    return [row["key_id"] for row in rows]
+    return [row["key_id"] for row in stored]
 
 
 async def find_keys(connection: Connection, region: str, key_ids: Sequence[str]) -> dict[str, KeyHolder]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection
+from cells.backends.rows import Rows
 from cells.webhooks.events import NewEvent
 from residency.errors import needed
 
@@ -48,6 +49,13 @@ class Due(NamedTuple):
     replaying: bool
 
 
+_EVENTS = Rows("events", "event_id tenant_id event_type resource_id body occurred_at:timestamptz")
+_SETTLED = Rows(
+    "webhook_deliveries",
+    "event_id endpoint_id attempts:integer state retry_in_s:float8 last_status:integer last_error took_ms:integer",
+)
+
+
 async def append_events(
     connection: Connection, region: str, events: Sequence[NewEvent], *, only_to: str | None = None
 ) -> None:
@@ -60,11 +68,9 @@ async def append_events(
     if not events:
         return
     await connection.execute(
-        """
+        f"""
         with told as (
-            insert into events (compliance_region, event_id, tenant_id, event_type, resource_id, body,
-            occurred_at) select $1, n.* from jsonb_to_recordset($2::jsonb) as n (event_id text, tenant_id text,
-            event_type text, resource_id text, body text, occurred_at timestamptz)
+            insert into events (compliance_region, {_EVENTS.names}) select $1, new.* from {_EVENTS.source(4)}
             returning event_id, tenant_id, event_type
         ), queued as (
             insert into webhook_deliveries (compliance_region, event_id, endpoint_id, tenant_id)
@@ -72,26 +78,18 @@ async def append_events(
             from told join webhook_endpoints endpoint
               on endpoint.compliance_region = $1 and endpoint.tenant_id = told.tenant_id
             where endpoint.deleted_at is null and endpoint.disabled_at is null
-              and case when $4::text is null then endpoint.event_types = '{}' or told.event_type = any (endpoint.event_types)
-                       else endpoint.endpoint_id = $4 end
+              and case when $3::text is null then endpoint.event_types = '{{}}' or told.event_type = any (endpoint.event_types)
+                       else endpoint.endpoint_id = $3 end
             returning 1
         )
-        select pg_notify($3, '') where exists (select from queued)
+        select pg_notify($2, '') where exists (select from queued)
         """,
         region,
-        [
-            {
-                "event_id": one.event_id,
-                "tenant_id": one.tenant_id,
-                "event_type": one.event_type,
-                "resource_id": one.resource_id,
-                "body": one.body,
-                "occurred_at": one.occurred_at,
-            }
-            for one in events
-        ],
         CHANNEL,
         only_to,
+        *_EVENTS.arguments(
+            (one.event_id, one.tenant_id, one.event_type, one.resource_id, one.body, one.occurred_at) for one in events
+        ),
     )
 
 
@@ -150,24 +148,22 @@ async def settle_deliveries(connection: Connection, region: str, settlements: Se
     """Write down attempts, each also in its delivery's log; what became of an earlier sending stays. One whose lease ran out and that somebody else has taken since changes
     nothing."""
     await connection.execute(
-        """
+        f"""
         update webhook_deliveries d
-        set state = done.state, last_status = done.status, last_error = done.error,
+        set state = done.state, last_status = done.last_status, last_error = done.last_error,
             delivered_at = coalesce(d.delivered_at, case when done.state = 'delivered' then now() end),
             due_at = now() + make_interval(secs => coalesce(done.retry_in_s, 0)),
-            attempt_log = case when jsonb_array_length(d.attempt_log) >= $10 then d.attempt_log - $11::integer else d.attempt_log end
-                || jsonb_build_object('at', now(), 'sending', d.sending, 'status', done.status, 'error', done.error,
+            attempt_log = case when jsonb_array_length(d.attempt_log) >= $2 then d.attempt_log - $3::integer else d.attempt_log end
+                || jsonb_build_object('at', now(), 'sending', d.sending, 'status', done.last_status, 'error', done.last_error,
                     'took_ms', done.took_ms)
-        from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::float8[], $7::integer[],
-        $8::text[], $9::integer[])
-             as done (event_id, endpoint_id, attempts, state, retry_in_s, status, error, took_ms)
+        from {_SETTLED.source(4, "done")}
         where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (done.event_id, done.endpoint_id)
           and d.attempts = done.attempts and d.state = 'pending'
         """,
         region,
-        *([list(column) for column in zip(*settlements, strict=True)] if settlements else [[]] * 8),
         ATTEMPTS_KEPT,
         FIRST_KEPT,
+        *_SETTLED.arguments(settlements),
     )
 
 

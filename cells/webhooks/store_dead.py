@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Read, fetch_apart
+from cells.backends.rows import Rows
 
 
 class DeadLetter(NamedTuple):
@@ -17,6 +18,9 @@ class DeadLetter(NamedTuple):
     last_status: int | None
     last_error: str | None
     given_up_at: datetime
+
+
+_KEYS = Rows("webhook_deliveries", "event_id endpoint_id")
 
 
 async def dead_letters(
@@ -40,10 +44,9 @@ async def dead_letters(
 async def dead_lettered(connection: Connection, region: str, letters: Sequence[DeadLetter]) -> None:
     """They are in the stream."""
     await connection.execute(
-        """
-        update webhook_deliveries d set dead_lettered_at = now()
-        from unnest($2::text[], $3::text[]) as told (event_id, endpoint_id)
-        where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (told.event_id, told.endpoint_id) and d.state = 'dead'
+        f"""
+        update webhook_deliveries d set dead_lettered_at = now() from {_KEYS.source(2)}
+        where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (new.event_id, new.endpoint_id) and d.state = 'dead'
         """,
-        region, [one.event_id for one in letters], [one.endpoint_id for one in letters],
+        region, *_KEYS.arguments((one.event_id, one.endpoint_id) for one in letters),
     )  # fmt: skip

@@ -5,9 +5,14 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from cells.backends.postgres import Connection, Record
+from cells.backends.rows import Rows
 from cells.backends.store_wrapped import WrappedTable
 from cells.backends.vault import Sealed, SubjectRef, WrappedKey
 from cells.webhooks.signing import Signer
+
+_SIGNERS = Rows(
+    "webhook_signers", "algorithm kid public_jwk secret_kid secret_key:bytea secret_nonce:bytea secret_sealed:bytea"
+)
 
 
 def secret_of(tenant_id: str, endpoint_id: str, number: int) -> SubjectRef:
@@ -93,19 +98,17 @@ async def insert_signers(
     connection: Connection, region: str, tenant_id: str, signers: Sequence[tuple[Signer, Sealed]]
 ) -> None:
     """Give a tenant its signing keys; one that has keys keeps them."""
-    columns = [
+    rows = [
         (one.algorithm, one.kid, one.public_jwk, sealed.key.kid, sealed.key.wrapped, sealed.nonce, sealed.ciphertext)
         for one, sealed in signers
     ]
-    await connection.execute(
-        """
-        insert into webhook_signers (compliance_region, tenant_id, algorithm, kid, public_jwk, secret_kid, secret_key,
-                                     secret_nonce, secret_sealed)
-        select $1, $2, k.* from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::bytea[]) as k
-        on conflict (compliance_region, tenant_id, algorithm) do nothing
-        """,
-        region, tenant_id, *([list(column) for column in zip(*columns, strict=True)]),
-    )  # fmt: skip
+    await _SIGNERS.insert(
+        connection,
+        rows,
+        "on conflict (compliance_region, tenant_id, algorithm) do nothing",
+        compliance_region=region,
+        tenant_id=tenant_id,
+    )
 
 
 async def public_keys(connection: Connection, region: str, tenant_id: str) -> list[str]:

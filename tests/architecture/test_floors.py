@@ -32,7 +32,14 @@ DRIVERS = {
     "redis": ("cells/backends/redis.py",),
     "tigerbeetle": ("cells/backends/tigerbeetle.py",),
 }
-SQL_FILES = ("*/store.py", "*/store_*.py", "cells/ledger/postgres*.py", "cells/backends/postgres.py", "migrations/*.py")
+SQL_FILES = (
+    "*/store.py",
+    "*/store_*.py",
+    "cells/ledger/postgres*.py",
+    "cells/backends/postgres.py",
+    "cells/backends/rows.py",
+    "migrations/*.py",
+)
 _SQL = re.compile(
     r"\s*(select\s+(\*|\d|\w+\(|.*\bfrom\b)|insert\s+into\s|update\s+[\w.]+\s+(as\s+\w+\s+)?set\s|delete\s+from\s|with\s+(recursive\s+)?\w+\s*(\([^)]*\)\s*)?as\s)",
     re.IGNORECASE | re.DOTALL,
