@@ -183,7 +183,7 @@ async def test_the_search_sees_a_name_in_any_column_and_any_common_form(payment:
         transaction_ = connection.transaction()
         await transaction_.start()
         if "api_keys" in leak:
-            await connection.execute("insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, way) "
+            await connection.execute("insert into api_keys (compliance_region, key_id, tenant_id, secret_sha256, scopes, label, credential_type) "
                                      "select compliance_region, 'key', tenant_id, $1, '{}', '', 'key' from tenants limit 1", bytes(32))  # fmt: skip
         assert not (await Search.of(database)).finds(PAYER)
         await connection.execute(leak, PAYER)
