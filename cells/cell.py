@@ -103,8 +103,7 @@ class Institution:
 
     @property
     def reviewing(self) -> Reviewing:
-        numbers = {entry.name: entry.number for entry in self.spec.directory.cells.values()}
-        return Reviewing(self.spec.entry, numbers, self.standing, self.rules)
+        return Reviewing(self.spec.entry, self.standing, self.rules)
 
     @property
     def reviewing_parties(self) -> PartyReviewing:

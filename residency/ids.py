@@ -112,6 +112,12 @@ def parse(text: str, *kinds: str) -> Identifier:
     return Identifier(match["kind"], expand(match["cell"]), decode(match["uuid"]), text)
 
 
+def is_id(text: str) -> bool:
+    """Whether that is an id of any kind."""
+    match = _PATTERN.fullmatch(text)
+    return match is not None and match["kind"] in KINDS
+
+
 def number(text: str) -> int:
     """The u128 form of an id. Raises MalformedId."""
     match = _PATTERN.fullmatch(text)

@@ -21,7 +21,6 @@ from cells.payments.acceptance import Acceptance
 from cells.payments.machine import FINAL
 from cells.payments.machine import State as PaymentState
 from cells.payments.origin import Origin, WalletNotOpen
-from cells.payments.store_postings import Planned, plan_postings
 from cells.payments.transfer import InsufficientFunds, Transfer
 from cells.tenants.store import find_wallets
 from cells.tenants.tenant import Wallet
@@ -29,7 +28,6 @@ from residency.errors import KovraError, needed
 
 _log = logging.getLogger("kovra.batches")
 _REMEDY = "Fund the wallet and submit the batch again as a new one."
-FUND, REMAINDER = "fund", "remainder"
 AT_REST = [str(state) for state in FINAL]
 PAID = [str(one) for one in (PaymentState.COMPLETED, PaymentState.PARTIALLY_RETURNED, PaymentState.RETURNED)]
 FROZEN = [str(PaymentState.BLOCKED)]
@@ -37,7 +35,7 @@ FROZEN = [str(PaymentState.BLOCKED)]
 
 @dataclass(frozen=True, slots=True)
 class BatchOwed:
-    """A journaled chain of a batch that the ledger has yet to be asked for."""
+    """A chain of a batch on record that the ledger has yet to be asked for."""
 
     batch: Batch
     chains: tuple[Chain]
@@ -50,25 +48,23 @@ class BatchOwed:
 async def journal_funding(
     connection: Connection, region: str, batch_ids: Sequence[str], account_of: Callable[[str], int]
 ) -> list[BatchOwed]:
-    """Plan E1 of the batches that are to be funded. `account_of`: W by wallet id."""
+    """E1 of the batches that are to be funded. `account_of`: W by wallet id."""
     locked = await store.lock(connection, region, sorted(set(batch_ids)))
     wallets = await find_wallets(connection, region, sorted({one.wallet_id for one in locked.values()}))
     for one in list(locked.values()):
         if one.state is State.FUNDING and wallets[one.wallet_id].state != "open":
             await notices.end(connection, region, locked.pop(one.batch_id), State.FAILED, Fault.of(WalletNotOpen()))
-    owed = [
+    return [
         _owed(one, account_of(one.wallet_id), Action.FUND, one.funding_minor or 0)
         for one in locked.values()
         if one.state is State.FUNDING
     ]
-    await _plan(connection, region, owed, FUND)
-    return owed
 
 
 async def journal_remainders(
     connection: Connection, region: str, batch_ids: Sequence[str], account_of: Callable[[str], int]
 ) -> list[BatchOwed]:
-    """Plan E2 of the batches whose lines have all ended; one that has spent everything ends here."""
+    """E2 of the batches whose lines have all ended; one that has spent everything ends here."""
     owed: list[BatchOwed] = []
     for one in (await store.lock(connection, region, sorted(set(batch_ids)))).values():
         batch = await _closing(connection, region, one)
@@ -78,7 +74,6 @@ async def journal_remainders(
             owed.append(_owed(batch, account_of(batch.wallet_id), Action.RELEASE_REMAINDER, batch.remainder_minor))
         else:
             await _finish(connection, region, batch)
-    await _plan(connection, region, owed, REMAINDER)
     return owed
 
 
@@ -169,13 +164,6 @@ async def _finish(connection: Connection, region: str, batch: Batch) -> None:
 
 async def _ended(connection: Connection, region: str, batch: Batch) -> Ended:
     return await store_status.ended(connection, region, batch.batch_id, at_rest=AT_REST, paid=PAID, frozen=FROZEN)
-
-
-async def _plan(connection: Connection, region: str, owed: Sequence[BatchOwed], effect: str) -> None:
-    await plan_postings(
-        connection, region,
-        [Planned(one.batch.batch_id, one.batch.tenant_id, effect, 1, one.chains[0]) for one in owed],
-    )  # fmt: skip
 
 
 def _owed(batch: Batch, wallet_account: int, action: Action, amount: int) -> BatchOwed:

@@ -1,7 +1,6 @@
 """Money that arrives: C1 pending, then C1 posted with C2 to the wallet (or with C3 to suspense), both chains in one ledger request.
 
-The rail gateway has written the collection's row and matched its wallet; the wallet's actor journals the postings, asks the ledger and
-closes the row. Repeating any of it changes nothing: the ids follow from the collection's.
+The rail gateway has written the collection's row and matched its wallet; the wallet's actor asks the ledger and closes the row. Repeating any of it changes nothing: the ids follow from the collection's.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,35 +9,23 @@ from dataclasses import dataclass
 from cells.backends.postgres import Connection
 from cells.credits import notices
 from cells.credits.credit import Deposit
-from cells.credits.lives import life_of_credit
-from cells.ledger.postings import Action, Chain, postings_of
+from cells.credits.lives import actions_of_credit, is_suspended, life_of_credit
+from cells.ledger.postings import Chain, postings_of
 from cells.ledger.submit import ChainResult
-from cells.payments.store_postings import Planned, plan_postings
-from cells.payments.transfer import PEER_TENANT_PREFIX
 from cells.rails import store_collections as collections
-
-EFFECT = "collect"
 
 
 @dataclass(frozen=True, slots=True)
 class DepositOwed:
-    """A journaled deposit, and the two chains that the ledger has yet to be asked for."""
+    """A deposit on record, and the two chains that the ledger has yet to be asked for."""
 
     deposit: Deposit
     chains: tuple[Chain, Chain]
 
 
-async def journal(
-    connection: Connection, region: str, deposits: Sequence[Deposit], account_of: Callable[[str], int]
-) -> list[DepositOwed]:
-    """Plan the postings of deposits. `account_of`: W by wallet id."""
-    owed = [DepositOwed(one, _chains(one, account_of(one.wallet_id))) for one in deposits]
-    planned = [
-        Planned(one.deposit.collection_id, one.deposit.tenant_id, EFFECT, 1, [*one.chains[0], *one.chains[1]])
-        for one in owed
-    ]
-    await plan_postings(connection, region, planned)
-    return owed
+def owed(deposits: Sequence[Deposit], account_of: Callable[[str], int]) -> list[DepositOwed]:
+    """What the ledger is asked for deposits. `account_of`: W by wallet id. Pure: their rows are on record already."""
+    return [DepositOwed(one, _chains(one, account_of(one.wallet_id))) for one in deposits]
 
 
 async def close(
@@ -48,8 +35,8 @@ async def close(
     booked = [
         one.deposit for one, answers in zip(owed, results, strict=True) if all(answer.applied for answer in answers)
     ]
-    credited = [one for one in booked if not _is_suspended(one)]
-    if resting := [one.collection_id for one in booked if _is_suspended(one)]:
+    credited = [one for one in booked if not is_suspended(one.tenant_id)]
+    if resting := [one.collection_id for one in booked if is_suspended(one.tenant_id)]:
         await collections.close(connection, region, resting, "suspended")
     if not credited:
         return
@@ -59,10 +46,5 @@ async def close(
 
 def _chains(deposit: Deposit, wallet_account: int) -> tuple[Chain, Chain]:
     life = life_of_credit(deposit, wallet_account)
-    taken = Action.SUSPEND if _is_suspended(deposit) else Action.CREDIT
-    return postings_of(life, Action.HOLD), postings_of(life, taken)
-
-
-def _is_suspended(deposit: Deposit) -> bool:
-    """Whether nobody was found for it: it is then the house's own tenant's, and no wallet's money."""
-    return deposit.tenant_id.startswith(PEER_TENANT_PREFIX)
+    held, taken = actions_of_credit(is_suspended(deposit.tenant_id))
+    return postings_of(life, held), postings_of(life, taken)

@@ -68,7 +68,9 @@ class TransferBorn(Body):
 
 
 class TransferMoved(Body):
-    """A leg takes a step of its life: the state that it is in now, and of the rest what changed with it."""
+    """A leg takes a step of its life: the state that it is in now, and of the rest what changed with it. `ledger_result`: the code with
+    which the ledger refused the chain that it was asked for.
+    """
 
     state: Annotated[_Name, Public]
     attempt: Annotated[int, Public] = 1
@@ -81,6 +83,7 @@ class TransferMoved(Body):
     screening: Annotated[_Name | None, Confidential] = None
     review_reasons: Annotated[tuple[_Name, ...], Public] = ()
     review_until: Annotated[AwareDatetime | None, Public] = None
+    ledger_result: Annotated[int, Public] = 0
 
 
 class CellAnswer(Body):

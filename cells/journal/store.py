@@ -9,7 +9,7 @@ Of two writers that would write the same version of a stream, the second finds t
 primary key would refuse it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
@@ -93,6 +93,21 @@ async def page(
     last = rows[-1] if len(rows) == limit else None
     following = None if last is None else Place(last["born"], last["stream"], last["version"])
     return [entry_of(row) for row in rows], following
+
+
+async def streams(connection: Connection, region: str, limit: int) -> AsyncIterator[dict[str, list[Entry]]]:
+    """Every stream, whole, as many at a time as `limit` entries hold, in the order of the key."""
+    begun: list[Entry] = []
+    after: Place | None = None
+    while True:
+        entries, after = await page(connection, region, after, limit)
+        begun += entries
+        # The last stream of a page may go on in the next.
+        rest = [] if after is None else [one for one in begun if one.stream == begun[-1].stream]
+        yield by_stream(begun[: len(begun) - len(rest)])
+        if after is None:
+            return
+        begun = rest
 
 
 async def count(connection: Connection, region: str) -> int:

@@ -7,18 +7,10 @@ looked up.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 from cells.ledger.entry import Posting, PostingResult
 from cells.ledger.ledger import Ledger, LedgerUnknown
 from cells.ledger.postings import Chain
-
-
-class Closing(NamedTuple):
-    """What the journal says of every posting of a chain once the ledger has answered. `result`: the code that broke it."""
-
-    state: Literal["applied", "failed"]
-    result: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +35,6 @@ class ChainResult:
     def burnt(self) -> bool:
         """An id of the chain can never be applied again: only a new attempt can succeed."""
         return self.reason.burns_id or self.reason is PostingResult.ID_ALREADY_FAILED
-
-    @property
-    def closing(self) -> Closing:
-        """How the chain's postings are closed: all of them alike, since a chain is applied whole or not at all."""
-        return Closing("applied") if self.applied else Closing("failed", int(self.reason))
 
 
 async def submit_chains(ledger: Ledger, chains: Sequence[Chain]) -> list[ChainResult]:

@@ -45,8 +45,12 @@ def life_of(transfer: Transfer, wallet_account: int, cell_numbers: Mapping[str, 
 
 def chain_of(transfer: Transfer, effect: Effect, wallet_account: int, cell_numbers: Mapping[str, int]) -> Chain:
     """The postings that `effect` means for a leg of a payment, under its current attempt."""
-    action = Action.WRITE_OFF if effect is Effect.LOSE else Action(effect)
-    return postings_of(life_of(transfer, wallet_account, cell_numbers), action, transfer.attempt)
+    return postings_of(life_of(transfer, wallet_account, cell_numbers), action_of(effect), transfer.attempt)
+
+
+def action_of(effect: Effect) -> Action:
+    """What the ledger's table calls an effect of the lifecycle."""
+    return Action.WRITE_OFF if effect is Effect.LOSE else Action(effect)
 
 
 def peer_of(transfer: Transfer, cell_numbers: Mapping[str, int]) -> int:

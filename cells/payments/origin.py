@@ -1,7 +1,7 @@
 """Acceptance: from a partner's wish to a journaled intent, for a whole batch in one transaction.
 
 The intent commit claims the idempotency key, reserves the limits, takes the quote (single use, expiry by the database's clock), keeps
-the screening verdict and journals the posting ids. Whatever it refuses, it refuses with nothing moved; the refusal is the answer
+the screening verdict and journals the payment, from which its posting ids follow. Whatever it refuses, it refuses with nothing moved; the refusal is the answer
 that is kept under the key.
 """
 

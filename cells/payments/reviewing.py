@@ -1,6 +1,6 @@
 """An officer's decision on a payment: a case for review, or one that is frozen.
 
-The decision, its audit entry, and the deed (the transition, with the postings that it plans) are one commit, on the payment's row as it
+The decision, its audit entry, and the deed (the transition, with the chain that it asks for) are one commit, on the payment's row as it
 stands: of a decision, the deadline, a cancel and another officer, one comes first, and the others learn it. What the deed owes the
 ledger, the border or the rail follows from the state, and is carried out by whoever does so after a crash: the wallet's actor, asked by
 the sweep, and the exporter.
@@ -19,14 +19,11 @@ from cells.compliance.rules import Rules
 from cells.compliance.standing import Standing
 from cells.journal.entry import Author
 from cells.kit.operator import operator_actor
-from cells.ledger.postings import Chain
 from cells.payments import officers, store
-from cells.payments.lives import account_of, chain_of
-from cells.payments.machine import Effect, Event, Leg, State, public
+from cells.payments.machine import Event, Leg, State, public
 from cells.payments.recovery import REGULATORY
 from cells.payments.step import take_loaded
 from cells.payments.transfer import Told, Transfer, TransferNotFound
-from cells.tenants import store as tenants
 from residency.directory import CellEntry
 
 _ROOM = "officer"
@@ -44,10 +41,9 @@ _TAKES_IN: Final = MappingProxyType({deed: State.BLOCKED if deed in RELEASES els
 
 @dataclass(frozen=True, slots=True)
 class Reviewing:
-    """What officers' decisions on payments need of a cell. `cell_numbers`: by name, as the ledger knows them."""
+    """What officers' decisions on payments need of a cell."""
 
     entry: CellEntry
-    cell_numbers: Mapping[str, int]
     standing: Standing
     rules: Rules
 
@@ -75,15 +71,10 @@ class Reviewing:
 
     async def _carry_out(self, connection: Connection, transfer: Transfer, deed: Deed, officer: str) -> Transfer:
         region, transfer_id = self.entry.region, transfer.transfer_id
-        wallet = (await tenants.find_wallets(connection, region, [transfer.wallet_id]))[transfer.wallet_id]
-
-        def build(one: Transfer, effect: Effect) -> Chain:
-            return chain_of(one, effect, account_of(wallet), self.cell_numbers)
-
         refuses = deed is Deed.REFUSE or (deed is Deed.BLOCK and transfer.leg is Leg.DESTINATION)
         facts = {"reason_code": REGULATORY} if refuses else {}
         told = Told(transfer_id, EVENTS[deed], facts, author=Author(operator_actor(officer)))
-        step = await take_loaded(connection, region, {transfer_id: transfer}, [told], room=_ROOM, build=build)
+        step = await take_loaded(connection, region, {transfer_id: transfer}, [told], room=_ROOM)
         return step.now[transfer_id]
 
     async def _check(self, connection: Connection, transfer: Transfer, deed: Deed) -> None:

@@ -1,17 +1,17 @@
 """One step of many transfers in one transaction: load, decide, make the transition durable with all it implies.
 
 The only place that carries out decisions of the machine, for whoever tells the event: the wallet actor, the exporter, the border.
-`plan` is the pure half (the explorer runs it too), `take` the shell around it. What a transition implies inside the database (postings planned, limits given back, the partner's event written, the exporter's
-queue) is written in its very commit. What it implies outside is returned as a Step, to be carried out once the commit stands.
+`plan` is the pure half (the explorer runs it too), `take` the shell around it. What a transition implies inside the database (limits given
+back, the partner's event written, the exporter's queue) is written in its very commit. What it implies outside is returned as a Step, to be
+carried out once the commit stands: the ledger is asked for chains that follow from the entries just written (lives.py), now or by recovery.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cells.backends.postgres import Connection
 from cells.journal.entry import component
-from cells.ledger.postings import Chain
 from cells.limits.store import Release, release
 from cells.payments import notices, store, store_stream, watch
 from cells.payments.machine import (
@@ -25,7 +25,6 @@ from cells.payments.machine import (
     State,
     decide,
 )
-from cells.payments.store_postings import Planned, plan_postings
 from cells.payments.stream import Change, kind_of
 from cells.payments.transfer import ExportKind, Move, Told, Transfer
 
@@ -42,16 +41,13 @@ _RELEASES = frozenset({Event.RELEASED_TO_PAYER, Event.RELEASED_TO_PAYEE})
 # Whatever waits on an effect of the step before it, inside the same transaction.
 _FOLLOWS: dict[Effect, Event] = {Effect.INSTRUCT_AT_ONCE: Event.INSTRUCT}
 
-ChainBuilder = Callable[[Transfer, Effect], Chain]
-
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A journaled chain that the ledger has yet to be asked for."""
+    """A chain that a leg's journal asks for, and that the ledger has yet to answer."""
 
     transfer: Transfer
     effect: Effect
-    chain: Chain
 
 
 @dataclass(slots=True)
@@ -69,15 +65,13 @@ class Step:
     told: list[Told] = field(default_factory=list)
 
 
-async def take(
-    connection: Connection, region: str, told: Sequence[Told], *, room: str, build: ChainBuilder | None = None
-) -> Step:
-    """Tell events of transfers, in order, inside the caller's transaction: load, plan, write. `build` makes the chains of ledger
-    effects; a room that never causes one (the exporter, the border) needs none."""
+async def take(connection: Connection, region: str, told: Sequence[Told], *, room: str) -> Step:
+    """Tell events of transfers, in order, inside the caller's transaction: load, plan, write. What the ledger is owed is recovery's to ask
+    for where the caller does not."""
     if not told:
         return Step()
     loaded = await store.load(connection, region, sorted({one.transfer_id for one in told}))
-    return await take_loaded(connection, region, loaded, told, room=room, build=build)
+    return await take_loaded(connection, region, loaded, told, room=room)
 
 
 async def take_loaded(
@@ -87,20 +81,18 @@ async def take_loaded(
     told: Sequence[Told],
     *,
     room: str,
-    build: ChainBuilder | None = None,
 ) -> Step:
     """`take`, of transfers that this transaction has loaded already. Raises Overtaken where one has moved on since, which it cannot have
     if it was locked."""
-    step = plan(loaded, told, build)
+    step = plan(loaded, told)
     for wave in step.waves:
         await store_stream.append(connection, region, [_change(move, room) for move in wave])
     await _write_implied(connection, region, [move for wave in step.waves for move in wave])
-    await journal(connection, region, step.owed)
     watch.moved(step.waves)
     return step
 
 
-def plan(now: Mapping[str, Transfer], told: Sequence[Told], build: ChainBuilder | None = None) -> Step:
+def plan(now: Mapping[str, Transfer], told: Sequence[Told]) -> Step:
     """Decide every event on the transfers as they stand, and all that follows from it at once. Pure."""
     step = Step(now=dict(now))
     waiting = [one for one in told if one.transfer_id in now]
@@ -109,7 +101,7 @@ def plan(now: Mapping[str, Transfer], told: Sequence[Told], build: ChainBuilder 
         moves = [move for one in wave if (move := _decided(step, one)) is not None]
         if moves:
             step.waves.append(moves)
-        follows = [follow for move in moves for follow in _carry_out(step, move, build)]
+        follows = [follow for move in moves for follow in _carry_out(step, move)]
         waiting = [*follows, *waiting]
     return step
 
@@ -128,7 +120,8 @@ def after(before: Transfer, told: Told, decision: Advance) -> Transfer:
 
 
 def _change(move: Move, room: str) -> Change:
-    return Change(move.before, move.now, kind_of(str(move.told.event)), move.told.author or component(room))
+    told = move.told
+    return Change(move.before, move.now, kind_of(str(told.event)), told.author or component(room), told.ledger_result)
 
 
 def _decided(step: Step, told: Told) -> Move | None:
@@ -144,26 +137,19 @@ def _decided(step: Step, told: Told) -> Move | None:
     return Move(before, now, told, decision.effects)
 
 
-def _carry_out(step: Step, move: Move, build: ChainBuilder | None) -> list[Told]:
+def _carry_out(step: Step, move: Move) -> list[Told]:
     """Note what the move asks for outside the database; the events that follow from it at once are returned."""
     now, follows = move.now, list[Told]()
     for effect in move.effects:
         if effect in LEDGER_EFFECTS:
-            assert build is not None, f"nobody here can carry out {effect}"
-            step.owed.append(Owed(now, effect, build(now, effect)))
+            step.owed.append(Owed(now, effect))
         elif effect is Effect.SUBMIT:
             step.submit.append(now)
         elif effect is Effect.EXPORT:
             step.export.append(now)
         elif effect in _FOLLOWS:
             follows.append(Told(now.transfer_id, _FOLLOWS[effect]))
-    # Who can build no chain (the exporter) leaves it to recovery.
-    if (
-        now.state is State.IN_REVIEW
-        and build is not None
-        and now.leg is not Leg.DESTINATION
-        and now.screening == "block"
-    ):
+    if now.state is State.IN_REVIEW and now.leg is not Leg.DESTINATION and now.screening == "block":
         follows.append(Told(now.transfer_id, Event.SANCTIONED))
     return follows
 
@@ -179,16 +165,6 @@ async def _write_implied(connection: Connection, region: str, moves: Sequence[Mo
     await notices.write(connection, region, [one.now for one in moves if Effect.NOTIFY in one.effects])
     if any(Effect.QUEUE_EXPORT in one.effects for one in moves):
         await store.wake(connection, EXPORT_CHANNEL)
-
-
-async def journal(connection: Connection, region: str, owed: Sequence[Owed]) -> None:
-    """Plan the postings of chains, in the commit of the transitions that owe them: journal first, ledger last."""
-    planned = [
-        Planned(one.transfer.transfer_id, one.transfer.tenant_id, one.effect, one.transfer.attempt, one.chain)
-        for one in owed
-    ]
-    if planned:
-        await plan_postings(connection, region, planned)
 
 
 def _first_of_each(told: Sequence[Told]) -> tuple[list[Told], list[Told]]:

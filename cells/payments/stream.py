@@ -18,6 +18,8 @@ LIFE: Final = "transfer"
 ACCEPTED, ADMITTED = f"{LIFE}.accepted.1", f"{LIFE}.admitted.1"
 ANSWERED, DOUBTED, REROUTED = f"{LIFE}.answered.1", f"{LIFE}.doubted.1", f"{LIFE}.rerouted.1"
 REVIEW_MOVED: Final = f"{LIFE}.review_moved.1"
+# What an entry says beside the leg's own facts: the code with which the ledger refused.
+LEDGER_RESULT: Final = "ledger_result"
 _MARKS: Final = (ANSWERED, DOUBTED, REROUTED, REVIEW_MOVED)
 
 # What the first entry says; what is null is left out.
@@ -57,18 +59,22 @@ class Unfoldable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a leg with one entry: as it was decided on, as it shall be, and by whom."""
+    """What becomes of a leg with one entry: as it was decided on, as it shall be, and by whom. `ledger_result`: see TransferMoved."""
 
     before: Transfer
     now: Transfer
     kind: str
     author: Author
+    ledger_result: int | None = None
 
     def draft(self) -> Draft:
         names = {"state": None} if step_of(self.kind) else {}
         names |= {one: None for one in CHANGING if getattr(self.before, one) != getattr(self.now, one)}
+        facts = _facts(self.now, names)
+        if self.ledger_result is not None:
+            facts[LEDGER_RESULT] = self.ledger_result
         return Draft(
-            self.now.transfer_id, self.before.version + 1, self.kind, self.now.tenant_id, self.author, _facts(self.now, names)
+            self.now.transfer_id, self.before.version + 1, self.kind, self.now.tenant_id, self.author, facts
         )  # fmt: skip
 
 
@@ -144,4 +150,5 @@ def _values(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value if value is None or name not in _FROM_JSON else _FROM_JSON[name](value)
         for name, value in facts.items()
+        if name != LEDGER_RESULT
     }

@@ -138,8 +138,8 @@ class Told(NamedTuple):
     """An event told of a transfer; `facts` are the columns that it brings with it, such as a reason code.
 
     `attempt`: the attempt that the ledger spoke of, when it was the ledger. A copy of the actor that was paused may bring the refusal
-    of an earlier one, which says nothing of the one that is under way. `author`: who does it, where it is not the part of the cell that
-    takes the step.
+    of an earlier one, which says nothing of the one that is under way. `ledger_result`: the code with which it refused. `author`: who does
+    it, where it is not the part of the cell that takes the step.
     """
 
     transfer_id: str
@@ -147,6 +147,7 @@ class Told(NamedTuple):
     facts: Mapping[str, Any] = {}
     attempt: int | None = None
     author: Author | None = None
+    ledger_result: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
 """Batches within one cell: each funded by the prices of its lines, and at rest with nothing of it left in the reserve. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from cells.batches.batch import AT_REST, FUNDED_STATES, State
 from cells.ledger import chart
-from cells.ledger.codes import Code
 from cells.reconciliation.report import Finding
 
 
@@ -13,7 +12,7 @@ from cells.reconciliation.report import Finding
 class BatchFacts:
     """One batch as its cell's journal tells it, minor units of its wallet's currency. `remainder`: None before all lines had ended;
     `priced`: the prices of its lines, `of_lines` of those that became payments, `lines` how many; `payments`, `of_payments`: the
-    payments that name it; `spent`, `held`, `frozen`: by their states; `applied`: amount by code of its own applied postings."""
+    payments that name it; `spent`, `held`, `frozen`: by their states."""
 
     batch_id: str
     state: State
@@ -28,7 +27,6 @@ class BatchFacts:
     spent: int
     held: int
     frozen: int
-    applied: Mapping[Code, int] = field(default_factory=dict)
 
     @property
     def funded(self) -> bool:
@@ -62,7 +60,7 @@ def reserves(batches: Iterable[BatchFacts], known: dict[int, Reserve]) -> None:
 
 
 def batch_findings(cell: str, batches: Sequence[BatchFacts]) -> list[Finding]:
-    """Where a batch's row, its lines, its payments and its postings do not say the same."""
+    """Where a batch's row, its lines and its payments do not say the same."""
     return [
         Finding("L3", (cell,), one.batch_id, what, must, has)
         for one in batches
@@ -82,9 +80,9 @@ def _compared_amounts(one: BatchFacts) -> Iterable[tuple[str, int, int]]:
     """The same of what is money, in minor units."""
     if one.funding:
         yield "funding against the prices of its lines", one.priced, one.funding
+    if one.state in FUNDED_STATES - {State.CLOSING}:
+        yield "remainder, before every line has ended", 0, one.remainder or 0
     yield "amount of the payments that are its lines", one.of_lines, one.of_payments
-    yield "BATCH_FUNDING in the journal", one.funding if one.funded else 0, one.applied.get(Code.BATCH_FUNDING, 0)
-    yield "BATCH_REMAINDER in the journal", one.given_back, one.applied.get(Code.BATCH_REMAINDER, 0)
     if one.state in AT_REST:
         yield "what its lines have spent, at rest", one.reserved, one.spent + one.frozen
         yield "held for its lines, at rest", 0, one.held

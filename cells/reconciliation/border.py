@@ -12,6 +12,7 @@ from cells.customs.chain import CustomsEntry, compare
 from cells.payments.machine import Leg
 from cells.reconciliation import store, store_legs
 from cells.reconciliation.gather import OpenCell
+from cells.reconciliation.lives import Lives
 from cells.reconciliation.payments import orphan_findings, pair_findings
 from cells.reconciliation.report import Finding
 
@@ -27,7 +28,7 @@ async def compare_legs(cells: Mapping[str, OpenCell]) -> tuple[list[Finding], Co
         after = ""
         while True:
             async with transaction(cell.pool) as connection:
-                page = await store_legs.page(connection, cell.spec.region, after, _PAGE, Leg.ORIGIN)
+                page = await store_legs.page(Lives(connection, cell.spec), after, _PAGE, Leg.ORIGIN)
             if not page:
                 break
             after = page[-1].transfer_id
@@ -38,7 +39,7 @@ async def compare_legs(cells: Mapping[str, OpenCell]) -> tuple[list[Finding], Co
                 ours = [one for one in page if one.destination_cell == destination]
                 there = cells[destination]
                 async with transaction(there.pool) as connection:
-                    theirs = await store_legs.find(connection, there.spec.region, [one.transfer_id for one in ours])
+                    theirs = await store_legs.find(Lives(connection, there.spec), [one.transfer_id for one in ours])
                 found, under_way = pair_findings(name, destination, ours, theirs)
                 findings += found
                 moving += Counter(under_way)
@@ -55,7 +56,7 @@ async def _orphans(cells: Mapping[str, OpenCell], cell: OpenCell) -> tuple[list[
     after = ""
     while True:
         async with transaction(cell.pool) as connection:
-            page = await store_legs.page(connection, cell.spec.region, after, _PAGE, Leg.DESTINATION)
+            page = await store_legs.page(Lives(connection, cell.spec), after, _PAGE, Leg.DESTINATION)
         if not page:
             return findings, missing
         after = page[-1].transfer_id
@@ -66,7 +67,7 @@ async def _orphans(cells: Mapping[str, OpenCell], cell: OpenCell) -> tuple[list[
             ours = [one for one in page if one.origin_cell == origin]
             there = cells[origin]
             async with transaction(there.pool) as connection:
-                known = await store_legs.find(connection, there.spec.region, [one.transfer_id for one in ours])
+                known = await store_legs.find(Lives(connection, there.spec), [one.transfer_id for one in ours])
             findings += orphan_findings(origin, cell.spec.name, ours, set(known))
 
 

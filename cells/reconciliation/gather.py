@@ -5,8 +5,7 @@ Why the order matters, and what is left out of the sums: see the package's docst
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
+from dataclasses import dataclass, field, replace
 
 from cells.backends.postgres import Connection, Pool, transaction
 from cells.batches.batch import AT_REST
@@ -21,13 +20,14 @@ from cells.reconciliation import store, store_batches, store_legs
 from cells.reconciliation.batches import Reserve, batch_findings, reserves
 from cells.reconciliation.facts import AccountFault, CellFacts, CustomsFacts, HousePosting, OpenHold, StatementFacts
 from cells.reconciliation.fold import Figures, Fold, figures_of
+from cells.reconciliation.lives import Lives
 from cells.reconciliation.payments import leg_findings
-from cells.reconciliation.postings import JournalRow, missing_findings, row_findings, sort_page, stray_finding
+from cells.reconciliation.postings import differences, missing_findings, sort_page, stray_finding
 from cells.reconciliation.refold import refold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.statements import Teller
 from cells.spec import CellSpec
-from residency.ids import compact, encode
+from residency.ids import number
 
 # Small enough that whoever shares the event loop (the worker does) is held up for some 30 ms, not for a second.
 _LEDGER_PAGE = 2000
@@ -74,6 +74,7 @@ async def gather(cell: OpenCell) -> CellFacts:
     before = await cell.teller.statements()
     async with transaction(cell.pool) as snapshot:
         await store.take_snapshot(snapshot)
+        lives = Lives(snapshot, spec)
         legs = await store.leg_sums(snapshot, region)
         collections = await store.collection_sums(snapshot, region)
         orders = await store.order_sums(snapshot, region)
@@ -81,11 +82,11 @@ async def gather(cell: OpenCell) -> CellFacts:
         restored = await store_legs.restored(snapshot, region)
         wallets = await store.wallet_sums(snapshot, region, PEER_TENANT_PREFIX)
         faults = await store.quote_faults(snapshot, region)
-        reading = await _read_ledger(cell, snapshot)
-        await _find_missing(cell, snapshot, reading)
+        reading = await _read_ledger(cell, lives)
+        await _find_missing(cell, lives, reading)
         await _take_strays(cell, reading)
-        holds = await _open_holds(snapshot, region, reading.books)
-        leg_faults = await _walk_legs(snapshot, spec)
+        holds = await _open_holds(lives, reading.books)
+        leg_faults = await _walk_legs(lives)
         batches = await _walk_batches(snapshot, spec)
         customs = await read_customs(snapshot, spec)
         folded = await refold(snapshot, spec.name, region)
@@ -124,12 +125,11 @@ async def gather(cell: OpenCell) -> CellFacts:
     )
 
 
-async def _read_ledger(cell: OpenCell, snapshot: Connection) -> _Reading:
-    """Every posting of the ledger, put against the snapshot's rows a page at a time."""
+async def _read_ledger(cell: OpenCell, lives: Lives) -> _Reading:
+    """Every posting of the ledger, put against what follows from the snapshot's lives a page at a time."""
     reading, spec = _Reading(), cell.spec
     while page := await cell.ledger.query_postings(limit=_LEDGER_PAGE, after_timestamp=reading.last):
-        rows = await store.journal_rows(snapshot, spec.region, [one.id for one in page])
-        sorted_page = sort_page(spec.name, page, rows)
+        sorted_page = sort_page(spec.name, page, await lives.of_postings(page))
         for posting in page:
             reading.everything.add(posting)
         for posting in sorted_page.counted:
@@ -143,72 +143,69 @@ async def _read_ledger(cell: OpenCell, snapshot: Connection) -> _Reading:
     return reading
 
 
-async def _find_missing(cell: OpenCell, snapshot: Connection, reading: _Reading) -> None:
-    """Applied rows that the ledger has not shown: only looked for when the numbers say that there are some."""
-    region, after = cell.spec.region, 0
-    if await store.applied_count(snapshot, region) == reading.applied:
+async def _find_missing(cell: OpenCell, lives: Lives, reading: _Reading) -> None:
+    """What the journal calls applied and the ledger has not shown: only looked for when the numbers say that there is some."""
+    count = 0
+    async for page in lives.pages(_JOURNAL_PAGE):
+        count += sum(one.state == "applied" for one in page)
+    if count == reading.applied:
         return
-    while rows := await store.applied_page(snapshot, region, after, _JOURNAL_PAGE):
-        found = await cell.ledger.lookup_postings([row.posting.id for row in rows])
-        reading.findings += missing_findings(cell.spec.name, rows, found)
-        after = rows[-1].posting.id
+    async for page in lives.pages(_JOURNAL_PAGE):
+        applied = [one for one in page if one.state == "applied"]
+        for start in range(0, len(applied), _JOURNAL_PAGE):
+            part = applied[start : start + _JOURNAL_PAGE]
+            found = await cell.ledger.lookup_postings([one.posting.id for one in part])
+            reading.findings += missing_findings(cell.spec.name, part, found)
 
 
 async def _take_strays(cell: OpenCell, reading: _Reading) -> None:
-    """What the snapshot did not know of must be in the journal by now, planned before the ledger was asked. What is not, counts."""
+    """What the snapshot did not know of some life must have asked for by now, before the ledger was asked. What none has, counts."""
     spec = cell.spec
     for start in range(0, len(reading.later), _JOURNAL_PAGE):
         part = reading.later[start : start + _JOURNAL_PAGE]
         async with transaction(cell.pool) as now:
-            rows = await store.journal_rows(now, spec.region, [one.id for one in part])
-            strays = [one for one in part if one.id not in rows]
-            names = await _names(now, spec, strays)
+            lives = Lives(now, spec)
+            expected = await lives.of_postings(part)
+            strays = [one for one in part if one.id not in expected]
+            names = await _names(lives, strays)
         for posting in part:
-            if posting.id in rows:
-                planned = _as_applied(rows[posting.id])
-                reading.findings += row_findings(spec.name, planned, posting)
+            if (one := expected.get(posting.id)) is not None:
+                # The ledger has it, and only what it answered is yet to be written.
+                known = replace(one, state="applied") if one.state == "planned" else one
+                reading.findings += differences(spec.name, known, posting)
         for posting in strays:
             reading.books.add(posting)
             reading.findings.append(stray_finding(spec.name, posting, names[posting.id]))
 
 
-def _as_applied(row: JournalRow) -> JournalRow:
-    """A planned row is compared like an applied one: the ledger has it, and only the second journal write is yet to come."""
-    return JournalRow(row.posting, row.payment_id, row.effect, "applied" if row.state == "planned" else row.state)
+async def _names(lives: Lives, strays: Sequence[Posting]) -> dict[int, str]:
+    """The payment that a stray posting says it is part of, by posting id: an id of this house where there is one, else its number."""
+    candidates = list(lives.candidates({one.user_data_128 for one in strays}))
+    known = await store.payment_states(lives.connection, lives.spec.region, candidates)
+    names = {number(payment): payment for payment in known}
+    return {one.id: names.get(one.user_data_128, f"payment {one.user_data_128:032x}") for one in strays}
 
 
-async def _names(connection: Connection, spec: CellSpec, strays: Sequence[Posting]) -> dict[int, str]:
-    """The payment that a stray posting says it is part of: an id of this house where there is one, else its number."""
-    candidates = {
-        f"{kind}_{compact(cell)}_{encode(UUID(int=one.user_data_128))}": one.id
-        for one in strays
-        for kind in ("tr", "col", "bat")
-        for cell in spec.directory.cells
-    }
-    known = await store.payment_states(connection, spec.region, list(candidates))
-    names = {one.id: f"payment {one.user_data_128:032x}" for one in strays}
-    return names | {posting: payment for payment, posting in candidates.items() if payment in known}
-
-
-async def _open_holds(snapshot: Connection, region: str, books: Fold) -> list[OpenHold]:
+async def _open_holds(lives: Lives, books: Fold) -> list[OpenHold]:
     """The holds that are open at the snapshot's instant, with the payments they are for. As many as are on their way."""
     holds, found = list(books.open_holds.values()), []
     for start in range(0, len(holds), _JOURNAL_PAGE):
         part = holds[start : start + _JOURNAL_PAGE]
-        rows = await store.journal_rows(snapshot, region, [one.id for one in part])
-        states = await store.payment_states(snapshot, region, sorted({row.payment_id for row in rows.values()}))
+        expected = await lives.of_postings(part)
+        payments = sorted({one.payment_id for one in expected.values()})
+        states = await store.payment_states(lives.connection, lives.spec.region, payments)
         for hold in part:
-            payment = rows[hold.id].payment_id if hold.id in rows else None
+            payment = expected[hold.id].payment_id if hold.id in expected else None
             leg, state = states.get(payment or "", (None, None))
             found.append(OpenHold(hold, payment, leg, state))
     return found
 
 
-async def _walk_legs(snapshot: Connection, spec: CellSpec) -> list[Finding]:
+async def _walk_legs(lives: Lives) -> list[Finding]:
     findings: list[Finding] = []
     after = ""
-    while page := await store_legs.page(snapshot, spec.region, after, _JOURNAL_PAGE):
-        findings += leg_findings(spec.name, page)
+    while page := await store_legs.page(lives, after, _JOURNAL_PAGE):
+        findings += leg_findings(lives.spec.name, page)
         after = page[-1].transfer_id
     return findings
 
@@ -257,24 +254,20 @@ async def _compare_accounts(
     """
     fold = reading.everything
     settled = fold.copy_of(accounts.keys() | fold.by_code.keys())
-    unlike = {
-        number
-        for number, figures in settled.items()
-        if number not in accounts or figures_of(accounts[number]) != figures
-    }
+    unlike = {one for one, figures in settled.items() if one not in accounts or figures_of(accounts[one]) != figures}
     last = reading.last
     while page := await ledger.query_postings(limit=_LEDGER_PAGE, after_timestamp=last):
         for posting in page:
             fold.add(posting)
-            for number in {posting.debit_account_id, posting.credit_account_id} & unlike:
-                if number in accounts and figures_of(accounts[number]) == fold.account(number):
-                    unlike.discard(number)
+            for one in {posting.debit_account_id, posting.credit_account_id} & unlike:
+                if one in accounts and figures_of(accounts[one]) == fold.account(one):
+                    unlike.discard(one)
         last = page[-1].timestamp
     faults = []
-    for number in sorted(unlike):
-        found = figures_of(accounts[number]) if number in accounts else None
-        faults.append(AccountFault(number, settled[number], found))
-        settled[number] = found or Figures()
+    for one in sorted(unlike):
+        found = figures_of(accounts[one]) if one in accounts else None
+        faults.append(AccountFault(one, settled[one], found))
+        settled[one] = found or Figures()
     return settled, faults
 
 

@@ -4,7 +4,7 @@ Everything is read from what the cell keeps anyway, so a payment under way and o
 personal: parties appear nowhere, texts that other hands wrote are not read, and of what crossed sealed only the names of fields.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from cells.journal.entry import Entry as Line
 from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
-from cells.ledger.entry import AMOUNT_MAX, PostingFlag, PostingResult
+from cells.ledger.entry import PostingFlag, PostingResult
 from cells.payments import store, store_stream
 from cells.payments.machine import FINAL
 from cells.payments.machine import Leg as LegKind
@@ -28,8 +28,11 @@ from cells.payments.transfer import Transfer
 from cells.payments.watch import minted_at
 from cells.reconciliation import store_journey
 from cells.reconciliation.gather import read_customs
+from cells.reconciliation.lives import Lives
+from cells.reconciliation.postings import Expected
 from cells.spec import CellSpec
 from residency.directory import Directory
+from residency.errors import needed
 from residency.ids import compact, encode
 
 # Clocks of two processes, and an event minted before its commit.
@@ -56,15 +59,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One posting: accounts by kind and not by owner, the amount as money, and what the ledger answered. A post or void has the accounts of the
-    hold that it resolves, and the hold's amount where it names none (None where the hold is not the payment's own)."""
+    """One posting: accounts by kind and not by owner, the amount as money, and what the ledger answered. A post or void has the accounts and
+    the amount of the hold that it resolves."""
 
     effect: str
     attempt: int
     kind: str
     debit: str
     credit: str
-    amount: dict[str, str] | None
+    amount: dict[str, str]
     phase: str
     state: str
     result: str | None
@@ -153,6 +156,7 @@ async def _leg(connection: Connection, spec: CellSpec, transfer: Transfer, chain
     lines = await store_stream.stream(connection, region, transfer_id)
     born_here = transfer.leg is not LegKind.DESTINATION
     quotes = await find_quotes(connection, region, [transfer.quote_id] if transfer.quote_id else [])
+    postings = await Lives(connection, spec).of([transfer_id])
     submission = await store_journey.submission_of(connection, region, transfer_id)
     bounds = _event_bounds(spec, lines[0].at, lines[-1].at)
     return Leg(
@@ -168,7 +172,7 @@ async def _leg(connection: Connection, spec: CellSpec, transfer: Transfer, chain
         scheme_reference=transfer.scheme_reference,
         price=price_of(transfer, quotes.get(transfer.quote_id or "")) if born_here else None,
         steps=steps_of(lines, minted_at(transfer_id) if born_here else None),
-        postings=entries_of(await store_journey.postings_of(connection, region, transfer_id), spec.directory),
+        postings=entries_of(postings.get(transfer_id, ()), spec.directory),
         crossings=tuple(_crossing(one) for one in await customs.log_of_transfer(connection, spec, transfer_id)),
         chain=chain,
         submission=None if submission is None else dict(submission),
@@ -224,31 +228,27 @@ def _crossing(entry: CustomsEntry) -> dict[str, object]:
     return entry.to_json()
 
 
-def entries_of(rows: Sequence[Mapping[str, Any]], directory: Directory) -> tuple[Entry, ...]:
-    """Postings as people read them, each resolution with its hold's accounts. Pure."""
-    by_id = {row["posting_id"]: row for row in rows}
-    return tuple(_entry(row, by_id.get(row["pending_id"], row), directory) for row in rows)
+def entries_of(postings: Sequence[Expected], directory: Directory) -> tuple[Entry, ...]:
+    """Postings as people read them, in the order in which they were asked for. Pure."""
+    return tuple(
+        _entry(one, directory) for one in sorted(postings, key=lambda one: needed(one.at, "when it was asked"))
+    )
 
 
-def _entry(row: Mapping[str, Any], hold: Mapping[str, Any], directory: Directory) -> Entry:
-    """`hold`: what the posting resolves; itself where it resolves nothing."""
-    currency = CURRENCY_OF_LEDGER[row["ledger"]]
-    flags = PostingFlag(row["flags"])
-    phase = next((name for flag, name in _PHASES if flag in flags), "posted")
-    # A post's amount may be AMOUNT_MAX, all of the hold, and a void's may be 0.
-    amount = next((one for one in (int(row["amount"]), int(hold["amount"])) if 0 < one < AMOUNT_MAX), None)
-    shown = None if amount is None else money(amount, currency)
+def _entry(one: Expected, directory: Directory) -> Entry:
+    posting = one.posting
+    flags = PostingFlag(posting.flags)
     return Entry(
-        effect=row["effect"],
-        attempt=row["attempt"],
-        kind=Code(row["code"]).name,
-        debit=account_name((row["debit_account"].int or hold["debit_account"].int), directory),
-        credit=account_name((row["credit_account"].int or hold["credit_account"].int), directory),
-        amount=shown,
-        phase=phase,
-        state=row["state"],
-        result=None if row["result"] is None else PostingResult(row["result"]).name,
-        at=row["created_at"].astimezone(UTC),
+        effect=one.effect,
+        attempt=posting.user_data_32,
+        kind=Code(posting.code).name,
+        debit=account_name(posting.debit_account_id, directory),
+        credit=account_name(posting.credit_account_id, directory),
+        amount=money(posting.amount, CURRENCY_OF_LEDGER[posting.ledger]),
+        phase=next((name for flag, name in _PHASES if flag in flags), "posted"),
+        state=one.state,
+        result=None if one.result is None else PostingResult(one.result).name,
+        at=needed(one.at, "when it was asked").astimezone(UTC),
     )
 
 
@@ -261,8 +261,6 @@ def _back(row: Record, wallet_currency: str) -> Back:
 
 def account_name(number: int, directory: Directory) -> str:
     """An account by its kind, with the peer or the rail that it is for; a tenant's own accounts by their kind alone."""
-    if number == 0:
-        return "(of the hold)"
     key = read_account_id(number)
     kind = AccountType(key.account_type).name
     if key.peer_number is not None:

@@ -1,16 +1,16 @@
-"""L6: each applied posting row of the journal ↔ one posting of the ledger, field by field, both ways. Pure."""
+"""L6: each posting that follows from the journal ↔ one posting of the ledger, field by field, both ways. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
 
+from cells.ledger.asked import Outcome
 from cells.ledger.chart import AccountType, ledger_amount
 from cells.ledger.codes import Code
 from cells.ledger.entry import Posting, PostingFlag
 from cells.reconciliation.facts import describe
 from cells.reconciliation.report import Finding
 
-RowState = Literal["planned", "applied", "failed"]
 _CAP_TYPES = {AccountType.REGIONAL_SETTLEMENT, AccountType.REGIONAL_CAP}
 _FIELDS = (
     "debit_account_id",
@@ -28,13 +28,15 @@ _ACCOUNTS = frozenset({"debit_account_id", "credit_account_id"})
 
 
 @dataclass(frozen=True, slots=True)
-class JournalRow:
-    """A row of the journal's `postings`, told as the ledger would tell it."""
+class Expected:
+    """A posting that follows from a life, and what the life says became of it. `effect`: what it was asked for; `at`, `result`: see Asked."""
 
     posting: Posting
     payment_id: str
     effect: str
-    state: RowState
+    state: Outcome
+    at: datetime | None = None
+    result: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Sorted:
     """A page of the ledger beside the journal's snapshot.
 
     `counted`: what the books of the snapshot's instant contain; `house`: belongs to no payment; `later`: to be looked for in the
-    journal once more; `applied`: how many applied rows were met.
+    journal once more; `applied`: how many postings were met that the journal calls applied.
     """
 
     counted: list[Posting]
@@ -52,24 +54,24 @@ class Sorted:
     findings: list[Finding]
 
 
-def sort_page(cell: str, page: Sequence[Posting], rows: Mapping[int, JournalRow]) -> Sorted:
-    """Put a page of the ledger's postings, in its order, against the journal rows of the same ids."""
+def sort_page(cell: str, page: Sequence[Posting], expected: Mapping[int, Expected]) -> Sorted:
+    """Put a page of the ledger's postings, in its order, against those that follow from the journal under the same ids."""
     made = Sorted([], [], [], 0, [])
     applied = 0
     for posting in page:
-        row = rows.get(posting.id)
-        if row is None:
+        one = expected.get(posting.id)
+        if one is None:
             if is_house(posting):
                 made.house.append(posting)
                 made.counted.append(posting)
             else:
                 made.later.append(posting)
-        elif row.state == "planned":
+        elif one.state == "planned":
             made.later.append(posting)
         else:
             made.counted.append(posting)
-            made.findings.extend(row_findings(cell, row, posting))
-            applied += row.state == "applied"
+            made.findings.extend(differences(cell, one, posting))
+            applied += one.state == "applied"
     return Sorted(made.counted, made.house, made.later, applied, made.findings)
 
 
@@ -82,16 +84,16 @@ def is_house(posting: Posting) -> bool:
     return {side >> 24 & 0xFF for side in sides} == _CAP_TYPES and len({side & ~(0xFF << 24) for side in sides}) == 1
 
 
-def row_findings(cell: str, row: JournalRow, posting: Posting) -> Iterator[Finding]:
-    """Where a journal row and the ledger's posting under its id differ. The ledger's word is what is expected."""
-    subject = f"posting {posting.id:032x} of {row.payment_id} ({row.effect})"
-    if row.state == "failed":
-        yield Finding("L6", (cell,), subject, "state in the journal", "applied, as in the ledger", "failed")
+def differences(cell: str, one: Expected, posting: Posting) -> Iterator[Finding]:
+    """Where the ledger's posting is not what follows from the journal under its id."""
+    subject = f"posting {posting.id:032x} of {one.payment_id} ({one.effect})"
+    if one.state == "failed":
+        yield Finding("L6", (cell,), subject, "posting in the ledger", "none: the journal calls it failed", "applied")
         return
     for name in _FIELDS:
-        if getattr(posting, name) != getattr(row.posting, name):
-            what = f"{name} in the journal against the ledger"
-            yield Finding("L6", (cell,), subject, what, _shown(name, posting), _shown(name, row.posting))
+        if getattr(posting, name) != getattr(one.posting, name):
+            what = f"{name} in the ledger against the journal"
+            yield Finding("L6", (cell,), subject, what, _shown(name, one.posting), _shown(name, posting))
 
 
 def _shown(name: str, posting: Posting) -> str:
@@ -102,7 +104,7 @@ def _shown(name: str, posting: Posting) -> str:
 
 
 def stray_finding(cell: str, posting: Posting, payment: str) -> Finding:
-    """A posting in the ledger that the journal never planned. `payment`: what it says it is part of."""
+    """A posting in the ledger that no life asks for. `payment`: what it says it is part of."""
     accounts = f"from {describe(posting.debit_account_id)} to {describe(posting.credit_account_id)}"
     moved = f"{ledger_amount(posting.amount, posting.ledger)} {accounts}"
     return Finding(
@@ -110,22 +112,18 @@ def stray_finding(cell: str, posting: Posting, payment: str) -> Finding:
         (cell,),
         f"posting {posting.id:032x} of {payment}",
         "posting in the ledger",
-        "a row in the journal",
+        "a life that asks for it",
         f"none; it moves {moved}",
     )
 
 
-def missing_findings(cell: str, rows: Sequence[JournalRow], found: Mapping[int, Posting]) -> list[Finding]:
-    """Rows that the journal calls applied, and the ledger does not have."""
-    return [
-        Finding(
-            "L6",
-            (cell,),
-            f"posting {row.posting.id:032x} of {row.payment_id} ({row.effect})",
-            "posting that the journal calls applied",
-            f"{ledger_amount(row.posting.amount, row.posting.ledger)} in the ledger",
-            "none",
-        )
-        for row in rows
-        if row.posting.id not in found
-    ]
+def missing_findings(cell: str, applied: Sequence[Expected], found: Mapping[int, Posting]) -> Iterator[Finding]:
+    """Postings that the journal calls applied, and the ledger does not have, or has for another payment."""
+    for one in applied:
+        there = found.get(one.posting.id)
+        if there is None:
+            subject = f"posting {one.posting.id:032x} of {one.payment_id} ({one.effect})"
+            expected = f"{ledger_amount(one.posting.amount, one.posting.ledger)} in the ledger"
+            yield Finding("L6", (cell,), subject, "posting that the journal calls applied", expected, "none")
+        elif there.user_data_128 != one.posting.user_data_128:
+            yield from differences(cell, one, there)

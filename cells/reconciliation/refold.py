@@ -11,7 +11,7 @@ from typing import Final
 
 from cells.backends.postgres import Connection, Read
 from cells.journal import store as journal
-from cells.journal.entry import Entry, Place, born_of
+from cells.journal.entry import Entry
 from cells.kit.money import amount_text
 from cells.payments import stream
 from cells.payments.stream import Unfoldable
@@ -19,7 +19,7 @@ from cells.payments.transfer import Transfer
 from cells.reconciliation import store_refold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.store_refold import Kept
-from residency.ids import MalformedId
+from residency.ids import is_id
 
 # Whoever shares the event loop is held up for some 30 ms a page.
 _PAGE = 1000
@@ -61,18 +61,11 @@ async def refold(
     """Fold every stream of the cell, and compare it with its row. `snapshot`: a transaction that sees one instant; `progress` is called
     with the number of entries of each page. Raises StoreUnavailable."""
     found = Folded([], dict.fromkeys(LIVES, 0))
-    open_stream: list[Entry] = []
-    after: Place | None = None
-    while True:
-        entries, after = await journal.page(snapshot, region, after, _PAGE)
-        whole = [*open_stream, *entries]
-        # The last stream of a page may go on in the next.
-        open_stream = [] if after is None else [one for one in whole if one.stream == whole[-1].stream]
-        await _compare(snapshot, cell, region, journal.by_stream(whole[: len(whole) - len(open_stream)]), found)
-        found.entries += len(entries)
-        progress(len(entries))
-        if after is None:
-            break
+    async for streams in journal.streams(snapshot, region, _PAGE):
+        await _compare(snapshot, cell, region, streams, found)
+        entries = sum(map(len, streams.values()))
+        found.entries += entries
+        progress(entries)
     for name, life in LIVES.items():
         if await life.count(snapshot, region) != found.rows[name]:
             await _find_rows_alone(snapshot, cell, region, life, found)
@@ -141,20 +134,12 @@ async def _find_rows_alone(snapshot: Connection, cell: str, region: str, life: L
     """Rows that no stream makes: only looked for when the numbers say that there are some."""
     after = ""
     while ids := await life.ids(snapshot, region, after, _PAGE):
-        odd = [one for one in ids if not _well_formed(one)]
+        odd = [one for one in ids if not is_id(one)]
         streams = await journal.read(snapshot, region, [one for one in ids if one not in odd])
         found.findings += [
             _finding(cell, one, "stream", "one that makes the row", "none") for one in ids if one not in streams
         ]
         after = ids[-1]
-
-
-def _well_formed(stream_id: str) -> bool:
-    try:
-        born_of(stream_id)
-    except MalformedId:
-        return False
-    return True
 
 
 def _finding(cell: str, subject: str, what: str, expected: str, found: str) -> Finding:

@@ -14,7 +14,7 @@ TITLES: Final = MappingProxyType(
         "L3": "Passage accounts hold exactly what is on its way, and nothing at rest",
         "L4": "A payment's chain is posted in the paying cell exactly when it is in the cell that pays out",
         "L5": "Fees and margin are those of completed payments",
-        "L6": "Every applied posting of the journal is in the ledger, and the other way round",
+        "L6": "Every posting that follows from the journal is in the ledger, and the other way round",
         "L7": "What one cell exported is what the other admitted",
         "L8": "What two cells owe each other is mirrored",
         "L9": "What is owed to tenants is there",

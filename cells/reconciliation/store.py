@@ -2,19 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from cells.backends.postgres import Connection, Record
+from cells.backends.postgres import Connection
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
-from cells.ledger.entry import Posting
 from cells.payments.machine import Leg, State
 from cells.reconciliation.facts import CollectionSum, LegSum, OrderSum, QuoteFault, WalletSum
-from cells.reconciliation.postings import JournalRow
 from cells.reconciliation.standing import Standing, is_in
-from residency.ids import MalformedId, number
 
-_POSTING = "posting_id, payment_id, effect, attempt, debit_account, credit_account, amount::text, ledger, code, flags, pending_id, mark, state"
 QUOTE_FAULTS_MAX = 1000
 
 
@@ -109,32 +104,6 @@ async def wallet_sums(connection: Connection, region: str, peer_prefix: str) -> 
         )
         for row in rows
     ]
-
-
-async def journal_rows(connection: Connection, region: str, posting_ids: Sequence[int]) -> dict[int, JournalRow]:
-    """The rows under those posting ids."""
-    rows = await connection.fetch(
-        f"select {_POSTING} from postings where compliance_region = $1 and posting_id = any ($2::uuid[])",
-        region, [UUID(int=one) for one in posting_ids],
-    )  # fmt: skip
-    return {row["posting_id"].int: _row(row) for row in rows}
-
-
-async def applied_count(connection: Connection, region: str) -> int:
-    count = await connection.fetchval(
-        "select count(*) from postings where compliance_region = $1 and state = 'applied'", region
-    )
-    return int(count)
-
-
-async def applied_page(connection: Connection, region: str, after: int, limit: int) -> list[JournalRow]:
-    """Applied rows by posting id, after that one."""
-    rows = await connection.fetch(
-        f"select {_POSTING} from postings where compliance_region = $1 and posting_id > $2 and state = 'applied'"
-        " order by posting_id limit $3",
-        region, UUID(int=after), limit,
-    )  # fmt: skip
-    return [_row(row) for row in rows]
 
 
 async def payment_states(
@@ -235,28 +204,3 @@ async def last_crossing(connection: Connection, region: str, direction: str, cor
 
 def _states(leg: Leg, standing: Standing) -> list[str]:
     return [str(state) for state in State if is_in(leg, state, standing)]
-
-
-def _row(row: Record) -> JournalRow:
-    posting = Posting(
-        id=row["posting_id"].int,
-        debit_account_id=row["debit_account"].int,
-        credit_account_id=row["credit_account"].int,
-        amount=int(row["amount"]),
-        ledger=row["ledger"],
-        code=row["code"],
-        flags=row["flags"],
-        pending_id=row["pending_id"].int if row["pending_id"] else 0,
-        user_data_128=_number(row["payment_id"]),
-        user_data_64=row["mark"],
-        user_data_32=row["attempt"],
-    )
-    return JournalRow(posting, row["payment_id"], row["effect"], row["state"])
-
-
-def _number(payment_id: str) -> int:
-    """Zero for what is no id: a tampered row must be told, not stop the reading."""
-    try:
-        return number(payment_id)
-    except MalformedId:
-        return 0

@@ -1,18 +1,13 @@
-"""Batches as facts, in pages: the row, its lines, its payments and its postings. SQL only; writes nothing."""
-
-from collections.abc import Mapping, Sequence
+"""Batches as facts, in pages: the row, its lines and its payments. SQL only; writes nothing."""
 
 from cells.backends.postgres import Connection, Record
 from cells.batches.batch import State
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
-from cells.ledger.codes import Code
 from cells.payments.machine import Leg
 from cells.payments.machine import State as PaymentState
 from cells.reconciliation.batches import BatchFacts
 from cells.reconciliation.standing import Standing, is_in
-
-_CODES = (Code.BATCH_FUNDING, Code.BATCH_REMAINDER)
 
 
 async def page(connection: Connection, region: str, after: str, limit: int) -> list[BatchFacts]:
@@ -42,32 +37,16 @@ async def page(connection: Connection, region: str, after: str, limit: int) -> l
         region, after, limit, _states(Leg.ORIGIN, Standing.POSTED), _states(Leg.ORIGIN, Standing.HELD),
         _states(Leg.IN_REGION, Standing.HELD), _states(Leg.ORIGIN, Standing.FROZEN),
     )  # fmt: skip
-    applied = await _applied(connection, region, [row[0] for row in rows])
-    return [_facts(row, applied.get(row[0], {})) for row in rows]
+    return [_facts(row) for row in rows]
 
 
-def _facts(row: Record, applied: Mapping[Code, int]) -> BatchFacts:
+def _facts(row: Record) -> BatchFacts:
     priced, of_lines, lines, of_payments, payments, spent, held, frozen = map(int, list(row)[7:])
     account = chart.wallet(row["owner_number"], CURRENCIES[row["source_currency"]].number, row["qualifier"])
     return BatchFacts(
         row["batch_id"], State(row["state"]), account, row[5], row["remainder_minor"], priced, of_lines, lines, of_payments, payments,
-        spent, held, frozen, applied,
+        spent, held, frozen,
     )  # fmt: skip
-
-
-async def _applied(connection: Connection, region: str, batch_ids: Sequence[str]) -> dict[str, dict[Code, int]]:
-    rows = await connection.fetch(
-        """
-        select payment_id, code, sum(amount) from postings
-        where compliance_region = $1 and payment_id = any ($2::text[]) and state = 'applied' and code = any ($3::integer[])
-        group by 1, 2
-        """,
-        region, batch_ids, [int(one) for one in _CODES],
-    )  # fmt: skip
-    found: dict[str, dict[Code, int]] = {}
-    for batch_id, code, amount in rows:
-        found.setdefault(batch_id, {})[Code(code)] = int(amount)
-    return found
 
 
 def _states(leg: Leg, standing: Standing) -> list[str]:

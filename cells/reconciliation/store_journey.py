@@ -6,19 +6,6 @@ Left out on purpose: the partner's metadata, the scheme's free text and the rece
 from cells.backends.postgres import Connection, Record
 
 
-async def postings_of(connection: Connection, region: str, transfer_id: str) -> list[Record]:
-    """Every posting that was journaled, in the order of the chains."""
-    rows: list[Record] = await connection.fetch(
-        """
-        select posting_id, pending_id, effect, attempt, place, code, ledger, debit_account, credit_account, amount::text as amount,
-            flags, state, result, created_at
-        from postings where compliance_region = $1 and payment_id = $2 order by created_at, attempt, effect, place
-        """,
-        region, transfer_id,
-    )  # fmt: skip
-    return rows
-
-
 async def submission_of(connection: Connection, region: str, transfer_id: str) -> Record | None:
     """What the rail was asked, and what it said."""
     return await connection.fetchrow(

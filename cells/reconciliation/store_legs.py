@@ -1,12 +1,15 @@
-"""Legs of payments as facts, in pages: the row, its quote, and the sums of its applied postings. SQL only; writes nothing."""
+"""Legs of payments as facts, in pages: the row, its quote, and the sums of the postings that follow from its stream. Writes nothing."""
 
 from collections.abc import Sequence
 
 from cells.backends.postgres import Connection, Record
+from cells.ledger.chart import read_posting
 from cells.ledger.codes import Code, Phase
 from cells.ledger.codes import Leg as LedgerLeg
 from cells.payments.machine import Leg, State
 from cells.reconciliation.legs import LegFacts, QuoteFacts
+from cells.reconciliation.lives import Lives
+from cells.reconciliation.postings import Expected
 from cells.reconciliation.returns import Came, ReturnSum
 from cells.reconciliation.standing import Standing, is_in
 
@@ -27,37 +30,37 @@ _LEG = """
 """
 
 
-async def page(connection: Connection, region: str, after: str, limit: int, leg: Leg | None = None) -> list[LegFacts]:
+async def page(lives: Lives, after: str, limit: int, leg: Leg | None = None) -> list[LegFacts]:
     """Legs by transfer id after that one, of that kind or of any."""
-    rows = await connection.fetch(
+    rows = await lives.connection.fetch(
         f"{_LEG} and t.transfer_id > $2 and ($4::text is null or t.leg = $4) order by t.transfer_id limit $3",
-        region, after, limit, None if leg is None else str(leg),
+        lives.spec.region, after, limit, None if leg is None else str(leg),
     )  # fmt: skip
-    return await _with_postings(connection, region, rows)
+    return await _with_postings(lives, rows)
 
 
-async def find(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, LegFacts]:
+async def find(lives: Lives, transfer_ids: Sequence[str]) -> dict[str, LegFacts]:
     """The legs among those ids."""
-    rows = await connection.fetch(f"{_LEG} and t.transfer_id = any ($2::text[])", region, transfer_ids)
-    return {one.transfer_id: one for one in await _with_postings(connection, region, rows)}
+    rows = await lives.connection.fetch(f"{_LEG} and t.transfer_id = any ($2::text[])", lives.spec.region, transfer_ids)
+    return {one.transfer_id: one for one in await _with_postings(lives, rows)}
 
 
-async def _with_postings(connection: Connection, region: str, rows: Sequence[Record]) -> list[LegFacts]:
-    sums = await connection.fetch(
-        """
-        select payment_id, (mark & 255)::integer, code, sum(amount), (mark >> 16)::integer = any ($3::integer[]) from postings
-        where compliance_region = $1 and payment_id = any ($2::text[]) and state = 'applied' group by 1, 2, 3, 5
-        """,
-        region, [row[0] for row in rows], [int(one) for one in _BESIDE],
-    )  # fmt: skip
-    applied: dict[str, _Sums] = {}
-    beside: dict[str, _Sums] = {}
-    for payment, phase, code, amount, is_beside in sums:
-        if code in _CODES and phase in _PHASES:
-            kept = beside if is_beside else applied
-            kept.setdefault(payment, {}).setdefault(Phase(phase), {})[Code(code)] = int(amount)
-    came = await came_back(connection, region, [row[0] for row in rows])
-    return [_leg(row, applied.get(row[0], {}), beside.get(row[0], {}), came.get(row[0], Came())) for row in rows]
+async def _with_postings(lives: Lives, rows: Sequence[Record]) -> list[LegFacts]:
+    ids = [row[0] for row in rows]
+    postings = await lives.of(ids)
+    came = await came_back(lives.connection, lives.spec.region, ids)
+    return [_leg(row, *_sums(postings.get(row[0], ())), came.get(row[0], Came())) for row in rows]
+
+
+def _sums(postings: Sequence[Expected]) -> tuple[_Sums, _Sums]:
+    """What is applied of a payment's postings, added up by phase and code: those of its own chains, and those beside."""
+    own, beside = _Sums(), _Sums()
+    for one in postings:
+        if one.state == "applied":
+            mark, code = read_posting(one.posting), Code(one.posting.code)
+            of_phase = (beside if mark.leg in _BESIDE else own).setdefault(mark.phase, {})
+            of_phase[code] = of_phase.get(code, 0) + one.posting.amount
+    return own, beside
 
 
 async def came_back(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, Came]:
@@ -124,8 +127,6 @@ def _leg(row: Record, applied: _Sums, beside: _Sums, came: Came) -> LegFacts:
     )
 
 
-_CODES = {int(code) for code in Code}
-_PHASES = {int(phase) for phase in Phase}
 _PAID_OR_HELD = sorted(
     {
         str(state)

@@ -151,7 +151,7 @@ def moved(leg: Leg) -> list[Moved]:
 def _changes(leg: Leg) -> Iterator[tuple[str, str, int, int]]:
     """(account, currency, place among debit, credit, held debit and held credit, minor units)."""
     for one in leg.postings:
-        if one.state != "applied" or one.amount is None:
+        if one.state != "applied":
             continue
         currency = one.amount["currency"]
         minor = int(Decimal(one.amount["value"]).scaleb(CURRENCIES[currency].exponent))

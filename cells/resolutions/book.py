@@ -11,7 +11,6 @@ from cells.credits.credit import Deposit
 from cells.credits.notices import write_credits
 from cells.ledger.postings import Chain, postings_of
 from cells.ledger.submit import ChainResult
-from cells.payments.store_postings import Planned, plan_postings
 from cells.rails import store_recalls
 from cells.resolutions import notices
 from cells.resolutions import store as store_orders
@@ -23,7 +22,7 @@ _log = logging.getLogger("kovra.orders")
 
 @dataclass(frozen=True, slots=True)
 class OrderOwed:
-    """A journaled order, and the chain that the ledger has yet to be asked for."""
+    """An order on record, and the chain that the ledger has yet to be asked for."""
 
     order: Order
     chains: tuple[Chain]
@@ -32,19 +31,13 @@ class OrderOwed:
 async def journal(
     connection: Connection, region: str, order_ids: Sequence[str], account_of: Callable[[str], int]
 ) -> list[OrderOwed]:
-    """Plan the postings of what these orders wait for. `account_of`: W by wallet id."""
+    """What these orders wait for, held for this transaction. `account_of`: W by wallet id."""
     found = await store_orders.load(connection, region, sorted(set(order_ids)))
-    owed = [
+    return [
         OrderOwed(one, (postings_of(life_of_resolution(one, account_of(one.wallet_id)), action),))
         for one in found.values()
         if (action := action_of_resolution(one)) is not None
     ]
-    planned = [
-        Planned(one.order.collection_id, one.order.tenant_id, one.order.kind, one.order.number, one.chains[0])
-        for one in owed
-    ]
-    await plan_postings(connection, region, planned)
-    return owed
 
 
 async def close(

@@ -1,5 +1,6 @@
 """A resolution as the ledger's table needs it (cells/ledger/postings.py). Pure."""
 
+from cells.ledger.asked import Asked
 from cells.ledger.chart import AccountType
 from cells.ledger.codes import Leg as LedgerLeg
 from cells.ledger.life import Life
@@ -26,3 +27,16 @@ def action_of_resolution(order: Order) -> Action | None:
         case "answered":
             return Action.POST if order.outcome == "settled" else Action.VOID
     return None
+
+
+def chains_asked(order: Order, wallet_account: int) -> list[Asked]:
+    """Every chain that an order on record has asked the ledger for."""
+    life = life_of_resolution(order, wallet_account)
+    first = Action.ASSIGN if order.kind == "assign" else Action.HOLD
+    if order.state in ("ordered", "failed"):
+        return [Asked(life, first, "planned" if order.state == "ordered" else "failed", at=order.ordered_at)]
+    asked = [Asked(life, first, "applied", at=order.ordered_at)]
+    if first is Action.HOLD and order.state != "held":
+        second = Action.POST if order.outcome == "settled" else Action.VOID
+        asked.append(Asked(life, second, "planned" if order.state == "answered" else "applied", at=order.closed_at))
+    return asked

@@ -1,6 +1,6 @@
 """Booking returns, in the wallet's actor: journal first, ledger last, as for a deposit.
 
-The door or the border has put the return on record; here its postings are planned, the ledger is asked, and in the commit of its
+The door or the border has put the return on record; here the ledger is asked, and in the commit of its
 word the row is booked, the payment told, and, where it was paid out for a peer, the exporter woken. Repeating any of it changes
 nothing: ids follow from (payment, number, attempt), and only the step that books a row tells of it.
 """
@@ -16,7 +16,6 @@ from cells.ledger.submit import ChainResult
 from cells.payments import store
 from cells.payments.machine import Leg, State
 from cells.payments.step import EXPORT_CHANNEL
-from cells.payments.store_postings import Planned, plan_postings
 from cells.payments.transfer import Told, Transfer
 from cells.rails.rail import utc_now
 from cells.returns import store as store_returns
@@ -24,12 +23,11 @@ from cells.returns.lives import chains_of_return
 from cells.returns.returned import Return, Total, bookable, told_of
 
 _log = logging.getLogger("kovra.returns")
-EFFECT = "return"
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnOwed:
-    """A journaled return, and the chains that the ledger has yet to be asked for."""
+    """A return on record, and the chains that the ledger has yet to be asked for."""
 
     one: Return
     transfer: Transfer
@@ -43,23 +41,15 @@ async def journal(
     account_of: Callable[[str], int],
     cell_numbers: Mapping[str, int],
 ) -> list[ReturnOwed]:
-    """Plan the postings of those that can be booked now; the others wait, and the sweep brings them again."""
+    """Those that can be booked now, held for this transaction; the others wait, and the sweep brings them again."""
     found = await store_returns.load(connection, region, sorted(set(return_ids)))
     legs = await store.read(connection, region, sorted({one.transfer_id for one in found.values()}))
     now = utc_now()
-    owed = [
+    return [
         ReturnOwed(one, leg, chains_of_return(one, leg, _wallet_account(leg, account_of), cell_numbers))
         for one in found.values()
         if one.is_due(now) and bookable(leg := legs[one.transfer_id])
     ]
-    planned = [
-        Planned(one.one.transfer_id, one.one.tenant_id, EFFECT, one.one.posting_attempt, chain)
-        for one in owed
-        for chain in one.chains
-    ]
-    if planned:
-        await plan_postings(connection, region, planned)
-    return owed
 
 
 async def close(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from cells.kit.money import money
-from cells.ledger.postings import NUMBERS, attempt_of
+from cells.ledger.postings import NUMBERS
 from cells.payments.machine import Event, Leg, State
 from cells.payments.transfer import Transfer
 
@@ -88,11 +88,6 @@ class Return:
     def is_due(self, at: datetime) -> bool:
         """Whether it waits for its booking alone, and not for its day."""
         return self.state == "received" and (self.available_at is None or self.available_at <= at)
-
-    @property
-    def posting_attempt(self) -> int:
-        """What its postings carry as their attempt."""
-        return attempt_of(self.number, self.attempt)
 
     @property
     def back(self) -> Back:

@@ -1,6 +1,6 @@
 """Book transfers in the main wallet's actor: journal first, ledger last, as for a deposit. And the sub-wallets that it opens.
 
-The API has put the wish on record under an Idempotency-Key; here it is refused, or its posting planned, the ledger asked, and the row
+The API has put the wish on record under an Idempotency-Key; here it is refused, or planned, the ledger asked, and the row
 ended with the ledger's word. Repeating any of it changes nothing: a posting's id follows from the row's, and a row ends once.
 """
 
@@ -13,7 +13,6 @@ from cells.ledger.ledger import Ledger
 from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.payments.origin import WalletNotOpen
-from cells.payments.store_postings import Planned, plan_postings
 from cells.payments.transfer import InsufficientFunds
 from cells.sub_wallets import store as store_books
 from cells.sub_wallets import store_sub_wallets
@@ -22,12 +21,11 @@ from cells.sub_wallets.lives import life_of_internal_transfer
 from cells.sub_wallets.store import Loaded
 
 _log = logging.getLogger("kovra.books")
-EFFECT = "book"
 
 
 @dataclass(frozen=True, slots=True)
 class BookOwed:
-    """A journaled book transfer, the one chain that the ledger has yet to be asked for, and the accounts that it needs to be there."""
+    """A book transfer on record, the one chain that the ledger has yet to be asked for, and the accounts that it needs to be there."""
 
     book: Book
     chains: tuple[Chain]
@@ -52,8 +50,6 @@ async def journal(connection: Connection, region: str, book_ids: Sequence[str], 
     owed = [_owed(one, amounts[one.book.book_id]) for one in standing if amounts.get(one.book.book_id)]
     if owed:
         await store_books.plan(connection, region, {one.book.book_id: amounts[one.book.book_id] for one in owed})
-        planned = [Planned(one.book.book_id, one.book.tenant_id, EFFECT, 1, one.chains[0]) for one in owed]
-        await plan_postings(connection, region, planned)
     return owed
 
 

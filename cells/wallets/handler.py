@@ -1,12 +1,12 @@
 """What a wallet actor does with a batch of commands: journal, ask the ledger once, journal what it said.
 
-    one transaction    fence the epochs; intents, events and deposits; every posting planned
-    one ledger request every chain that the transaction planned
+    one transaction    fence the epochs; intents, events and deposits: whatever asks the ledger for a chain
+    one ledger request every chain that the transaction's entries ask for
     one transaction    what the ledger said: the next transition of each transfer, and the answers kept for the partners;
                        the disk is not waited for
 
 A batch goes round again only where an answer leads to another chain (a sanctioned payment is held, then frozen). The ledger's
-silence is LedgerUnknown: the batch ends unknown, the journal knows what was planned, and the same ids are asked again later.
+silence is LedgerUnknown: the batch ends unknown, the journal knows what was asked for, and the same ids are asked for again later.
 
 `Saga` is the WalletHandler that actors/wallet.py hosts; it holds no truth, only the wallets' facts while they are active.
 """
@@ -34,8 +34,7 @@ from cells.payments.lives import account_of, chain_of
 from cells.payments.machine import Effect
 from cells.payments.origin import Intent, Origin
 from cells.payments.recovery import need_of
-from cells.payments.step import Owed, Step, journal, take
-from cells.payments.store_postings import close_postings
+from cells.payments.step import Owed, Step, take
 from cells.payments.transfer import PEER_TENANT_PREFIX, Cancel, Told, Transfer, TransferNotFound
 from cells.tenants import store as tenants
 from cells.tenants.tenant import Wallet
@@ -150,7 +149,7 @@ class Saga:
         return live
 
     async def _journal(self, connection: Connection, turn: _Turn, live: Sequence[int]) -> None:
-        """Everything the batch asks, made durable with all its postings, in one transaction."""
+        """Everything the batch asks, made durable in one transaction; the postings follow from it."""
         region = self._entry.region
         bodies: dict[str, dict[int, Any]] = {}
         for index in live:
@@ -172,11 +171,9 @@ class Saga:
         made += await self._take_lines(connection, turn, bodies.get("accept_lines", {}))
         needs = await self._needs(connection, [*bodies.get("resume", {}).values(), *_found(intents)])
         told = [*turn.told.values(), *(one.told() for one in cancels.values()), *needs.told]
-        turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
+        turn.step = await take(connection, region, told, room=_ROOM)
         turn.step.now = needs.now | {one.transfer_id: one for one in made} | turn.step.now
-        new = [self._owed(one, Effect.HOLD) for one in made] + needs.owed
-        await journal(connection, region, new)
-        turn.step.owed += new
+        turn.step.owed += [*(Owed(one, Effect.HOLD) for one in made), *needs.owed]
         turn.submit |= {one.transfer_id: one for one in (*needs.submit, *turn.step.submit)}
         turn.errands = await side_operations.journal(
             connection, self._entry, bodies, self._account_of, self._numbers, self._ledger
@@ -216,7 +213,7 @@ class Saga:
         for transfer in step.now.values():
             need = need_of(transfer, datetime.now(UTC))
             if need.effect is not None:
-                step.owed.append(self._owed(transfer, need.effect))
+                step.owed.append(Owed(transfer, need.effect))
             elif need.told is not None:
                 step.told.append(need.told)
             elif need.submit:
@@ -226,7 +223,7 @@ class Saga:
     async def _settle(self, turn: _Turn) -> None:
         """Ask the ledger for every chain that is owed, and journal what it said. The one ledger request of a round."""
         owed, errands = turn.step.owed, turn.errands
-        chains = [one.chain for one in owed] + [chain for one in errands for chain in one.chains]
+        chains = [self._chain(one) for one in owed] + [chain for one in errands for chain in one.chains]
         results = await submit_chains(self._ledger, chains)
         self._ledger_requests += 1
         self._postings += sum(map(len, chains))
@@ -240,10 +237,9 @@ class Saga:
                 connection, region, side_operations.rows_owed(errands, [one.transfer.transfer_id for one in owed])
             )
             told += await side_operations.close(connection, region, errands, results[len(owed) :], missing)
-            turn.step = await take(connection, region, told, room=_ROOM, build=self._chain)
+            turn.step = await take(connection, region, told, room=_ROOM)
             kept = answers_to_keep(owed, turn.step.now, missing)
             await idempotency.give(connection, region, kept)
-            await close_postings(connection, region, zip(chains, results, strict=True))
         self._commits += 1
         turn.kept |= kept
         turn.step.now = before.now | turn.step.now
@@ -280,14 +276,11 @@ class Saga:
             wallet = self._wallets[command.wallet_id]
             turn.replies[index] = await _READERS[command.name](self._ledger, account_of(wallet), command.body)
 
-    def _chain(self, transfer: Transfer, effect: Effect) -> Chain:
-        return chain_of(transfer, effect, self._account_of(transfer.wallet_id), self._numbers)
+    def _chain(self, owed: Owed) -> Chain:
+        return chain_of(owed.transfer, owed.effect, self._account_of(owed.transfer.wallet_id), self._numbers)
 
     def _account_of(self, wallet_id: str) -> int:
         return account_of(self._wallets[wallet_id])
-
-    def _owed(self, transfer: Transfer, effect: Effect) -> Owed:
-        return Owed(transfer, effect, self._chain(transfer, effect))
 
 
 def _found(intents: Sequence[Intent]) -> list[str]:

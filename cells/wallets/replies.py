@@ -57,7 +57,8 @@ def ledger_said(owed: Owed, result: ChainResult) -> list[Told]:
             case Effect.LOSE:
                 return [Told(transfer_id, Event.LOSS_BOOKED, attempt=attempt)]
     if owed.effect is Effect.HOLD and (result.lacks_funds or result.burnt):
-        return [Told(transfer_id, Event.HOLD_REFUSED, {"reason_code": "AM04"}, attempt)]
+        why = {"reason_code": "AM04"}
+        return [Told(transfer_id, Event.HOLD_REFUSED, why, attempt, ledger_result=int(result.reason))]
     _log.critical("the ledger refused %s of %s: %s", owed.effect, transfer_id, result.reason.name)
     return []
 

@@ -41,7 +41,7 @@ async def journal(
     cell_numbers: Mapping[str, int],
     ledger: Ledger,
 ) -> list[Errand]:
-    """Plan the postings of everything among `bodies` (by command name, by place in the batch) that is done beside.
+    """What the ledger is owed for everything among `bodies` (by command name, by place in the batch) that is done beside.
 
     `account_of`: W by wallet id. `ledger`: to read what is in a sub-wallet that is closed.
     """
@@ -52,7 +52,7 @@ async def journal(
     if books := bodies.get("book"):
         errands += await sub_wallets_book.journal(connection, region, list(books.values()), ledger)
     if deposits := bodies.get("deposit"):
-        errands += await credits_book.journal(connection, region, list(deposits.values()), account_of)
+        errands += credits_book.owed(list(deposits.values()), account_of)
     if returns := bodies.get("return"):
         errands += await returns_book.journal(connection, region, list(returns.values()), account_of, cell_numbers)
     if orders := bodies.get("order"):

@@ -1,9 +1,8 @@
 """The one order in which a wallet's actor locks what it writes: idempotency keys, then the rows below from top to bottom, each kind by
-id, then limits, quotes and postings.
+id, then limits and quotes.
 
 Two copies of an actor may write for one wallet at a time: a stale one is fenced from the journal, but may still write down what the ledger
-answered it. Both transactions of a turn therefore lock all the rows they will write before they write the first, and postings last: an
-`insert … on conflict` of a posting waits for whoever is writing it.
+answered it. Both transactions of a turn therefore lock all the rows they will write before they write the first.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
--- transfers, their postings, and the answers kept under idempotency keys
+-- transfers, and the answers kept under idempotency keys
 -- depends: 0002_tenants 0006_journal
 
 -- migrate: apply
@@ -55,32 +55,6 @@ create index transfers_export_due on transfers (transfer_id) where export_due is
 create index transfers_moving on transfers (updated_at)
     where state not in ('COMPLETED', 'REFUNDED', 'REJECTED', 'CANCELLED', 'BLOCKED', 'LOST', 'PARTIALLY_RETURNED', 'RETURNED');
 
--- A posting is journaled before the ledger sees it. `place` keeps the order of the chain; `result` is the ledger's code.
-create table postings (
-    compliance_region text not null,
-    posting_id uuid not null,
-    tenant_id text not null,
-    payment_id text not null,
-    effect text not null check (effect in
-        ('hold', 'post', 'void', 'freeze', 'collect', 'return', 'lose', 'assign', 'give_back', 'fund', 'remainder',
-        'book', 'unfreeze', 'resume')),
-    attempt integer not null,
-    place smallint not null,
-    debit_account uuid not null,
-    credit_account uuid not null,
-    amount numeric(39) not null check (amount >= 0),
-    ledger integer not null,
-    code integer not null,
-    flags integer not null,
-    pending_id uuid,
-    mark bigint not null,
-    state text not null default 'planned' check (state in ('planned', 'applied', 'failed')),
-    result integer,
-    created_at instant not null default now(),
-    primary key (compliance_region, posting_id)
-) partition by list (compliance_region);
-create index postings_by_payment on postings (compliance_region, payment_id, effect, attempt, place);
-
 -- The first answer given under a key, for as long as the payment. No answer yet: the request is in flight.
 create table idempotency_keys (
     compliance_region text not null,
@@ -96,14 +70,12 @@ create table idempotency_keys (
 create index idempotency_by_resource on idempotency_keys (compliance_region, resource_id);
 
 call kovra_protect('transfers');
-call kovra_protect('postings');
 call kovra_protect('idempotency_keys');
 
 grant select on transfers, idempotency_keys to kovra_api;
-grant select, insert on transfers, postings, idempotency_keys to kovra_writer;
+grant select, insert on transfers, idempotency_keys to kovra_writer;
 grant update (state, version, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code, scheme_reference,
     screening, review_reasons, review_until, released, updated_at, recorded_in) on transfers to kovra_writer;
-grant update (state, result) on postings to kovra_writer;
 grant update (answer) on idempotency_keys to kovra_writer;
 grant insert on idempotency_keys to kovra_api;
 grant update (answer) on idempotency_keys to kovra_api;

@@ -93,7 +93,7 @@ def _postings(leg: Leg) -> None:
     table = Listing("effect", "kind", "debit, credit", "amount", "ledger", right=["amount"])
     for one in leg.postings:
         effect = one.effect if one.attempt == 1 else f"{one.effect}, try {one.attempt}"
-        amount = amount_of(one.amount) if one.amount else "all of it"
+        amount = amount_of(one.amount)
         answered = f"{one.state} {one.result}" if one.result else one.state
         table.add_row(effect, one.kind, f"{one.debit}\n{one.credit}", amount, f"{one.phase}\n{answered}")
     out.print(f"\n[bold]Postings of {leg.cell}[/]")

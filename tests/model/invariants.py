@@ -7,16 +7,15 @@ from dataclasses import replace
 from cells.ledger import chart
 from cells.ledger.chart import AccountType, read_account_id, read_posting
 from cells.ledger.codes import Code, Phase
-from cells.ledger.postings import NUMBERS as NUMBERS_OF_RETURNS
 from cells.payments.machine import Effect
 from cells.payments.machine import State as Stage
+from cells.returns.lives import chains_asked
 from residency.ids import number
 from tests.model.books import Books
 from tests.model.railway import paid_times
-from tests.model.record import Booking, CellState, State
-from tests.model.returning import booking_chains
+from tests.model.record import CellState, State
 from tests.model.returns_agree import came_back_posted, own_part, returns_agree
-from tests.model.scenario import EU, ID, NUMBERS, chain
+from tests.model.scenario import EU, ID, NUMBERS, WALLET, chain
 from tests.model.world import at_rest, is_across, ours
 from tests.support.position import position as position_of
 
@@ -85,13 +84,22 @@ def _books_stand(name: str, books: Books) -> Iterator[str]:
 
 
 def _journal_is_the_ledger(name: str, cell: CellState) -> Iterator[str]:
-    """L6. A failed row has nothing in the ledger; a planned row, at rest, was never settled."""
+    """L6. A failed chain has nothing in the ledger; one that is planned at rest was never answered."""
     applied: set[int] = set()
     for (transfer_id, effect, attempt), state in cell.journal:
         if state == "planned":
             yield f"L6: {name}: the journal never learned of {effect}"
         if state == "applied":
-            applied |= _posting_ids(cell, transfer_id, effect, attempt)
+            row = cell.transfer(transfer_id)
+            assert row is not None
+            applied |= {one.id for one in chain(replace(row, attempt=attempt), Effect(effect))}
+    for _, came in cell.returns:
+        leg = cell.transfer(came.transfer_id)
+        assert leg is not None
+        for asked in chains_asked(came, leg, WALLET, NUMBERS):
+            if asked.outcome == "planned":
+                yield f"L6: {name}: the journal never learned of return"
+            applied |= {one.id for one in asked.chain}
     payments = {number(transfer_id) for transfer_id, _ in cell.transfers}
     in_ledger = {one.id for one in cell.books.postings.values() if one.user_data_128 in payments}
     if applied != in_ledger:
@@ -192,17 +200,6 @@ def _rail(state: State) -> Iterator[str]:
         out = (state.cell(row.destination_cell).transfer(transfer_id) or row).state
         if paid != int(row.state in _COMPLETED or out is Stage.LOST):
             yield f"the rail has paid {paid} times what is {row.state}"
-
-
-def _posting_ids(cell: CellState, transfer_id: str, effect: str, attempt: int) -> set[int]:
-    row = cell.transfer(transfer_id)
-    assert row is not None
-    if effect == "return":
-        tried, number_of = divmod(attempt, NUMBERS_OF_RETURNS)
-        came = next(one for _, one in cell.returns if (one.transfer_id, one.number) == (transfer_id, number_of))
-        came = replace(came, attempt=tried + 1)
-        return {one.id for each in booking_chains(Booking(came, row)) for one in each}
-    return {one.id for one in chain(replace(row, attempt=attempt), Effect(effect))}
 
 
 def _posted(books: Books, transfer_id: str) -> dict[Code, int]:

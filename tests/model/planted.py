@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from cells.ledger.entry import PostingResult
 from cells.ledger.submit import ChainResult
 from cells.payments import machine
 from cells.payments.machine import Advance, Effect, Event, Leg
@@ -19,8 +20,8 @@ from residency.envelope import OpenedEnvelope
 from residency.messages import Instructed
 from tests.model.border import Border
 from tests.model.railway import Railway
-from tests.model.record import Asked, Booking, CellState, Sent, Word, put
-from tests.model.returning import Returning
+from tests.model.record import Asked, Booking, CellState, Sent, Turn, Word, put
+from tests.model.returning import Returning, booking_chains
 from tests.model.scenario import TARGET, Scenario, chain, payment
 from tests.model.wallet import Wallet
 from tests.model.world import World
@@ -117,6 +118,26 @@ class TakesNotFoundForNotDone(Wallet):
         )[0]
 
 
+class WritesDownWhatItNeverAsked(Wallet):
+    """The entry that money went back to the wallet is written, and the ledger is not asked for the chain."""
+
+    def ask(self, cell: CellState, turn: Turn) -> CellState:
+        if not any(isinstance(one, Asked) and one.effect is Effect.UNFREEZE for one in turn.owed):
+            return super().ask(cell, turn)
+        granted = tuple((ChainResult(True, PostingResult.CREATED),) for _ in turn.owed)
+        return replace(cell, turns=tuple(one._replace(results=granted) if one == turn else one for one in cell.turns))
+
+
+class AsksAgainUnderNewIds(Wallet):
+    """What is taken up again is asked for under the next attempt, although the ledger has not refused the first."""
+
+    def owed_again(self, cell: CellState, asked: Asked) -> list[Asked]:
+        return [Asked(replace(asked.transfer, attempt=asked.transfer.attempt + 1), asked.effect)]
+
+    def said(self, owed: Owed, result: ChainResult) -> list[Told]:
+        return [one._replace(attempt=None) for one in super().said(owed, result)]
+
+
 class MixesUpAttempts(Wallet):
     """What the ledger said of one attempt at a hold is taken for what it says of the next. (This one was the product's own.)"""
 
@@ -135,10 +156,9 @@ class BooksAgainUnderNewIds(Returning):
     """A return that is taken up again is booked under another attempt, although the ledger has not refused the first."""
 
     def owed(self, cell: CellState, return_ids: Sequence[str]) -> list[Booking]:
-        planned = {(transfer_id, mark) for (transfer_id, effect, mark), _ in cell.journal if effect == "return"}
         return [
             Booking(replace(one.one, attempt=2), one.transfer)
-            if (one.one.transfer_id, one.one.number) in planned
+            if booking_chains(one)[0][0].id in cell.books.postings
             else one
             for one in super().owed(cell, return_ids)
         ]
@@ -176,6 +196,7 @@ _CANCELS = Scenario("one payment, cancelled", (payment(0),), cancels=True)
 _AT_THE_CAP = Scenario("one payment at the cap", (payment(0),), verdicts=("paid",), cap=0, raised=True)
 _RETURNED = Scenario("one payment, returned", (payment(0, leg=Leg.IN_REGION),), verdicts=("paid",), returns=(1_000,))
 _TOO_MUCH = Scenario("one payment, returned twice", (payment(0),), verdicts=("paid",), returns=(TARGET // 3, TARGET))
+_RELEASED = Scenario("one frozen payment, released", (payment(0, screening="block"),), releases=True)
 _FORGED = Scenario("one payment, and a stranger", (payment(0),), forged=True)
 
 PLANTED = (
@@ -191,6 +212,8 @@ PLANTED = (
     ),
     Planted("export before the conditional transition", _CANCELS, border=ExportsBeforeTheTransition, faults=0),
     Planted("take a ledger's not found for did not happen", _ONE, wallet=TakesNotFoundForNotDone),
+    Planted("write down a chain that was never asked for", _RELEASED, wallet=WritesDownWhatItNeverAsked, faults=0),
+    Planted("ask for a chain again under other ids", _ONE, wallet=AsksAgainUnderNewIds),
     Planted("take the word on one attempt for the word on the next", _AT_THE_CAP, wallet=MixesUpAttempts),
     Planted("apply a return twice", _RETURNED, returning=BooksAgainUnderNewIds),
     Planted("return more than was paid", _TOO_MUCH, returning=ForgetsWhatCameBack, faults=0),

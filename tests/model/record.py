@@ -47,14 +47,14 @@ class Word(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A journaled chain, by what it is built from."""
+    """A chain that the journal asks for, by what it is built from."""
 
     transfer: Transfer
     effect: Effect
 
 
 class Booking(NamedTuple):
-    """The journaled chains of a return, by what they are built from."""
+    """The chains that a return asks for, by what they are built from."""
 
     one: Return
     transfer: Transfer
@@ -112,7 +112,8 @@ class Submission(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """One cell. `handing`: payments on their way to the rail's record. `desk`: what the rail actor has in hand, by transfer id:
+    """One cell. `journal`: the chains that the payments' streams have asked the ledger for, by payment, effect and attempt: planned, applied or
+    failed. `handing`: payments on their way to the rail's record. `desk`: what the rail actor has in hand, by transfer id:
     `sending` to the scheme, or the answer that is yet to be recorded. `listed`: payments whose payer screening has found."""
 
     books: Books

@@ -1,6 +1,6 @@
 """The wallet actor of a cell, move by move: what `Saga.run` does, cut where a process can die.
 
-    begin   one commit: intents, events, postings planned     (Saga._fence, _intend, _needs, _journal)
+    begin   one commit: intents, events, what asks for a chain  (Saga._fence, _intend, _needs, _journal)
     ask     one ledger request                                (Saga._settle, before its commit)
     settle  one commit: what the ledger said, and what follows  (Saga._settle)
     hand    payments go on the rail's record                  (Saga._hand_over, JournalDesk.enqueue)
@@ -13,13 +13,14 @@ from dataclasses import replace
 
 from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
+from cells.payments.asked import ANSWERS, asks
 from cells.payments.machine import FINAL, Early, Effect, Event, Leg, decide
 from cells.payments.machine import State as Stage
 from cells.payments.recovery import need_of
 from cells.payments.step import Owed, Step, plan
-from cells.payments.transfer import Told, Transfer
+from cells.payments.transfer import Move, Told, Transfer
 from cells.wallets.replies import ledger_said
-from tests.model.record import Asked, Booking, CellState, Memo, Submission, Turn, Word, put, told_event
+from tests.model.record import Asked, Booking, CellState, Memo, Pairs, Submission, Turn, Word, put, told_event
 from tests.model.record import Owed as Owed_
 from tests.model.returning import Returning, booking_chains
 from tests.model.scenario import BEFORE_DEADLINE, DEADLINE, Scenario, chain, drafted
@@ -73,13 +74,12 @@ class Wallet:
         """Journal what the ledger said, and all that follows from it."""
         assert turn.results is not None
         told: list[Told] = []
-        journal, alarms = cell.journal, cell.alarms
+        alarms = cell.alarms
         bookings: list[tuple[Booking, tuple[ChainResult, ...]]] = []
         for asked, results in zip(turn.owed, turn.results, strict=True):
             if isinstance(asked, Booking):
                 bookings.append((asked, results))
                 applied = all(one.applied for one in results)
-                journal = put(journal, _key(asked), "applied" if applied else "failed")
                 alarms = (
                     alarms
                     if applied
@@ -87,12 +87,11 @@ class Wallet:
                 )
                 continue
             (result,), (transfer, effect) = results, asked
-            said = self.said(Owed(transfer, effect, chain(transfer, effect)), result)
+            said = self.said(Owed(transfer, effect), result)
             told += said
             if not said:
                 alarms = (*alarms, f"the ledger refused {effect}: {result.reason.name}")
-            journal = put(journal, _key(asked), "applied" if result.applied else "failed")
-        cell = replace(_without(cell, turn), journal=journal, alarms=alarms)
+        cell = replace(_without(cell, turn), alarms=alarms)
         cell, came_back = self.returning.booked(cell, bookings)
         cell, step = self.advance(cell, [*told, *came_back])
         return self._go_on(
@@ -108,17 +107,14 @@ class Wallet:
 
     def advance(self, cell: CellState, told: Sequence[Told]) -> tuple[CellState, Step]:
         """One `step.take`: the transitions, with what they imply inside the database."""
-        step = plan(
-            {key: one for key, one in cell.transfers if any(key == each.transfer_id for each in told)}, told, chain
-        )
+        step = plan({key: one for key, one in cell.transfers if any(key == each.transfer_id for each in told)}, told)
         transfers, reserved, journal, alarms = cell.transfers, cell.reserved, cell.journal, cell.alarms
         for wave in step.waves:
             for move in wave:
                 transfers = put(transfers, move.now.transfer_id, move.now)
+                journal = journaled(journal, move)
                 if Effect.RELEASE_LIMITS in move.effects:
                     reserved -= move.now.source_total
-        for one in step.owed:
-            journal = _planned(journal, Asked(one.transfer, one.effect))
         for one_told, standing in step.refused:
             early = isinstance(decide(standing.leg, standing.state, one_told.event), Early)
             if one_told.event not in _IN_VAIN and not early:
@@ -161,6 +157,7 @@ class Wallet:
                 cell,
                 quotes=put(cell.quotes, wanted.quote_id, transfer_id),
                 transfers=put(cell.transfers, transfer_id, transfer),
+                journal=put(cell.journal, (transfer_id, str(Effect.HOLD), 1), "planned"),
                 reserved=cell.reserved + transfer.source_total,
             )
         return cell, new, found
@@ -175,11 +172,8 @@ class Wallet:
     def _go_on(self, cell: CellState, owed: Sequence[Owed_], submit: list[str], *, zombie: bool = False) -> CellState:
         """After a commit: to the ledger with what is owed, or, with nothing owed, to the rail."""
         if owed:
-            journal = cell.journal
-            for one in owed:
-                journal = _planned(journal, one)
             turn = Turn(tuple(owed), submit=tuple(sorted(set(submit))), zombie=zombie)
-            return replace(cell, journal=journal, turns=tuple(sorted([*cell.turns, turn], key=lambda one: one.zombie)))
+            return replace(cell, turns=tuple(sorted([*cell.turns, turn], key=lambda one: one.zombie)))
         return replace(cell, handing=tuple(sorted({*cell.handing, *submit})))
 
 
@@ -206,21 +200,19 @@ def chains_of_owed(owed: Owed_) -> tuple[Chain, ...]:
     return booking_chains(owed) if isinstance(owed, Booking) else (chain(owed.transfer, owed.effect),)
 
 
-def _key(owed: Owed_) -> tuple[str, str, int]:
-    if isinstance(owed, Booking):
-        return owed.one.transfer_id, "return", owed.one.posting_attempt
-    return owed.transfer.transfer_id, str(owed.effect), owed.transfer.attempt
-
-
 def _asked(step: Step) -> list[Asked]:
     return [Asked(one.transfer, one.effect) for one in step.owed]
 
 
-def _planned(
-    journal: tuple[tuple[tuple[str, str, int], str], ...], asked: Owed_
-) -> tuple[tuple[tuple[str, str, int], str], ...]:
-    key = _key(asked)
-    return journal if any(one[0] == key for one in journal) else put(journal, key, "planned")
+def journaled(journal: Pairs[tuple[str, str, int], str], move: Move) -> Pairs[tuple[str, str, int], str]:
+    """What the streams have asked the ledger for, with one more entry: as `chains_asked` folds it (cells/payments/asked.py)."""
+    transfer_id, event = move.now.transfer_id, move.told.event
+    if event in ANSWERS:
+        for key, state in journal:
+            if key[0] == transfer_id and state == "planned":
+                journal = put(journal, key, ANSWERS[event])
+    effect = asks(move.before.leg, move.before.state, event)
+    return journal if effect is None else put(journal, (transfer_id, str(effect), move.now.attempt), "planned")
 
 
 def _without(cell: CellState, turn: Turn, instead: Turn | None = None) -> CellState:

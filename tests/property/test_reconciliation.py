@@ -15,7 +15,7 @@ from cells.ledger.memory import MemoryLedger
 from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import submit_chains
 from cells.reconciliation.fold import Figures, Fold, figures_of
-from cells.reconciliation.postings import JournalRow, Sorted, missing_findings, sort_page
+from cells.reconciliation.postings import Expected, Sorted, missing_findings, sort_page
 from tests.support import lives
 
 EUR, IDR = CURRENCIES["EUR"].number, CURRENCIES["IDR"].number
@@ -51,7 +51,7 @@ def _chains(payment: int, kind: str, ending: str, amount: int, margin: int, fee:
 
 async def _books(
     payments: list[tuple[str, str, int, int, int]],
-) -> tuple[list[Account], list[Posting], list[JournalRow]]:
+) -> tuple[list[Account], list[Posting], list[Expected]]:
     """A ledger with money in the wallet and those payments made: its accounts, its postings, and the journal of what it applied."""
     ledger = MemoryLedger()
     founded = house.platform_accounts([EUR], [IDR], [3], [("sepa_instant", EUR)])
@@ -63,14 +63,12 @@ async def _books(
     for chain in [*funding, *made]:
         [result] = await submit_chains(ledger, [chain])
         assert result.applied
-        journal += [
-            JournalRow(posting, f"payment {posting.user_data_128 >> 80}", "hold", "applied") for posting in chain
-        ]
+        journal += [Expected(posting, f"payment {posting.user_data_128 >> 80}", "hold", "applied") for posting in chain]
     await submit_chains(ledger, [cap])
     return await ledger.query_accounts(limit=1000), await ledger.query_postings(limit=1000), journal
 
 
-def _sort(postings: list[Posting], journal: list[JournalRow]) -> Sorted:
+def _sort(postings: list[Posting], journal: list[Expected]) -> Sorted:
     return sort_page("eu-1", postings, {row.posting.id: row for row in journal})
 
 
@@ -142,5 +140,5 @@ def test_a_posting_that_the_ledger_lost_is_named(
     gone = data.draw(st.sampled_from(journal)).posting.id
     left = {one.id: one for one in postings if one.id != gone}
     assert _sort(list(left.values()), journal).applied == len(journal) - 1
-    [found] = missing_findings("eu-1", journal, left)
+    [found] = list(missing_findings("eu-1", journal, left))
     assert f"{gone:032x}" in found.subject

@@ -18,7 +18,7 @@ _IN_TEXT = (
 )
 # What a finding of `kovra reconcile` may write as a number alone: a count, or a field of a row or a posting that is no money.
 _COUNTS = re.compile(
-    r"payments that are its lines|transfers that name the quote|(ledger|code|flags|pending_id|user_data_\d+) in the journal .*"
+    r"payments that are its lines|transfers that name the quote|(ledger|code|flags|pending_id|user_data_\d+) in the ledger .*"
 )
 _ROW_MONEY = frozenset({"principal", "margin", "fee", "target_amount", "recipient_fee"})
 _NO_MONEY = re.compile(

@@ -5,8 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -15,15 +13,11 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cells.backends.postgres import transaction
 from cells.credits.credit import Deposit
 from cells.fx.fees import Tariff
-from cells.kit.command import Command
 from cells.parties.models import BankAccount
 from cells.payments.machine import Event
 from cells.payments.transfer import Transfer
-from cells.rails import store_collections
-from cells.rails.store_collections import CollectionRow
 from cells.reconciliation.gather import OpenCell
 from cells.reconciliation.reconcile import examine
 from cells.reconciliation.report import Finding, Report, Status
@@ -39,7 +33,6 @@ from cells.spec import (
     RaySettings,
 )
 from cells.tenants.tenant import Wallet
-from residency.ids import mint
 from tests.support.money_forms import bare_amounts, misfits, misfits_of_text
 from tests.support.servers import CellDatabase
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
@@ -108,26 +101,19 @@ class Reconciled:
 
     async def tamper(self, cell: HandCell, statement: str, *values: object) -> None:
         """With the superuser's hand; it must touch exactly one row."""
+        done = await self.tamper_many(cell, statement, *values)
+        assert done == 1, f"{done}: {statement}"
+
+    async def tamper_many(self, cell: HandCell, statement: str, *values: object) -> int:
+        """The same for as many rows as it touches, which it answers."""
         connection = await asyncpg.connect(self.databases[cell.spec.name].superuser)
         try:
-            done = await connection.execute(statement, *values)
+            return int((await connection.execute(statement, *values)).split()[-1])
         finally:
             await connection.close()
-        assert done.split()[-1] == "1", f"{done}: {statement}"
 
     async def deposit(self, amount: int) -> Deposit:
-        """A collection on record, as the rail gateway writes it, and credited."""
-        reference = mint("col", "eu-1")
-        row = CollectionRow(
-            reference, self.wallet.tenant_id, self.wallet.wallet_id, "sepa_instant", reference, "NOTPROVIDED", amount, "EUR",
-            "received", None, None, sha256(reference.encode()).digest(), datetime.now(UTC),
-        )  # fmt: skip
-        async with transaction(self.eu.institution.pool) as connection:
-            await store_collections.receive(connection, "EU", [row])
-        one = Deposit(reference, row.tenant_id or "", row.wallet_id or "", row.rail, amount, "EUR")
-        [reply] = await self.eu.ask(Command(f"{reference}:deposit", self.wallet.wallet_id, "deposit", one))
-        assert reply is None, reply
-        return one
+        return await self.eu.deposit(self.wallet, amount, "sepa_instant")
 
     async def abroad(self, amount: int = 100_000, tariff: Tariff | None = None) -> Transfer:
         """EUR to an Indonesian account, accepted."""

@@ -56,6 +56,7 @@ from cells.wallets.handler import Saga
 from residency.ids import mint
 from tests.support.asking import PARTNER
 from tests.support.border import World, world_of_today
+from tests.support.credits import on_record
 from tests.support.servers import CellDatabase
 from tests.support.tariffs import founded
 
@@ -114,6 +115,7 @@ class HandCell:
 
     async def deposit(self, wallet: Wallet, amount: int, rail: str) -> Deposit:
         one = Deposit(mint("col", self.spec.name), wallet.tenant_id, wallet.wallet_id, rail, amount, wallet.currency)
+        await on_record(self.institution.pool, self.spec.region, one)
         [reply] = await self.ask(Command(f"{one.collection_id}:deposit", wallet.wallet_id, "deposit", one))
         assert reply is None, reply
         return one

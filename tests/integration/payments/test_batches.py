@@ -241,14 +241,13 @@ async def test_a_kill_at_any_ledger_request_pays_each_line_once(
             "update batches set funding_minor = funding_minor + 1 where batch_id = $1",
             "funding against the prices of its lines",
         ),
-        ("update batches set remainder_minor = 1 where batch_id = $1", "BATCH_REMAINDER in the journal"),
+        ("update batches set remainder_minor = 1 where batch_id = $1", "what its lines have spent, at rest"),
         (
             "update batch_lines set source_minor = 1 where batch_id = $1 and line = 1",
             "funding against the prices of its lines",
         ),
         ("update transfers set batch_id = null where batch_id = $1 and leg = 'origin'", "payments that are its lines"),
-        ("update batches set state = 'PROCESSING' where batch_id = $1", "BATCH_REMAINDER in the journal"),
-        ("update postings set state = 'failed' where payment_id = $1 and code = 100", "BATCH_FUNDING in the journal"),
+        ("update batches set state = 'PROCESSING' where batch_id = $1", "remainder, before every line has ended"),
     ],
 )
 async def test_whoever_changes_the_record_of_a_batch_is_found(cells: BatchCells, statement: str, what: str) -> None:

@@ -10,7 +10,6 @@ from cells.ledger.codes import Leg, Phase
 from cells.ledger.drawing import README, chain_in_words, redrawn, row_in_words
 from cells.ledger.life import Life
 from cells.ledger.postings import CHAINS, TABLE, Action, Chain, postings_of
-from cells.ledger.submit import ChainResult, PostingResult
 
 EUR, IDR = 978, 360
 PAYMENT = 0x019AC0FFEE00 << 80 | 0x7B3D << 64 | 0x8A11223344556677
@@ -253,11 +252,6 @@ def test_a_chain_that_moves_nothing_or_backwards_cannot_be_made(wrong: dict[str,
     life = life_of(Leg.IN_REGION)._replace(recipient_fee=0, fee=0)._replace(**wrong)
     with pytest.raises(AssertionError):
         postings_of(life, Action.HOLD)
-
-
-def test_a_chain_is_closed_as_the_ledger_answered() -> None:
-    assert ChainResult(True, PostingResult.EXISTS).closing == ("applied", None)
-    assert ChainResult(False, PostingResult.EXCEEDS_CREDITS, 1).closing == ("failed", PostingResult.EXCEEDS_CREDITS)
 
 
 def _holds(leg: Leg) -> bool:

@@ -31,7 +31,7 @@ _APPLIED = ChainResult(True, PostingResult.CREATED)
 )
 def test_a_word_on_an_earlier_attempt_moves_nothing(asked: int, result: ChainResult, state: State) -> None:
     second = replace(_FIRST, version=4, attempt=2)
-    owed = Owed(replace(_FIRST, attempt=asked), Effect.HOLD, [])
+    owed = Owed(replace(_FIRST, attempt=asked), Effect.HOLD)
     step = plan({second.transfer_id: second}, ledger_said(owed, result))
     assert step.now[second.transfer_id].state is state
     assert not step.refused

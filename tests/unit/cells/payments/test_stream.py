@@ -17,6 +17,7 @@ from cells.payments.stream import (
     AT_BIRTH,
     CHANGING,
     DOUBTED,
+    LEDGER_RESULT,
     REROUTED,
     REVIEW_MOVED,
     Change,
@@ -141,4 +142,4 @@ def test_every_event_of_the_lifecycle_has_its_kind_and_every_kind_is_written() -
     assert KINDS.keys() == BIRTHS | {kind_of(str(one)) for one in Event} | marks
     assert KINDS.keys() - marks == SHOWN
     assert set(TransferBorn.model_fields) == set(AT_BIRTH)
-    assert set(TransferMoved.model_fields) == set(CHANGING) - {"answer", "rail"}
+    assert set(TransferMoved.model_fields) == set(CHANGING) - {"answer", "rail"} | {LEDGER_RESULT}
