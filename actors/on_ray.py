@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -150,7 +152,8 @@ class OnRay:
             if self._ray is None:
                 if not await _answers(self._connection.address):
                     raise ActorUnavailable("The actors' cluster is down.")
-                self._ray = await self._reach(_own if self._inside else _connect, self._connection)
+                connect = partial(_connect, loop=asyncio.get_running_loop())
+                self._ray = await self._reach(_own if self._inside else connect, self._connection)
                 self.connections += 1
             if self._inside:
                 return self._ray
@@ -228,7 +231,7 @@ class _RayActor:
 _connecting = threading.Lock()
 
 
-def _connect(connection: RayConnection) -> ModuleType:
+def _connect(connection: RayConnection, loop: asyncio.AbstractEventLoop) -> ModuleType:
     """Ray, connected to the head that answers now. Whatever a forgotten attempt left behind is let go first."""
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(connection.token_path)
@@ -242,14 +245,26 @@ def _connect(connection: RayConnection) -> ModuleType:
     with _connecting:
         if ray.is_initialized():
             ray.shutdown()
-        ray.init(
-            address=connection.address,
-            namespace=connection.namespace,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            ignore_reinit_error=False,
-        )
+        try:
+            ray.init(
+                address=connection.address,
+                namespace=connection.namespace,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                ignore_reinit_error=False,
+            )
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+                loop.call_soon_threadsafe(_take_sigterm_back)
     return ray
+
+
+def _take_sigterm_back() -> None:
+    """Each connection's C++ part puts its crash handler in the place of the process's own: SIGTERM would dump a stack and end nothing orderly."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+        signal.siginterrupt(signal.SIGTERM, False)
 
 
 def _own(_: RayConnection) -> ModuleType:
