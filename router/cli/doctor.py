@@ -85,7 +85,8 @@ def release(
     operator: Operator = "",
 ) -> None:
     """Try a set-aside item again at once, after its cause is mended. It is set aside again if it still fails."""
-    released = asyncio.run(_release(chosen_cells(home_path(), cell or ""), item, worker, acting(operator)))
+    who = acting(operator)
+    released = asyncio.run(_release(chosen_cells(home_path(), cell or ""), item, worker, who))
     if not released:
         raise NotSetAside(f"Nothing that is called {item} is set aside.")
     for name, one in released:

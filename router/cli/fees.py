@@ -88,8 +88,9 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a version of a rule. Versions are never edited: to end a fee, add a version with the amount 0."""
+    who = acting(operator)
     rule = _rule(name, kind, amount, applies, tenant, since, until)
-    added = asyncio.run(_add(chosen_cells(home_path(), cell), rule, acting(operator)))
+    added = asyncio.run(_add(chosen_cells(home_path(), cell), rule, who))
     if json:
         print_json({"rules": [{"cell": name, **asdict(one)} for name, one in added.items()]})
         return

@@ -82,6 +82,7 @@ def put(
     json: Json = False,
 ) -> None:
     """Set a limit: a new version, in force at once. What was sent earlier in the day or month counts, too."""
+    who = acting(operator)
     one_of(currency, load_directory(home_path()).region_of_currency, "wallet currency")
     rule = rule_of(scope, window, measure, currency, value, (tier, tenant, subject), (since, until))
     if subject:
@@ -90,7 +91,7 @@ def put(
         if cell not in ("", home):
             raise LimitRefused(f"{subject} lives in {home}, and --cell names {cell}.")
         cell = home
-    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule, acting(operator)))
+    done = asyncio.run(_set(chosen_cells(home_path(), cell), rule, who))
     if json:
         print_json({"limits": [{"cell": name, **shown(one)} for name, one in done.items()]})
         return

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from residency.errors import KovraError
 from router.cli.console import PLAIN, told
+from router.cli.usage import exit_status
 
 if PLAIN:
     rich_utils.COLOR_SYSTEM = None
@@ -120,7 +121,7 @@ def main() -> None:
         build()()
     except KovraError as error:
         told(error)
-        sys.exit(1)
+        sys.exit(exit_status(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
