@@ -1,9 +1,10 @@
 """The webhook worker of a cell: takes due deliveries, sends them side by side, writes down what came of them.
 
-It holds no truth: a delivery is taken by lease, so when a worker dies another (or the same, restarted) takes
-it once the lease is out, and a receiver may see an event twice but never not at all. It sleeps until
-something is due, or a commit wakes it (NOTIFY), or a sending ends; at rest it asks the database nothing but
-every `IDLE_CHECK_S` seconds. Replays go on when nothing is due: old news waits for new.
+What is to be delivered follows from the journal: a delivery is queued for each event that an endpoint wants (cells/events/fan_out.py).
+
+It holds no truth: a delivery is taken by lease, so when a worker dies another (or the same, restarted) takes it once the lease is out, and a
+receiver may see an event twice but never not at all. It sleeps until something is due, a commit wakes it (NOTIFY) or a sending ends; at
+rest it asks the database nothing but every `IDLE_CHECK_S` seconds. Replays go on when nothing is due: old news waits for new.
 """
 
 import asyncio
@@ -13,27 +14,29 @@ from collections import Counter
 from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from prometheus_client import Counter as Metric
 
 from actors.workers.aside import AsideRegister, apart
+from actors.workers.journal_reader import JournalReader
 from cells.backends.postgres import Connection, Pool, StoreUnavailable, listening, transaction
 from cells.backends.vault import Vault
-from cells.webhooks import store, store_endpoints, store_log, store_secrets
-from cells.webhooks.catalogue import DISABLED
-from cells.webhooks.events import NewEvent
+from cells.events import fan_out
+from cells.journal.entry import component
+from cells.journal.store import CHANNEL
+from cells.webhooks import store, store_endpoints, store_secrets
 from cells.webhooks.schedule import Schedule, published_schedule
 from cells.webhooks.sender import GONE, Attempt, Fault, Sender
-from cells.webhooks.store import CHANNEL, Delivery, Settlement
+from cells.webhooks.store import Delivery, Settlement
 from cells.webhooks.store_secrets import Target
 from residency import tasks
-from residency.ids import parse
 
 IDLE_CHECK_S = 30.0
 _BUSY_CHECK_S = 1.0
 _REPLAY_PAGE = 500
+_BY = component("webhooks")
 
 _ATTEMPTS = Metric("kovra_webhook_attempts", "Attempts at webhook deliveries, by what they left", ["state"])
 _log = logging.getLogger("kovra.workers.webhooks")
@@ -105,6 +108,7 @@ class WebhookWorker:
         assert self._bounds.lease_s > schedule.total_s, "a lease must outlive the attempt it covers"
         self._aside = AsideRegister(pool, region, self.name)
         self._woken = asyncio.Event()
+        self._reader = JournalReader(pool, region)
         self._sending: dict[asyncio.Task[Settlement], Delivery] = {}
         self._settled: list[Settlement] = []
         self._gone: set[str] = set()
@@ -122,7 +126,7 @@ class WebhookWorker:
         """
         stopping = tasks.start(self._wake_at(stop), "the end of the webhooks")
         try:
-            async with listening(self._pool, CHANNEL, self._woken.set) as connection:
+            async with listening(self._pool, CHANNEL, self._news) as connection:
                 while not stop.is_set():
                     await self._round()
                     if connection.is_closed():
@@ -131,17 +135,22 @@ class WebhookWorker:
             await _cancelled([stopping, *self._sending])
             self._sending.clear()
 
+    def _news(self) -> None:
+        self._reader.wake()
+        self._woken.set()
+
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._woken.set()
 
     async def _round(self) -> None:
-        """Write down what has ended, take what is due, then wait for the next thing to happen."""
+        """Write down what has ended, queue what is new, take what is due, then wait for the next thing to happen."""
         self._woken.clear()
         await self._settle()
         await self._aside.close()
         await self._aside.look()
-        wait_s = await self._take()
+        again_s = await self._reader.read_on()
+        wait_s = min(await self._take(), again_s)
         if self._aside.held:
             wait_s = min(wait_s, _BUSY_CHECK_S)
         if wait_s > 0:
@@ -183,7 +192,8 @@ class WebhookWorker:
         for reason, endpoints in (("gone", self._gone & failing), ("failing", set(tired) - self._gone)):
             if endpoints:
                 stopped = await store_endpoints.disable_endpoints(connection, self._region, sorted(endpoints), reason)
-                await store.append_events(connection, self._region, [_disabled(one, reason) for one in stopped])
+                facts = {"reason_code": reason}
+                await store_endpoints.record(connection, self._region, stopped, "disabled", facts, _BY)
 
     async def _take(self) -> float:
         """Start what is due and has a place; answer how long to wait for more, in seconds (0: there may be
@@ -207,16 +217,26 @@ class WebhookWorker:
             endpoints = sorted({one.endpoint_id for one in taken})
             targets = await store_secrets.targets(connection, self._region, endpoints)
         self._unwell |= {one.endpoint_id for one in targets.values() if one.failing}
-        for delivery in taken:
+        for delivery in await self._with_bodies(taken):
             attempt = self._attempt(delivery, targets.get(delivery.endpoint_id))
             self._sending[tasks.asked(attempt, "a delivery")] = delivery
         return 0
+
+    async def _with_bodies(self, taken: Sequence[Delivery]) -> list[Delivery]:
+        """What is sent, made from the journal. One that cannot be read is set aside; one that cannot be made fails as an attempt does."""
+        found, culprits = await apart(taken, self._made)
+        await self._aside.put({_name(one): error for one, error in culprits})
+        return [one for some in found for one in some]
+
+    async def _made(self, taken: Sequence[Delivery]) -> list[Delivery]:
+        async with transaction(self._pool) as connection:
+            return await fan_out.with_bodies(connection, self._region, taken)
 
     async def _wait_for(self, connection: Connection) -> float:
         """Nothing could be taken: how long to wait, in seconds. A replay's next page is queued first."""
         due = await store.next_due(connection, self._region)
         if due.replaying:
-            looked = await store_log.go_on_replaying(connection, self._region, limit=_REPLAY_PAGE)
+            looked = await fan_out.go_on_replaying(connection, self._region, limit=_REPLAY_PAGE)
             return 0 if looked else _BUSY_CHECK_S
         # Due already, yet not taken: it waits for a place at its endpoint, or another worker has it. A
         # sending's end wakes us.
@@ -254,17 +274,9 @@ class WebhookWorker:
         )
 
 
-def _name(one: Settlement) -> str:
+def _name(one: Settlement | Delivery) -> str:
     """What a delivery is called, whose key is a pair."""
     return f"{one.event_id}:{one.endpoint_id}"
-
-
-def _disabled(endpoint: store_endpoints.Stopped, reason: str) -> NewEvent:
-    """The notice to its owner: in the feed, and to his other endpoints."""
-    endpoint_id = endpoint.endpoint_id
-    data = {"endpoint_id": endpoint_id, "reason_code": reason, "reason": DISABLED[reason]}
-    cell = parse(endpoint_id).cell
-    return NewEvent.of(cell, endpoint.tenant_id, "webhook.disabled", endpoint_id, data, datetime.now(UTC))
 
 
 @asynccontextmanager

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from cells.fx.pricing import Side
+from cells.payments.origin import WalletNotOpen
+from cells.payments.transfer import InsufficientFunds
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 
@@ -152,12 +154,30 @@ def ending(batch: Batch, paid: int) -> State:
     return State.COMPLETED if paid == batch.line_count else State.PARTIALLY_COMPLETED
 
 
+# Why a whole batch is not paid, by code.
+REASONS: Final = MappingProxyType(
+    {
+        "no-valid-line": "No line of the batch can be paid.",
+        "line-invalid": "A line cannot be paid, and the batch is all or nothing.",
+        WalletNotOpen.code: WalletNotOpen.title,
+    }
+)
+_REMEDY: Final = "Fund the wallet and submit the batch again as a new one."
+
+
+def fault_of(code: str, missing_minor: int | None = None, currency: str = "") -> Fault:
+    """Why a whole batch is not paid. `missing_minor`: what its wallet lacked, in minor units of `currency`, where it did and that is known."""
+    if code == InsufficientFunds.code:
+        return Fault.of(InsufficientFunds.by(missing_minor, currency, _REMEDY))
+    return Fault(code, REASONS[code])
+
+
 def after_validation(batch: Batch, ready: int) -> tuple[State, Fault | None]:
     """Where a batch goes of whose lines `ready` are valid. Asked again once the lines are priced, when FUNDING comes next."""
     if ready == 0:
-        return State.FAILED, Fault("no-valid-line", "No line of the batch can be paid.")
+        return State.FAILED, fault_of("no-valid-line")
     if batch.all_or_nothing and ready < batch.line_count:
-        return State.FAILED, Fault("line-invalid", "A line cannot be paid, and the batch is all or nothing.")
+        return State.FAILED, fault_of("line-invalid")
     return (State.SCHEDULED if batch.state is State.VALIDATING else State.FUNDING), None
 
 

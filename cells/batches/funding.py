@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from cells.backends.postgres import Connection
 from cells.batches import notices, store, store_status
-from cells.batches.batch import CHUNK, Batch, Ended, Fault, Line, LineState, State, ending
+from cells.batches.batch import CHUNK, Batch, Ended, Fault, Line, LineState, State, ending, fault_of
 from cells.batches.lives import life_of_batch
 from cells.batches.store import Mark
 from cells.journal.entry import component
@@ -27,7 +27,6 @@ from cells.tenants.tenant import Wallet
 from residency.errors import KovraError, needed
 
 _log = logging.getLogger("kovra.batches")
-_REMEDY = "Fund the wallet and submit the batch again as a new one."
 AT_REST = [str(state) for state in FINAL]
 PAID = [str(one) for one in (PaymentState.COMPLETED, PaymentState.PARTIALLY_RETURNED, PaymentState.RETURNED)]
 FROZEN = [str(PaymentState.BLOCKED)]
@@ -53,7 +52,7 @@ async def journal_funding(
     wallets = await find_wallets(connection, region, sorted({one.wallet_id for one in locked.values()}))
     for one in list(locked.values()):
         if one.state is State.FUNDING and wallets[one.wallet_id].state != "open":
-            await notices.end(connection, region, locked.pop(one.batch_id), State.FAILED, Fault.of(WalletNotOpen()))
+            await notices.end(connection, region, locked.pop(one.batch_id), State.FAILED, fault_of(WalletNotOpen.code))
     return [
         _owed(one, account_of(one.wallet_id), Action.FUND, one.funding_minor or 0)
         for one in locked.values()
@@ -93,8 +92,9 @@ async def close(
         if batch.state is State.FUNDING and result.applied:
             await store.move(connection, region, batch.batch_id, State.FUNDED)
         elif batch.state is State.FUNDING and (result.lacks_funds or result.burnt):
-            short = InsufficientFunds.by(missing.get(batch.batch_id), batch.source_currency, _REMEDY)
-            await notices.end(connection, region, batch, State.FAILED, Fault.of(short))
+            lacking = missing.get(batch.batch_id)
+            fault = fault_of(InsufficientFunds.code, lacking, batch.source_currency)
+            await notices.end(connection, region, batch, State.FAILED, fault, lacking)
         elif result.applied:
             await _finish(connection, region, batch)
         else:

@@ -31,7 +31,7 @@ def owed(deposits: Sequence[Deposit], account_of: Callable[[str], int]) -> list[
 async def close(
     connection: Connection, region: str, owed: Sequence[DepositOwed], results: Sequence[Sequence[ChainResult]]
 ) -> None:
-    """The ledger has spoken: booked collections are closed, and tenants told of theirs. `results`: those of each one's chains."""
+    """The ledger has spoken: booked collections are closed. `results`: those of each one's chains."""
     booked = [
         one.deposit for one, answers in zip(owed, results, strict=True) if all(answer.applied for answer in answers)
     ]
@@ -41,7 +41,7 @@ async def close(
     if not credited:
         return
     closed = await collections.close(connection, region, [one.collection_id for one in credited], "credited")
-    await notices.write_credits(connection, region, [one for one in credited if one.collection_id in closed])
+    await notices.write_credits(connection, region, [one for one in credited if one.collection_id in closed], "booked")
 
 
 def _chains(deposit: Deposit, wallet_account: int) -> tuple[Chain, Chain]:

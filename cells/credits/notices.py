@@ -1,49 +1,49 @@
-"""The events of a credit, written in the commit of the transition that they are about. Thin: ids, amounts, codes."""
+"""The entries of a credit that its tenant is told of, written in the commit of the transition that they are about."""
 
 from collections.abc import Sequence
 
 from cells.backends.postgres import Connection
 from cells.credits.credit import Deposit
-from cells.kit.money import money
+from cells.journal import store as journal
+from cells.journal.entry import Draft, component
+from cells.journal.kinds import instant
 from cells.payments.transfer import PEER_TENANT_PREFIX
 from cells.rails.store_collections import CollectionRow
-from cells.webhooks.events import NewEvent
-from cells.webhooks.store import append_events
 from residency.errors import needed
 
+_BY, _DOOR = component("wallet"), component("rails")
 
-async def write_credits(connection: Connection, region: str, deposits: Sequence[Deposit]) -> None:
-    """One `wallet.credited` for each collection that has been booked."""
-    if deposits:
-        await append_events(connection, region, [_of_deposit(one) for one in deposits])
+
+async def write_credits(connection: Connection, region: str, deposits: Sequence[Deposit], event: str) -> None:
+    """Collections that have been booked (`booked`), or assigned to a tenant (`assigned`)."""
+    await journal.write(connection, region, [_of_deposit(one, event) for one in deposits])
 
 
 async def write_pending_credits(connection: Connection, region: str, rows: Sequence[CollectionRow]) -> None:
-    """One `wallet.credit_pending` for each credit that has come before its settlement date. The house is told nothing of its own."""
-    told = [_of_pending(one) for one in rows if one.tenant_id and not one.tenant_id.startswith(PEER_TENANT_PREFIX)]
-    if told:
-        await append_events(connection, region, told)
+    """Credits that have come before their settlement date. The house is told nothing of its own."""
+    tenants = [one for one in rows if one.tenant_id and not one.tenant_id.startswith(PEER_TENANT_PREFIX)]
+    await journal.write(connection, region, [_of_pending(one) for one in tenants])
 
 
-def _of_deposit(deposit: Deposit) -> NewEvent:
-    data = {
-        "collection_id": deposit.collection_id,
+def _of_deposit(deposit: Deposit, event: str) -> Draft:
+    facts = {
+        "state": "credited",
         "wallet_id": deposit.wallet_id,
-        "amount": money(deposit.amount, deposit.currency),
         "rail": deposit.rail,
+        "amount": deposit.amount,
+        "currency": deposit.currency,
     }
-    return NewEvent.about(deposit.tenant_id, "wallet.credited", deposit.collection_id, data)
+    return Draft(deposit.collection_id, 1, f"credit.{event}.1", deposit.tenant_id, _BY, facts)
 
 
-def _of_pending(credit: CollectionRow) -> NewEvent:
-    settles_on = needed(credit.settlement_date, "a credit that waits has a settlement date")
-    available_at = needed(credit.available_at, "and says when it begins")
-    data = {
-        "collection_id": credit.collection_id,
+def _of_pending(credit: CollectionRow) -> Draft:
+    facts = {
+        "state": "received",
         "wallet_id": credit.wallet_id,
-        "amount": money(credit.amount, credit.currency),
         "rail": credit.rail,
-        "settlement_date": settles_on.isoformat(),
-        "available_at": available_at.isoformat().replace("+00:00", "Z"),
+        "amount": credit.amount,
+        "currency": credit.currency,
+        "settlement_date": needed(credit.settlement_date, "a credit that waits has a settlement date").isoformat(),
+        "available_at": instant(needed(credit.available_at, "and says when it begins")),
     }
-    return NewEvent.about(credit.tenant_id or "", "wallet.credit_pending", credit.collection_id, data)
+    return Draft(credit.collection_id, 1, "credit.pending.1", credit.tenant_id or "", _DOOR, facts)

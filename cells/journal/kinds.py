@@ -18,6 +18,7 @@ from residency.crossing import check_clear
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:=~-]{1,512}$")]
 _Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 _Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 # A scheme's own code or reference, in its own letters: what the readers of its messages let in.
 _OfScheme = Annotated[str, StringConstraints(pattern=r"^[^\x00]{0,140}$")]
 
@@ -84,6 +85,51 @@ class TransferMoved(Body):
     review_reasons: Annotated[tuple[_Name, ...], Public] = ()
     review_until: Annotated[AwareDatetime | None, Public] = None
     ledger_result: Annotated[int, Public] = 0
+    returned: Annotated[int, Confidential] = 0
+    credited: Annotated[int, Confidential] = 0
+
+
+class CreditShown(Body):
+    """What has become of money that came, with all that its owner is told of it. `reason_code`: why it went back."""
+
+    state: Annotated[_Name, Public]
+    wallet_id: Annotated[_Name, Public]
+    rail: Annotated[_Name, Public]
+    amount: Annotated[int, Confidential]
+    currency: Annotated[_Currency, Confidential]
+    settlement_date: Annotated[_Day | None, Public] = None
+    available_at: Annotated[AwareDatetime | None, Public] = None
+    reason_code: Annotated[_OfScheme | None, Public] = None
+
+
+class LinesEnded(Body):
+    """How many lines of a batch have ended so."""
+
+    status: Annotated[_Name, Public]
+    count: Annotated[int, Confidential]
+
+
+class BatchEnded(Body):
+    """A batch has ended. `spent`: what its payments took of the wallet, and `missing`: what the wallet lacked, in minor units; `reason_code`: why
+    none was paid."""
+
+    state: Annotated[_Name, Public]
+    wallet_id: Annotated[_Name, Public]
+    currency: Annotated[_Currency, Confidential]
+    spent: Annotated[int, Confidential]
+    lines: Annotated[tuple[LinesEnded, ...], Confidential]
+    missing: Annotated[int | None, Confidential] = None
+    reason_code: Annotated[_Name | None, Public] = None
+
+
+class EndpointTested(Body):
+    """An endpoint's owner asks for a test event."""
+
+
+class EndpointDisabled(Body):
+    """An endpoint gets nothing more."""
+
+    reason_code: Annotated[_Name, Public]
 
 
 class CellAnswer(Body):
@@ -131,6 +177,10 @@ KINDS: Final[Mapping[str, type[Body]]] = MappingProxyType(
     {
         **dict.fromkeys(sorted(BIRTHS), TransferBorn),
         **{f"transfer.{step}.1": TransferMoved for step in STEPS},
+        **dict.fromkeys(("batch.completed.1", "batch.partially_completed.1", "batch.failed.1"), BatchEnded),
+        **dict.fromkeys(("credit.pending.1", "credit.booked.1", "credit.assigned.1", "credit.returned.1"), CreditShown),
+        "endpoint.tested.1": EndpointTested,
+        "endpoint.disabled.1": EndpointDisabled,
         "transfer.answered.1": TransferAnswered,
         "transfer.doubted.1": TransferDoubted,
         "transfer.rerouted.1": TransferRerouted,

@@ -3,7 +3,8 @@
 An entry is never written alone: the statement that writes a life's row writes its entry too, so neither can be without the other.
 
     with drafts as (select * from jsonb_to_recordset($2::jsonb) as d ({DRAFT})), moved as (update … returning …)
-    {INTO} select $1, {DRAFTED}, moved.updated_at, d.facts, moved.recorded_in from drafts d join moved …
+    written as ({INTO} select $1, {DRAFTED}, moved.updated_at, d.facts, moved.recorded_in from drafts d join moved … returning stream)
+    select stream, ({WAKE}) from written
 
 Of two writers that would write the same version of a stream, the second finds the row moved on, and writes nothing; had it not looked, the
 primary key would refuse it.
@@ -28,7 +29,15 @@ INTO: Final = (
 )
 # What INTO takes of `drafts d` between the region and the time.
 DRAFTED: Final = "d.born, d.stream, d.version, d.kind, d.tenant_id, d.actor, d.request_id"
-_READ = "stream, version, kind, tenant_id, actor, request_id, at, recorded_in::text as recorded_in, facts"
+CHANNEL: Final = "kovra_events"
+# Wakes who sends events, at the commit, and only where an endpoint of that tenant is sent any: NOTIFY makes commits queue.
+WAKE: Final = f"""
+    select pg_notify('{CHANNEL}', '') where exists (
+        select from drafts d join webhook_endpoints e on e.compliance_region = $1 and e.tenant_id = d.tenant_id
+        where is_public(d.kind, d.facts, d.tenant_id) and e.deleted_at is null and e.disabled_at is null
+    )
+"""
+READ: Final = "stream, version, kind, tenant_id, actor, request_id, at, recorded_in::text as recorded_in, facts"
 
 
 def document(draft: Draft) -> dict[str, Any]:
@@ -46,11 +55,36 @@ def document(draft: Draft) -> dict[str, Any]:
     }
 
 
+async def write(connection: Connection, region: str, drafts: Sequence[Draft]) -> list[Entry]:
+    """The next entries of lives whose rows count no versions, at most one of each stream, as they stand. The caller has locked the rows: of two
+    who write at once one meets the primary key."""
+    if not drafts:
+        return []
+    rows = await connection.fetch(
+        f"""
+        with drafts as (select * from jsonb_to_recordset($2::jsonb) as d ({DRAFT})),
+        written as (
+            {INTO}
+            select $1, d.born, d.stream, coalesce(last.version, 0) + 1, d.kind, d.tenant_id, d.actor, d.request_id, clock_timestamp(), d.facts,
+                greatest(last.recorded_in, pg_current_xact_id())
+            from drafts d left join lateral (
+                select j.version, j.recorded_in from journal j
+                where j.compliance_region = $1 and j.born = d.born and j.stream = d.stream order by j.version desc limit 1
+            ) last on true
+            returning *
+        )
+        select {READ}, ({WAKE}) from written
+        """,
+        region, [document(one) for one in drafts],
+    )  # fmt: skip
+    return [entry_of(row) for row in rows]
+
+
 async def read(connection: Connection, region: str, streams: Sequence[str]) -> dict[str, list[Entry]]:
     """Whole streams, oldest entry first; one without an entry is absent. Raises MalformedId."""
     rows = await connection.fetch(
         f"""
-        select {_READ} from journal
+        select {READ} from journal
         where compliance_region = $1 and born = any ($2::date[]) and stream = any ($3::text[]) order by stream, version
         """,
         region, sorted({born_of(one) for one in streams}), list(streams),
@@ -66,7 +100,7 @@ async def read_on(
     at = after or Position(0, "", 0)
     rows = await connection.fetch(
         f"""
-        select {_READ} from journal
+        select {READ} from journal
         where compliance_region = $1 and recorded_in < pg_snapshot_xmin(pg_current_snapshot())
           and recorded_in >= $2::text::xid8 and (recorded_in, stream, version) > ($2::text::xid8, $3::text, $4::integer)
         order by journal.recorded_in, stream, version limit $5
@@ -84,7 +118,7 @@ async def page(
     at = after or Place(date.min, "", 0)
     rows = await connection.fetch(
         f"""
-        select born, {_READ} from journal
+        select born, {READ} from journal
         where compliance_region = $1 and (born, stream, version) > ($2::date, $3::text, $4::integer)
         order by born, stream, version limit $5
         """,

@@ -101,7 +101,7 @@ class Effect(StrEnum):
     QUEUE_EXPORT = "queue_export"  # leave it to the exporter, which tells INSTRUCT or EXPORT
     EXPORT = "export"  # sign, log, hand to the outbox, in the commit of this very transition
     RELEASE_LIMITS = "release_limits"
-    NOTIFY = "notify"  # an event for the partner's webhook, named after the new state
+    NOTIFY = "notify"  # the entry is an event for the partner, named after the new state (events.py)
 
 
 _F = Effect

@@ -2,7 +2,7 @@
 
 The only place that carries out decisions of the machine, for whoever tells the event: the wallet actor, the exporter, the border.
 `plan` is the pure half (the explorer runs it too), `take` the shell around it. What a transition implies inside the database (limits given
-back, the partner's event written, the exporter's queue) is written in its very commit. What it implies outside is returned as a Step, to be
+back, the exporter's queue) is written in its very commit; the partner's event is the entry of the transition itself (events.py). What it implies outside is returned as a Step, to be
 carried out once the commit stands: the ledger is asked for chains that follow from the entries just written (lives.py), now or by recovery.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from cells.backends.postgres import Connection
 from cells.journal.entry import component
 from cells.limits.store import Release, release
-from cells.payments import notices, store, store_stream, watch
+from cells.payments import store, store_stream, watch
 from cells.payments.machine import (
     LEDGER_EFFECTS,
     Advance,
@@ -162,7 +162,6 @@ async def _write_implied(connection: Connection, region: str, moves: Sequence[Mo
     ]
     if released:
         await release(connection, region, released)
-    await notices.write(connection, region, [one.now for one in moves if Effect.NOTIFY in one.effects])
     if any(Effect.QUEUE_EXPORT in one.effects for one in moves):
         await store.wake(connection, EXPORT_CHANNEL)
 

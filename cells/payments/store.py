@@ -72,6 +72,17 @@ async def moving(
     )  # fmt: skip
 
 
+async def metadata_of(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What partners wrote themselves of their payments, by id; it never changes."""
+    if not transfer_ids:
+        return {}
+    rows = await connection.fetch(
+        "select transfer_id, metadata from transfers where compliance_region = $1 and transfer_id = any ($2::text[])",
+        region, list(transfer_ids),
+    )  # fmt: skip
+    return {row["transfer_id"]: row["metadata"] for row in rows}
+
+
 async def under_review(connection: Connection, region: str, limit: int) -> list[Transfer]:
     """Legs that officers have to look at, or that are frozen, oldest first."""
     rows = await connection.fetch(

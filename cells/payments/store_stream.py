@@ -39,10 +39,13 @@ _APPEND = f"""
         from drafts d
         where t.compliance_region = $1 and t.transfer_id = any ($2) and t.transfer_id = d.stream and t.version = d.version - 1
         returning t.transfer_id, t.updated_at, t.recorded_in
+    ),
+    written as (
+        {journal.INTO} select $1, {journal.DRAFTED}, moved.updated_at, d.facts, moved.recorded_in
+        from drafts d join moved on moved.transfer_id = d.stream
+        returning stream
     )
-    {journal.INTO} select $1, {journal.DRAFTED}, moved.updated_at, d.facts, moved.recorded_in
-    from drafts d join moved on moved.transfer_id = d.stream
-    returning stream
+    select stream, ({journal.WAKE}) from written
 """
 
 

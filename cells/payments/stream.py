@@ -31,7 +31,7 @@ AT_BIRTH: Final = (
 # What later entries may change.
 CHANGING: Final = (
     "state", "attempt", "in_doubt", "export_due", "instruction_sha256", "answer", "reason_code", "scheme_reference", "released", "screening",
-    "review_reasons", "review_until", "rail",
+    "review_reasons", "review_until", "rail", "returned", "credited",
 )  # fmt: skip
 _TO_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
     "review_reasons": list,

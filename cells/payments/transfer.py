@@ -70,7 +70,7 @@ class Transfer:
     `screening`: what screening said of the parties; None where it was not asked (an instruction that was refused for another cause).
     `review_reasons`: codes of why a person must look, none when nobody need. `review_until`: how long a case holds the funds and
     the rate. `released`: two officers have released it from a freeze; of a batch's line, its funds have left the batch's reserve for good.
-    `deadline`: by when the payee shall have the money; None = as soon as possible.
+    `returned`: what of the payout has come back, and `credited`: what the wallet got for it. `deadline`: by when the payee shall have the money; None = as soon as possible.
     """
 
     transfer_id: str
@@ -106,6 +106,8 @@ class Transfer:
     scheme_reference: str | None = None
     batch_id: str | None = None
     deadline: datetime | None = None
+    returned: int = 0
+    credited: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -172,7 +174,7 @@ class Move:
 
 
 def resource(transfer: Transfer) -> dict[str, Any]:
-    """A transfer as the API and its first answer show it. No personal data, no internal moment."""
+    """A transfer on the wire, as residency/wire.py has it: what the API answers and what events carry. No personal data, no internal moment."""
     source, target = transfer.source_currency, transfer.target_currency
     return {
         "id": transfer.transfer_id,
@@ -192,8 +194,19 @@ def resource(transfer: Transfer) -> dict[str, Any]:
         "scheme_reference": transfer.scheme_reference,
         "metadata": dict(transfer.metadata),
         "batch_id": transfer.batch_id,
+        "returned": returned_shown(transfer),
         "created_at": _stamp(transfer.created_at),
         "updated_at": _stamp(transfer.updated_at),
+    }
+
+
+def returned_shown(transfer: Transfer) -> dict[str, Any] | None:
+    """What has come back so far: of the recipient's amount, and what of it the wallet got. None while nothing has."""
+    if not transfer.returned:
+        return None
+    return {
+        "amount": money(transfer.returned, transfer.target_currency),
+        "credited": money(transfer.credited, transfer.source_currency),
     }
 
 

@@ -6,9 +6,8 @@ personal: parties appear nowhere, texts that other hands wrote are not read, and
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from cells.backends.postgres import Connection, Pool, Record, transaction
 from cells.customs import store as customs
@@ -20,7 +19,7 @@ from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
 from cells.ledger.entry import PostingFlag, PostingResult
-from cells.payments import store, store_stream
+from cells.payments import events, store, store_stream
 from cells.payments.machine import FINAL
 from cells.payments.machine import Leg as LegKind
 from cells.payments.stream import states
@@ -31,12 +30,10 @@ from cells.reconciliation.gather import read_customs
 from cells.reconciliation.lives import Lives
 from cells.reconciliation.postings import Expected
 from cells.spec import CellSpec
+from cells.webhooks.event import event_id_of
 from residency.directory import Directory
 from residency.errors import needed
-from residency.ids import compact, encode
 
-# Clocks of two processes, and an event minted before its commit.
-_SLACK = timedelta(minutes=2)
 _PHASES = (
     (PostingFlag.POST_PENDING, "post"),
     (PostingFlag.VOID_PENDING, "void"),
@@ -158,7 +155,6 @@ async def _leg(connection: Connection, spec: CellSpec, transfer: Transfer, chain
     quotes = await find_quotes(connection, region, [transfer.quote_id] if transfer.quote_id else [])
     postings = await Lives(connection, spec).of([transfer_id])
     submission = await store_journey.submission_of(connection, region, transfer_id)
-    bounds = _event_bounds(spec, lines[0].at, lines[-1].at)
     return Leg(
         cell=spec.name,
         leg=str(transfer.leg),
@@ -180,9 +176,7 @@ async def _leg(connection: Connection, spec: CellSpec, transfer: Transfer, chain
             _back(row, transfer.source_currency)
             for row in await store_journey.returns_of(connection, region, transfer_id)
         ),
-        deliveries=tuple(
-            dict(row) for row in await store_journey.deliveries_of(connection, region, transfer_id, *bounds)
-        ),
+        deliveries=await _deliveries(connection, region, lines),
     )
 
 
@@ -217,11 +211,17 @@ def price_of(transfer: Transfer, quote: Quote | None) -> dict[str, Any]:
     }
 
 
-def _event_bounds(spec: CellSpec, first: datetime, last: datetime) -> tuple[str, str]:
-    """Between which ids the events of a leg lie: ids begin with the millisecond that they were minted in."""
-    prefix = f"evt_{compact(spec.name)}_"
-    low, high = (int(at.timestamp() * 1000) << 80 for at in (first - _SLACK, last + _SLACK))
-    return prefix + encode(UUID(int=low)), prefix + encode(UUID(int=high))
+async def _deliveries(connection: Connection, region: str, lines: Sequence[Line]) -> tuple[dict[str, Any], ...]:
+    """The leg's events with their deliveries; one that nobody listens to has one line without."""
+    told = {event_id_of(line): (line, kind) for line in lines if (kind := events.event_type_of(line)) is not None}
+    rows = await store_journey.deliveries_of(connection, region, list(told))
+    by_event = {event_id: [row for row in rows if row["event_id"] == event_id] for event_id in told}
+    nobody = dict.fromkeys(store_journey.OF_DELIVERY)
+    return tuple(
+        {"event_id": event_id, "event_type": kind, "occurred_at": line.at} | nobody | dict(row)
+        for event_id, (line, kind) in told.items()
+        for row in by_event[event_id] or [{}]
+    )
 
 
 def _crossing(entry: CustomsEntry) -> dict[str, object]:

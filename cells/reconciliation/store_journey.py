@@ -3,7 +3,11 @@
 Left out on purpose: the partner's metadata, the scheme's free text and the receiver's address, which other hands have written.
 """
 
+from collections.abc import Sequence
+
 from cells.backends.postgres import Connection, Record
+
+OF_DELIVERY = ("endpoint_id", "state", "attempts", "last_status", "delivered_at", "due_at")
 
 
 async def submission_of(connection: Connection, region: str, transfer_id: str) -> Record | None:
@@ -31,20 +35,14 @@ async def returns_of(connection: Connection, region: str, transfer_id: str) -> l
     return rows
 
 
-async def deliveries_of(
-    connection: Connection, region: str, transfer_id: str, first_id: str, last_id: str
-) -> list[Record]:
-    """The events told of the payment with their deliveries; one that nobody listens to has none. Event ids sort by time: the two
-    bounds are what keeps this from reading every event there ever was."""
+async def deliveries_of(connection: Connection, region: str, event_ids: Sequence[str]) -> list[Record]:
+    """The deliveries of these events; one that nobody listens to has none."""
     rows: list[Record] = await connection.fetch(
-        """
-        select e.event_id, e.event_type, e.occurred_at, d.endpoint_id, d.state, d.attempts, d.last_status, d.delivered_at, d.due_at
-        from events e
-        left join webhook_deliveries d on d.compliance_region = $1 and d.event_id = e.event_id
-        where e.compliance_region = $1 and e.resource_id = $2 and e.event_id between $3 and $4
-        order by e.event_id, d.endpoint_id
+        f"""
+        select event_id, {', '.join(OF_DELIVERY)} from webhook_deliveries
+        where compliance_region = $1 and event_id = any ($2::text[]) order by event_id, endpoint_id
         """,
-        region, transfer_id, first_id, last_id,
+        region, event_ids,
     )  # fmt: skip
     return rows
 

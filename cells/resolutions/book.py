@@ -43,7 +43,7 @@ async def journal(
 async def close(
     connection: Connection, region: str, owed: Sequence[OrderOwed], results: Sequence[Sequence[ChainResult]]
 ) -> None:
-    """The ledger has spoken: each order is taken on, its credit closed, and its tenant told. `results`: those of each one's chain."""
+    """The ledger has spoken: each order is taken on, its credit closed. `results`: those of each one's chain."""
     steps: dict[str, tuple[OrderState, OrderState]] = {}
     for one, [result] in zip(owed, results, strict=True):
         if result.applied:
@@ -68,7 +68,8 @@ async def close(
     settled = [one for one in done if one.outcome != "refused"]
     if settled:
         await store_orders.close_credits(connection, region, settled)
-        await write_credits(connection, region, [_deposit(one) for one in settled if one.kind == "assign"])
+        assigned = [_deposit(one) for one in settled if one.kind == "assign"]
+        await write_credits(connection, region, assigned, "assigned")
         await notices.write_given_back(connection, region, [one for one in settled if not one.suspended])
 
 

@@ -93,14 +93,16 @@ def may_try_again(one: ReturnOwed, answers: Sequence[ChainResult]) -> bool:
 
 def tell(booked: Sequence[ReturnOwed], legs: Mapping[str, Transfer], before: Mapping[str, Total]) -> list[Told]:
     """What each payment hears of its returns, in the order of their numbers. `before`: what was booked of it already. Pure."""
-    sums = {transfer_id: total.booked for transfer_id, total in before.items()}
+    sums = {transfer_id: (total.booked, total.back) for transfer_id, total in before.items()}
     told: list[Told] = []
     for one in sorted(booked, key=lambda owed: (owed.one.transfer_id, owed.one.number)):
         transfer_id = one.one.transfer_id
-        sums[transfer_id] = sums.get(transfer_id, 0) + one.one.amount
-        event = told_of(legs[transfer_id], sums[transfer_id])
+        booked_before, back_before = sums.get(transfer_id, (0, 0))
+        returned, credited = sums[transfer_id] = booked_before + one.one.amount, back_before + one.one.back.total
+        event = told_of(legs[transfer_id], returned)
         if event is not None:
-            told.append(Told(transfer_id, event, {"reason_code": one.one.reason_code}))
+            facts = {"reason_code": one.one.reason_code, "returned": returned, "credited": credited}
+            told.append(Told(transfer_id, event, facts))
     return told
 
 

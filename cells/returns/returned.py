@@ -6,9 +6,8 @@ Pure data and pure functions; the payment's own life hears of it when it is book
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from cells.kit.money import money
 from cells.ledger.postings import NUMBERS
 from cells.payments.machine import Event, Leg, State
 from cells.payments.transfer import Transfer
@@ -106,15 +105,6 @@ class Total:
     amount: int = 0
     booked: int = 0
     back: int = 0
-
-
-def returned_shown(transfer: Transfer, total: Total) -> dict[str, Any]:
-    """What has come back so far, as partners see it: of the recipient's amount, and what of it the wallet got."""
-    target, source = transfer.target_currency, transfer.source_currency
-    return {
-        "amount": money(total.booked, target),
-        "credited": money(total.back, source),
-    }
 
 
 def objection(transfer: Transfer | None, rail: str, currency: str, amount: int, total: Total) -> str | None:

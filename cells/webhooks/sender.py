@@ -22,6 +22,7 @@ from cells.webhooks.schedule import Schedule
 from cells.webhooks.signing import SigningKeys, sign
 from cells.webhooks.store import Delivery
 from cells.webhooks.store_secrets import Target
+from residency.errors import needed
 
 GONE = 410
 _USER_AGENT = "Kovra-Webhooks/1"
@@ -72,10 +73,11 @@ class Sender:
 
     async def send(self, delivery: Delivery, target: Target) -> Attempt:
         """Sign and send. Expected failures are answers; what is raised is a bug or an unreadable vault."""
-        signed = sign(delivery.event_id, delivery.body, datetime.now(UTC), self._keys_of(target))
+        body = needed(delivery.body, "what is sent has a body")
+        signed = sign(delivery.event_id, body, datetime.now(UTC), self._keys_of(target))
         headers = {"content-type": "application/json", "user-agent": _USER_AGENT, **signed}
         began = time.monotonic()
-        status, fault = await self._outcome(target.url, headers, delivery.body.encode())
+        status, fault = await self._outcome(target.url, headers, body.encode())
         return Attempt(status, fault, round((time.monotonic() - began) * 1000))
 
     async def _outcome(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int | None, Fault | None]:

@@ -1,30 +1,54 @@
-"""Events and deliveries as rows: appended with the change, taken by lease, settled in batches. None of it
-commits.
-"""
+"""Deliveries as rows: queued by who reads the journal, taken by lease, settled in batches. None of it commits."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cells.backends.postgres import Connection
 from cells.backends.rows import Rows
-from cells.webhooks.events import NewEvent
+from cells.journal.entry import Position
 from residency.errors import needed
 
-CHANNEL = "kovra_webhooks"
+# Whoever has a webhook endpoint that is sent anything.
+LISTENING: Final = (
+    "select e.tenant_id from webhook_endpoints e"
+    " where e.compliance_region = $1 and e.deleted_at is null and e.disabled_at is null"
+)
 ATTEMPTS_KEPT = 20
 # The first so many are never dropped: all that the schedule makes of the first sending (schedule.toml).
 FIRST_KEPT = 10
 
 
+class Listener(NamedTuple):
+    """An endpoint that is sent events: of those types, or all where there are none, of the transaction `listens_from` and later."""
+
+    endpoint_id: str
+    tenant_id: str
+    event_types: tuple[str, ...]
+    listens_from: int
+
+
+class NewDelivery(NamedTuple):
+    """An event that an endpoint is to be sent: the entry `version` of `stream`."""
+
+    event_id: str
+    endpoint_id: str
+    tenant_id: str
+    event_type: str
+    stream: str
+    version: int
+
+
 class Delivery(NamedTuple):
-    """A delivery that a worker has taken. `attempts` counts this one."""
+    """A delivery that a worker has taken. `attempts` counts this one. `body`: None until it is made."""
 
     event_id: str
     endpoint_id: str
     tenant_id: str
     attempts: int
-    body: str
+    stream: str
+    version: int
+    body: str | None = None
 
 
 class Settlement(NamedTuple):
@@ -49,48 +73,79 @@ class Due(NamedTuple):
     replaying: bool
 
 
-_EVENTS = Rows("events", "event_id tenant_id event_type resource_id body occurred_at:timestamptz")
+_NEW = Rows("webhook_deliveries", "event_id endpoint_id tenant_id event_type stream version:integer")
 _SETTLED = Rows(
     "webhook_deliveries",
     "event_id endpoint_id attempts:integer state retry_in_s:float8 last_status:integer last_error took_ms:integer",
 )
+_QUEUE = f"""
+    insert into webhook_deliveries as d (compliance_region, {_NEW.names}) select $1, new.* from {_NEW.source(2)}
+"""
 
 
-async def append_events(
-    connection: Connection, region: str, events: Sequence[NewEvent], *, only_to: str | None = None
-) -> None:
-    """Store events and what is to be delivered of them, in one statement of the caller's transaction. `only_to`: to this endpoint
-    alone, whatever it listens for.
-
-    The worker is woken at the commit, and only if somebody listens: NOTIFY makes commits queue, so it is not
-    said idly.
-    """
-    if not events:
-        return
-    await connection.execute(
-        f"""
-        with told as (
-            insert into events (compliance_region, {_EVENTS.names}) select $1, new.* from {_EVENTS.source(4)}
-            returning event_id, tenant_id, event_type
-        ), queued as (
-            insert into webhook_deliveries (compliance_region, event_id, endpoint_id, tenant_id)
-            select $1, told.event_id, endpoint.endpoint_id, told.tenant_id
-            from told join webhook_endpoints endpoint
-              on endpoint.compliance_region = $1 and endpoint.tenant_id = told.tenant_id
-            where endpoint.deleted_at is null and endpoint.disabled_at is null
-              and case when $3::text is null then endpoint.event_types = '{{}}' or told.event_type = any (endpoint.event_types)
-                       else endpoint.endpoint_id = $3 end
-            returning 1
-        )
-        select pg_notify($2, '') where exists (select from queued)
+async def lock_place(connection: Connection, region: str, reader: str) -> Position | None:
+    """How far a reader of the journal has come, for this transaction alone; None while another has it. A new one begins where the first endpoint
+    began to listen."""
+    row = await connection.fetchrow(
+        """
+        select recorded_in::text, stream, version from journal_readers
+        where compliance_region = $1 and reader = $2 for update skip locked
         """,
-        region,
-        CHANNEL,
-        only_to,
-        *_EVENTS.arguments(
-            (one.event_id, one.tenant_id, one.event_type, one.resource_id, one.body, one.occurred_at) for one in events
-        ),
-    )
+        region, reader,
+    ) or await connection.fetchrow(
+        """
+        insert into journal_readers (compliance_region, reader, recorded_in, stream, version)
+        select $1, $2, coalesce(min(listens_from), pg_snapshot_xmin(pg_current_snapshot())), '', 0 from webhook_endpoints
+        where compliance_region = $1 and deleted_at is null and disabled_at is null
+        on conflict do nothing returning recorded_in::text, stream, version
+        """,
+        region, reader,
+    )  # fmt: skip
+    return None if row is None else Position(int(row["recorded_in"]), row["stream"], row["version"])
+
+
+async def keep_place(connection: Connection, region: str, reader: str, place: Position) -> None:
+    await connection.execute(
+        """
+        update journal_readers set recorded_in = $3::text::xid8, stream = $4, version = $5
+        where compliance_region = $1 and reader = $2
+        """,
+        region, reader, str(place.recorded_in), place.stream, place.version,
+    )  # fmt: skip
+
+
+async def listeners(connection: Connection, region: str, tenants: Sequence[str]) -> list[Listener]:
+    """The endpoints of these tenants that are sent events now."""
+    rows = await connection.fetch(
+        """
+        select endpoint_id, tenant_id, event_types, listens_from::text from webhook_endpoints
+        where compliance_region = $1 and tenant_id = any ($2::text[]) and deleted_at is null and disabled_at is null
+        """,
+        region, tenants,
+    )  # fmt: skip
+    return [Listener(row[0], row[1], tuple(row[2]), int(row[3])) for row in rows]
+
+
+async def queue(connection: Connection, region: str, new: Sequence[NewDelivery]) -> None:
+    """Deliveries that are due at once; one that is on record stays as it is."""
+    if new:
+        await connection.execute(
+            f"{_QUEUE} on conflict (compliance_region, event_id, endpoint_id) do nothing", region, *_NEW.arguments(new)
+        )
+
+
+async def queue_again(connection: Connection, region: str, again: Sequence[NewDelivery]) -> None:
+    """The same, and what has been sent before is sent anew."""
+    if again:
+        await connection.execute(
+            f"""
+            {_QUEUE} on conflict (compliance_region, event_id, endpoint_id)
+            do update set state = 'pending', sending = d.sending + (d.attempts > 0)::integer, attempts = 0, due_at = now(),
+                dead_lettered_at = null
+            where d.state <> 'pending'
+            """,
+            region, *_NEW.arguments(again),
+        )  # fmt: skip
 
 
 async def claim_deliveries(
@@ -137,10 +192,9 @@ def _taking(due: str) -> str:
         with due as ({due}), taken as (
             update webhook_deliveries d set attempts = d.attempts + 1, due_at = now() + $3::interval
             from due where d.compliance_region = $1 and (d.event_id, d.endpoint_id) = (due.event_id,
-            due.endpoint_id) returning d.event_id, d.endpoint_id, d.tenant_id, d.attempts
+            due.endpoint_id) returning d.event_id, d.endpoint_id, d.tenant_id, d.attempts, d.stream, d.version
         )
-        select taken.*, e.body from taken
-        join events e on e.compliance_region = $1 and e.event_id = taken.event_id
+        select * from taken
     """
 
 

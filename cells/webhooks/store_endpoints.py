@@ -1,11 +1,13 @@
 """Endpoints as rows. None of it commits; under the API's role a tenant sees its own only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from cells.backends.postgres import Connection, Record
+from cells.journal import store as journal
+from cells.journal.entry import Author, Draft, Entry
 from residency.classes import Confidential, Public
 from residency.errors import needed
 
@@ -26,8 +28,8 @@ class Endpoint:
     replaying: Annotated[bool, Public]
 
 
-class Stopped(NamedTuple):
-    """An endpoint that has just been disabled."""
+class Owned(NamedTuple):
+    """An endpoint, and whose it is."""
 
     endpoint_id: str
     tenant_id: str
@@ -92,10 +94,11 @@ async def change_endpoint(
 
 
 async def enable_endpoint(connection: Connection, region: str, endpoint_id: str) -> None:
-    """Send to it again, what is told from now on. What it missed, a replay brings."""
+    """Send to it again, from this transaction on. What it missed, a replay brings."""
     await connection.execute(
         """
-        update webhook_endpoints set disabled_at = null, disabled_reason = null, failing_since = null
+        update webhook_endpoints set disabled_at = null, disabled_reason = null, failing_since = null,
+            listens_from = pg_current_xact_id()
         where compliance_region = $1 and endpoint_id = $2
         """,
         region, endpoint_id,
@@ -113,7 +116,7 @@ async def delete_endpoint(connection: Connection, region: str, endpoint_id: str)
 
 async def disable_endpoints(
     connection: Connection, region: str, endpoint_ids: Sequence[str], reason: str
-) -> list[Stopped]:
+) -> list[Owned]:
     """Stop endpoints from now on, with what was still to be sent to them; answers those not stopped before.
 
     What is dropped is dead; it is told to the dead letters unless the owner wanted it so."""
@@ -121,7 +124,7 @@ async def disable_endpoints(
         """
         with stopped as (
             update webhook_endpoints set disabled_at = now(), disabled_reason = $3,
-                replay_after_xact = null, replay_after_event = null, replay_until = null
+                replay_after_xact = null, replay_after_stream = null, replay_after_version = null, replay_until = null
             where compliance_region = $1 and endpoint_id = any ($2::text[]) and disabled_at is null
             returning endpoint_id, tenant_id
         ), dropped as (
@@ -134,7 +137,7 @@ async def disable_endpoints(
         endpoint_ids,
         reason,
     )
-    return [Stopped(**dict(row)) for row in rows]
+    return [Owned(**dict(row)) for row in rows]
 
 
 async def note_health(
@@ -158,6 +161,19 @@ async def note_health(
         region, well, failing, patience,
     )  # fmt: skip
     return [row["endpoint_id"] for row in rows]
+
+
+async def record(
+    connection: Connection,
+    region: str,
+    endpoints: Sequence[Owned],
+    event: str,
+    facts: Mapping[str, Any],
+    author: Author,
+) -> list[Entry]:
+    """Write the next entry of each endpoint's stream. The caller has locked them."""
+    drafts = [Draft(one.endpoint_id, 1, f"endpoint.{event}.1", one.tenant_id, author, facts) for one in endpoints]
+    return await journal.write(connection, region, drafts)
 
 
 def _endpoint(row: Record) -> Endpoint:

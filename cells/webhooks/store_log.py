@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from cells.backends.postgres import Connection, Record
-from cells.webhooks.store import CHANNEL
-from cells.webhooks.store_feed import Position
+from cells.journal.entry import Position
+from cells.journal.store import CHANNEL
+from cells.webhooks.store import Listener
 from residency.classes import Public
 
 
@@ -29,7 +30,7 @@ class LoggedDelivery:
     created_at: Annotated[datetime, Public]
 
 
-_COLUMNS = """d.event_id, e.event_type, d.endpoint_id, d.state, d.sending, d.attempts, d.due_at, d.last_status, d.last_error, d.attempt_log,
+_COLUMNS = """d.event_id, d.event_type, d.endpoint_id, d.state, d.sending, d.attempts, d.due_at, d.last_status, d.last_error, d.attempt_log,
     d.delivered_at, d.created_at"""
 
 
@@ -48,7 +49,6 @@ async def list_deliveries(
     rows = await connection.fetch(
         f"""
         select {_COLUMNS} from webhook_deliveries d
-        join events e on e.compliance_region = $1 and e.event_id = d.event_id
         where d.compliance_region = $1 and d.tenant_id = $2 and d.endpoint_id = $3
           and d.event_id >= $4 and d.event_id < coalesce($5, '~') and ($6::text is null or d.state = $6)
         order by d.event_id desc limit $7
@@ -68,7 +68,6 @@ async def resend(connection: Connection, region: str, endpoint_id: str, event_id
             where compliance_region = $1 and endpoint_id = $2 and event_id = $3 returning *
         )
         select {_COLUMNS}, pg_notify($4, '') from again d
-        join events e on e.compliance_region = $1 and e.event_id = d.event_id
         """,
         region, endpoint_id, event_id, CHANNEL,
     )  # fmt: skip
@@ -80,63 +79,57 @@ async def start_replay(connection: Connection, region: str, endpoint_id: str, af
     await connection.execute(
         """
         with started as (
-            update webhook_endpoints set replay_after_xact = $3::text::xid8, replay_after_event = $4,
+            update webhook_endpoints set replay_after_xact = $3::text::xid8, replay_after_stream = $4, replay_after_version = $5,
                 replay_until = pg_current_xact_id()
             where compliance_region = $1 and endpoint_id = $2 returning 1
         )
-        select pg_notify($5, '') from started
+        select pg_notify($6, '') from started
         """,
-        region, endpoint_id, after.recorded_in, after.event_id, CHANNEL,
+        region, endpoint_id, str(after.recorded_in), after.stream, after.version, CHANNEL,
     )  # fmt: skip
 
 
-async def go_on_replaying(connection: Connection, region: str, *, limit: int) -> int:
-    """Queue the next page of one endpoint's replay, if one is due that has nothing due already: a replay goes on as fast as its own
-    endpoint takes it. Answers how many events were looked at.
+class Replay(NamedTuple):
+    """A replay under way: `until`: the transaction that it was asked for in. `closed`: nothing from before that one can be committed any more."""
 
-    It ends when it has passed every event of a transaction that had begun when it was asked for, and not before the last of
-    those is over.
-    """
-    looked: int | None = await connection.fetchval(
+    listener: Listener
+    after: Position
+    until: str
+    closed: bool
+
+
+async def lock_replay(connection: Connection, region: str) -> Replay | None:
+    """One endpoint's replay, for this transaction alone: of one that has nothing due already, since a replay goes on as fast as its own endpoint
+    takes it."""
+    row = await connection.fetchrow(
         """
-        with one as (
-            select * from webhook_endpoints p
-            where compliance_region = $1 and replay_until is not null and disabled_at is null
-              and not exists (
-                select from webhook_deliveries d
-                where d.compliance_region = $1 and d.endpoint_id = p.endpoint_id and d.state = 'pending' and d.due_at <= now()
-              )
-            order by endpoint_id limit 1 for update skip locked
-        ), page as (
-            select e.event_id, e.event_type, e.recorded_in, e.tenant_id, one.endpoint_id, one.event_types from one
-            cross join lateral (
-                select * from events
-                where compliance_region = $1 and tenant_id = one.tenant_id
-                  and (recorded_in, event_id) > (one.replay_after_xact, one.replay_after_event)
-                  and recorded_in < least(one.replay_until, pg_snapshot_xmin(pg_current_snapshot()))
-                order by recorded_in, event_id limit $2
-            ) e
-        ), queued as (
-            insert into webhook_deliveries as d (compliance_region, event_id, endpoint_id, tenant_id)
-            select $1, event_id, endpoint_id, tenant_id from page
-            where event_type <> 'webhook.test' and (event_types = '{}' or event_type = any (event_types))
-            on conflict (compliance_region, event_id, endpoint_id)
-            do update set state = 'pending', sending = d.sending + (d.attempts > 0)::integer, attempts = 0, due_at = now(),
-                dead_lettered_at = null
-            where d.state <> 'pending'
-        ), reached as (
-            select recorded_in, event_id from page order by recorded_in desc, event_id desc limit 1
-        ), moved as (
-            update webhook_endpoints p
-            set replay_after_xact = coalesce((select recorded_in from reached), p.replay_after_xact),
-                replay_after_event = coalesce((select event_id from reached), p.replay_after_event),
-                replay_until = case when (select count(*) from page) < $2
-                                     and pg_snapshot_xmin(pg_current_snapshot()) >= p.replay_until
-                               then null else p.replay_until end
-            from one where p.compliance_region = $1 and p.endpoint_id = one.endpoint_id
-        )
-        select count(*) from page
+        select endpoint_id, tenant_id, event_types, replay_after_xact::text, replay_after_stream, replay_after_version, replay_until::text,
+            pg_snapshot_xmin(pg_current_snapshot()) >= replay_until as closed
+        from webhook_endpoints p
+        where compliance_region = $1 and replay_until is not null and disabled_at is null
+          and not exists (
+            select from webhook_deliveries d
+            where d.compliance_region = $1 and d.endpoint_id = p.endpoint_id and d.state = 'pending' and d.due_at <= now()
+          )
+        order by endpoint_id limit 1 for update skip locked
         """,
-        region, limit,
+        region,
+    )
+    if row is None:
+        return None
+    listener = Listener(row["endpoint_id"], row["tenant_id"], tuple(row["event_types"]), 0)
+    after = Position(int(row["replay_after_xact"]), row["replay_after_stream"], row["replay_after_version"])
+    return Replay(listener, after, row["replay_until"], row["closed"])
+
+
+async def keep_replay(connection: Connection, region: str, endpoint_id: str, after: Position, *, ended: bool) -> None:
+    """A replay has come so far. It ends when it has passed every entry of a transaction that had begun when it was asked for, and not before
+    the last of those is over."""
+    await connection.execute(
+        """
+        update webhook_endpoints set replay_after_xact = $3::text::xid8, replay_after_stream = $4, replay_after_version = $5,
+            replay_until = case when $6 then null else replay_until end
+        where compliance_region = $1 and endpoint_id = $2
+        """,
+        region, endpoint_id, str(after.recorded_in), after.stream, after.version, ended,
     )  # fmt: skip
-    return looked or 0

@@ -41,6 +41,8 @@ create table transfers (
     reason_code text,
     scheme_reference text,
     deadline instant,
+    returned bigint not null default 0 check (returned >= 0),
+    credited bigint not null default 0 check (credited >= 0),
     created_at instant not null default now(),
     updated_at instant not null default now(),
     recorded_in xid8 not null default pg_current_xact_id(),
@@ -75,7 +77,7 @@ call kovra_protect('idempotency_keys');
 grant select on transfers, idempotency_keys to kovra_api;
 grant select, insert on transfers, idempotency_keys to kovra_writer;
 grant update (state, version, attempt, in_doubt, export_due, instruction_sha256, answer, reason_code, scheme_reference,
-    screening, review_reasons, review_until, released, updated_at, recorded_in) on transfers to kovra_writer;
+    screening, review_reasons, review_until, released, returned, credited, updated_at, recorded_in) on transfers to kovra_writer;
 grant update (answer) on idempotency_keys to kovra_writer;
 grant insert on idempotency_keys to kovra_api;
 grant update (answer) on idempotency_keys to kovra_api;

@@ -23,6 +23,20 @@ create table journal (
 ) partition by list (compliance_region);
 create index journal_in_commit_order on journal (recorded_in);
 
+-- Whether partners are told of an entry, as an event. A tenant that is a cell is no partner. In region an instruction is a moment that nobody
+-- is told of.
+create function is_public(kind text, facts jsonb, tenant_id text) returns boolean
+    language sql immutable parallel safe
+    return kind in (
+        'batch.completed.1', 'batch.failed.1', 'batch.partially_completed.1', 'credit.assigned.1', 'credit.booked.1', 'credit.pending.1',
+        'credit.returned.1', 'endpoint.disabled.1', 'endpoint.tested.1', 'transfer.cleared.1', 'transfer.frozen.1', 'transfer.held.1',
+        'transfer.held_for_review.1', 'transfer.hold_refused.1', 'transfer.instruct.1', 'transfer.loss_booked.1',
+        'transfer.partially_returned.1', 'transfer.posted.1', 'transfer.referred.1', 'transfer.returned.1', 'transfer.unfrozen.1',
+        'transfer.voided.1'
+    ) and (kind <> 'transfer.instruct.1' or facts->>'state' = 'INSTRUCTED') and tenant_id not like 'cell:%';
+create index journal_public on journal (tenant_id, recorded_in) where is_public(kind, facts, tenant_id);
+create index journal_public_by_time on journal (tenant_id, at) where is_public(kind, facts, tenant_id);
+
 call kovra_protect('journal');
 
 grant select on journal to kovra_api;

@@ -1,40 +1,37 @@
--- what happened, told to partners: events, endpoints, their secrets, signing keys, deliveries
--- depends: 0002_tenants
+-- webhooks: endpoints, their secrets, signing keys, deliveries; and how far readers of the journal have come
+-- depends: 0002_tenants 0006_journal
 
 -- migrate: apply
 
--- body is the exact text that is signed and sent. recorded_in makes a cursor without gaps: read events below
--- pg_snapshot_xmin(pg_current_snapshot()) in the order (recorded_in, event_id), and no late commit is skipped.
-create table events (
+-- How far a reader of the journal has come: everything before (recorded_in, stream, version) in the order of commits, and that entry. Without
+-- its row a reader begins anew, and loses nothing.
+create table journal_readers (
     compliance_region text not null,
-    event_id text not null,
-    tenant_id text not null,
-    event_type text not null,
-    resource_id text not null,
-    body text not null,
-    occurred_at instant not null default now(),
-    recorded_in xid8 not null default pg_current_xact_id(),
-    primary key (compliance_region, event_id),
-    foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
+    reader text not null,
+    recorded_in xid8 not null,
+    stream text not null,
+    version integer not null,
+    primary key (compliance_region, reader)
 ) partition by list (compliance_region);
-create index events_by_tenant on events (compliance_region, tenant_id, recorded_in, event_id);
-create index events_by_resource on events (compliance_region, resource_id);
 
--- event_types: empty for all. failing_since: the first failure after the last success. A replay sends again what was
--- recorded from (replay_after_xact, replay_after_event), exclusive, and before the transaction replay_until.
+-- event_types: empty for all. failing_since: the first failure after the last success. It is sent what is recorded in the transaction
+-- listens_from and later. A replay sends again what was recorded after (replay_after_xact, replay_after_stream, replay_after_version) and before
+-- the transaction replay_until.
 create table webhook_endpoints (
     compliance_region text not null,
     endpoint_id text not null,
     tenant_id text not null,
     url text not null,
     event_types text[] not null,
+    listens_from xid8 not null default pg_current_xact_id(),
     created_at instant not null default now(),
     failing_since instant,
     disabled_at instant,
     disabled_reason text check (disabled_reason in ('owner', 'gone', 'failing')),
     deleted_at instant,
     replay_after_xact xid8,
-    replay_after_event text,
+    replay_after_stream text,
+    replay_after_version integer,
     replay_until xid8,
     primary key (compliance_region, endpoint_id),
     check ((disabled_at is null) = (disabled_reason is null)),
@@ -77,7 +74,7 @@ create table webhook_signers (
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
 
--- due_at is also the lease: a worker that takes a delivery moves it on, so that one that dies is followed by another.
+-- One event's way to one endpoint. Its body is not stored: it follows from the entry (stream, version) of the journal. due_at is also the lease: a worker that takes a delivery moves it on, so that one that dies is followed by another.
 -- attempt_log: the last attempts, oldest first (cells/webhooks/store.py). A dead one is told to the stream of dead letters
 -- until dead_lettered_at says so.
 create table webhook_deliveries (
@@ -85,6 +82,9 @@ create table webhook_deliveries (
     event_id text not null,
     endpoint_id text not null,
     tenant_id text not null,
+    event_type text not null,
+    stream text not null,
+    version integer not null,
     state text not null default 'pending' check (state in ('pending', 'delivered', 'dead')),
     -- which sending this is: a replay or resending is the next; its attempts are counted anew
     sending integer not null default 1,
@@ -97,7 +97,6 @@ create table webhook_deliveries (
     dead_lettered_at instant,
     created_at instant not null default now(),
     primary key (compliance_region, event_id, endpoint_id),
-    foreign key (compliance_region, event_id) references events (compliance_region, event_id),
     foreign key (compliance_region, endpoint_id) references webhook_endpoints (compliance_region, endpoint_id)
 ) partition by list (compliance_region);
 create index webhook_deliveries_due on webhook_deliveries (due_at) where state = 'pending';
@@ -105,23 +104,24 @@ create index webhook_deliveries_of_endpoint on webhook_deliveries (endpoint_id, 
 create index webhook_deliveries_dead on webhook_deliveries (event_id) where state = 'dead' and dead_lettered_at is null;
 create index webhook_deliveries_by_endpoint on webhook_deliveries (compliance_region, tenant_id, endpoint_id, event_id);
 
-call kovra_protect('events');
+call kovra_protect('journal_readers');
 call kovra_protect('webhook_endpoints');
 call kovra_protect('webhook_secrets');
 call kovra_protect('webhook_signers');
 call kovra_protect('webhook_deliveries');
 
--- The API itself tells of one event alone: the test of an endpoint.
-grant select, insert on events, webhook_deliveries, webhook_endpoints, webhook_secrets, webhook_signers to kovra_api;
-grant update (url, event_types, failing_since, disabled_at, disabled_reason, deleted_at, replay_after_xact, replay_after_event,
-    replay_until) on webhook_endpoints to kovra_api;
+-- The API itself writes of an endpoint's own life alone.
+grant insert on journal to kovra_api;
+grant select, insert on webhook_deliveries, webhook_endpoints, webhook_secrets, webhook_signers to kovra_api;
+grant update (url, event_types, listens_from, failing_since, disabled_at, disabled_reason, deleted_at, replay_after_xact,
+    replay_after_stream, replay_after_version, replay_until) on webhook_endpoints to kovra_api;
 grant update (ends_at) on webhook_secrets to kovra_api;
 grant update (state, sending, attempts, due_at, dead_lettered_at) on webhook_deliveries to kovra_api;
-grant select, insert on events to kovra_writer;
+grant select, insert, update on journal_readers to kovra_writer;
 grant select on webhook_endpoints, webhook_secrets, webhook_signers to kovra_writer;
 grant update (secret_kid, secret_key) on webhook_secrets, webhook_signers to kovra_writer;
-grant update (failing_since, disabled_at, disabled_reason, replay_after_xact, replay_after_event, replay_until)
-    on webhook_endpoints to kovra_writer;
+grant update (failing_since, disabled_at, disabled_reason, replay_after_xact, replay_after_stream, replay_after_version,
+    replay_until) on webhook_endpoints to kovra_writer;
 grant select, insert, update on webhook_deliveries to kovra_writer;
 
 -- migrate: rollback

@@ -126,6 +126,10 @@ def document(app: FastAPI, audience: Audience, regions: list[str]) -> dict[str, 
         schema = model.model_json_schema(ref_template=COMPONENTS + "{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
+    for carried in {kind.model for kind in catalogue.CATALOGUE.values()}:
+        schema = carried.model_json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
+        for name, one in {**schema.pop("$defs", {}), carried.__name__: schema}.items():
+            schemas.setdefault(name, one)
     used: set[str] = set()
     for path in found["paths"].values():
         for operation in path.values():
@@ -198,7 +202,13 @@ def _webhooks() -> dict[str, Any]:
                     "required": True,
                     "content": {
                         "application/json": {
-                            "schema": {"$ref": f"{COMPONENTS}EventShown"},
+                            "schema": {
+                                "allOf": [{"$ref": f"{COMPONENTS}Event"}],
+                                "properties": {
+                                    "type": {"const": name},
+                                    "data": {"$ref": f"{COMPONENTS}{kind.model.__name__}"},
+                                },
+                            },
                             "example": catalogue.example(name),
                         }
                     },

@@ -97,7 +97,7 @@ WholeNumber = Annotated[int, BeforeValidator(_number)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
-class Money(Shape):
+class MoneyNew(Shape):
     """An amount in major units of `currency`, as a decimal string: never a number."""
 
     value: Annotated[str, Confidential] = Field(
@@ -106,7 +106,7 @@ class Money(Shape):
     currency: Annotated[CurrencyCode, Public] = Field(examples=["EUR"])
 
 
-def minor_of(amount: Money, pointer: str) -> int:
+def minor_of(amount: MoneyNew, pointer: str) -> int:
     """Minor units. Raises UnknownCurrency, InvalidAmount, each pointing below `pointer`."""
     currency_of(amount.currency, f"{pointer}/currency")
     if _PLAIN.fullmatch(amount.value) is None:

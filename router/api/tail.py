@@ -15,9 +15,11 @@ from prometheus_client import Gauge
 
 from actors.workers.aside import AsideRegister, apart
 from cells.backends.postgres import Pool, passing, transaction
+from cells.events.feed import read_recent, read_resources
+from cells.journal.store_public import BEGINNING
 from cells.tenants.keys import in_use
 from cells.tenants.store_keys import find_keys
-from cells.webhooks.store_feed import BEGINNING, StoredEvent, read_recent, read_resources
+from cells.webhooks.event import Event
 from residency import tasks
 from residency.errors import KovraError, place_of
 
@@ -48,11 +50,11 @@ class Watched:
         self.transfer_id = transfer_id
         self.key_id = key_id
         self.closed = False
-        self.events: list[StoredEvent] = []
+        self.events: list[Event] = []
         self.fresh = True
         self._grown = asyncio.Event()
 
-    def show(self, events: Iterable[StoredEvent]) -> None:
+    def show(self, events: Iterable[Event]) -> None:
         """What it has already is passed over."""
         known = {one.event_id for one in self.events}
         if new := [one for one in events if one.event_id not in known]:
@@ -63,7 +65,7 @@ class Watched:
         self.closed = True
         self._grown.set()
 
-    async def more_than(self, count: int) -> Sequence[StoredEvent]:
+    async def more_than(self, count: int) -> Sequence[Event]:
         """All events, once they are more than `count`; none once it is closed."""
         while len(self.events) <= count or self.closed:
             if self.closed:
@@ -142,15 +144,15 @@ class EventTail:
         watching = [one for one in self._open if one.transfer_id not in self._aside.held]
         fresh = [one for one in watching if one.fresh]
         others = [one for one in watching if not one.fresh]
-        since: list[str] = []
+        since: list[int] = []
 
-        async def read_new(ids: Sequence[str]) -> list[StoredEvent]:
+        async def read_new(ids: Sequence[str]) -> list[Event]:
             async with transaction(self._pool) as connection:
                 recent, bound = await read_recent(connection, self._region, ids, self._since)
             since.append(bound)
             return recent
 
-        async def read_whole(ids: Sequence[str]) -> list[StoredEvent]:
+        async def read_whole(ids: Sequence[str]) -> list[Event]:
             async with transaction(self._pool) as connection:
                 return await read_resources(connection, self._region, ids)
 
@@ -159,14 +161,14 @@ class EventTail:
             found, culprits = await apart(_ids(watched), read)
             unreadable = dict(culprits)
             await self._aside.put(unreadable)
-            by_transfer: dict[str, list[StoredEvent]] = {}
+            by_transfer: dict[str, list[Event]] = {}
             for event in (event for some in found for event in some):
                 by_transfer.setdefault(event.resource_id, []).append(event)
             for one in watched:
                 one.fresh = one.transfer_id in unreadable
                 one.show(by_transfer.get(one.transfer_id, ()))
         # From the earliest bound on, whatever was read in parts.
-        self._since = min(since, key=int, default=self._since)
+        self._since = min(since, default=self._since)
         await self._aside.close()
 
     async def close(self) -> None:

@@ -14,11 +14,12 @@ import httpx
 
 from residency.errors import KovraError
 from residency.ids import parse
+from residency.wire import Money
 from router.cli.demo_listener import Heard, Listener
 from router.cli.demo_people import Person
 from router.cli.demo_story import Payment, Story
 from router.client import KovraClient
-from router.client.models import Money, Quote
+from router.client.models import Quote
 from router.client.wallet_models import Wallet
 
 _WEBHOOK_WITHIN_S = 30.0
@@ -107,7 +108,7 @@ class Partner:
             reference="Invoice 2026-1147", metadata={"order": "A-1147"},
         )  # fmt: skip
         answered_ms = (time.perf_counter() - began) * 1000
-        heard = await self._heard(f"transfer.{order.ends.lower()}", "transfer_id", made.id)
+        heard = await self._heard(f"transfer.{order.ends.lower()}", "id", made.id)
         done = await self.kovra.transfers.get(made.id)
         payment = Payment(order.title, done, asked_at, answered_ms, heard)
         self._story.payments.append(payment)
@@ -120,13 +121,13 @@ class Partner:
 
     def events_of(self, transfer_id: str) -> list[str]:
         """The types of all webhooks that have come about a transfer."""
-        return sorted({one.type for one in self._listener.heard if one.data.get("transfer_id") == transfer_id})
+        return sorted({one.type for one in self._listener.heard if one.data.get("id") == transfer_id})
 
     async def _heard(self, kind: str, field: str, value: str) -> Heard:
         """The next webhook of that type about that resource. Raises DemoFailed."""
         known = {id(one) for one in self._taken}
         heard = await self._listener.wait_for(
-            lambda one: id(one) not in known and one.type == kind and one.data[field] == value, _WEBHOOK_WITHIN_S
+            lambda one: id(one) not in known and one.type == kind and one.data.get(field) == value, _WEBHOOK_WITHIN_S
         )
         if heard is None:
             refused = f"; refused: {'; '.join(self._listener.refused)}" if self._listener.refused else ""

@@ -11,11 +11,12 @@ from cells.payments.personal import open_parties
 from cells.reconciliation.whole_journey import Journey
 from cells.reconciliation.whole_journey import moved as moved_of
 from infra.local.home import Home
+from residency.wire import Money
 from router.cli.demo_books import Books, Place, Snapshot, moved
 from router.cli.demo_people import INDONESIAN, SWEDE
 from router.cli.demo_search import dresses, search, search_files
 from router.cli.demo_story import Payment, Story
-from router.client.models import Money, Quote
+from router.client.models import Quote
 
 ORIGIN, DESTINATION, BYSTANDER = "eu-1", "id-1", "uk-1"
 NEEDLES = {

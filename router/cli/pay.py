@@ -20,6 +20,7 @@ from cells.spec import home_path
 from infra.local.home import Home
 from infra.local.record import read_status
 from residency.errors import KovraError
+from residency.wire import Money
 from router.cli.console import animated, err, out, print_json
 from router.cli.funding import fund
 from router.cli.parties import Parties
@@ -28,7 +29,6 @@ from router.cli.payments_file import BadLine, FileInvalid, Payment, read_payment
 from router.cli.sandbox import read_sandbox
 from router.cli.tables import Listing, show_table
 from router.client import KovraClient
-from router.client.models import Money
 
 _STYLES = {"paid": "green", "not paid": "yellow", "refused": "red", "under way": "cyan", "unknown": "magenta"}
 # Typer folds lines into paragraphs, but for a block that starts with this mark.

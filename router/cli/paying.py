@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from residency.errors import KovraError
+from residency.wire import Money
 from router.cli.parties import NoRegion, Parties, all_of, faults_of
 from router.cli.payments_file import BadLine, LineFault, Payment
 from router.client import KovraClient, ProblemError, Unreachable
 from router.client.errors import StillRunning
-from router.client.models import Money, Quote, Transfer
+from router.client.models import Quote, Transfer
 
 Result = Literal["paid", "not paid", "refused", "under way", "unknown"]
 _ATTEMPTS_MAX = 100

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Annotated
 
 from residency.classes import Confidential, Public
-from router.client.models import Answer, Money
+from residency.wire import Money
+from router.client.models import Answer
 
 
 class CallingKey(Answer):

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from residency.classes import Confidential, Public
-from router.client.models import Answer, Money
+from residency.wire import Money
+from router.client.models import Answer
 from router.client.resources import Noun
 
 KINDS = {".json": "application/json", ".csv": "text/csv", ".xml": "application/xml"}

@@ -1,12 +1,13 @@
 """What the API answers, typed. Fields that this version does not know are left out, so that new ones break nothing."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from residency import wire
 from residency.classes import Confidential, Personal, Public
+from residency.wire import Money
 
 # The states in which a transfer rests: its money moves no more by itself. A completed payment may still come back, and a blocked one go
 # on once the law lets it be released.
@@ -15,20 +16,6 @@ TERMINAL = frozenset({"COMPLETED", "REFUNDED", "REJECTED", "CANCELLED", "BLOCKED
 
 class Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Money(Answer):
-    """`value` in major units, as a decimal string. As text it reads as everywhere in Kovra: `40.00 EUR`."""
-
-    value: Annotated[str, Confidential]
-    currency: Annotated[str, Public]
-
-    @property
-    def amount(self) -> Decimal:
-        return Decimal(self.value)
-
-    def __str__(self) -> str:
-        return f"{self.value} {self.currency}"
 
 
 class Margin(Answer):
@@ -126,12 +113,10 @@ class ReturnPart(Answer):
     at: Annotated[datetime, Public]
 
 
-class Returned(Answer):
+class Returned(wire.Returned):
     """All that has come back of a transfer so far."""
 
-    amount: Annotated[Money, Confidential]
-    credited: Annotated[Money, Confidential]
-    returns: Annotated[tuple[ReturnPart, ...], Confidential]
+    returns: Annotated[tuple[ReturnPart, ...], Confidential] = ()
 
 
 class Step(Answer):
@@ -143,27 +128,11 @@ class Step(Answer):
     at: Annotated[datetime, Public]
 
 
-class Transfer(Answer):
-    """`source` is all that leaves the wallet; `target` what reaches the recipient. `timeline` comes with a single one."""
+class Transfer(wire.Transfer):
+    """`timeline`, and the single `returns`, come with a single one."""
 
-    id: Annotated[str, Public]
-    status: Annotated[str, Public]
-    quote_id: Annotated[str | None, Public]
-    recipient_id: Annotated[str, Public]
-    payer_id: Annotated[str | None, Public]
-    source_wallet_id: Annotated[str, Public]
-    source: Annotated[Money, Confidential]
-    fee: Annotated[Money, Confidential]
-    margin: Annotated[Money, Confidential]
-    target: Annotated[Money, Confidential]
-    rail: Annotated[str, Public]
-    in_doubt: Annotated[bool, Public] = False
-    reason_code: Annotated[str | None, Public] = None
-    reason: Annotated[str | None, Public] = None
-    scheme_reference: Annotated[str | None, Confidential] = None
-    metadata: Annotated[dict[str, str], Confidential] = {}
-    created_at: Annotated[datetime | None, Public] = None
-    updated_at: Annotated[datetime | None, Public] = None
+    # A status that this version does not know is read, too.
+    status: Annotated[str, Public]  # type: ignore[assignment]
     returned: Annotated[Returned | None, Confidential] = None
     timeline: Annotated[tuple[Step, ...], Public] = ()
 

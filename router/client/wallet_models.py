@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Annotated
 
 from residency.classes import Confidential, Public
-from router.client.models import Answer, Money, Page
+from residency.wire import Money
+from router.client.models import Answer, Page
 
 
 class Wallet(Answer):

@@ -8,9 +8,9 @@ from cells.batches import batch as batches
 from cells.payments.intent_view import VIEW
 from cells.payments.machine import INITIAL, TABLE, Leg, State, public
 from cells.webhooks.catalogue import CATALOGUE
+from residency.wire import TransferStatus
 from router.api.app import create_app
 from router.api.v1.batch_shown import _OF_LINES, BatchStatus, LineStatus
-from router.api.v1.transfers import TransferStatus
 from tests.architecture.tree import keep, sources
 from tests.support.border import make_world
 from tests.support.whole_document import whole_document
@@ -94,7 +94,7 @@ def test_documented_states_of_a_batch_are_those_that_are_shown() -> None:
 
 def test_events_show_documented_states_alone() -> None:
     for name, kind in CATALOGUE.items():
-        state = kind.example.get("state")
+        state = kind.example.get("status")
         room = name.split(".")[0]
         known = {"transfer": {str(one) for one in TransferStatus}, "batch": {str(one) for one in BatchStatus}}.get(
             room, {None}

@@ -10,7 +10,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -18,10 +17,8 @@ import psutil
 from actors.workers.webhooks import opened_webhooks
 from cells.backends.postgres import open_pool, tenant_transaction, transaction
 from cells.backends.vault import Vault
-from cells.webhooks import store
 from cells.webhooks.endpoints import create_endpoint
-from cells.webhooks.events import NewEvent
-from residency.ids import mint
+from tests.support.emitting import an_event, emit
 from tests.support.eu_cell import CELL, open_eu_cell
 from tests.support.http_listener import open_listener
 from tests.support.servers import scratch_directory, start_postgres
@@ -69,40 +66,34 @@ async def _measure(database: Callable[[str], Any], count: int, *, endpoints: int
                 )
         for _ in range(count // endpoints // _BATCH):
             async with transaction(cell.writer) as connection:
-                await store.append_events(
-                    connection, CELL.region, [_event(cell.tenant.tenant_id) for _ in range(_BATCH)]
-                )
+                await emit(connection, *(an_event(cell) for _ in range(_BATCH)))
         worker = _SPAWN.Process(target=_work, args=(described.writer, vault_key), daemon=True)
         worker.start()
         try:
-            return await _drained(cell.writer, psutil.Process(worker.pid))
+            return await _drained(
+                cell.writer, psutil.Process(worker.pid), count // endpoints // _BATCH * _BATCH * endpoints
+            )
         finally:
             for process in (worker, listener):
                 process.terminate()
                 process.join()
 
 
-async def _drained(pool: Any, worker: psutil.Process) -> tuple[float, float]:
-    """From the first tenth, when the worker has started, to the last delivery."""
-    query = "select count(*) filter (where state = 'delivered') as done, count(*) as whole from webhook_deliveries"
+async def _drained(pool: Any, worker: psutil.Process, whole: int) -> tuple[float, float]:
+    """From the first tenth, when the worker has started, to the last of `whole` deliveries."""
+    query = "select count(*) from webhook_deliveries where state = 'delivered'"
     begun: tuple[float, float, int] | None = None
     while True:
         async with transaction(pool) as connection:
-            row = await connection.fetchrow(query)
+            done = await connection.fetchval(query)
         at, cpu = time.perf_counter(), sum(worker.cpu_times()[:2])
-        if begun is None and row["done"] >= row["whole"] / 10:
-            begun = at, cpu, row["done"]
-        if row["done"] == row["whole"]:
+        if begun is None and done >= whole / 10:
+            begun = at, cpu, done
+        if done == whole:
             assert begun is not None
-            sent = row["done"] - begun[2]
+            sent = done - begun[2]
             return sent / (at - begun[0]), (cpu - begun[1]) / sent * 1e6
         await asyncio.sleep(0.02)
-
-
-def _event(tenant_id: str) -> NewEvent:
-    transfer_id = mint("tr", CELL.name)
-    data = {"transfer_id": transfer_id, "state": "COMPLETED", "metadata": {"order": "10021"}}
-    return NewEvent.of(CELL.name, tenant_id, "transfer.completed", transfer_id, data, datetime.now(UTC))
 
 
 def _work(dsn: str, vault_key: bytes) -> None:

@@ -51,7 +51,7 @@ def test_a_euro_wallet_pays_an_indonesian_account(story: Story) -> None:
     payment = story.payments[0]
     assert (payment.transfer.status, payment.transfer.rail) == ("COMPLETED", "bi_fast")
     assert payment.heard.type == "transfer.completed"
-    assert payment.heard.data["target_amount"] == payment.transfer.target.model_dump()
+    assert payment.heard.data["target"] == payment.transfer.target.model_dump()
 
 
 def test_every_room_of_the_path_is_timed(story: Story) -> None:
@@ -79,7 +79,7 @@ def test_every_room_of_the_path_is_timed(story: Story) -> None:
 def test_other_payments_end_as_they_should(story: Story, title: str, status: str) -> None:
     [payment] = [one for one in story.payments if one.title == title]
     assert payment.transfer.status == status
-    assert payment.heard.data["state"] == status
+    assert payment.heard.data["status"] == status
 
 
 def test_what_does_not_go_through_costs_nothing(story: Story) -> None:

@@ -130,10 +130,8 @@ class BatchCells:
 
     async def events(self) -> list[str]:
         async with transaction(self.eu.institution.pool) as connection:
-            rows = await connection.fetch(
-                "select event_type from events where event_type like 'batch.%' order by event_id"
-            )
-        return [row[0] for row in rows]
+            rows = await connection.fetch("select kind from journal where kind like 'batch.%' order by at")
+        return [row["kind"].removesuffix(".1") for row in rows]
 
 
 @asynccontextmanager

@@ -113,7 +113,7 @@ class RunningPostgres:
         found: list[str] = []
 
         async def read() -> None:
-            found.extend(await strange_events(self.server.dsn(postgres.SUPERUSER, database.name)))
+            found.extend(await strange_events(database.writer, database.region))
 
         _outside_loop(read())
         return found

@@ -4,19 +4,18 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from actors.workers.webhooks import Bounds, WebhookWorker
-from cells.backends.postgres import Connection, Pool, Record, open_pool, tenant_transaction, transaction
+from cells.backends.postgres import Pool, Record, open_pool, tenant_transaction, transaction
 from cells.backends.vault import Vault
-from cells.webhooks import store
-from cells.webhooks.catalogue import CATALOGUE
+from cells.events.fan_out import fan_out
 from cells.webhooks.endpoints import NewEndpoint, create_endpoint
-from cells.webhooks.events import NewEvent
 from cells.webhooks.schedule import Schedule
 from cells.webhooks.sender import Sender
-from residency.ids import mint
+from tests.support.emitting import Emitted, an_event, emit
 from tests.support.eu_cell import CELL, EuCell
+
+__all__ = ["an_event"]
 
 REGION = CELL.region
 VAULT_KEY = os.urandom(32)
@@ -61,20 +60,15 @@ async def new_endpoint(cell: EuCell, url: str, *event_types: str) -> NewEndpoint
         )
 
 
-def an_event(cell: EuCell, event_type: str = "transfer.completed") -> NewEvent:
-    transfer_id = mint("tr", CELL.name)
-    data = {**CATALOGUE[event_type].example, "transfer_id": transfer_id, "reason_code": "ü"}
-    return NewEvent.of(CELL.name, cell.tenant.tenant_id, event_type, transfer_id, data, datetime.now(UTC))
-
-
-async def append(cell: EuCell, *events: NewEvent) -> None:
+async def append(cell: EuCell, *events: Emitted) -> None:
     async with transaction(cell.writer) as connection:
-        await store_append(connection, *events)
+        await emit(connection, *events)
 
 
-async def store_append(connection: Connection, *events: NewEvent) -> None:
-    """In the caller's transaction."""
-    await store.append_events(connection, REGION, events)
+async def queue(cell: EuCell) -> None:
+    """What a worker does first: a delivery for each event that an endpoint wants."""
+    async with transaction(cell.writer) as connection:
+        assert await fan_out(connection, REGION, limit=1_000)
 
 
 async def deliveries(cell: EuCell, **expected: int) -> Sequence[Record]:

@@ -25,7 +25,7 @@ from router.api.shapes import (
     IdText,
     MetadataKey,
     MetadataValue,
-    Money,
+    MoneyNew,
     PaymentDate,
     RemittanceText,
     Shape,
@@ -48,9 +48,9 @@ class BatchLineNew(Shape):
 
     recipient_id: Annotated[IdText, Public]
     payer_id: Annotated[IdText | None, Public] = Field(None, description="May be left out where the batch names one")
-    source: Annotated[Money | None, Confidential] = None
+    source: Annotated[MoneyNew | None, Confidential] = None
     target_currency: Annotated[CurrencyCode | None, Public] = None
-    target: Annotated[Money | None, Confidential] = None
+    target: Annotated[MoneyNew | None, Confidential] = None
     reference: Annotated[RemittanceText | None, Personal] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(default_factory=dict, max_length=20)
     deadline: Annotated[PaymentDate | None, Public] = None

@@ -17,8 +17,9 @@ from cells.payments.machine import State as PaymentState
 from cells.payments.machine import public as public_payment
 from cells.rails.iso20022.reason_words import reason_in_words
 from residency.classes import Confidential, Public
+from residency.wire import Money
 from router.api.problems import FieldFault
-from router.api.shapes import Money, stamp
+from router.api.shapes import stamp
 from router.api.v1.batch_csv import csv_pointer
 
 NEXT_CURSOR = "Kovra-Next-Cursor"

@@ -1,21 +1,25 @@
 """Events as a feed: read on from where you stopped, and none is missed, whoever commits late."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import orjson
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import tenant_transaction, transaction
-from cells.webhooks import store_feed
+from cells.backends.postgres import Connection, tenant_transaction
+from cells.events import feed
+from cells.events.feed import Page
+from cells.journal.entry import Position
+from cells.journal.store_public import BEGINNING, position_of
 from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES, example
 from cells.webhooks.endpoints import UnknownEventType, check_event_types
-from cells.webhooks.store_feed import BEGINNING, Page
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
+from residency.ids import MalformedId, parse
+from residency.wire import Event
 from router.api.call import Json, call_of
 from router.api.errors import UnknownEvent
 from router.api.parts import parts_of
@@ -25,21 +29,11 @@ from router.api.shapes import IdText, Instant, Limit, Shape, checked_id
 EventType = Annotated[str, Field(max_length=64, json_schema_extra={"enum": sorted(EVENT_TYPES)})]
 
 
-class EventShown(BaseModel):
-    """An event, exactly as webhooks carry it."""
-
-    model_config = ConfigDict(extra="allow")
-    id: Annotated[str, Public]
-    type: Annotated[str, Public]
-    timestamp: Annotated[datetime, Public]
-    data: Annotated[dict[str, Any], Confidential]
-
-
 class EventPage(BaseModel):
     """Oldest first. `next_cursor` is where to read on, now or tomorrow (null only while nothing has happened yet); `has_more`: whether
     there is more already. With a filter, a page may be short, or empty, and have more after it."""
 
-    data: Annotated[list[EventShown], Confidential]
+    data: Annotated[list[Event], Confidential]
     next_cursor: Annotated[str | None, Public]
     has_more: Annotated[bool, Public]
 
@@ -49,7 +43,7 @@ class EventTypeShown(BaseModel):
 
     type: Annotated[str, Public]
     description: Annotated[str, Public]
-    example: Annotated[EventShown, Confidential]
+    example: Annotated[Event, Confidential]
 
 
 class EventTypeList(BaseModel):
@@ -82,29 +76,35 @@ async def list_events(request: Request, asked: Annotated[EventsAsked, Query()]) 
     parts, call = parts_of(request), call_of(request)
     cursor, since, types, transfer_id = asked.cursor, asked.since, asked.types, asked.transfer_id
     check_event_types(types)
-    early = BEGINNING
-    if cursor is None and since is not None:
-        # The neighbour in time may be any tenant's event; only its place is used.
-        async with transaction(parts.writer) as connection:
-            early = await store_feed.position_before(connection, parts.region, parts.spec.name, since)
-    async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        after = early
+    region, tenant_id = parts.region, call.tenant_id
+    async with tenant_transaction(parts.pool, tenant_id) as connection:
+        after = BEGINNING
         if cursor is not None:
             event_id = checked_id(cursor, "evt", UnknownEvent())
-            found = await store_feed.position_of(connection, parts.region, event_id)
+            found = await feed.entry_of(connection, region, tenant_id, event_id)
             if found is None:
                 raise UnknownEvent("The cursor is the id of an event of yours in this region.")
-            after = found
+            after = position_of(found)
+        elif since is not None:
+            after = await feed.place_before(connection, region, tenant_id, since)
         if transfer_id is not None:
-            told = await store_feed.read_resources(connection, parts.region, [transfer_id], after=after)
-            fits = [one for one in told if not types or one.event_type in types]
-            page = Page(fits, told[-1].event_id if told else None, more=False)
+            page = await _of_transfer(connection, region, transfer_id, after, types)
         else:
-            page = await store_feed.read_feed(
-                connection, parts.region, call.tenant_id, after=after, limit=asked.limit, types=types
-            )
+            page = await feed.read(connection, region, tenant_id, after=after, limit=asked.limit, types=types)
     rows = [orjson.Fragment(one.body) for one in page.events]
     return Json({"data": rows, "next_cursor": page.last or cursor, "has_more": page.more})
+
+
+async def _of_transfer(
+    connection: Connection, region: str, transfer_id: str, after: Position, types: Sequence[str]
+) -> Page:
+    try:
+        parse(transfer_id, "tr")
+    except MalformedId:
+        return Page([], None, more=False)
+    found = await feed.read_resources(connection, region, [transfer_id], after=after)
+    fits = [one for one in found if not types or one.event_type in types]
+    return Page(fits, found[-1].event_id if found else None, more=False)
 
 
 async def get_event(request: Request, event_id: str) -> Response:
@@ -112,7 +112,7 @@ async def get_event(request: Request, event_id: str) -> Response:
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(event_id, "evt", UnknownEvent())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
-        found = await store_feed.read_event(connection, parts.region, wanted)
+        found = await feed.read_event(connection, parts.region, call.tenant_id, wanted)
     if found is None:
         raise UnknownEvent
     return Response(found.body, media_type="application/json")
@@ -129,4 +129,4 @@ def add_routes(app: FastAPI) -> None:
     errors: tuple[type[KovraError], ...] = (UnknownEvent, UnknownEventType)
     routes.add("GET", "/v1/events", list_events, summary="Your events, as a feed", model=EventPage, errors=errors)
     routes.add("GET", "/v1/events/types", list_types, summary="The kinds of events", model=EventTypeList)
-    routes.add("GET", "/v1/events/{event_id}", get_event, summary="An event", model=EventShown, errors=(UnknownEvent,))
+    routes.add("GET", "/v1/events/{event_id}", get_event, summary="An event", model=Event, errors=(UnknownEvent,))

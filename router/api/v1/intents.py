@@ -29,6 +29,7 @@ from cells.payments.transfer import Transfer, resource
 from cells.rails.routing import DeadlineCannotBeMet
 from cells.tenants.store import find_wallets_of_tenants
 from cells.tenants.tenant import NewWallet
+from residency import wire
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import mint
@@ -42,7 +43,7 @@ from router.api.routes import Resource
 from router.api.shapes import RECIPIENT_EXAMPLE, IdText, PaymentDate, RemittanceText, checked_id, stamp
 from router.api.v1.quotes import ONE_SIDE, PRICE_ERRORS, QuoteShown, Sides, priced
 from router.api.v1.quotes import shown as quote_shown
-from router.api.v1.transfers import CREATE_ERRORS, TransferNew, TransferShown, accept
+from router.api.v1.transfers import CREATE_ERRORS, TransferNew, accept
 
 OPERATION = "intents.create"
 
@@ -99,7 +100,7 @@ class IntentShown(BaseModel):
         " The transfer's own status says more."
     )
     quote: Annotated[QuoteShown, Confidential]
-    transfer: Annotated[TransferShown | None, Confidential] = Field(description="Cancel it by its own id")
+    transfer: Annotated[wire.Transfer | None, Confidential] = Field(description="Cancel it by its own id")
     problem: Annotated[IntentProblem | None, Public]
     created_at: Annotated[datetime, Public]
 

@@ -19,10 +19,11 @@ from cells.parties.store import select_payers
 from cells.tenants.store import list_wallets
 from residency.classes import Confidential, Public
 from residency.rules import rules_of
+from residency.wire import Money
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, checked_id, stamp
+from router.api.shapes import IdText, checked_id, stamp
 from router.api.v1.payers import PayerNotFound
 from router.api.v1.wallets import own_wallet
 

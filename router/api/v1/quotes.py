@@ -23,6 +23,7 @@ from cells.tenants.tenant import Tenant
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import mint
+from residency.wire import Money
 from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, SandboxOnly
@@ -38,7 +39,7 @@ from router.api.shapes import (
     Limit,
     MetadataKey,
     MetadataValue,
-    Money,
+    MoneyNew,
     Shape,
     WholeNumber,
     checked_id,
@@ -57,9 +58,9 @@ ONE_SIDE: list[JsonValue] = [{"required": list[JsonValue](form)} for form in _FO
 class Sides(Shape):
     """What shall be exchanged, with one side of it fixed."""
 
-    source: Annotated[Money | None, Confidential] = None
+    source: Annotated[MoneyNew | None, Confidential] = None
     target_currency: Annotated[CurrencyCode | None, Public] = None
-    target: Annotated[Money | None, Confidential] = None
+    target: Annotated[MoneyNew | None, Confidential] = None
     source_currency: Annotated[CurrencyCode | None, Public] = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Confidential] = Field(
         default_factory=dict,

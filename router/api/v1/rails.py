@@ -15,10 +15,11 @@ from cells.rails import store_routing
 from cells.rails.calendar import CalendarUnknown, next_opening, settled_by
 from cells.rails.profile import RailProfile
 from residency.classes import Confidential, Public
+from residency.wire import Money
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import Money, stamp
+from router.api.shapes import stamp
 
 
 class RailShown(BaseModel):

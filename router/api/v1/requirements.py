@@ -20,7 +20,7 @@ from residency.travel_rule import Demand, demand
 from router.api.call import Json
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import CurrencyCode, Money, minor_of
+from router.api.shapes import CurrencyCode, MoneyNew, minor_of
 
 # An amount that no law's reduced tier reaches.
 _ANY_AMOUNT = 10**15
@@ -122,7 +122,7 @@ async def get_payer_requirements(
     source, target = _region_of(directory, source_currency), _region_of(directory, target_currency)
     amount = _ANY_AMOUNT
     if target_value is not None:
-        amount = minor_of(Money(value=target_value, currency=target_currency), "/target_value")
+        amount = minor_of(MoneyNew(value=target_value, currency=target_currency), "/target_value")
     wanted = demand(source, target, target_currency, amount) if source != target else None
     ways = ways_to_meet(wanted) if wanted else [frozenset({"name"})]
     forms = [payer_form(one, ways) for one in KINDS if kind in (None, one)]

@@ -18,6 +18,7 @@ from cells.rails.rail import Party, RailUnavailable
 from cells.tenants.store import list_wallets
 from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
+from residency.wire import Money
 from router.api.auth import need_sandbox
 from router.api.call import call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, SandboxOnly, WalletMissing
@@ -26,7 +27,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.region import check_currency, check_path
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, minor_of
+from router.api.shapes import IdText, MoneyNew, Shape, minor_of
 from router.api.v1.wallets import NotAMainWallet, main_wallet_of
 
 OPERATION = "sandbox.deposits.create"
@@ -38,7 +39,7 @@ class DepositNew(Shape):
     """Money that shall arrive in a wallet, in its currency. Without `wallet_id`: in your wallet of that currency."""
 
     wallet_id: Annotated[IdText | None, Public] = None
-    amount: Annotated[Money, Confidential]
+    amount: Annotated[MoneyNew, Confidential]
 
 
 class DepositShown(BaseModel):

@@ -13,12 +13,12 @@ from cells.compliance.magic import SCREENED_NAMES
 from cells.kit.money import money
 from cells.rails.rail import RailUnavailable
 from residency.classes import Public
+from residency.wire import Money
 from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
 from router.api.errors import SandboxOnly
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Money
 from router.api.v1.sandbox import console_of
 
 

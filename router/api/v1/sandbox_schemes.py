@@ -24,6 +24,7 @@ from cells.rails.rail import RailUnavailable, end_to_end_id, transfer_id_of, utc
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId
+from residency.wire import Money
 from router.api.auth import need_sandbox
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, NotAtTheScheme, SandboxOnly
@@ -32,7 +33,7 @@ from router.api.openapi import KEY_REQUIRED
 from router.api.parts import Parts, parts_of
 from router.api.region import elsewhere
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, WholeNumber, checked_id, minor_of, stamp
+from router.api.shapes import IdText, MoneyNew, Shape, WholeNumber, checked_id, minor_of, stamp
 from router.api.v1.sandbox import console_of
 
 _DAYS_MAX = 366
@@ -58,7 +59,7 @@ class ReturnNew(Shape):
     """A payment that the scheme has paid. `amount` in the currency of the payout; without it, all that is left."""
 
     transfer_id: Annotated[IdText, Public]
-    amount: Annotated[Money | None, Confidential] = None
+    amount: Annotated[MoneyNew | None, Confidential] = None
     reason: Annotated[Reason, Public] = "AC04"
 
 
@@ -193,7 +194,7 @@ Act = Callable[[SchemeConsole, str, str], Awaitable[None]]
 
 async def _done(
     request: Request, operation: str, transfer_id: str, outcome: str, act: Act, reason: str | None = None,
-    amount: Money | None = None,
+    amount: MoneyNew | None = None,
 ) -> Response:  # fmt: skip
     """`act` at the scheme that was asked for the payment."""
     parts, call = parts_of(request), call_of(request)

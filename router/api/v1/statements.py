@@ -21,10 +21,11 @@ from cells.sub_wallets import store as store_books
 from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
 from residency.ids import compact, encode
+from residency.wire import Money
 from router.api.call import Json, call_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import PAGE_MAX, Instant, Limit, Money
+from router.api.shapes import PAGE_MAX, Instant, Limit
 from router.api.v1.wallets import UNREAD, own_wallet, read_of
 
 # The ledger's timestamps are below 2^63; what lies beyond is after everything.

@@ -21,6 +21,7 @@ from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import mint
+from residency.wire import Money
 from router.api.books import booked, refused
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
@@ -28,7 +29,7 @@ from router.api.idempotency import REPLAYED, claimed, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import Cursor, Instant, Limit, Money, Shape, Text, checked_id, minor_of, page, stamp
+from router.api.shapes import Cursor, Instant, Limit, MoneyNew, Shape, Text, checked_id, minor_of, page, stamp
 from router.api.v1.wallet_transfers import BOOK_ERRORS
 from router.api.v1.wallets import UNREACHED, UNREAD, NotAMainWallet, WalletUnreadable, main_wallet_of, read_of
 
@@ -48,7 +49,7 @@ class SubWalletNew(Shape):
     name: Annotated[
         Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], Confidential
     ]
-    target: Annotated[Money | None, Confidential] = None
+    target: Annotated[MoneyNew | None, Confidential] = None
     locked_until: Annotated[Instant | None, Confidential] = None
 
 

@@ -7,12 +7,13 @@ from pydantic import BaseModel
 
 from cells.backends.postgres import Connection
 from cells.kit.money import money
-from cells.payments.transfer import Transfer
+from cells.payments.transfer import Transfer, returned_shown
 from cells.rails.iso20022.reason_words import reason_in_words
 from cells.returns import store as store_returns
-from cells.returns.returned import Return, returned_shown
+from cells.returns.returned import Return
 from residency.classes import Confidential, Public
-from router.api.shapes import Money, stamp
+from residency.wire import Money, Returned
+from router.api.shapes import stamp
 
 
 class ReturnShown(BaseModel):
@@ -26,11 +27,9 @@ class ReturnShown(BaseModel):
     at: Annotated[datetime, Public]
 
 
-class ReturnedShown(BaseModel):
+class ReturnedShown(Returned):
     """Everything that has come back so far."""
 
-    amount: Annotated[Money, Confidential]
-    credited: Annotated[Money, Confidential]
     returns: Annotated[list[ReturnShown], Confidential]
 
 
@@ -40,8 +39,7 @@ async def returned_of(connection: Connection, region: str, transfer: Transfer) -
     booked = [one for one in found if one.state != "received"]
     if not booked:
         return None
-    total = (await store_returns.totals(connection, region, [transfer.transfer_id]))[transfer.transfer_id]
-    return {**returned_shown(transfer, total), "returns": [_shown(transfer, one) for one in booked]}
+    return {**(returned_shown(transfer) or {}), "returns": [_shown(transfer, one) for one in booked]}
 
 
 def _shown(transfer: Transfer, one: Return) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import tenant_transaction
+from cells.events import feed
 from cells.payments import store
 from cells.payments.machine import Leg
 from cells.payments.transfer import TransferNotFound
-from cells.webhooks import store_feed
 from cells.webhooks.catalogue import ENDING_TYPES
-from cells.webhooks.store_feed import StoredEvent
+from cells.webhooks.event import Event
 from router.api.call import Caller, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
@@ -69,7 +69,7 @@ async def stream_transfer_events(request: Request, transfer_id: str, last_event_
         transfer = (await store.read(connection, parts.region, [wanted])).get(wanted)
         if transfer is None or transfer.leg is Leg.DESTINATION:
             raise TransferNotFound
-        told = await store_feed.read_resources(connection, parts.region, [wanted])
+        told = await feed.read_resources(connection, parts.region, [wanted])
     seen = _number_of(told, last_event_id)
     if seen == len(told) and _ended(told):
         return Response(status_code=204)
@@ -102,12 +102,12 @@ async def _messages(tail: EventTail, caller: Caller, transfer_id: str, seen: int
                 return
 
 
-def _number_of(told: Sequence[StoredEvent], event_id: str | None) -> int:
+def _number_of(told: Sequence[Event], event_id: str | None) -> int:
     """How many events somebody has seen who saw that one last; one that is not among them stands for none."""
     return next((number for number, one in enumerate(told, 1) if one.event_id == event_id), 0)
 
 
-def _ended(told: Sequence[StoredEvent]) -> bool:
+def _ended(told: Sequence[Event]) -> bool:
     return bool(told) and told[-1].event_type in ENDING_TYPES
 
 

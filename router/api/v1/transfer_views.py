@@ -25,7 +25,9 @@ from cells.rails.profile_files import rail_profiles
 from cells.rails.remittance import Remittance
 from cells.rails.routing import Verdict
 from cells.rails.store_routing import Cause
+from residency import wire
 from residency.classes import Confidential, Personal, Public
+from residency.wire import Money, TransferStatus
 from router.api.call import Json, call_of
 from router.api.parts import parts_of
 from router.api.routes import Resource
@@ -36,13 +38,12 @@ from router.api.shapes import (
     Instant,
     Limit,
     MetadataValue,
-    Money,
     Shape,
     checked_id,
     stamp,
 )
 from router.api.v1.transfer_returns import ReturnedShown, returned_of
-from router.api.v1.transfers import TransferShown, TransferStatus, own_transfer
+from router.api.v1.transfers import own_transfer
 
 
 class TimelineShown(BaseModel):
@@ -94,7 +95,7 @@ class ReferenceShown(BaseModel):
     cut: Annotated[int, Public] = Field(description="How many characters at its end are left out")
 
 
-class TransferWithTimeline(TransferShown):
+class TransferWithTimeline(wire.Transfer):
     reference: Annotated[ReferenceShown | None, Personal] = Field(
         description="Null without one, or once it is erased. Across a border by the profile of the rail that is expected there"
     )
@@ -106,7 +107,7 @@ class TransferWithTimeline(TransferShown):
 class TransferPage(BaseModel):
     """Newest first."""
 
-    data: Annotated[list[TransferShown], Confidential]
+    data: Annotated[list[wire.Transfer], Confidential]
     next_cursor: Annotated[str | None, Public]
 
 

@@ -1,12 +1,10 @@
 """Transfers: the payment itself. Creating one is the hot path, and does by itself what FastAPI would do for it."""
 
 import hashlib
-from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,6 +25,7 @@ from cells.payments.origin import OPERATION, QuoteMismatch, WalletNotOpen
 from cells.payments.transfer import Cancel, InsufficientFunds, TooLateToCancel, Transfer, TransferNotFound
 from cells.rails.remittance import Remittance
 from cells.rails.routing import DeadlineCannotBeMet, NoRoute
+from residency import wire
 from residency.classes import Confidential, Personal, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId, mint, parse
@@ -45,7 +44,6 @@ from router.api.shapes import (
     IdText,
     MetadataKey,
     MetadataValue,
-    Money,
     PaymentDate,
     RemittanceText,
     Shape,
@@ -83,56 +81,6 @@ class TransferNew(Shape):
         description="By when the payee shall have the money: the cheapest rail that settles by then. Without one, the soonest."
         " Across a border the region that pays out chooses so as it is instructed; where nothing is in time any more, the soonest.",
     )
-
-
-class TransferStatus(StrEnum):
-    """Where a transfer stands. A partner meets these alone: those of a payment that leaves its wallet, by the names that the API shows."""
-
-    CREATED = "CREATED"
-    IN_REVIEW = "IN_REVIEW"
-    FUNDS_HELD = "FUNDS_HELD"
-    INSTRUCTED = "INSTRUCTED"
-    PENDING_RAIL = "PENDING_RAIL"
-    COMPLETED = "COMPLETED"
-    RAIL_REJECTED = "RAIL_REJECTED"
-    DESTINATION_REJECTED = "DESTINATION_REJECTED"
-    REFUNDED = "REFUNDED"
-    REJECTED = "REJECTED"
-    CANCELLED = "CANCELLED"
-    BLOCKED = "BLOCKED"
-    PARTIALLY_RETURNED = "PARTIALLY_RETURNED"
-    RETURNED = "RETURNED"
-
-
-class TransferShown(BaseModel):
-    """A transfer. `source` is all that leaves the wallet; `target` what reaches the recipient's account."""
-
-    id: Annotated[str, Public]
-    status: Annotated[TransferStatus, Public]
-    quote_id: Annotated[str | None, Public]
-    recipient_id: Annotated[str, Public]
-    payer_id: Annotated[str | None, Public]
-    source_wallet_id: Annotated[str, Public]
-    source: Annotated[Money, Confidential]
-    fee: Annotated[Money, Confidential]
-    margin: Annotated[Money, Confidential]
-    target: Annotated[Money, Confidential]
-    rail: Annotated[str, Public]
-    in_doubt: Annotated[bool, Public] = Field(
-        description="The rail has not answered; it is being asked again. Only set for payments within one region; across a border the transfer is"
-        " PENDING_RAIL meanwhile"
-    )
-    reason_code: Annotated[str | None, Public] = Field(
-        description="When it was refused: an ISO 20022 code with a page at `/reasons/{code}`, or one of ours, at `/problems/{code}`"
-    )
-    reason: Annotated[str | None, Public] = Field(
-        description="The meaning of the ISO 20022 code", examples=["The account is closed"]
-    )
-    scheme_reference: Annotated[str | None, Confidential]
-    metadata: Annotated[dict[str, str], Confidential]
-    batch_id: Annotated[str | None, Public] = Field(description="The batch that it is a line of")
-    created_at: Annotated[datetime | None, Public]
-    updated_at: Annotated[datetime | None, Public]
 
 
 async def create_transfer(request: Request) -> Response:
@@ -229,10 +177,10 @@ CREATE_ERRORS: tuple[type[KovraError], ...] = (
 def add_routes(app: FastAPI) -> None:
     routes = Resource(app, "transfers", "Transfers")
     routes.add(
-        "POST", "/v1/transfers", create_transfer, summary="Pay a recipient", model=TransferShown, status=202,
+        "POST", "/v1/transfers", create_transfer, summary="Pay a recipient", model=wire.Transfer, status=202,
         errors=CREATE_ERRORS, direct_body=TransferNew, headers=(KEY_REQUIRED,),
     )  # fmt: skip
     routes.add(
-        "POST", "/v1/transfers/{transfer_id}/cancel", cancel_transfer, summary="Cancel a transfer", model=TransferShown,
+        "POST", "/v1/transfers/{transfer_id}/cancel", cancel_transfer, summary="Cancel a transfer", model=wire.Transfer,
         errors=(TransferNotFound, TooLateToCancel, UnknownWallet, *_UNKNOWN_OUTCOME),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from cells.sub_wallets.internal_transfer import REFUSALS, Book
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import mint
+from residency.wire import Money
 from router.api.books import booked, main_wallet, refused
 from router.api.call import Json, call_of
 from router.api.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
@@ -24,7 +25,7 @@ from router.api.idempotency import REPLAYED, required_key
 from router.api.openapi import KEY_REQUIRED
 from router.api.parts import parts_of
 from router.api.routes import Resource
-from router.api.shapes import IdText, Money, Shape, checked_id, minor_of, stamp
+from router.api.shapes import IdText, MoneyNew, Shape, checked_id, minor_of, stamp
 from router.api.v1.wallets import UNREACHED, own_wallet
 
 OPERATION = "wallets.transfer"
@@ -46,7 +47,7 @@ class WalletTransferNew(Shape):
     """From the wallet in the path to another of yours, in the same currency and region."""
 
     to_wallet_id: Annotated[IdText, Public]
-    amount: Annotated[Money, Confidential]
+    amount: Annotated[MoneyNew, Confidential]
 
 
 class WalletTransferShown(BaseModel):

@@ -20,10 +20,11 @@ from cells.tenants.store import list_wallets as wallets_of
 from cells.tenants.tenant import Wallet
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
+from residency.wire import Money
 from router.api.call import Json, call_of
 from router.api.parts import Parts, parts_of
 from router.api.routes import Resource
-from router.api.shapes import Money, checked_id
+from router.api.shapes import checked_id
 
 UNREACHED: tuple[type[KovraError], ...] = (ActorUnavailable, DeadlineMissed, MailboxFull)
 

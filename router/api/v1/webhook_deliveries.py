@@ -8,11 +8,14 @@ from pydantic import BaseModel, Field, PlainValidator, TypeAdapter, ValidationEr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cells.backends.postgres import Connection, tenant_transaction, transaction
-from cells.webhooks import store, store_feed, store_log
-from cells.webhooks.events import NewEvent
+from cells.backends.postgres import Connection, tenant_transaction
+from cells.events import feed
+from cells.journal.entry import Position
+from cells.journal.store_public import position_of
+from cells.webhooks import store_endpoints, store_log
+from cells.webhooks.event import event_id_at, event_id_of
 from cells.webhooks.sender import Fault
-from cells.webhooks.store_endpoints import Endpoint
+from cells.webhooks.store_endpoints import Endpoint, Owned
 from cells.webhooks.store_log import LoggedDelivery
 from residency.classes import Public
 from residency.errors import KovraError
@@ -115,7 +118,7 @@ async def list_webhook_deliveries(
     """What was sent to an endpoint, with every attempt."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
-    since = store_feed.event_id_at(parts.spec.name, datetime.now(UTC) - SHOWN_FOR)
+    since = event_id_at(parts.spec.name, datetime.now(UTC) - SHOWN_FOR)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         await own_endpoint(connection, parts.region, call.tenant_id, wanted)
         found = await store_log.list_deliveries(
@@ -143,18 +146,9 @@ async def replay_webhook(request: Request, endpoint_id: str, body: Replay) -> Re
     it may come in any order, and twice: recognise it by its `webhook-id`. A new replay takes the place of one that is under way."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
-    after = store_feed.BEGINNING
-    if isinstance(body.from_, datetime):
-        async with transaction(parts.writer) as connection:
-            after = await store_feed.position_before(connection, parts.region, parts.spec.name, body.from_)
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         await _enabled(connection, parts, call.tenant_id, wanted)
-        if isinstance(body.from_, str):
-            first = checked_id(body.from_, "evt", UnknownEvent(_FROM, pointer="/from"))
-            found = await store_feed.position_of(connection, parts.region, first)
-            if found is None:
-                raise UnknownEvent(_FROM, pointer="/from")
-            after = found.just_before
+        after = await _place_before(connection, parts.region, call.tenant_id, body.from_)
         await store_log.start_replay(connection, parts.region, wanted, after)
     call.resource_id = wanted
     return Json({"endpoint_id": wanted, "replaying": True}, 202)
@@ -164,14 +158,24 @@ async def test_webhook(request: Request, endpoint_id: str) -> Response:
     """Send a `webhook.test` to an endpoint, whatever it listens for, signed like every other."""
     parts, call = parts_of(request), call_of(request)
     wanted = checked_id(endpoint_id, "whe", UnknownEndpoint())
-    event = NewEvent.of(
-        parts.spec.name, call.tenant_id, "webhook.test", wanted, {"endpoint_id": wanted}, datetime.now(UTC)
-    )
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         await _enabled(connection, parts, call.tenant_id, wanted)
-        await store.append_events(connection, parts.region, [event], only_to=wanted)
+        [entry] = await store_endpoints.record(
+            connection, parts.region, [Owned(wanted, call.tenant_id)], "tested", {}, call.author
+        )
     call.resource_id = wanted
-    return Json({"event_id": event.event_id, "endpoint_id": wanted}, 202)
+    return Json({"event_id": event_id_of(entry), "endpoint_id": wanted}, 202)
+
+
+async def _place_before(connection: Connection, region: str, tenant_id: str, first: str | datetime) -> Position:
+    """The place before an event of the tenant's, or before all since an instant. Raises UnknownEvent."""
+    if isinstance(first, datetime):
+        return await feed.place_before(connection, region, tenant_id, first)
+    unknown = UnknownEvent(_FROM, pointer="/from")
+    found = await feed.entry_of(connection, region, tenant_id, checked_id(first, "evt", unknown))
+    if found is None:
+        raise unknown
+    return position_of(found)._replace(version=found.version - 1)
 
 
 async def _enabled(connection: Connection, parts: Parts, tenant_id: str, endpoint_id: str) -> Endpoint:

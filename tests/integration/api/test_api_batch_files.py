@@ -85,7 +85,7 @@ async def test_pain_001_registers_creditors_of_this_region_and_names_others_by_t
         "payment_information_id": "P1",
     }
     async with transaction(cell.parts.writer) as connection:
-        for table in ("batches", "batch_lines", "transfers", "events", "recipients"):
+        for table in ("batches", "batch_lines", "transfers", "journal", "recipients"):
             said = await connection.fetchval(f"select string_agg(t::text, '') from {table} t") or ""
             assert "Budi" not in said
             assert "Weiß" not in said

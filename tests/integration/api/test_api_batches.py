@@ -79,7 +79,7 @@ async def test_a_batch_of_good_and_bad_lines_is_paid_and_reported(cell: ApiCell,
             "transfers",
             "idempotency_keys",
             "sealed_records",
-            "events",
+            "journal",
             "audit_log",
         ):
             assert "Salary private" not in (

@@ -100,7 +100,7 @@ async def test_the_remittance_text_is_sealed_and_in_no_table(cell: ApiCell) -> N
     async with transaction(cell.parts.writer) as connection:
         kinds = await connection.fetchval("select array_agg(kind) from subjects where kind in ('transfer', 'debtor')")
         assert sorted(kinds) == ["debtor", "transfer"]
-        for table in ("transfers", "idempotency_keys", "sealed_records", "events", "audit_log", "collections"):
+        for table in ("transfers", "idempotency_keys", "sealed_records", "journal", "audit_log", "collections"):
             text = await connection.fetchval(f"select string_agg(t::text, '') from {table} t")
             assert "Invoice 4711" not in (text or "")
             assert "Müller" not in (text or "")

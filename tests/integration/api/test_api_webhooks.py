@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cells.backends.postgres import transaction
+from cells.events.fan_out import fan_out
 from cells.webhooks.catalogue import CATALOGUE
 from cells.webhooks.endpoints import ENDPOINTS_MAX
 from residency.ids import mint
@@ -87,6 +89,8 @@ async def test_a_test_event_shows_in_the_log_and_in_the_feed(cell: ApiCell) -> N
     other = await made(cell)
     path = f"/v1/webhooks/{endpoint['id']}"
     told = (await cell.client.post(f"{path}/test")).json()
+    async with transaction(cell.parts.writer) as connection:
+        assert await fan_out(connection, cell.parts.region, limit=10)
     [logged] = (await cell.client.get(f"{path}/deliveries")).json()["data"]
     assert (logged["event_id"], logged["event_type"], logged["state"]) == (told["event_id"], "webhook.test", "pending")
     assert logged["attempts"] == []

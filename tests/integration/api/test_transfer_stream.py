@@ -163,7 +163,7 @@ async def test_many_readers_share_one_look(watched: Watched) -> None:
 
     async def follow(transfer_id: str) -> list[str]:
         async with watched.near.stream("GET", f"/v1/transfers/{transfer_id}/events") as answer:
-            return [orjson.loads(one["data"])["data"]["transfer_id"] async for one in messages(answer) if "data" in one]
+            return [orjson.loads(one["data"])["data"]["id"] async for one in messages(answer) if "data" in one]
 
     readers = [asyncio.create_task(follow(one)) for one in (ours, other) * 8]
 

@@ -1,5 +1,6 @@
 """Money that comes back after completion, through two cells' real journals, ledgers and border gates."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.events import feed
 from cells.ledger import chart
 from cells.ledger.chart import AccountType
 from cells.payments.machine import Event, State
@@ -53,10 +55,8 @@ async def available(cell: HandCell, wallet: Wallet) -> int:
 
 async def events(cell: HandCell, transfer_id: str) -> list[tuple[str, dict]]:
     async with transaction(cell.institution.pool) as connection:
-        rows = await connection.fetch(
-            "select event_type, body from events where resource_id = $1 order by event_id", transfer_id
-        )
-    return [(row["event_type"], row["body"]) for row in rows]
+        found = await feed.read_resources(connection, cell.spec.region, [transfer_id])
+    return [(one.event_type, json.loads(one.body)) for one in found]
 
 
 async def test_a_whole_return_comes_back_across_the_border_to_the_cent(cells: TwoCells) -> None:

@@ -268,7 +268,7 @@ async def test_a_key_that_does_not_open_is_left_under_the_old_one_and_the_others
 
 async def test_a_live_stream_that_cannot_be_read_silences_no_other(cell: ApiCell, database: CellDatabase) -> None:
     unreadable, good = await held(cell, 2)
-    await spoil(database, f"update events set occurred_at = '{UNREADABLE}' where resource_id = '{unreadable}'")
+    await spoil(database, f"update journal set at = '{UNREADABLE}' where stream = '{unreadable}'")
     tail, tenant_id = cell.parts.tail, cell.tenant.tenant_id
     _, key_id = await cell.key(cell.tenant)
     async with tail.watching(tenant_id, unreadable, key_id) as silent, tail.watching(tenant_id, good, key_id) as heard:
@@ -279,7 +279,7 @@ async def test_a_live_stream_that_cannot_be_read_silences_no_other(cell: ApiCell
         await cell.client.post(f"/v1/transfers/{good}/cancel")
         async with asyncio.timeout(20):
             assert [one.event_type for one in await heard.more_than(1)][1:] == ["transfer.cancelled"]
-        await spoil(database, "update events set occurred_at = now()")
+        await spoil(database, f"update journal set at = now() where stream = '{unreadable}'")
         await release(cell.parts.writer, unreadable)
         async with asyncio.timeout(20):
             assert [one.event_type for one in await silent.more_than(0)] == ["transfer.funds_held"]

@@ -10,6 +10,7 @@ import pytest
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import transaction
 from cells.credits.receive import Reception, receive
+from cells.events import feed
 from cells.kit.command import Command
 from cells.ledger.ledger import LedgerUnknown
 from cells.rails import store_collections
@@ -156,10 +157,8 @@ async def test_it_is_assigned_once_and_its_tenant_told(cells: Reconciled) -> Non
     assert await available(cells) == 500_000 + AMOUNT
     assert (await found(cells, row.collection_id)).wallet_id == cells.wallet.wallet_id
     async with transaction(cells.eu.institution.pool) as connection:
-        rows = await connection.fetch("select tenant_id, resource_id from events where event_type = 'wallet.credited'")
-    assert [tuple(one) for one in rows if one["resource_id"] == row.collection_id] == [
-        (cells.wallet.tenant_id, row.collection_id)
-    ]
+        told = await feed.read_resources(connection, cells.eu.spec.region, [row.collection_id])
+    assert [one.event_type for one in told] == ["wallet.credited"]
     await held(cells)
 
 

@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cells.backends.postgres import tenant_transaction, transaction
-from cells.webhooks import store, store_feed
-from cells.webhooks.catalogue import CATALOGUE
-from cells.webhooks.events import NewEvent
-from cells.webhooks.store_feed import BEGINNING, Position
-from residency.ids import mint
+from cells.events import feed
+from cells.journal.store_public import BEGINNING, position_of
+from tests.support.emitting import an_event, emit
 from tests.support.eu_cell import CELL, EuCell, open_eu_cell
 from tests.support.servers import CellDatabase
+from tests.support.webhook_room import append
 
 REGION = CELL.region
 
@@ -25,36 +24,25 @@ async def cell(cell_database: Callable[[str], CellDatabase]) -> AsyncIterator[Eu
         yield opened
 
 
-def event(cell: EuCell, event_type: str = "transfer.completed", resource_id: str = "") -> NewEvent:
-    resource_id = resource_id or mint("tr", CELL.name)
-    data = {**CATALOGUE[event_type].example, "transfer_id": resource_id}
-    return NewEvent.of(CELL.name, cell.tenant.tenant_id, event_type, resource_id, data, datetime.now(UTC))
-
-
-async def append(cell: EuCell, *events: NewEvent) -> None:
-    async with transaction(cell.writer) as connection:
-        await store.append_events(connection, REGION, events)
-
-
-async def read(cell: EuCell, after: str | None = None, limit: int = 50, types: tuple[str, ...] = ()) -> store_feed.Page:
+async def read(cell: EuCell, after: str | None = None, limit: int = 50, types: tuple[str, ...] = ()) -> feed.Page:
     """A page as a partner reads it: by the id of the last event."""
-    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
-        position: Position | None = BEGINNING
+    tenant_id = cell.tenant.tenant_id
+    async with tenant_transaction(cell.api, tenant_id) as connection:
+        position = BEGINNING
         if after is not None:
-            position = await store_feed.position_of(connection, REGION, after)
-            assert position is not None
-        return await store_feed.read_feed(
-            connection, REGION, cell.tenant.tenant_id, after=position, limit=limit, types=types
-        )
+            found = await feed.entry_of(connection, REGION, tenant_id, after)
+            assert found is not None
+            position = position_of(found)
+        return await feed.read(connection, REGION, tenant_id, after=position, limit=limit, types=types)
 
 
 async def test_an_event_that_commits_late_is_read_late_and_not_never(cell: EuCell) -> None:
-    first, late, early = event(cell), event(cell), event(cell)
+    first, late, early = an_event(cell), an_event(cell), an_event(cell)
     await append(cell, first)
     async with cell.writer.acquire() as slow:
         change = slow.transaction()
         await change.start()
-        await store.append_events(slow, REGION, [late])
+        await emit(slow, late)
         await append(cell, early)
         page = await read(cell)
         assert [one.event_id for one in page.events] == [first.event_id], "the feed waits for the open transaction"
@@ -72,10 +60,10 @@ async def test_a_reader_misses_nothing_of_many_writers(cell: EuCell) -> None:
     async def write(seed: int) -> None:
         chance = random.Random(seed)
         for _ in range(25):
-            events = [event(cell) for _ in range(chance.randint(1, 3))]
+            events = [an_event(cell) for _ in range(chance.randint(1, 3))]
             async with transaction(cell.writer) as connection:
                 for one in events:
-                    await store.append_events(connection, REGION, [one])
+                    await emit(connection, one)
                     await connection.execute("select pg_sleep($1)", chance.random() / 200)
                 if chance.random() < 0.1:
                     await connection.execute("create temporary table thrown (a int) on commit drop")
@@ -96,8 +84,8 @@ async def test_a_reader_misses_nothing_of_many_writers(cell: EuCell) -> None:
     async with cell.writer.acquire() as slow:
         change = slow.transaction()
         await change.start()
-        kept = event(cell)
-        await store.append_events(slow, REGION, [kept])
+        kept = an_event(cell)
+        await emit(slow, kept)
         await asyncio.gather(*(write(seed) for seed in range(3)))
         assert kept.event_id not in seen
         await change.commit()
@@ -109,10 +97,10 @@ async def test_a_reader_misses_nothing_of_many_writers(cell: EuCell) -> None:
 
 
 async def test_a_filter_passes_over_what_it_does_not_want(cell: EuCell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_feed, "WINDOW_ROWS", 10)
-    wanted = [event(cell, "transfer.refunded") for _ in range(3)]
+    monkeypatch.setattr(feed, "WINDOW_ROWS", 10)
+    wanted = [an_event(cell, "transfer.refunded") for _ in range(3)]
     for one in wanted:
-        await append(cell, *(event(cell) for _ in range(12)), one)
+        await append(cell, *(an_event(cell) for _ in range(12)), one)
     found, pages, page = [], 0, await read(cell, limit=2, types=("transfer.refunded",))
     while True:
         pages += 1
@@ -125,19 +113,23 @@ async def test_a_filter_passes_over_what_it_does_not_want(cell: EuCell, monkeypa
 
 
 async def test_a_time_leads_to_a_place_before_all_that_happened_since(cell: EuCell) -> None:
-    await append(cell, event(cell))
-    async with transaction(cell.writer) as connection:
+    await append(cell, an_event(cell))
+    tenant_id = cell.tenant.tenant_id
+    async with tenant_transaction(cell.api, tenant_id) as connection:
         now = datetime.now(UTC)
-        soon = await store_feed.position_before(connection, REGION, CELL.name, now + timedelta(minutes=5))
-        past = await store_feed.position_before(connection, REGION, CELL.name, now - timedelta(minutes=5))
-    assert soon.event_id
+        soon = await feed.place_before(connection, REGION, tenant_id, now + timedelta(minutes=5))
+        past = await feed.place_before(connection, REGION, tenant_id, now - timedelta(minutes=5))
+    assert soon > BEGINNING
     assert past == BEGINNING
 
 
 async def test_another_tenants_event_is_no_place_in_the_feed(cell: EuCell) -> None:
-    one = event(cell)
+    one = an_event(cell)
     await append(cell, one)
     async with tenant_transaction(cell.api, cell.stranger.tenant_id) as connection:
-        assert await store_feed.position_of(connection, REGION, one.event_id) is None
-        assert await store_feed.read_event(connection, REGION, one.event_id) is None
-        assert await store_feed.read_resources(connection, REGION, [one.resource_id]) == []
+        for tenant_id in (cell.stranger.tenant_id, cell.tenant.tenant_id):
+            assert await feed.entry_of(connection, REGION, tenant_id, one.event_id) is None
+            assert await feed.read_event(connection, REGION, tenant_id, one.event_id) is None
+            page = await feed.read(connection, REGION, tenant_id, after=BEGINNING, limit=10)
+            assert page == ([], None, False)
+        assert await feed.read_resources(connection, REGION, [one.resource_id]) == []

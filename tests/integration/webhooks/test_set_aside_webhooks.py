@@ -10,7 +10,7 @@ from tests.support.http_listener import open_listener
 from tests.support.poison import UNREADABLE, spoil
 from tests.support.servers import CellDatabase
 from tests.support.waiting import until
-from tests.support.webhook_room import REGION, an_event, append, deliveries, new_endpoint, worker
+from tests.support.webhook_room import REGION, an_event, append, deliveries, new_endpoint, queue, worker
 
 __all__ = ["cell", "cell_database_of", "network"]
 
@@ -22,6 +22,7 @@ async def test_a_delivery_that_cannot_be_written_down_holds_up_no_other(
         await new_endpoint(cell, listener.url)
         bad, good = an_event(cell), an_event(cell)
         await append(cell, bad, good)
+        await queue(cell)
         await spoil(
             cell_database_of, f"update webhook_deliveries set attempt_log = '7' where event_id = '{bad.event_id}'"
         )

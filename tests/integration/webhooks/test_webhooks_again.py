@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from cells.backends.postgres import tenant_transaction
-from cells.webhooks import store, store_feed, store_log
+from cells.journal.store_public import BEGINNING
+from cells.webhooks import store, store_log
 from tests.support.eu_cell import EuCell, open_eu_cell
 from tests.support.http_listener import open_listener
 from tests.support.servers import CellDatabase
@@ -30,7 +31,7 @@ async def test_sending_again_leaves_what_became_of_the_first_delivery(cell: EuCe
         (again,) = await deliveries(cell, dead=1)
         assert again["delivered_at"] == first["delivered_at"] is not None
         async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
-            await store_log.start_replay(connection, REGION, endpoint.endpoint_id, store_feed.BEGINNING)
+            await store_log.start_replay(connection, REGION, endpoint.endpoint_id, BEGINNING)
         await deliveries(cell, delivered=1)
         async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
             [row] = await store_log.list_deliveries(connection, REGION, cell.tenant.tenant_id, endpoint.endpoint_id)

@@ -18,12 +18,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from actors.workers.webhooks import Bounds, WebhookWorker
 from cells.backends.postgres import StoreUnavailable, tenant_transaction, transaction
-from cells.webhooks import store, store_endpoints, store_log, store_secrets
+from cells.events import feed
+from cells.webhooks import store_endpoints, store_log, store_secrets
 from cells.webhooks.endpoints import UnknownEventType, rotate_secret
 from cells.webhooks.guard import UrlNotAllowed
 from cells.webhooks.schedule import Schedule
 from cells.webhooks.sender import Sender
 from cells.webhooks.signing import jwks, standard_public_key
+from tests.support.emitting import emit
 from tests.support.eu_cell import EuCell, open_eu_cell
 from tests.support.http_listener import Received, open_listener
 from tests.support.servers import CellDatabase
@@ -36,7 +38,7 @@ from tests.support.webhook_room import (
     append,
     deliveries,
     new_endpoint,
-    store_append,
+    queue,
     worker,
 )
 
@@ -55,10 +57,12 @@ async def test_a_delivery_verifies_with_standard_webhooks_and_with_jose(cell: Eu
         (got,) = await listener.wait_for(1)
         await deliveries(cell, delivered=1)
     assert got.path == "/hook"
-    assert got.body.decode() == event.body
+    async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
+        [shown] = await feed.read_resources(connection, REGION, [event.resource_id])
+    assert got.body.decode() == shown.body
     assert got.headers["webhook-id"] == event.event_id
     told = Webhook(endpoint.secret).verify(got.body, got.headers)
-    assert told["data"]["transfer_id"] == event.resource_id
+    assert told["data"]["id"] == event.resource_id
     assert told["type"] == "transfer.completed"
     with pytest.raises(WebhookVerificationError):
         Webhook(endpoint.secret).verify(got.body + b" ", got.headers)
@@ -166,7 +170,7 @@ async def test_a_worker_that_loses_its_listening_connection_says_so_and_a_new_on
         while True:
             async with transaction(cell.writer) as connection:
                 query = (
-                    "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %kovra_webhooks%'"
+                    "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %kovra_events%'"
                 )
                 if await connection.fetchval(query):
                     break
@@ -180,23 +184,22 @@ async def test_a_worker_that_loses_its_listening_connection_says_so_and_a_new_on
         await deliveries(cell, delivered=1)
 
 
-async def test_reading_below_the_oldest_open_transaction_skips_no_late_commit(cell: EuCell) -> None:
-    """The cursor that recorded_in makes possible: an event of a transaction that commits late is read late, not never."""
-    seen = """
-        select event_id from events
-        where recorded_in < pg_snapshot_xmin(pg_current_snapshot()) order by recorded_in, event_id
-    """
+async def test_deliveries_are_queued_below_the_oldest_open_transaction_and_skip_no_late_commit(cell: EuCell) -> None:
+    """An event of a transaction that commits late is delivered late, not never; what was written after it waits, and comes by itself."""
     late, early = an_event(cell), an_event(cell)
-    async with cell.writer.acquire() as slow:
-        change = slow.transaction()
-        await change.start()
-        await store.append_events(slow, REGION, [late])
-        await append(cell, early)
-        async with transaction(cell.writer) as connection:
-            assert await connection.fetch(seen) == []
-        await change.commit()
-    async with transaction(cell.writer) as connection:
-        assert [row["event_id"] for row in await connection.fetch(seen)] == [late.event_id, early.event_id]
+    async with open_listener() as listener, worker(cell.writer):
+        await new_endpoint(cell, listener.url)
+        async with cell.writer.acquire() as slow:
+            change = slow.transaction()
+            await change.start()
+            await emit(slow, late)
+            await append(cell, early)
+            async with transaction(cell.writer) as connection:
+                assert await connection.fetch("select from webhook_deliveries") == []
+            await change.commit()
+        await listener.wait_for(2)
+        await deliveries(cell, delivered=2)
+    assert {json.loads(one.body)["id"] for one in listener.received} == {late.event_id, early.event_id}
 
 
 async def test_only_what_commits_is_told_and_only_what_was_asked_for(cell: EuCell) -> None:
@@ -205,7 +208,7 @@ async def test_only_what_commits_is_told_and_only_what_was_asked_for(cell: EuCel
         async with cell.writer.acquire() as connection:
             change = connection.transaction()
             await change.start()
-            await store_append(connection, an_event(cell))
+            await emit(connection, an_event(cell))
             await change.rollback()
         wanted = an_event(cell)
         await append(cell, an_event(cell, "transfer.instructed"), wanted)
@@ -285,9 +288,12 @@ async def test_an_endpoint_with_a_bad_url_or_an_unknown_event_is_refused(cell: E
 async def test_a_tenant_sees_no_other_tenants_events_endpoints_or_deliveries(cell: EuCell) -> None:
     await new_endpoint(cell, "https://example.com/hook")
     await append(cell, an_event(cell))
-    async with tenant_transaction(cell.api, cell.stranger.tenant_id) as connection:
-        for table in ("events", "webhook_endpoints", "webhook_secrets", "webhook_signers", "webhook_deliveries"):
-            assert await connection.fetchval(f"select count(*) from {table}") == 0
+    await queue(cell)
+    tables = ("journal", "webhook_endpoints", "webhook_secrets", "webhook_signers", "webhook_deliveries")
+    for tenant, sees in ((cell.tenant, True), (cell.stranger, False)):
+        async with tenant_transaction(cell.api, tenant.tenant_id) as connection:
+            for table in tables:
+                assert bool(await connection.fetchval(f"select count(*) from {table}")) is sees, table
     async with transaction(cell.writer) as connection:
         stored = await connection.fetchrow("select secret_sealed, secret_key from webhook_secrets")
     assert b"whsec_" not in stored["secret_sealed"] + stored["secret_key"]

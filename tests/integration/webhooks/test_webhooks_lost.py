@@ -15,10 +15,13 @@ import pytest
 from actors.workers.dead_letters import DeadLetters
 from cells.backends.nats import Bus, BusUnavailable
 from cells.backends.postgres import tenant_transaction, transaction
-from cells.webhooks import store_endpoints, store_feed, store_log
+from cells.events import feed
+from cells.journal.store_public import BEGINNING, position_of
+from cells.webhooks import store_endpoints, store_log
 from cells.webhooks.schedule import Schedule
 from residency import dead_letters
 from tests.support.brokers import Network
+from tests.support.emitting import emit
 from tests.support.eu_cell import EuCell, open_eu_cell
 from tests.support.http_listener import open_listener
 from tests.support.servers import CellDatabase, scratch_directory
@@ -30,7 +33,6 @@ from tests.support.webhook_room import (
     append,
     deliveries,
     new_endpoint,
-    store_append,
     work,
     worker,
 )
@@ -139,11 +141,11 @@ async def test_an_endpoint_that_fails_for_too_long_is_disabled_and_its_owner_tol
         )
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         found = await store_endpoints.find_endpoint(connection, REGION, cell.tenant.tenant_id, broken.endpoint_id)
-        feed = await store_feed.read_resources(connection, REGION, [broken.endpoint_id])
+        told = await feed.read_resources(connection, REGION, [broken.endpoint_id])
     assert found is not None
     assert found.disabled_reason == "failing"
     assert found.failing_since is not None
-    assert [one.event_type for one in feed] == ["webhook.disabled"], (
+    assert [one.event_type for one in told] == ["webhook.disabled"], (
         "and whoever has no other endpoint reads it in the feed"
     )
 
@@ -173,9 +175,10 @@ async def test_a_replay_brings_what_a_disabled_endpoint_missed_and_nothing_else(
             await append(cell, one, an_event(cell, "transfer.instructed"))
         async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
             await store_endpoints.enable_endpoint(connection, REGION, made.endpoint_id)
-            first = await store_feed.position_of(connection, REGION, missed[0].event_id)
+            first = await feed.entry_of(connection, REGION, cell.tenant.tenant_id, missed[0].event_id)
             assert first is not None
-            await store_log.start_replay(connection, REGION, made.endpoint_id, first.just_before)
+            before_it = position_of(first)._replace(version=first.version - 1)
+            await store_log.start_replay(connection, REGION, made.endpoint_id, before_it)
         async with worker(cell.writer):
             await listener.wait_for(8)
             await deliveries(cell, delivered=8)
@@ -194,10 +197,10 @@ async def test_a_replay_waits_for_the_transactions_that_had_begun_before_it(cell
         async with cell.writer.acquire() as slow:
             change = slow.transaction()
             await change.start()
-            await store_append(slow, late)
+            await emit(slow, late)
             async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
                 await store_endpoints.enable_endpoint(connection, REGION, made.endpoint_id)
-                await store_log.start_replay(connection, REGION, made.endpoint_id, store_feed.BEGINNING)
+                await store_log.start_replay(connection, REGION, made.endpoint_id, BEGINNING)
             async with worker(cell.writer):
                 assert not await _rests(cell, made.endpoint_id)
                 await change.commit()

@@ -10,7 +10,7 @@ from pydantic_core.core_schema import ErrorType
 from router.api.errors import InvalidRequest
 from router.api.field_words import words_of
 from router.api.problems import invalid
-from router.api.shapes import Instant, Money, PaymentDate, Shape, WholeNumber
+from router.api.shapes import Instant, MoneyNew, PaymentDate, Shape, WholeNumber
 from router.api.v1.recipients import RecipientNew
 from router.api.v1.transfers import TransferNew
 
@@ -39,7 +39,7 @@ class _All(Shape):
     address: _Inner | None = None
     lines: Annotated[list[_Inner], Field(max_length=1, min_length=1)] | None = None
     side: Annotated[str, Field(alias="from")] = ""
-    amount: Money | None = None
+    amount: MoneyNew | None = None
     words: dict[str, str] = Field(default_factory=dict)
 
 
