@@ -36,6 +36,13 @@ class DirectoryInvalid(KovraError):
         return cls("".join(f"\n  {one}" for one in faults) if len(faults) > 1 else faults[0])
 
 
+class NeverStarted(DirectoryInvalid):
+    """The first start has yet to write the overlay."""
+
+    code = "never-started"
+    title = "Nothing has been started in this home yet"
+
+
 class UnknownCell(KovraError):
     code = "unknown-cell"
     status = 404
@@ -192,7 +199,7 @@ def _overlay(home: Path, declared: set[str]) -> dict[str, Any]:
     try:
         overlay: dict[str, Any] = json.loads((home / OVERLAY).read_text())["cells"]
     except FileNotFoundError as error:
-        raise DirectoryInvalid(
+        raise NeverStarted(
             f"There is no {home / OVERLAY} yet: the first start writes it (`kovra run`). KOVRA_HOME names another home."
         ) from error
     except (OSError, KeyError, json.JSONDecodeError) as error:

@@ -27,7 +27,10 @@ def main(arguments: list[str]) -> int:
             for name, cell in cells.items()
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        print(f"{directory} is no directory of cells that can be read.", file=sys.stderr)
+        print(
+            f"{directory} is no directory of cells that can be read. The export comes first, then the directory of cells.",
+            file=sys.stderr,
+        )
         return 2
     try:
         with export.open() as lines:

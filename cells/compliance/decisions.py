@@ -94,7 +94,7 @@ class Asked:
     def __post_init__(self) -> None:
         object.__setattr__(self, "officer", operator_handle(self.officer))
         if self.reason not in REASONS[self.deed]:
-            raise ReasonInvalid(f"To {self.deed}: {', '.join(REASONS[self.deed])}.")
+            raise ReasonInvalid(f"Choose a reason for this decision: {', '.join(REASONS[self.deed])}.")
         if not _REFERENCE.fullmatch(self.reference):
             raise ReasonInvalid(
                 "The reference of a file has at most 64 of A-Z, a-z, 0-9, dot, dash, colon, underscore."

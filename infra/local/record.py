@@ -87,7 +87,14 @@ class StackStatus:
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
-        rows = [{**asdict(part), "healthy": part.healthy} for part in self.parts]
+        rows = [
+            {
+                "part": part.name,
+                **{key: value for key, value in asdict(part).items() if key != "name"},
+                "healthy": part.healthy,
+            }
+            for part in self.parts
+        ]
         return {**asdict(self), "ready": self.ready, "parts": rows}
 
 

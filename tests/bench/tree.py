@@ -164,7 +164,7 @@ async def _prepared(label: str, folder: Path, home: Path, command: _Command, sta
     where = urlsplit(status["api_urls"][ORIGIN])
     assert where.hostname is not None
     assert where.port is not None
-    parts = [Process(one["cell"], one["name"], one["pid"]) for one in status["parts"]]
+    parts = [Process(one["cell"], one.get("part") or one["name"], one["pid"]) for one in status["parts"]]
     return Tree(
         label, folder, home, (where.hostname, where.port), status["supervisor_pid"], parts, key, recipient_id, payer_id
     )
