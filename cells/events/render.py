@@ -54,7 +54,7 @@ def shown(entries: Sequence[Entry], lives: Mapping[str, Sequence[Entry]], metada
     made = {
         event.event_id: event
         for stream, version in last.items()
-        for event in _events_of(lives[stream][:version], metadata.get(stream, {}))
+        for event in _events_of([one for one in lives[stream] if one.version <= version], metadata.get(stream, {}))
     }
     return {event_id: made[event_id] for event_id in map(event_id_of, entries)}
 
