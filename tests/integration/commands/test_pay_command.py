@@ -79,9 +79,11 @@ async def test_funding_is_for_the_lines_that_can_be_paid(
     assert "Traceback" not in failed
     assert code == 1
     lines = {one["line"]: one for one in json.loads(said)["lines"]}
-    assert {line: one["result"] for line, one in lines.items()} == {
-        2: "under way", 3: "refused", 4: "refused", 5: "refused", 6: "under way", 7: "refused", 8: "refused",
-    }, said  # fmt: skip
+    # Without waiting, a payment that was taken may have ended or not.
+    taken = {line for line, one in lines.items() if one["result"] in ("under way", "paid")}
+    assert (taken, {line for line, one in lines.items() if one["result"] == "refused"}) == ({2, 6}, {3, 4, 5, 7, 8}), (
+        said
+    )
     assert lines[3]["reason"].startswith("target_amount: ")
     assert lines[7]["reason"].startswith("recipient_name: ")
     assert lines[8]["reason"].startswith("recipient_name: ")
