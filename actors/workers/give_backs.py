@@ -16,6 +16,7 @@ from actors.workers.aside import AsideRegister, apart
 from actors.workers.rail_rounds import go_round, opened
 from cells.backends.postgres import transaction
 from cells.cell import Institution
+from cells.journal.entry import component
 from cells.rails.calendar import next_opening
 from cells.rails.rail import Rail
 from cells.resolutions import store as store_orders
@@ -70,4 +71,4 @@ class GiveBacks:
         outcomes = await connector.give_back([one.as_return() for one in orders])
         answers = [(one.order_id, outcome) for one, outcome in zip(orders, outcomes, strict=True)]
         async with transaction(self._institution.pool) as connection:
-            return await store_orders.answered(connection, self._institution.spec.region, answers)
+            return await store_orders.answered(connection, self._institution.spec.region, answers, component("rail"))

@@ -12,6 +12,7 @@ from actors.workers.aside import AsideRegister, apart
 from actors.workers.rail_rounds import go_round, opened
 from cells.backends.postgres import transaction
 from cells.cell import Institution
+from cells.journal.entry import component
 from cells.rails import store_recalls
 from cells.rails.iso20022.connector import Iso20022Rail
 from cells.rails.later import RecallKept, RecallOut
@@ -63,7 +64,9 @@ class RecallMessages:
         else:
             await connector.keep([_kept(one) for one in some])
         async with transaction(self._institution.pool) as connection:
-            await store_recalls.told(connection, self._institution.spec.region, [one.recall_id for one in some])
+            await store_recalls.told(
+                connection, self._institution.spec.region, [one.recall_id for one in some], component("rail")
+            )
         return len(some)
 
 

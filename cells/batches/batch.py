@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from cells.fx.pricing import Side
+from cells.journal.life import Life
 from cells.payments.origin import WalletNotOpen
 from cells.payments.transfer import InsufficientFunds
 from residency.classes import Confidential, Public
@@ -91,24 +92,33 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A row of `batches`. Amounts in minor units of the wallet's currency. `message_id`, `message_created_at`: as the file says them."""
+    """A row of `batches`. Amounts in minor units of the wallet's currency. `message_id`, `message_created_at`: as the file says them;
+    `file_key`: what makes two files one, None for a repetition."""
 
     batch_id: Annotated[str, Public]
     tenant_id: Annotated[str, Public]
     wallet_id: Annotated[str, Public]
     source_currency: Annotated[str, Public]
     format: Annotated[Format, Public]
-    state: Annotated[State, Public]
     all_or_nothing: Annotated[bool, Public]
     line_count: Annotated[int, Public]
     scheduled_for: Annotated[datetime | None, Public] = None
     message_id: Annotated[str | None, Confidential] = None
     message_created_at: Annotated[datetime | None, Public] = None
+    file_key: Annotated[str | None, Confidential] = None
+    state: Annotated[State, Public] = State.VALIDATING
     funding_minor: Annotated[int | None, Confidential] = None
     remainder_minor: Annotated[int | None, Confidential] = None
     fault: Annotated[Fault | None, Public] = None
+    version: Annotated[int, Public] = 1
     created_at: Annotated[datetime | None, Public] = None
     updated_at: Annotated[datetime | None, Public] = None
+
+
+BATCH: Final = Life(
+    "batch", "batches", "batch_id", Batch, unrecorded=frozenset({"message_id", "file_key"}),
+    money=dict.fromkeys(("funding_minor", "remainder_minor"), "source_currency"), may_exist=True,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cells.batches.batch import fault_of
 from cells.journal.entry import Entry
 from cells.kit.money import money
 from cells.webhooks.event import Event, event_of
@@ -25,15 +24,13 @@ def events_of(stream: Sequence[Entry]) -> Iterator[Event]:
 
 def _data(entry: Entry) -> dict[str, Any]:
     facts = entry.facts
-    reason_code = facts.get("reason_code")
+    fault = facts.get("fault") or {}
     return {
         "batch_id": entry.stream,
         "wallet_id": facts["wallet_id"],
         "status": facts["state"],
-        "amount": money(facts["spent"], facts["currency"]),
+        "amount": money(facts["spent"], facts["source_currency"]),
         "lines": {one["status"]: one["count"] for one in facts["lines"]},
-        "reason_code": reason_code,
-        "reason": None
-        if reason_code is None
-        else fault_of(reason_code, facts.get("missing"), facts["currency"]).detail,
+        "reason_code": fault.get("code"),
+        "reason": fault.get("detail"),
     }

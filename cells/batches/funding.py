@@ -7,7 +7,7 @@ take. From then on a line's payment is like any other, but that its hold is draw
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
 from cells.batches import notices, store, store_status
@@ -27,6 +27,7 @@ from cells.tenants.tenant import Wallet
 from residency.errors import KovraError, needed
 
 _log = logging.getLogger("kovra.batches")
+_BY = component("wallet")
 AT_REST = [str(state) for state in FINAL]
 PAID = [str(one) for one in (PaymentState.COMPLETED, PaymentState.PARTIALLY_RETURNED, PaymentState.RETURNED)]
 FROZEN = [str(PaymentState.BLOCKED)]
@@ -52,7 +53,9 @@ async def journal_funding(
     wallets = await find_wallets(connection, region, sorted({one.wallet_id for one in locked.values()}))
     for one in list(locked.values()):
         if one.state is State.FUNDING and wallets[one.wallet_id].state != "open":
-            await notices.end(connection, region, locked.pop(one.batch_id), State.FAILED, fault_of(WalletNotOpen.code))
+            await notices.end(
+                connection, region, locked.pop(one.batch_id), State.FAILED, _BY, fault_of(WalletNotOpen.code)
+            )
     return [
         _owed(one, account_of(one.wallet_id), Action.FUND, one.funding_minor or 0)
         for one in locked.values()
@@ -90,11 +93,10 @@ async def close(
         if batch.state is not one.batch.state:
             continue
         if batch.state is State.FUNDING and result.applied:
-            await store.move(connection, region, batch.batch_id, State.FUNDED)
+            await store.move(connection, region, batch, State.FUNDED, "funded", _BY)
         elif batch.state is State.FUNDING and (result.lacks_funds or result.burnt):
-            lacking = missing.get(batch.batch_id)
-            fault = fault_of(InsufficientFunds.code, lacking, batch.source_currency)
-            await notices.end(connection, region, batch, State.FAILED, fault, lacking)
+            fault = fault_of(InsufficientFunds.code, missing.get(batch.batch_id), batch.source_currency)
+            await notices.end(connection, region, batch, State.FAILED, _BY, fault)
         elif result.applied:
             await _finish(connection, region, batch)
         else:
@@ -115,7 +117,7 @@ async def accept(
             lines = await store.lines_in(connection, region, batch.batch_id, LineState.READY, CHUNK, priced=True)
             taken += [(batch, line) for line in lines]
         if batch.state is State.FUNDED:
-            await store.move(connection, region, batch.batch_id, State.PROCESSING)
+            await store.move(connection, region, batch, State.PROCESSING, "taking", _BY)
     made = await origin.make(connection, [(_acceptance(batch, line), asked[batch.batch_id]) for batch, line in taken])
     became: dict[str, list[Transfer | KovraError]] = {batch_id: [] for batch_id in asked}
     marks: dict[str, list[Mark]] = {}
@@ -153,13 +155,12 @@ async def _closing(connection: Connection, region: str, batch: Batch) -> Batch |
     if not found.all_ended:
         return None
     remainder = needed(batch.funding_minor, "a batch that is paid was funded") - found.gone_minor
-    await store.move(connection, region, batch.batch_id, State.CLOSING, remainder_minor=remainder)
-    return replace(batch, state=State.CLOSING, remainder_minor=remainder)
+    return await store.move(connection, region, batch, State.CLOSING, "closing", _BY, remainder_minor=remainder)
 
 
 async def _finish(connection: Connection, region: str, batch: Batch) -> None:
     found = await _ended(connection, region, batch)
-    await notices.end(connection, region, batch, ending(batch, found.paid))
+    await notices.end(connection, region, batch, ending(batch, found.paid), _BY)
 
 
 async def _ended(connection: Connection, region: str, batch: Batch) -> Ended:

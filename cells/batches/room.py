@@ -20,6 +20,7 @@ from cells.fx.rate_age import RatesTooOld
 from cells.fx.rates import RateSource, RateTable
 from cells.fx.store import lock_quotes
 from cells.fx.store_fees import all_rules
+from cells.journal.entry import component
 from cells.parties.payers import Payers
 from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
@@ -82,10 +83,11 @@ class BatchRoom:
         ready = await store.ready(connection, region, batch.batch_id)
         state, fault = after_validation(batch, ready.count)
         if state is State.FAILED:
-            await notices.end(connection, region, batch, state, fault)
+            await notices.end(connection, region, batch, state, component("batches"), fault)
         else:
             funding = ready.source_minor if state is State.FUNDING else None
-            await store.move(connection, region, batch.batch_id, state, funding_minor=funding)
+            event = "priced" if state is State.FUNDING else "validated"
+            await store.move(connection, region, batch, state, event, component("batches"), funding_minor=funding)
 
     async def _validated(
         self, connection: Connection, terms: _Terms, batch: Batch, lines: Sequence[Line]

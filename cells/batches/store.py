@@ -1,16 +1,19 @@
 """The tables batches and batch_lines. Multi-row statements inside the caller's transaction; nothing commits here."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Annotated, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple
 
-from cells.backends.postgres import Connection, Read, Record, fetch_apart
+from cells.backends.postgres import Connection, Read, Record
 from cells.backends.rows import Rows
-from cells.batches.batch import AT_REST, WAITING_LINES, Batch, Fault, Line, LineState, State
+from cells.batches.batch import AT_REST, BATCH, WAITING_LINES, Batch, Fault, Line, LineState, State
+from cells.journal import store_lives
+from cells.journal.entry import Author
+from cells.journal.life import Birth, Change
 from residency.classes import Confidential, Public
 from residency.errors import needed
 
-_BATCH = ", ".join(one.name for one in fields(Batch))
 _LINE = ", ".join(one.name for one in fields(Line))
 _OPEN = [str(state) for state in State if state not in AT_REST and state is not State.SCHEDULED]
 _WAITING = [str(state) for state in WAITING_LINES]
@@ -34,24 +37,10 @@ class Mark(NamedTuple):
     source_minor: int | None = None
 
 
-async def insert(
-    connection: Connection, region: str, batch: Batch, lines: Sequence[Line], file_key: str | None = None
-) -> bool:
-    """A new batch with its lines; False, and nothing, where a batch that paid or may pay was made of the same file (`file_key`: what makes
-    two files one; None: whatever it is a repetition of). One of two at a time waits for the other."""
-    new = await connection.fetchval(
-        """
-        insert into batches (compliance_region, batch_id, tenant_id, wallet_id, source_currency, format, all_or_nothing, line_count,
-            scheduled_for, message_id, message_created_at, file_key)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        on conflict (compliance_region, tenant_id, file_key) where file_key is not null and state not in ('FAILED', 'CANCELLED')
-            do nothing
-        returning batch_id
-        """,
-        region, batch.batch_id, batch.tenant_id, batch.wallet_id, batch.source_currency, batch.format, batch.all_or_nothing,
-        batch.line_count, batch.scheduled_for, batch.message_id, batch.message_created_at, file_key,
-    )  # fmt: skip
-    if new is None:
+async def insert(connection: Connection, region: str, batch: Batch, lines: Sequence[Line], by: Author) -> bool:
+    """A new batch with its lines; False, and nothing, where a batch that paid or may pay was made of the same file (`file_key`). One of two
+    at a time waits for the other."""
+    if not await store_lives.begin(connection, region, BATCH, [Birth(batch, BATCH.kind("created"), by)]):
         return False
     rows = [
         (
@@ -76,69 +65,51 @@ async def made_of(connection: Connection, region: str, tenant_id: str, file_key:
 
 async def find(connection: Connection, region: str, batch_ids: Sequence[str]) -> dict[str, Batch]:
     """The batches among those ids that the connection's role may see."""
-    rows = await connection.fetch(
-        f"select {_BATCH} from batches where compliance_region = $1 and batch_id = any ($2::text[])", region, batch_ids
-    )
-    return {row["batch_id"]: _batch(row) for row in rows}
+    return await store_lives.read(connection, region, BATCH, batch_ids)
 
 
 async def lock(connection: Connection, region: str, batch_ids: Sequence[str]) -> dict[str, Batch]:
     """The same, held for this transaction; taken in one order."""
-    rows = await connection.fetch(
-        f"select {_BATCH} from batches where compliance_region = $1 and batch_id = any ($2::text[]) order by batch_id for update",
-        region, batch_ids,
-    )  # fmt: skip
-    return {row["batch_id"]: _batch(row) for row in rows}
+    return await store_lives.load(connection, region, BATCH, batch_ids)
 
 
 async def page(connection: Connection, region: str, tenant_id: str, before_id: str | None, limit: int) -> list[Batch]:
     """A tenant's batches, newest first, before an id."""
-    rows = await connection.fetch(
-        f"select {_BATCH} from batches where compliance_region = $1 and tenant_id = $2"
-        " and ($3::text is null or batch_id < $3) order by batch_id desc limit $4",
-        region, tenant_id, before_id, limit,
+    return await store_lives.fetch(
+        connection, region, BATCH,
+        "tenant_id = $2 and ($3::text is null or batch_id < $3) order by batch_id desc limit $4", tenant_id, before_id, limit,
     )  # fmt: skip
-    return [_batch(row) for row in rows]
 
 
 async def due(connection: Connection, region: str, after: str, limit: int, aside: Collection[str] = ()) -> Read[Batch]:
     """Batches that something can be done for now, by id, after that one: those under way, and the scheduled whose time has come."""
-    return await fetch_apart(
-        connection, _batch, "batch_id",
-        f"""
-        select {_BATCH} from batches
-        where compliance_region = $1 and state not in ('COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'CANCELLED')
+    return await store_lives.apart(
+        connection, region, BATCH,
+        """
+        state not in ('COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'CANCELLED')
           and (state = any ($2::text[]) or coalesce(scheduled_for, now()) <= now()) and batch_id > $3
           and batch_id <> all ($5::text[])
         order by batch_id limit $4
         """,
-        region, _OPEN, after, limit, list(aside),
+        _OPEN, after, limit, list(aside),
     )  # fmt: skip
 
 
 async def move(
-    connection: Connection, region: str, batch_id: str, state: State, *, fault: Fault | None = None,
-    funding_minor: int | None = None, remainder_minor: int | None = None,
-) -> None:  # fmt: skip
-    """Bring a batch, which the caller has locked, to a state; what is not given stays."""
-    await connection.execute(
-        """
-        update batches set state = $3, fault = coalesce($4::jsonb, fault), funding_minor = coalesce($5::bigint, funding_minor),
-            remainder_minor = coalesce($6::bigint, remainder_minor), updated_at = clock_timestamp()
-        where compliance_region = $1 and batch_id = $2
-        """,
-        region, batch_id, state, None if fault is None else asdict(fault), funding_minor, remainder_minor,
-    )  # fmt: skip
+    connection: Connection, region: str, batch: Batch, state: State, event: str, by: Author, *, fault: Fault | None = None,
+    funding_minor: int | None = None, remainder_minor: int | None = None, beside: Mapping[str, Any] = MappingProxyType({}),
+) -> Batch:  # fmt: skip
+    """Bring a batch, which the caller has locked, to a state; what is not given stays. `beside`: see Change. The batch as it is then."""
+    given: dict[str, Any] = {"fault": fault, "funding_minor": funding_minor, "remainder_minor": remainder_minor}
+    now = replace(batch, state=state, **{name: one for name, one in given.items() if one is not None})
+    await store_lives.append(connection, region, BATCH, [Change(batch, now, BATCH.kind(event), by, beside)])
+    return replace(now, version=batch.version + 1)
 
 
-async def cancel(connection: Connection, region: str, batch_id: str) -> None:
+async def cancel(connection: Connection, region: str, batch: Batch, by: Author) -> None:
     """Call off a batch, which the caller has locked, with every line of it that waits."""
-    await connection.execute(
-        "update batches set state = 'CANCELLED', updated_at = clock_timestamp()"
-        " where compliance_region = $1 and batch_id = $2",
-        region, batch_id,
-    )  # fmt: skip
-    await give_up(connection, region, batch_id)
+    await move(connection, region, batch, State.CANCELLED, "cancelled", by)
+    await give_up(connection, region, batch.batch_id)
 
 
 async def give_up(connection: Connection, region: str, batch_id: str) -> None:
@@ -202,10 +173,6 @@ async def unsent(connection: Connection, region: str, batch_id: str) -> list[str
         region, batch_id,
     )  # fmt: skip
     return [row[0] for row in rows]
-
-
-def _batch(row: Record) -> Batch:
-    return Batch(**{**row, "state": State(row["state"]), "fault": _fault(row)})
 
 
 def _line(row: Record) -> Line:

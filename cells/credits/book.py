@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
-from cells.credits import notices
 from cells.credits.credit import Deposit
 from cells.credits.lives import actions_of_credit, is_suspended, life_of_credit
+from cells.journal.entry import component
 from cells.ledger.postings import Chain, postings_of
 from cells.ledger.submit import ChainResult
 from cells.rails import store_collections as collections
+
+_BY = component("wallet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,10 @@ async def close(
     ]
     credited = [one for one in booked if not is_suspended(one.tenant_id)]
     if resting := [one.collection_id for one in booked if is_suspended(one.tenant_id)]:
-        await collections.close(connection, region, resting, "suspended")
+        await collections.close(connection, region, resting, "suspended", _BY)
     if not credited:
         return
-    closed = await collections.close(connection, region, [one.collection_id for one in credited], "credited")
-    await notices.write_credits(connection, region, [one for one in credited if one.collection_id in closed], "booked")
+    await collections.close(connection, region, [one.collection_id for one in credited], "credited", _BY)
 
 
 def _chains(deposit: Deposit, wallet_account: int) -> tuple[Chain, Chain]:

@@ -35,7 +35,7 @@ def events_of(stream: Sequence[Entry]) -> Iterator[Event]:
 def _data(entry: Entry) -> dict[str, Any]:
     facts = entry.facts
     available_at = facts.get("available_at")
-    reason_code = facts.get("reason_code")
+    reason_code = facts.get("return_reason")
     return {
         "collection_id": entry.stream,
         "wallet_id": facts["wallet_id"],

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cells.backends.postgres import Connection
 from cells.backends.vault import SubjectRef, Vault
-from cells.credits import notices
+from cells.journal.entry import component
 from cells.parties import store_subjects
 from cells.parties.store_subjects import SealedSubject
 from cells.payments.transfer import PEER_TENANT_PREFIX
@@ -80,16 +80,13 @@ async def receive(
     house = await _suspense(connection, entry, came)
     digest = hashlib.sha256(message).digest()
     new = [_row(entry, one, matched[one.scheme_reference], house.get(one.currency), digest) for one in came]
-    rows = await store_collections.receive(connection, entry.region, new)
+    rows = await store_collections.receive(connection, entry.region, new, component("rail"))
     first = [
         (row, one)
         for row, mine, one in zip(rows, new, came, strict=True)
-        if row.collection_id == mine.collection_id and row.tenant_id is not None
+        if row.collection_id == mine.collection_id and row.wallet_id is not None
     ]
     await _keep_debtors(connection, vault, first)
-    await notices.write_pending_credits(
-        connection, entry.region, [row for row, _ in first if row.available_at is not None]
-    )
     return Reception(rows, _refusals(rows, new))
 
 
@@ -123,7 +120,7 @@ def _row(
     collection_id = mint("col", entry.name)
     return CollectionRow(
         collection_id=collection_id,
-        tenant_id=matched.tenant_id if matched else None,
+        tenant_id=matched.tenant_id if matched else PEER_TENANT_PREFIX + entry.name,
         wallet_id=matched.wallet_id if matched else None,
         rail=credit.rail,
         scheme_reference=credit.scheme_reference,
@@ -168,7 +165,7 @@ async def _keep_debtors(
 ) -> None:
     if not first:
         return
-    refs = [SubjectRef(row.tenant_id or "", row.collection_id, KIND) for row, _ in first]
+    refs = [SubjectRef(row.tenant_id, row.collection_id, KIND) for row, _ in first]
     sealed = vault.seal([(ref, _debtor(one)) for ref, (_, one) in zip(refs, first, strict=True)])
     await store_subjects.insert_sealed(
         connection,

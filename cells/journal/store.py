@@ -92,6 +92,11 @@ async def read(connection: Connection, region: str, streams: Sequence[str]) -> d
     return by_stream([entry_of(row) for row in rows])
 
 
+async def stream(connection: Connection, region: str, stream_id: str) -> list[Entry]:
+    """All that happened in one life, in order; none where there is no such life. Raises MalformedId."""
+    return (await read(connection, region, [stream_id])).get(stream_id, [])
+
+
 async def read_on(
     connection: Connection, region: str, after: Position | None, limit: int
 ) -> list[tuple[Position, Entry]]:

@@ -9,7 +9,7 @@ from cells.ledger.asked import Asked, Outcome
 from cells.payments import machine
 from cells.payments.lives import action_of, life_of
 from cells.payments.machine import LEDGER_EFFECTS, Effect, Event, Leg, State
-from cells.payments.stream import LEDGER_RESULT, history, step_of
+from cells.payments.stream import LEDGER_RESULT, TRANSFER, step_of
 from cells.payments.transfer import Transfer
 
 # What the ledger's answer is told as, and what it means of the chain that was asked for.
@@ -39,7 +39,7 @@ def chains_asked(entries: Sequence[Entry], wallet_account: int, cell_numbers: Ma
     """
     asked: list[Asked] = []
     before: Transfer | None = None
-    for entry, now in zip(entries, history(entries), strict=True):
+    for entry, now in zip(entries, TRANSFER.history(entries), strict=True):
         effect: Effect | None = None
         if before is None:
             effect = Effect.HOLD if now.state is State.CREATED else None

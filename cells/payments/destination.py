@@ -15,7 +15,7 @@ from cells.customs.admit import SEALED_UNREADABLE, TRAVEL_RULE, Admitted
 from cells.journal.entry import component
 from cells.parties.recipients import Recipients
 from cells.parties.token import TokenCheck, TokenVerifier, split_token
-from cells.payments import personal, store, store_stream, watch
+from cells.payments import personal, store, watch
 from cells.payments.machine import Event, Leg, State
 from cells.payments.recovery import REGULATORY, REVIEW_LIFETIME
 from cells.payments.screened import screening_of
@@ -71,7 +71,7 @@ class Destination:
             replace(leg, rail=routes[leg.transfer_id].route.rail or leg.rail) if leg.transfer_id in routes else leg
             for leg in legs
         ]
-        await store_stream.begin(connection, region, [(leg, component(_ROOM)) for leg in legs], ADMITTED)
+        await store.begin(connection, region, [(leg, component(_ROOM)) for leg in legs], ADMITTED)
         await store_routing.keep(connection, region, "admitted", list(routes.values()))
         watch.born(legs, {message.transfer_id: message.instructed_at for _, message in new}, watch.ADMIT)
         watch.made(legs, watch.ADMIT)

@@ -7,7 +7,7 @@ from typing import Final
 
 from cells.journal.entry import Entry
 from cells.payments.machine import TABLE, Effect, Leg, State, public
-from cells.payments.stream import history
+from cells.payments.stream import TRANSFER
 from cells.payments.transfer import PEER_TENANT_PREFIX, resource
 from cells.webhooks.event import Event, event_of
 
@@ -39,6 +39,6 @@ def event_type_of(entry: Entry) -> str | None:
 
 def events_of(stream: Sequence[Entry], metadata: Mapping[str, str]) -> Iterator[Event]:
     """The events of a stream from its beginning, oldest first. `metadata`: what the partner wrote itself. Raises Unfoldable."""
-    for entry, leg in zip(stream, history(stream), strict=True):
+    for entry, leg in zip(stream, TRANSFER.history(stream), strict=True):
         if (event_type := event_type_of(entry)) is not None:
             yield event_of(entry, event_type, resource(replace(leg, metadata=metadata)))

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from cells.backends.postgres import Connection
+from cells.journal import store_lives
 from cells.journal.entry import Author
-from cells.payments import store, store_stream
+from cells.journal.life import Change
+from cells.payments import store
 from cells.payments.machine import State
-from cells.payments.stream import ANSWERED, DOUBTED, REROUTED, Change
+from cells.payments.stream import ANSWERED, DOUBTED, REROUTED, TRANSFER
 from cells.payments.transfer import Transfer
 
 
@@ -30,7 +32,7 @@ async def answer(
         for one, said in answers.items()
     }
     changes = [Change(loaded[one], leg, ANSWERED, by) for one, leg in now.items() if leg is not loaded[one]]
-    await store_stream.append(connection, region, changes)
+    await store_lives.append(connection, region, TRANSFER, changes)
     return list(now.values())
 
 
@@ -42,11 +44,11 @@ async def doubt(connection: Connection, region: str, transfer_ids: Sequence[str]
         for one in legs.values()
         if one.state is State.PENDING_RAIL and not one.in_doubt
     ]
-    await store_stream.append(connection, region, changes)
+    await store_lives.append(connection, region, TRANSFER, changes)
 
 
 async def reroute(connection: Connection, region: str, rails: Mapping[str, str], by: Author) -> None:
     """Other rails, by transfer id, are to pay."""
     legs = await store.load(connection, region, sorted(rails))
     changes = [Change(leg, replace(leg, rail=rails[one]), REROUTED, by) for one, leg in legs.items()]
-    await store_stream.append(connection, region, changes)
+    await store_lives.append(connection, region, TRANSFER, changes)

@@ -23,7 +23,7 @@ from cells.limits.store import Release, Reservation, release, reserve
 from cells.parties.payers import Payers, open_payers
 from cells.parties.recipients import Recipients
 from cells.parties.token import RecipientToken, TokenCheck, TokenVerifier
-from cells.payments import personal, store, store_stream, watch
+from cells.payments import personal, store, watch
 from cells.payments.acceptance import Acceptance
 from cells.payments.machine import Leg, State
 from cells.payments.recovery import REVIEW_LIFETIME
@@ -109,7 +109,7 @@ class Origin:
         decided = await self._decide(connection, asked, routed)
         transfers = [one for one in decided if isinstance(one, Transfer)]
         by = {one.transfer_id: one.author for one, _ in asked}
-        await store_stream.begin(connection, region, [(one, by[one.transfer_id]) for one in transfers], ACCEPTED)
+        await store.begin(connection, region, [(one, by[one.transfer_id]) for one in transfers], ACCEPTED)
         alone = [one for one in transfers if one.batch_id is None]
         watch.born(alone, {one.transfer_id: watch.minted_at(one.transfer_id) for one in alone}, watch.ACCEPT)
         watch.made(transfers, watch.ACCEPT, {key: one.request_id for key, one in by.items()})

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cells.backends.postgres import Connection
+from cells.journal import store_lives
 from cells.journal.entry import component
+from cells.journal.life import Change
 from cells.limits.store import Release, release
-from cells.payments import store, store_stream, watch
+from cells.payments import store, watch
 from cells.payments.machine import (
     LEDGER_EFFECTS,
     Advance,
@@ -25,7 +27,7 @@ from cells.payments.machine import (
     State,
     decide,
 )
-from cells.payments.stream import Change, kind_of
+from cells.payments.stream import LEDGER_RESULT, TRANSFER
 from cells.payments.transfer import ExportKind, Move, Told, Transfer
 
 EXPORT_CHANNEL = "kovra_export"
@@ -86,7 +88,7 @@ async def take_loaded(
     if it was locked."""
     step = plan(loaded, told)
     for wave in step.waves:
-        await store_stream.append(connection, region, [_change(move, room) for move in wave])
+        await store_lives.append(connection, region, TRANSFER, [_change(move, room) for move in wave])
     await _write_implied(connection, region, [move for wave in step.waves for move in wave])
     watch.moved(step.waves)
     return step
@@ -119,9 +121,10 @@ def after(before: Transfer, told: Told, decision: Advance) -> Transfer:
     return replace(before, state=decision.state, version=before.version + 1, **facts)
 
 
-def _change(move: Move, room: str) -> Change:
+def _change(move: Move, room: str) -> Change[Transfer]:
     told = move.told
-    return Change(move.before, move.now, kind_of(str(told.event)), told.author or component(room), told.ledger_result)
+    beside = {} if told.ledger_result is None else {LEDGER_RESULT: told.ledger_result}
+    return Change(move.before, move.now, TRANSFER.kind(str(told.event)), told.author or component(room), beside)
 
 
 def _decided(step: Step, told: Told) -> Move | None:

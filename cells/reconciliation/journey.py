@@ -14,12 +14,13 @@ from cells.customs import store as customs
 from cells.customs.chain import CustomsEntry
 from cells.fx.quotes import Quote
 from cells.fx.store import find_quotes
+from cells.journal import store as journal
 from cells.journal.entry import Entry as Line
 from cells.kit.money import money
 from cells.ledger.chart import CURRENCY_OF_LEDGER, AccountType, rail_numbers, read_account_id
 from cells.ledger.codes import Code
 from cells.ledger.entry import PostingFlag, PostingResult
-from cells.payments import events, store, store_stream
+from cells.payments import events, store
 from cells.payments.machine import FINAL
 from cells.payments.machine import Leg as LegKind
 from cells.payments.stream import states
@@ -84,7 +85,7 @@ class Back:
     reason_code: str
     state: str
     received_at: datetime
-    booked_at: datetime | None
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ async def _chain(connection: Connection, spec: CellSpec) -> Chain:
 
 async def _leg(connection: Connection, spec: CellSpec, transfer: Transfer, chain: Chain | None) -> Leg:
     region, transfer_id = spec.region, transfer.transfer_id
-    lines = await store_stream.stream(connection, region, transfer_id)
+    lines = await journal.stream(connection, region, transfer_id)
     born_here = transfer.leg is not LegKind.DESTINATION
     quotes = await find_quotes(connection, region, [transfer.quote_id] if transfer.quote_id else [])
     postings = await Lives(connection, spec).of([transfer_id])

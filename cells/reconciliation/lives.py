@@ -20,7 +20,7 @@ from cells.ledger.asked import Asked
 from cells.ledger.entry import Posting
 from cells.payments import asked as of_payments
 from cells.payments.lives import account_of
-from cells.payments.stream import LIFE, fold
+from cells.payments.stream import TRANSFER
 from cells.payments.transfer import Transfer
 from cells.rails import store_collections
 from cells.reconciliation import store_lives
@@ -101,7 +101,9 @@ class Lives:
         """Every posting that there must be, in pages of so many lives or entries."""
         region = self.spec.region
         async for streams in journal.streams(self.connection, region, limit):
-            legs = {one: entries for one, entries in streams.items() if entries[0].kind.partition(".")[0] == LIFE}
+            legs = {
+                one: entries for one, entries in streams.items() if entries[0].kind.partition(".")[0] == TRANSFER.name
+            }
             yield _all(await self._of_payments(legs))
         for kind in store_lives.KINDS:
             after = ""
@@ -113,7 +115,7 @@ class Lives:
         legs: dict[str, Transfer] = {}
         for one, entries in streams.items():
             try:
-                legs[one] = fold(entries)
+                legs[one] = TRANSFER.fold(entries)
             except _UNREADABLE:
                 continue
         came = await store_returns.of_transfers(self.connection, self.spec.region, list(legs))

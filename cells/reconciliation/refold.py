@@ -4,46 +4,34 @@ A life's row and its entries are written by one statement, so they differ only w
 an entry without its row, a row that moved without an entry, a version that is missing. Each difference is named, field by field.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from cells.backends.postgres import Connection, Read
+from cells.backends.postgres import Connection
+from cells.batches.batch import BATCH
 from cells.journal import store as journal
 from cells.journal.entry import Entry
+from cells.journal.life import Life, Unfoldable
 from cells.kit.money import amount_text
-from cells.payments import stream
-from cells.payments.stream import Unfoldable
-from cells.payments.transfer import Transfer
+from cells.payments.stream import TRANSFER
+from cells.rails.store_collections import CREDIT
+from cells.rails.store_recalls import RECALL
 from cells.reconciliation import store_refold
 from cells.reconciliation.report import Finding
 from cells.reconciliation.store_refold import Kept
+from cells.resolutions.resolution import RESOLUTION
+from cells.returns.returned import RETURN
+from cells.sub_wallets.internal_transfer import INTERNAL_TRANSFER, SUB_WALLET
 from residency.ids import is_id
 
 # Whoever shares the event loop is held up for some 30 ms a page.
 _PAGE = 1000
 # Lives whose rows count no versions yet: their entries are on record, and no row is a fold of them.
-_WITHOUT_VERSIONS: Final = frozenset({"batch", "credit", "endpoint"})
-# A partner's own words are in no entry.
-_UNTOLD = frozenset({"metadata"})
-_SOURCE_MONEY = frozenset({"principal", "margin", "fee"})
-_TARGET_MONEY = frozenset({"target_amount", "recipient_fee"})
-_FIELDS = tuple(one.name for one in fields(Transfer) if one.name not in _UNTOLD)
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """One kind of life: what its entries make, and its rows by id, by page of ids, and how many there are."""
-
-    fold: Callable[[Sequence[Entry]], Transfer]
-    read: Callable[[Connection, str, Sequence[str]], Awaitable[Read[Kept]]]
-    ids: Callable[[Connection, str, str, int], Awaitable[list[str]]]
-    count: Callable[[Connection, str], Awaitable[int]]
-
-
-LIVES: Final[Mapping[str, Life]] = MappingProxyType(
-    {stream.LIFE: Life(stream.fold, store_refold.transfers, store_refold.transfer_ids, store_refold.transfer_count)}
+_WITHOUT_VERSIONS: Final = frozenset({"endpoint"})
+LIVES: Final[Mapping[str, Life[Any]]] = MappingProxyType(
+    {one.name: one for one in (TRANSFER, CREDIT, RETURN, RESOLUTION, RECALL, SUB_WALLET, INTERNAL_TRANSFER, BATCH)}
 )
 
 
@@ -69,7 +57,7 @@ async def refold(
         found.entries += entries
         progress(entries)
     for name, life in LIVES.items():
-        if await life.count(snapshot, region) != found.rows[name]:
+        if await store_refold.count(snapshot, region, life) != found.rows[name]:
             await _find_rows_alone(snapshot, cell, region, life, found)
     return found
 
@@ -89,21 +77,19 @@ async def _compare(
                 _finding(cell, one, "kind", "one that is known", several[one][0].kind) for one in several
             ]
             continue
-        rows, unreadable = await LIVES[name].read(snapshot, region, list(several))
+        rows, unreadable = await store_refold.rows(snapshot, region, LIVES[name], list(several))
         found.rows[name] += len(rows) + len(unreadable)
         found.findings += [
             _finding(cell, one, "row", "one that can be read", type(error).__name__)
             for one, error in unreadable.items()
         ]
-        kept = {one.transfer.transfer_id: one for one in rows}
+        kept = {LIVES[name].id_of(one.row): one for one in rows}
         for one, entries in several.items():
             if one not in unreadable:
-                found.findings += differences(cell, entries, kept.get(one), LIVES[name].fold)
+                found.findings += differences(cell, entries, kept.get(one), LIVES[name])
 
 
-def differences(
-    cell: str, entries: Sequence[Entry], kept: Kept | None, fold: Callable[[Sequence[Entry]], Transfer]
-) -> list[Finding]:
+def differences(cell: str, entries: Sequence[Entry], kept: Kept | None, life: Life[Any]) -> list[Finding]:
     """What a stream and its row do not agree on. Pure."""
     name = entries[0].stream
 
@@ -111,33 +97,31 @@ def differences(
         return Finding("L11", (cell,), name, what, str(expected), str(found))
 
     try:
-        folded = fold(entries)
+        folded = life.fold(entries)
     except Unfoldable as error:
         return [finding(f"version {error.version} of the stream", "an entry that follows", error)]
     if kept is None:
         return [finding("row", f"one as of version {folded.version}", "none")]
     found = [
-        finding(one, _shown(folded, one), _shown(kept.transfer, one))
-        for one in _FIELDS
-        if getattr(folded, one) != getattr(kept.transfer, one)
+        finding(one, _shown(life, folded, one), _shown(life, kept.row, one))
+        for one in life.columns
+        if one not in life.unrecorded and getattr(folded, one) != getattr(kept.row, one)
     ]
     if kept.recorded_in != entries[-1].recorded_in:
         found.append(finding("recorded_in", entries[-1].recorded_in, kept.recorded_in))
     return found
 
 
-def _shown(transfer: Transfer, name: str) -> object:
+def _shown(life: Life[Any], row: Any, name: str) -> object:
     """A field as a person reads it: money with its currency."""
-    value = getattr(transfer, name)
-    if name in _SOURCE_MONEY:
-        return amount_text(value, transfer.source_currency)
-    return amount_text(value, transfer.target_currency) if name in _TARGET_MONEY else value
+    value = getattr(row, name)
+    return value if value is None or name not in life.money else amount_text(value, getattr(row, life.money[name]))
 
 
-async def _find_rows_alone(snapshot: Connection, cell: str, region: str, life: Life, found: Folded) -> None:
+async def _find_rows_alone(snapshot: Connection, cell: str, region: str, life: Life[Any], found: Folded) -> None:
     """Rows that no stream makes: only looked for when the numbers say that there are some."""
     after = ""
-    while ids := await life.ids(snapshot, region, after, _PAGE):
+    while ids := await store_refold.ids(snapshot, region, life, after, _PAGE):
         odd = [one for one in ids if not is_id(one)]
         streams = await journal.read(snapshot, region, [one for one in ids if one not in odd])
         found.findings += [

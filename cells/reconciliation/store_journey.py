@@ -27,7 +27,7 @@ async def returns_of(connection: Connection, region: str, transfer_id: str) -> l
     rows: list[Record] = await connection.fetch(
         """
         select number, attempt, rail, scheme_reference, currency, amount, principal_back + margin_back + fee_back as credited,
-            reason_code, state, received_at, booked_at
+            reason_code, state, received_at, updated_at
         from returns where compliance_region = $1 and transfer_id = $2 order by number
         """,
         region, transfer_id,

@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
-from cells.credits.credit import Deposit
-from cells.credits.notices import write_credits
+from cells.journal.entry import component
 from cells.ledger.postings import Chain, postings_of
 from cells.ledger.submit import ChainResult
-from cells.rails import store_recalls
-from cells.resolutions import notices
+from cells.rails import store_collections, store_recalls
 from cells.resolutions import store as store_orders
 from cells.resolutions.lives import action_of_resolution, life_of_resolution
 from cells.resolutions.resolution import Order, OrderState, after_applied
 
 _log = logging.getLogger("kovra.orders")
+_BY = component("wallet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ async def close(
             _log.critical("the ledger refused an order of %s: %s", one.order.collection_id, result.reason.name)
     if not steps:
         return
-    moved = await store_orders.move(connection, region, steps)
+    moved = await store_orders.move(connection, region, steps, _BY)
     ended = {
         one.order.order_id: one.order
         for one in owed
@@ -63,15 +62,11 @@ async def close(
     nothing = [
         order_id for order_id, one in ended.items() if steps[order_id][1] == "failed" or one.outcome == "refused"
     ]
-    await store_recalls.ordered(connection, region, sorted(ended.keys() - set(nothing)), nothing)
+    await store_recalls.ordered(connection, region, sorted(ended.keys() - set(nothing)), nothing, _BY)
     done = [one.order for one in owed if one.order.order_id in moved and steps[one.order.order_id][1] == "done"]
     settled = [one for one in done if one.outcome != "refused"]
     if settled:
-        await store_orders.close_credits(connection, region, settled)
-        assigned = [_deposit(one) for one in settled if one.kind == "assign"]
-        await write_credits(connection, region, assigned, "assigned")
-        await notices.write_given_back(connection, region, [one for one in settled if not one.suspended])
-
-
-def _deposit(order: Order) -> Deposit:
-    return Deposit(order.collection_id, order.tenant_id, order.wallet_id, order.rail, order.amount, order.currency)
+        assigned = {one.collection_id: (one.tenant_id, one.wallet_id) for one in settled if one.kind == "assign"}
+        await store_collections.assign(connection, region, assigned, _BY)
+        gone = {one.collection_id: one.reason_code for one in settled if one.kind == "give_back"}
+        await store_collections.give_back(connection, region, gone, _BY)

@@ -4,6 +4,7 @@ Invariant: a credit is assigned or given back once, whoever orders it and howeve
 """
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import Author
 from cells.payments.transfer import PEER_TENANT_PREFIX
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
@@ -17,7 +18,7 @@ from residency.ids import mint, parse
 _NO_REASON = "MS03"
 
 
-async def assign(connection: Connection, entry: CellEntry, collection_id: str, wallet_id: str) -> Order:
+async def assign(connection: Connection, entry: CellEntry, collection_id: str, wallet_id: str, by: Author) -> Order:
     """Order that a suspended credit be this wallet's. Raises MalformedId, NotSuspended, WrongWallet, AlreadyOrdered."""
     credit, count = await _held(connection, entry, collection_id)
     if credit.state != "suspended":
@@ -28,22 +29,22 @@ async def assign(connection: Connection, entry: CellEntry, collection_id: str, w
     if wallet.currency != credit.currency or wallet.state != "open":
         raise WrongWallet(f"{wallet_id} is {wallet.state} and holds {wallet.currency}; the money is {credit.currency}.")
     made = _order(entry, credit, count, "assign", (wallet.tenant_id, wallet.wallet_id), credit.reason_code or "")
-    return await _on_record(connection, entry, made)
+    return await _on_record(connection, entry, made, by)
 
 
 async def give_back(
-    connection: Connection, entry: CellEntry, collection_id: str, reason_code: str, *, of_wallets: bool
+    connection: Connection, entry: CellEntry, collection_id: str, reason_code: str, by: Author, *, of_wallets: bool
 ) -> Order:
     """Order that a credit go back to who paid it: out of suspense, or, `of_wallets`, out of the wallet that has it. `reason_code`: ISO
     20022 ExternalReturnReason1Code, "" for the one for which it rests. Raises MalformedId, NotSuspended, AlreadyOrdered.
     """
     credit, count = await _held(connection, entry, collection_id)
     takes = ("suspended", "credited") if of_wallets else ("suspended",)
-    if credit.state not in takes or credit.tenant_id is None or credit.wallet_id is None:
+    if credit.state not in takes or credit.wallet_id is None:
         raise NotSuspended(f"{collection_id} is {credit.state}.")
     whose, reason = (credit.tenant_id, credit.wallet_id), reason_code or credit.reason_code or _NO_REASON
     made = _order(entry, credit, count, "give_back", whose, reason)
-    return await _on_record(connection, entry, made)
+    return await _on_record(connection, entry, made, by)
 
 
 async def _held(connection: Connection, entry: CellEntry, collection_id: str) -> tuple[CollectionRow, int]:
@@ -75,7 +76,7 @@ def _order(
     )
 
 
-async def _on_record(connection: Connection, entry: CellEntry, order: Order) -> Order:
-    if not await store_orders.insert(connection, entry.region, [order]):
+async def _on_record(connection: Connection, entry: CellEntry, order: Order, by: Author) -> Order:
+    if not await store_orders.insert(connection, entry.region, [order], by):
         raise AlreadyOrdered(f"{order.collection_id} waits for an earlier order, or has been dealt with.")
     return order

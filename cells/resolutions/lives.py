@@ -34,9 +34,9 @@ def chains_asked(order: Order, wallet_account: int) -> list[Asked]:
     life = life_of_resolution(order, wallet_account)
     first = Action.ASSIGN if order.kind == "assign" else Action.HOLD
     if order.state in ("ordered", "failed"):
-        return [Asked(life, first, "planned" if order.state == "ordered" else "failed", at=order.ordered_at)]
-    asked = [Asked(life, first, "applied", at=order.ordered_at)]
+        return [Asked(life, first, "planned" if order.state == "ordered" else "failed", at=order.created_at)]
+    asked = [Asked(life, first, "applied", at=order.created_at)]
     if first is Action.HOLD and order.state != "held":
         second = Action.POST if order.outcome == "settled" else Action.VOID
-        asked.append(Asked(life, second, "planned" if order.state == "answered" else "applied", at=order.closed_at))
+        asked.append(Asked(life, second, "planned" if order.state == "answered" else "applied", at=order.updated_at))
     return asked

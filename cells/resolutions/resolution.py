@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
+from cells.journal.life import Life
 from cells.kit.command import Command
 from cells.rails.rail import ReturnOut
 from residency.classes import Confidential, Public
@@ -61,9 +62,9 @@ class Order:
     state: Annotated[OrderState, Public] = "ordered"
     outcome: Annotated[OrderOutcome | None, Public] = None
     answer_code: Annotated[str | None, Public] = None
-    asked: Annotated[int, Public] = 0
-    ordered_at: Annotated[datetime | None, Public] = None
-    closed_at: Annotated[datetime | None, Public] = None
+    version: Annotated[int, Public] = 1
+    created_at: Annotated[datetime | None, Public] = None
+    updated_at: Annotated[datetime | None, Public] = None
 
     @property
     def return_id(self) -> str:
@@ -79,6 +80,9 @@ class Order:
     def command(self, word: str = "") -> Command:
         """What the wallet is asked; `word` tells one asking from another, where it shall be asked anew."""
         return Command(f"{self.order_id}:{self.state}:{word}", self.wallet_id, "order", self.order_id)
+
+
+RESOLUTION: Final = Life("resolution", "orders", "order_id", Order, money={"amount": "currency"}, may_exist=True)
 
 
 def after_applied(order: Order) -> OrderState:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import component
 from cells.kit.command import Command
 from cells.ledger.postings import Chain
 from cells.ledger.submit import ChainResult
@@ -23,6 +24,7 @@ from cells.returns.lives import chains_of_return
 from cells.returns.returned import Return, Total, bookable, told_of
 
 _log = logging.getLogger("kovra.returns")
+_BY = component("wallet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,15 @@ async def close(
         else:
             _log.critical("the ledger refused a return of %s", one.transfer.transfer_id)
     if refused:
-        await store_returns.raise_attempts(connection, region, refused)
+        await store_returns.raise_attempts(connection, region, refused, _BY)
     if not applied:
         return []
     # Locked in the order of ids before the sums are read: two batches that book returns of one payment take turns.
     legs = await store.load(connection, region, sorted({one.transfer.transfer_id for one in applied}))
     totals = await store_returns.totals(connection, region, list(legs))
-    booked = await store_returns.move(connection, region, [one.one.return_id for one in applied], "received", "booked")
+    lost = {one.one.return_id for one in applied if one.transfer.state is State.LOST}
+    booked = await store_returns.book(connection, region, [one.one.return_id for one in applied], lost, _BY)
     new = [one for one in applied if one.one.return_id in booked]
-    if lost := [one.one.return_id for one in new if one.transfer.state is State.LOST]:
-        await store_returns.keep_for_the_house(connection, region, lost)
     if any(one.transfer.leg is Leg.DESTINATION for one in new):
         await store.wake(connection, EXPORT_CHANNEL)
     return tell(new, legs, totals)

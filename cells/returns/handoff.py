@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cells.backends.postgres import Connection
 from cells.customs.export import Outbound
+from cells.journal.entry import component
 from cells.payments import store
 from cells.payments.transfer import Transfer
 from cells.returns import store as store_returns
@@ -30,7 +31,7 @@ async def due(
     if not waiting:
         return [], unreadable
     legs = await store.read(connection, region, sorted({one.transfer_id for one in waiting}))
-    await store_returns.move(connection, region, [one.return_id for one in waiting], "booked", "exported")
+    await store_returns.export(connection, region, waiting, component("border"))
     outbound = [
         Outbound(legs[one.transfer_id].origin_cell, message_of(one, legs[one.transfer_id], at)) for one in waiting
     ]

@@ -56,5 +56,5 @@ def chains_asked(one: Return, transfer: Transfer, wallet_account: int, cell_numb
         tries.append((one.attempt, "applied"))
     elif bookable(transfer):
         tries.append((one.attempt, "planned"))
-    at = one.booked_at or one.received_at
+    at = one.updated_at or one.received_at
     return [Asked(life, action, outcome, attempt, at) for attempt, outcome in tries for action in actions]

@@ -6,10 +6,10 @@ Invariants: only what was paid and has not wholly come back is asked for; a reca
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import Author, component
 from cells.kit.money import amount_text
 from cells.payments import store
 from cells.payments.machine import Leg, State
@@ -55,7 +55,7 @@ class RecallDecided(KovraError):
     title = "That recall waits for no decision"
 
 
-async def ask(connection: Connection, entry: CellEntry, transfer_id: str, reason_code: str) -> RecallRow:
+async def ask(connection: Connection, entry: CellEntry, transfer_id: str, reason_code: str, by: Author) -> RecallRow:
     """Ask back what is left of a payment that this cell made. `reason_code`: ISO 20022 ExternalCancellationReason1Code (DUPL, TECH, FRAD).
     Raises TransferNotFound, NotRecallable.
     """
@@ -69,34 +69,33 @@ async def ask(connection: Connection, entry: CellEntry, transfer_id: str, reason
             f"{transfer_id} is {leg.state}, and {amount_text(left, leg.target_currency)} of it is left to ask back."
         )
     made = _row(entry, leg, left, reason_code)
-    if not await store_recalls.insert(connection, entry.region, [made]):
+    if not await store_recalls.insert(connection, entry.region, [made], by):
         raise NotRecallable(f"{transfer_id} is being asked back already.")
     return made
 
 
-async def accept(connection: Connection, entry: CellEntry, recall_id: str) -> Order:
+async def accept(connection: Connection, entry: CellEntry, recall_id: str, by: Author) -> Order:
     """Give a recalled credit back, out of the wallet or the suspense that has it. Raises MalformedId, RecallNotFound, RecallDecided,
     NotSuspended, AlreadyOrdered.
     """
     found = await _waiting(connection, entry, recall_id)
-    order = await decide.give_back(connection, entry, found.collection_id or "", _FOLLOWS_A_RECALL, of_wallets=True)
-    await store_recalls.grant(connection, entry.region, recall_id, order.order_id)
+    order = await decide.give_back(connection, entry, found.collection_id or "", _FOLLOWS_A_RECALL, by, of_wallets=True)
+    await store_recalls.grant(connection, entry.region, found, order.order_id, by)
     return order
 
 
-async def refuse(connection: Connection, entry: CellEntry, recall_id: str, code: str) -> RecallRow:
+async def refuse(connection: Connection, entry: CellEntry, recall_id: str, code: str, by: Author) -> RecallRow:
     """Keep a recalled credit; `code` is what the sender is told: ISO 20022 ExternalPaymentCancellationRejection1Code (CUST, NOAS,
     LEGL). Raises MalformedId, RecallNotFound, RecallDecided.
     """
     found = await _waiting(connection, entry, recall_id)
-    await store_recalls.refuse(connection, entry.region, recall_id, code)
-    return replace(found, state="refusing", answer_code=code)
+    return await store_recalls.refuse(connection, entry.region, found, code, by)
 
 
 async def take_answers(connection: Connection, region: str, answers: Sequence[RecallAnswered]) -> None:
     """Put other banks' words on our recalls on record. What answers no recall of ours says nothing."""
     by_payment = [(payment_of(one), one) for one in await named_by_uetr(connection, region, answers)]
-    known = await store_recalls.answered(connection, region, by_payment)
+    known = await store_recalls.answered(connection, region, by_payment, component("rail"))
     for payment, one in by_payment:
         if payment not in known:
             _log.warning("%s answers a recall of %r, which waits for none", one.rail, payment)
@@ -144,7 +143,6 @@ def _row(entry: CellEntry, leg: Transfer, left: int, reason_code: str) -> Recall
         rail=leg.rail,
         case_id=recall_id.replace("_", ""),
         transfer_id=leg.transfer_id,
-        collection_id=None,
         tenant_id=leg.tenant_id,
         scheme_reference=transaction_id(reference),
         end_to_end_id=reference,
@@ -152,7 +150,5 @@ def _row(entry: CellEntry, leg: Transfer, left: int, reason_code: str) -> Recall
         currency=leg.target_currency,
         reason_code=reason_code,
         state="asking",
-        answer_code=None,
-        order_id=None,
         at=datetime.now(UTC),
     )

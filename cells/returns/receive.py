@@ -8,10 +8,11 @@ actor afterwards.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from cells.backends.postgres import Connection
 from cells.customs.admit import Admitted
+from cells.journal.entry import component
 from cells.payments import store
 from cells.payments.machine import Leg
 from cells.payments.transfer import Transfer
@@ -85,7 +86,7 @@ async def receive_returns(
     totals = await store_returns.totals(connection, region, list(legs))
     policies = await store_returns.policies(connection, region, sorted({leg.tenant_id for leg in legs.values()}))
     new, refusals = judge(cell, came, legs, known, totals, policies)
-    kept = await _kept(connection, region, new)
+    kept = await _kept(connection, region, new, "received")
     for mine in new:
         if kept[mine.rail, mine.scheme_reference].says() != mine.says():
             refusals[mine.scheme_reference] = DUPLICATE
@@ -144,7 +145,7 @@ async def admit_returns(connection: Connection, cell: str, region: str, admitted
             continue
         new.append(row_of(cell, leg, message, total, policies.get(leg.tenant_id, "original")))
         totals[leg.transfer_id] = Total(total.count + 1, total.amount + message.amount_minor)
-    kept = await _kept(connection, region, new)
+    kept = await _kept(connection, region, new, "admitted")
     return list(kept.values())
 
 
@@ -167,7 +168,6 @@ def row_of(cell: str, leg: Transfer, message: Returned, total: Total, policy: Po
         tenant_id=leg.tenant_id,
         wallet_id=leg.wallet_id,
         number=message.return_number,
-        attempt=1,
         rail=message.rail,
         scheme_reference=message.scheme_reference,
         currency=message.currency,
@@ -177,7 +177,6 @@ def row_of(cell: str, leg: Transfer, message: Returned, total: Total, policy: Po
         margin_back=back.margin,
         fee_back=back.fee,
         reason_code=message.reason_code,
-        state="received",
         received_at=message.returned_at,
     )
 
@@ -190,7 +189,6 @@ def _row(cell: str, leg: Transfer, one: ReturnReceived, total: Total, policy: Po
         tenant_id=leg.tenant_id,
         wallet_id=leg.wallet_id,
         number=total.count + 1,
-        attempt=1,
         rail=one.rail,
         scheme_reference=one.scheme_reference,
         currency=one.currency,
@@ -200,15 +198,17 @@ def _row(cell: str, leg: Transfer, one: ReturnReceived, total: Total, policy: Po
         margin_back=back.margin,
         fee_back=back.fee,
         reason_code=one.reason_code,
-        state="received",
         received_at=one.received_at,
         available_at=one.settlement.available_at,
     )
 
 
-async def _kept(connection: Connection, region: str, new: Sequence[Return]) -> dict[_Key, Return]:
+async def _kept(
+    connection: Connection, region: str, new: Sequence[Return], event: Literal["received", "admitted"]
+) -> dict[_Key, Return]:
     """What the record holds under the references of `new`, once they were put there."""
     if not new:
         return {}
-    await store_returns.insert(connection, region, new)
+    by = component("rail" if event == "received" else "border")
+    await store_returns.insert(connection, region, new, event, by)
     return await store_returns.by_reference(connection, region, [(one.rail, one.scheme_reference) for one in new])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from cells.journal.life import Life
 from cells.ledger.postings import NUMBERS
 from cells.payments.machine import Event, Leg, State
 from cells.payments.transfer import Transfer
@@ -69,7 +70,6 @@ class Return:
     tenant_id: str
     wallet_id: str
     number: int
-    attempt: int
     rail: str
     scheme_reference: str
     currency: str
@@ -79,10 +79,12 @@ class Return:
     margin_back: int
     fee_back: int
     reason_code: str
-    state: ReturnState
     received_at: datetime
-    booked_at: datetime | None = None
+    state: ReturnState = "received"
+    attempt: int = 1
     available_at: datetime | None = None
+    version: int = 1
+    updated_at: datetime | None = None
 
     def is_due(self, at: datetime) -> bool:
         """Whether it waits for its booking alone, and not for its day."""
@@ -95,6 +97,9 @@ class Return:
     def says(self) -> tuple[str, int, str]:
         """What a repetition of the scheme's message must say again."""
         return self.transfer_id, self.amount, self.currency
+
+
+RETURN: Final = Life("return", "returns", "return_id", Return, money={"amount": "currency"}, may_exist=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,63 +5,54 @@ that did. What is decided on sums holds the payment's row locked (store.load).
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 from cells.backends.postgres import Connection, Read, Record, fetch_apart
 from cells.backends.rows import Rows
-from cells.returns.returned import BOOKABLE, Policy, Return, ReturnState, Total
+from cells.journal import store_lives
+from cells.journal.entry import Author
+from cells.journal.life import Birth, Change
+from cells.returns.returned import BOOKABLE, RETURN, Policy, Return, Total
 
-_COLUMNS = ", ".join(field.name for field in fields(Return))
-_QUALIFIED = ", ".join(f"r.{field.name}" for field in fields(Return))
+_QUALIFIED = ", ".join(f"r.{one}" for one in RETURN.columns)
 _READY = [str(state) for state in BOOKABLE]
-_ROWS = Rows("returns", Return)
 _REFERENCES = Rows("returns", "rail scheme_reference")
-_TRIED = Rows("returns", Return, ("return_id", "attempt"))
 
 
-async def insert(connection: Connection, region: str, returns: Sequence[Return]) -> None:
+async def insert(
+    connection: Connection, region: str, returns: Sequence[Return], event: Literal["received", "admitted"], by: Author
+) -> None:
     """Put returns on record; one whose scheme reference is there already is left out."""
-    await _ROWS.insert(
-        connection,
-        returns,
-        "on conflict (compliance_region, rail, scheme_reference) do nothing",
-        compliance_region=region,
-    )
+    births = [Birth(one, RETURN.kind(event), by) for one in returns]
+    await store_lives.begin(connection, region, RETURN, births)
 
 
 async def by_reference(
     connection: Connection, region: str, references: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Return]:
     """What is on record under (rail, scheme reference)."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from returns where compliance_region = $1"
-        f" and (rail, scheme_reference) in (select * from {_REFERENCES.source(2)})",
-        region, *_REFERENCES.arguments(references),
+    rows = await store_lives.fetch(
+        connection, region, RETURN, f"(rail, scheme_reference) in (select * from {_REFERENCES.source(2)})",
+        *_REFERENCES.arguments(references),
     )  # fmt: skip
-    return {(row["rail"], row["scheme_reference"]): Return(**row) for row in rows}
+    return {(row.rail, row.scheme_reference): row for row in rows}
 
 
 async def load(connection: Connection, region: str, return_ids: Sequence[str]) -> dict[str, Return]:
     """Returns by id, locked for this transaction."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from returns where compliance_region = $1 and return_id = any ($2::text[])"
-        " order by return_id for update",
-        region, return_ids,
-    )  # fmt: skip
-    return {row["return_id"]: Return(**row) for row in rows}
+    return await store_lives.load(connection, region, RETURN, return_ids)
 
 
 async def of_transfers(connection: Connection, region: str, transfer_ids: Sequence[str]) -> dict[str, list[Return]]:
     """The returns of payments, by transfer id, in the order of their numbers."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from returns where compliance_region = $1 and transfer_id = any ($2::text[])"
-        " order by transfer_id, number",
-        region, transfer_ids,
-    )  # fmt: skip
+    rows = await store_lives.fetch(
+        connection, region, RETURN, "transfer_id = any ($2::text[]) order by transfer_id, number", transfer_ids
+    )
     found: dict[str, list[Return]] = {}
     for row in rows:
-        found.setdefault(row["transfer_id"], []).append(Return(**row))
+        found.setdefault(row.transfer_id, []).append(row)
     return found
 
 
@@ -79,38 +70,40 @@ async def totals(connection: Connection, region: str, transfer_ids: Sequence[str
     return {row["transfer_id"]: _total(row) for row in rows}
 
 
-async def move(
-    connection: Connection, region: str, return_ids: Sequence[str], before: ReturnState, after: ReturnState
+async def book(
+    connection: Connection, region: str, return_ids: Sequence[str], for_the_house: Collection[str], by: Author
 ) -> set[str]:
-    """Take returns one step on; the ids that were still at the step before."""
-    rows = await connection.fetch(
-        """
-        update returns set state = $4, booked_at = coalesce(booked_at, clock_timestamp())
-        where compliance_region = $1 and return_id = any ($2::text[]) and state = $3 returning return_id
-        """,
-        region, return_ids, before, after,
-    )  # fmt: skip
-    return {row["return_id"] for row in rows}
+    """The ledger has these; the ids that were not booked before. `for_the_house`: those of payments that had been given back before, of
+    which the wallet gets nothing."""
+    rows = (await load(connection, region, return_ids)).values()
+    changes = [
+        Change(one, _booked(one, for_the_house), RETURN.kind("booked"), by) for one in rows if one.state == "received"
+    ]
+    await store_lives.append(connection, region, RETURN, changes)
+    return {one.now.return_id for one in changes}
 
 
-async def keep_for_the_house(connection: Connection, region: str, return_ids: Sequence[str]) -> None:
-    """These came back of payments that had been given back before: the wallet gets nothing of them."""
-    await connection.execute(
-        "update returns set principal_back = 0, margin_back = 0, fee_back = 0"
-        " where compliance_region = $1 and return_id = any ($2::text[])",
-        region, return_ids,
-    )  # fmt: skip
+def _booked(one: Return, for_the_house: Collection[str]) -> Return:
+    if one.return_id in for_the_house:
+        return replace(one, state="booked", principal_back=0, margin_back=0, fee_back=0)
+    return replace(one, state="booked")
 
 
-async def raise_attempts(connection: Connection, region: str, tried: Sequence[Return]) -> None:
+async def export(connection: Connection, region: str, booked: Sequence[Return], by: Author) -> None:
+    """These, which the caller has locked, leave for the cells where their payments began."""
+    changes = [Change(one, replace(one, state="exported"), RETURN.kind("exported"), by) for one in booked]
+    await store_lives.append(connection, region, RETURN, changes)
+
+
+async def raise_attempts(connection: Connection, region: str, tried: Sequence[Return], by: Author) -> None:
     """The ledger has definitely refused these: the next try needs ids of its own, journaled before use."""
-    await connection.execute(
-        f"""
-        update returns r set attempt = r.attempt + 1 from {_TRIED.source(2, "n")}
-        where r.compliance_region = $1 and r.return_id = n.return_id and r.attempt = n.attempt and r.state = 'received'
-        """,
-        region, *_TRIED.arguments(tried),
-    )  # fmt: skip
+    rows = await load(connection, region, [one.return_id for one in tried])
+    changes = [
+        Change(one, replace(one, attempt=one.attempt + 1), RETURN.kind("refused"), by)
+        for was in tried
+        if (one := rows[was.return_id]).state == "received" and one.attempt == was.attempt
+    ]
+    await store_lives.append(connection, region, RETURN, changes)
 
 
 async def standing(
@@ -118,7 +111,7 @@ async def standing(
 ) -> Read[Return]:
     """Returns on record that could be booked and are not, oldest first: what the sweep takes up; none before its settlement date."""
     return await fetch_apart(
-        connection, lambda row: Return(**row), "return_id",
+        connection, RETURN.of_row, RETURN.key,
         f"""
         select {_QUALIFIED} from returns r join transfers t using (compliance_region, transfer_id)
         where r.compliance_region = $1 and r.state = 'received' and coalesce(r.available_at, r.received_at) < now() - $2::interval
@@ -134,7 +127,7 @@ async def due_for_export(
 ) -> Read[Return]:
     """Returns that the origin has yet to hear of, oldest first, locked; those that somebody else holds are left for the next round."""
     return await fetch_apart(
-        connection, lambda row: Return(**row), "return_id",
+        connection, RETURN.of_row, RETURN.key,
         f"""
         select {_QUALIFIED} from returns r join transfers t using (compliance_region, transfer_id)
         where r.compliance_region = $1 and r.state = 'booked' and t.leg = 'destination' and t.state = 'COMPLETED'

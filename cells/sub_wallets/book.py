@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import component
 from cells.ledger.ledger import Ledger
 from cells.ledger.postings import Action, Chain, postings_of
 from cells.ledger.submit import ChainResult
@@ -21,6 +22,7 @@ from cells.sub_wallets.lives import life_of_internal_transfer
 from cells.sub_wallets.store import Loaded
 
 _log = logging.getLogger("kovra.books")
+_BY = component("wallet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,15 @@ async def journal(connection: Connection, region: str, book_ids: Sequence[str], 
     rows = await store_books.load(connection, region, sorted(set(book_ids)))
     refused = {one.book.book_id: reason for one in rows if (reason := _refusal(one)) is not None}
     if refused:
-        await store_books.end(connection, region, refused)
+        await store_books.end(connection, region, refused, _BY)
     standing = [one for one in rows if not one.book.over and one.book.book_id not in refused]
     amounts = {one.book.book_id: one.book.amount for one in standing if one.book.kind == "transfer"}
     amounts |= await _close(connection, region, [one for one in standing if one.book.kind == "close"], standing, ledger)
     if empty := {book_id: None for book_id, amount in amounts.items() if amount == 0}:
-        await store_books.end(connection, region, empty)
+        await store_books.end(connection, region, empty, _BY)
     owed = [_owed(one, amounts[one.book.book_id]) for one in standing if amounts.get(one.book.book_id)]
     if owed:
-        await store_books.plan(connection, region, {one.book.book_id: amounts[one.book.book_id] for one in owed})
+        await store_books.plan(connection, region, {one.book.book_id: amounts[one.book.book_id] for one in owed}, _BY)
     return owed
 
 
@@ -69,7 +71,7 @@ async def close(
             ended[one.book.book_id] = InsufficientFunds.code
         else:
             _log.critical("the ledger refused %s: %s", one.book.book_id, answer.reason.name)
-    await store_books.end(connection, region, ended, missing)
+    await store_books.end(connection, region, ended, _BY, missing)
 
 
 def _refusal(one: Loaded) -> str | None:
@@ -96,7 +98,7 @@ async def _close(
         if one.book.kind == "transfer":
             busy |= {one.book.from_wallet_id, one.book.to_wallet_id}
     quiet = {one.book.from_wallet_id: one for one in asked if one.book.from_wallet_id not in busy}.values()
-    await store_sub_wallets.close(connection, region, [one.book.from_wallet_id for one in quiet])
+    await store_sub_wallets.close(connection, region, [one.book.from_wallet_id for one in quiet], _BY)
     accounts = await ledger.lookup_accounts([one.source for one in quiet])
     return amounts | {
         one.book.book_id: accounts[one.source].available if one.source in accounts else 0 for one in quiet

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
+from cells.journal.life import Life
 from cells.payments.origin import WalletNotOpen
 from cells.payments.transfer import InsufficientFunds
 from residency.classes import Confidential, Public
@@ -42,7 +43,9 @@ class Book:
     state: Annotated[BookState, Public] = "asked"
     reason: Annotated[str | None, Public] = None
     missing_minor: Annotated[int | None, Confidential] = None
+    version: Annotated[int, Public] = 1
     created_at: Annotated[datetime | None, Public] = None
+    updated_at: Annotated[datetime | None, Public] = None
 
     @property
     def over(self) -> bool:
@@ -61,8 +64,23 @@ class SubWallet:
     target_minor: Annotated[int | None, Confidential] = None
     locked_until: Annotated[datetime | None, Confidential] = None
     state: Annotated[SubWalletState, Public] = "asked"
+    version: Annotated[int, Public] = 1
     created_at: Annotated[datetime | None, Public] = None
-    closed_at: Annotated[datetime | None, Public] = None
+    updated_at: Annotated[datetime | None, Public] = None
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed: the last thing that happens to it."""
+        return self.updated_at if self.state == "closed" else None
+
+
+INTERNAL_TRANSFER: Final = Life(
+    "internal_transfer", "book_transfers", "book_id", Book, money=dict.fromkeys(("amount", "missing_minor"), "currency")
+)
+SUB_WALLET: Final = Life(
+    "sub_wallet", "sub_wallets", "wallet_id", SubWallet, unrecorded=frozenset({"label"}), money={"target_minor": "currency"},
+    may_exist=True,
+)  # fmt: skip
 
 
 REFUSALS: Final[dict[str, type[KovraError]]] = {

@@ -1,17 +1,18 @@
 """Book transfers as rows. Multi-row statements inside the caller's transaction; nothing commits here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from cells.backends.postgres import Connection, Read, fetch_apart
-from cells.backends.rows import Rows
+from cells.backends.postgres import Connection, Read
+from cells.journal import store_lives
+from cells.journal.entry import Author
+from cells.journal.life import Birth, Change
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
-from cells.sub_wallets.internal_transfer import Book
+from cells.sub_wallets.internal_transfer import INTERNAL_TRANSFER, Book
 
-_COLUMNS = ", ".join(field.name for field in fields(Book))
-_QUALIFIED = ", ".join(f"b.{field.name}" for field in fields(Book))
+_QUALIFIED = ", ".join(f"b.{one}" for one in INTERNAL_TRANSFER.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,15 @@ class Loaded:
     locked: bool
 
 
-_ASKED = ("book_id", "tenant_id", "writer_wallet_id", "kind", "from_wallet_id", "to_wallet_id", "currency", "amount")
-_ROWS = Rows("book_transfers", Book, _ASKED)
-_AMOUNTS = Rows("book_transfers", "book_id amount:bigint")
-_REASONS = Rows("book_transfers", "book_id reason missing_minor:bigint")
-
-
-async def insert(connection: Connection, region: str, books: Sequence[Book]) -> None:
+async def insert(connection: Connection, region: str, books: Sequence[Book], by: Author) -> None:
     """Put wishes on record."""
-    await _ROWS.insert(connection, books, compliance_region=region)
+    births = [Birth(one, INTERNAL_TRANSFER.kind("asked"), by) for one in books]
+    await store_lives.begin(connection, region, INTERNAL_TRANSFER, births)
 
 
 async def read(connection: Connection, region: str, book_ids: Sequence[str]) -> dict[str, Book]:
     """By id, as they are."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from book_transfers where compliance_region = $1 and book_id = any ($2::text[])",
-        region, book_ids,
-    )  # fmt: skip
-    return {row["book_id"]: Book(**row) for row in rows}
+    return await store_lives.read(connection, region, INTERNAL_TRANSFER, book_ids)
 
 
 async def load(connection: Connection, region: str, book_ids: Sequence[str]) -> list[Loaded]:
@@ -62,7 +54,7 @@ async def load(connection: Connection, region: str, book_ids: Sequence[str]) -> 
         """,
         region, book_ids,
     )  # fmt: skip
-    size = len(fields(Book))
+    size = len(INTERNAL_TRANSFER.columns)
     found = []
     for row in map(tuple, rows):
         book, (source, target, owner, source_open, target_open, locked) = Book(*row[:size]), row[size:]
@@ -84,43 +76,46 @@ async def touched(connection: Connection, region: str, writer_wallet_ids: Sequen
     return {wallet_id for row in rows for wallet_id in row}
 
 
-async def plan(connection: Connection, region: str, amounts: Mapping[str, int]) -> None:
+async def plan(connection: Connection, region: str, amounts: Mapping[str, int], by: Author) -> None:
     """The ledger is about to be asked for these, by id, for these amounts."""
-    await connection.execute(
-        f"""
-        update book_transfers b set state = 'planned', amount = n.amount from {_AMOUNTS.source(2, "n")}
-        where b.compliance_region = $1 and b.book_id = n.book_id and b.state = 'asked'
-        """,
-        region, *_AMOUNTS.arguments(amounts.items()),
-    )  # fmt: skip
+    rows = await store_lives.load(connection, region, INTERNAL_TRANSFER, list(amounts))
+    changes = [
+        Change(one, replace(one, state="planned", amount=amounts[one.book_id]), INTERNAL_TRANSFER.kind("planned"), by)
+        for one in rows.values()
+        if one.state == "asked"
+    ]
+    await store_lives.append(connection, region, INTERNAL_TRANSFER, changes)
 
 
 async def end(
-    connection: Connection, region: str, reasons: Mapping[str, str | None], missing: Mapping[str, int] | None = None
+    connection: Connection,
+    region: str,
+    reasons: Mapping[str, str | None],
+    by: Author,
+    missing: Mapping[str, int] | None = None,
 ) -> None:
     """How they ended, by id: None, or why they were refused; `missing`: what the wallet lacked. What has ended stays so."""
-    await connection.execute(
-        f"""
-        update book_transfers b set state = case when n.reason is null then 'applied' else 'refused' end, reason = n.reason,
-            missing_minor = n.missing_minor
-        from {_REASONS.source(2, "n")}
-        where b.compliance_region = $1 and b.book_id = n.book_id and b.state in ('asked', 'planned')
-        """,
-        region, *_REASONS.arguments((one, reason, (missing or {}).get(one)) for one, reason in reasons.items()),
-    )  # fmt: skip
+    rows = await store_lives.load(connection, region, INTERNAL_TRANSFER, list(reasons))
+    changes = [
+        _ended(one, reasons[one.book_id], (missing or {}).get(one.book_id), by) for one in rows.values() if not one.over
+    ]
+    await store_lives.append(connection, region, INTERNAL_TRANSFER, changes)
+
+
+def _ended(one: Book, reason: str | None, missing_minor: int | None, by: Author) -> Change[Book]:
+    if reason is None:
+        return Change(one, replace(one, state="applied"), INTERNAL_TRANSFER.kind("applied"), by)
+    now = replace(one, state="refused", reason=reason, missing_minor=missing_minor)
+    return Change(one, now, INTERNAL_TRANSFER.kind("refused"), by)
 
 
 async def standing(
     connection: Connection, region: str, older_than: timedelta, limit: int, aside: Collection[str] = ()
 ) -> Read[Book]:
     """Those that nobody has ended for a while: what the sweep takes up."""
-    return await fetch_apart(
-        connection, lambda row: Book(**row), "book_id",
-        f"""
-        select {_COLUMNS} from book_transfers
-        where compliance_region = $1 and state in ('asked', 'planned') and created_at < now() - $2::interval
-          and book_id <> all ($4::text[])
-        order by writer_wallet_id, book_id limit $3
-        """,
-        region, older_than, limit, list(aside),
+    return await store_lives.apart(
+        connection, region, INTERNAL_TRANSFER,
+        "state in ('asked', 'planned') and created_at < now() - $2::interval and book_id <> all ($4::text[])"
+        " order by writer_wallet_id, book_id limit $3",
+        older_than, limit, list(aside),
     )  # fmt: skip

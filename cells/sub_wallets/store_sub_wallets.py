@@ -1,66 +1,49 @@
 """Sub-wallets as rows. Multi-row statements inside the caller's transaction; nothing commits here."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from dataclasses import replace
 from datetime import timedelta
 
-from cells.backends.postgres import Connection, Read, fetch_apart
+from cells.backends.postgres import Connection, Read
 from cells.backends.rows import Rows
-from cells.sub_wallets.internal_transfer import SubWallet
+from cells.journal import store_lives
+from cells.journal.entry import Author
+from cells.journal.life import Birth, Change
+from cells.sub_wallets.internal_transfer import SUB_WALLET, SubWallet
 from cells.tenants.account_numbers import mint_account_number
 from residency.directory import CellEntry
 from residency.errors import UnexpectedAnswer
 
-_COLUMNS = ", ".join(field.name for field in fields(SubWallet))
 # Two random account numbers meet rarely; three rounds without progress are a bug.
 _MINT_ROUNDS = 3
 _ROWS = Rows("wallets", "wallet_id tenant_id currency account_number")
 
 
-async def insert(connection: Connection, region: str, one: SubWallet) -> bool:
+async def insert(connection: Connection, region: str, one: SubWallet, by: Author) -> bool:
     """Put a wish on record; False if an open sub-wallet of the same wallet has the label."""
-    row = await connection.fetchrow(
-        """
-        insert into sub_wallets (compliance_region, wallet_id, tenant_id, parent_wallet_id, currency, label, target_minor,
-            locked_until)
-        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning wallet_id
-        """,
-        region, one.wallet_id, one.tenant_id, one.parent_wallet_id, one.currency, one.label, one.target_minor, one.locked_until,
-    )  # fmt: skip
-    return row is not None
+    return bool(await store_lives.begin(connection, region, SUB_WALLET, [Birth(one, SUB_WALLET.kind("asked"), by)]))
 
 
 async def read(connection: Connection, region: str, wallet_ids: Sequence[str]) -> dict[str, SubWallet]:
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from sub_wallets where compliance_region = $1 and wallet_id = any ($2::text[])",
-        region, wallet_ids,
-    )  # fmt: skip
-    return {row["wallet_id"]: SubWallet(**row) for row in rows}
+    return await store_lives.read(connection, region, SUB_WALLET, wallet_ids)
 
 
 async def page(
     connection: Connection, region: str, tenant_id: str, parent_wallet_id: str, after: str, limit: int
 ) -> list[SubWallet]:
     """Those of a wallet, closed ones too, oldest first, after an id ("": all)."""
-    rows = await connection.fetch(
-        f"""
-        select {_COLUMNS} from sub_wallets
-        where compliance_region = $1 and tenant_id = $2 and parent_wallet_id = $3 and wallet_id > $4 and state <> 'asked'
-        order by wallet_id limit $5
-        """,
-        region, tenant_id, parent_wallet_id, after, limit,
+    return await store_lives.fetch(
+        connection, region, SUB_WALLET,
+        "tenant_id = $2 and parent_wallet_id = $3 and wallet_id > $4 and state <> 'asked' order by wallet_id limit $5",
+        tenant_id, parent_wallet_id, after, limit,
     )  # fmt: skip
-    return [SubWallet(**row) for row in rows]
 
 
-async def open_asked(connection: Connection, cell: CellEntry, wallet_ids: Sequence[str]) -> None:
+async def open_asked(connection: Connection, cell: CellEntry, wallet_ids: Sequence[str], by: Author) -> None:
     """Number those that are asked for, and open their wallets. Whoever calls is the only writer of their main wallets."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from sub_wallets where compliance_region = $1 and wallet_id = any ($2::text[]) and state = 'asked'"
-        " order by wallet_id for update",
-        cell.region, wallet_ids,
-    )  # fmt: skip
-    missing = [SubWallet(**row) for row in rows]
+    rows = await store_lives.load(connection, cell.region, SUB_WALLET, wallet_ids)
+    asked = [one for one in rows.values() if one.state == "asked"]
+    missing = asked
     for _ in range(_MINT_ROUNDS):
         if not missing:
             break
@@ -68,19 +51,19 @@ async def open_asked(connection: Connection, cell: CellEntry, wallet_ids: Sequen
         missing = [one for one in missing if one.wallet_id not in opened]
     if missing:
         raise UnexpectedAnswer("no account number was free in so many rounds")
-    await connection.execute(
-        "update sub_wallets set state = 'open' where compliance_region = $1 and wallet_id = any ($2::text[]) and state = 'asked'",
-        cell.region, [row["wallet_id"] for row in rows],
-    )  # fmt: skip
+    changes = [Change(one, replace(one, state="open"), SUB_WALLET.kind("opened"), by) for one in asked]
+    await store_lives.append(connection, cell.region, SUB_WALLET, changes)
 
 
-async def close(connection: Connection, region: str, wallet_ids: Sequence[str]) -> None:
+async def close(connection: Connection, region: str, wallet_ids: Sequence[str], by: Author) -> None:
     """From now on nothing goes in. The money in them is the caller's affair."""
-    await connection.execute(
-        "update sub_wallets set state = 'closed', closed_at = now() where compliance_region = $1"
-        " and wallet_id = any ($2::text[]) and state <> 'closed'",
-        region, wallet_ids,
-    )  # fmt: skip
+    rows = (await store_lives.load(connection, region, SUB_WALLET, wallet_ids)).values()
+    changes = [
+        Change(one, replace(one, state="closed"), SUB_WALLET.kind("closed"), by)
+        for one in rows
+        if one.state != "closed"
+    ]
+    await store_lives.append(connection, region, SUB_WALLET, changes)
     await connection.execute(
         "update wallets set state = 'closed' where compliance_region = $1 and wallet_id = any ($2::text[])",
         region, wallet_ids,
@@ -91,14 +74,10 @@ async def standing(
     connection: Connection, region: str, older_than: timedelta, limit: int, aside: Collection[str] = ()
 ) -> Read[SubWallet]:
     """Those that nobody has opened for a while: what the sweep takes up."""
-    return await fetch_apart(
-        connection, lambda row: SubWallet(**row), "wallet_id",
-        f"""
-        select {_COLUMNS} from sub_wallets
-        where compliance_region = $1 and state = 'asked' and created_at < now() - $2::interval and wallet_id <> all ($4::text[])
-        order by wallet_id limit $3
-        """,
-        region, older_than, limit, list(aside),
+    return await store_lives.apart(
+        connection, region, SUB_WALLET,
+        "state = 'asked' and created_at < now() - $2::interval and wallet_id <> all ($4::text[]) order by wallet_id limit $3",
+        older_than, limit, list(aside),
     )  # fmt: skip
 
 

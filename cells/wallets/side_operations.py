@@ -13,6 +13,7 @@ from cells.batches import funding
 from cells.batches.funding import BatchOwed
 from cells.credits import book as credits_book
 from cells.credits.book import DepositOwed
+from cells.journal.entry import component
 from cells.ledger import opening
 from cells.ledger.ledger import Ledger
 from cells.ledger.submit import ChainResult
@@ -48,7 +49,7 @@ async def journal(
     errands: list[Errand] = []
     region = cell.region
     if wanted := bodies.get("open_sub_wallet"):
-        await store_sub_wallets.open_asked(connection, cell, list(wanted.values()))
+        await store_sub_wallets.open_asked(connection, cell, list(wanted.values()), component("wallet"))
     if books := bodies.get("book"):
         errands += await sub_wallets_book.journal(connection, region, list(books.values()), ledger)
     if deposits := bodies.get("deposit"):

@@ -3,6 +3,7 @@
 
 -- migrate: apply
 
+-- Both tables are folds of their streams in the journal; `label` is the partner's own word, and in no entry.
 -- A named part of a tenant's wallet, with an account of its own in the ledger (the qualifier of the account's id is its number). The
 -- partner's wish is on record before the main wallet's actor numbers it and opens its row in `wallets` under the same id.
 create table sub_wallets (
@@ -15,10 +16,11 @@ create table sub_wallets (
     target_minor bigint check (target_minor > 0),
     locked_until instant,
     state text not null default 'asked' check (state in ('asked', 'open', 'closed')),
+    version integer not null default 1,
     created_at instant not null default now(),
-    closed_at instant,
+    updated_at instant not null default now(),
+    recorded_in xid8 not null default pg_current_xact_id(),
     primary key (compliance_region, wallet_id),
-    check ((state = 'closed') = (closed_at is not null)),
     foreign key (compliance_region, parent_wallet_id) references wallets (compliance_region, wallet_id)
 ) partition by list (compliance_region);
 create unique index sub_wallets_by_name on sub_wallets (compliance_region, tenant_id, parent_wallet_id, label)
@@ -41,7 +43,10 @@ create table book_transfers (
     state text not null default 'asked' check (state in ('asked', 'planned', 'applied', 'refused')),
     reason text,
     missing_minor bigint check (missing_minor > 0),
+    version integer not null default 1,
     created_at instant not null default now(),
+    updated_at instant not null default now(),
+    recorded_in xid8 not null default pg_current_xact_id(),
     primary key (compliance_region, book_id),
     check (kind = 'close' or amount > 0),
     check ((state = 'refused') = (reason is not null)),
@@ -58,7 +63,7 @@ grant insert (compliance_region, wallet_id, tenant_id, parent_wallet_id, currenc
     on sub_wallets to kovra_api;
 grant insert (compliance_region, book_id, tenant_id, writer_wallet_id, kind, from_wallet_id, to_wallet_id, currency, amount)
     on book_transfers to kovra_api;
-grant update (state, closed_at) on sub_wallets to kovra_writer;
-grant update (state, amount, reason, missing_minor) on book_transfers to kovra_writer;
+grant update (state, version, updated_at, recorded_in) on sub_wallets to kovra_writer;
+grant update (state, amount, reason, missing_minor, version, updated_at, recorded_in) on book_transfers to kovra_writer;
 
 -- migrate: rollback

@@ -39,7 +39,7 @@ create index journal_public_by_time on journal (tenant_id, at) where is_public(k
 
 call kovra_protect('journal');
 
-grant select on journal to kovra_api;
-grant select, insert on journal to kovra_writer;
+-- What a partner asks for is on record in the commit of its call, as an entry of its own tenant's.
+grant select, insert on journal to kovra_api, kovra_writer;
 
 -- migrate: rollback

@@ -36,8 +36,9 @@ create index submissions_unfinished on submissions (compliance_region, rail, tra
 create index submissions_by_uetr on submissions (uetr);
 create index submissions_by_tenant on submissions (compliance_region, tenant_id, transfer_id);
 
--- One credit in. A scheme's reference arrives again with every duplicate. Money that nobody can be found for is refused, or, where
--- the scheme has settled it already, the house's own tenant's (cell:eu-1) until somebody orders what becomes of it (0056). `reason_code`
+-- One credit in: a fold of its stream in the journal, as a payment is. A scheme's reference arrives again with every duplicate. Money that
+-- nobody can be found for is the house's own tenant's (cell:eu-1): refused, and in no wallet, or, where the scheme has settled it already, in
+-- the house's until somebody orders what becomes of it (0056). `reason_code`
 -- says why it could not be credited. The debtor and the remittance text are personal: they are in the vault under debtor_subject_id.
 -- settlement_date: the day, where the scheme is, on which it settles; available_at: when that day begins, null where it had begun when the
 -- credit came. A credit stays `received`, and is nobody's to spend, until then.
@@ -45,7 +46,8 @@ create index submissions_by_tenant on submissions (compliance_region, tenant_id,
 create table collections (
     compliance_region text not null,
     collection_id text not null,
-    tenant_id text,
+    tenant_id text not null,
+    version integer not null default 1,
     wallet_id text,
     rail text not null,
     scheme_reference text not null,
@@ -59,11 +61,11 @@ create table collections (
     received_at instant not null,
     settlement_date date,
     available_at instant,
-    closed_at instant,
+    updated_at instant not null default now(),
+    recorded_in xid8 not null default pg_current_xact_id(),
     primary key (compliance_region, collection_id),
     unique (compliance_region, rail, scheme_reference),  -- the scheme's key: no tenant chooses it or sees its errors
-    check ((tenant_id is null) = (wallet_id is null)),
-    check ((state = 'received') = (closed_at is null)),
+    check ((state = 'refused') = (wallet_id is null)),
     check (available_at is null or available_at > received_at),
     check (available_at is null or settlement_date is not null),
     check (state not in ('refused', 'suspended') or reason_code is not null)
@@ -79,6 +81,6 @@ grant select on submissions, collections to kovra_api;
 grant select, insert on submissions, collections to kovra_writer;
 grant update (state, outcome, scheme_reference, reason_code, reason, asked_at, in_doubt_since, in_doubt_cause, in_doubt_code, inquiries,
               answered_at, acknowledged_at) on submissions to kovra_writer;
-grant update (state, tenant_id, wallet_id, reason_code, closed_at) on collections to kovra_writer;
+grant update (state, tenant_id, wallet_id, version, updated_at, recorded_in) on collections to kovra_writer;
 
 -- migrate: rollback

@@ -4,7 +4,8 @@
 -- migrate: apply
 
 -- One camt.056 line, on record before the scheme is answered, or sent. `case_id`: what the scheme knows it by, its own id or ours.
--- `collection_id` and `tenant_id` of a received one are those of the credit it names; none where it names no credit of ours.
+-- `collection_id` and `tenant_id` of a received one are those of the credit it names; none, and the house, where it names no credit of
+-- ours. A row is a fold of its stream in the journal.
 --   received   asked (a person decides) → granting (order_id gives it back) → granted, or → refusing (a camt.029 is due) → refused
 --   sent       asking (a camt.056 is due) → asked → refused (their camt.029), or → granted (the money has come, by a pacs.004)
 create table recalls (
@@ -15,7 +16,8 @@ create table recalls (
     case_id text not null,
     transfer_id text,
     collection_id text,
-    tenant_id text,
+    tenant_id text not null,
+    version integer not null default 1,
     scheme_reference text not null,
     end_to_end_id text not null,
     amount bigint check (amount > 0),
@@ -25,11 +27,11 @@ create table recalls (
     answer_code text,
     order_id text,
     at instant not null,
-    answered_at instant,
+    updated_at instant not null default now(),
+    recorded_in xid8 not null default pg_current_xact_id(),
     primary key (compliance_region, recall_id),
     unique (compliance_region, rail, direction, case_id),  -- the scheme's key: no tenant chooses it or sees its errors
     check ((direction = 'sent') = (transfer_id is not null)),
-    check ((state in ('granted', 'refused')) = (answered_at is not null)),
     check (state not in ('refusing', 'refused') or answer_code is not null),
     check (state <> 'granting' or order_id is not null)
 ) partition by list (compliance_region);
@@ -42,6 +44,6 @@ call kovra_protect('recalls');
 
 grant select on recalls to kovra_api;
 grant select, insert on recalls to kovra_writer;
-grant update (state, answer_code, order_id, answered_at) on recalls to kovra_writer;
+grant update (state, answer_code, order_id, version, updated_at, recorded_in) on recalls to kovra_writer;
 
 -- migrate: rollback

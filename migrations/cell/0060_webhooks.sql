@@ -110,8 +110,6 @@ call kovra_protect('webhook_secrets');
 call kovra_protect('webhook_signers');
 call kovra_protect('webhook_deliveries');
 
--- The API itself writes of an endpoint's own life alone.
-grant insert on journal to kovra_api;
 grant select, insert on webhook_deliveries, webhook_endpoints, webhook_secrets, webhook_signers to kovra_api;
 grant update (url, event_types, listens_from, failing_since, disabled_at, disabled_reason, deleted_at, replay_after_xact,
     replay_after_stream, replay_after_version, replay_until) on webhook_endpoints to kovra_api;

@@ -3,6 +3,7 @@
 
 -- migrate: apply
 
+-- A fold of its stream in the journal, but for `message_id` and `file_key`, which are of the partner's own file; its lines are not.
 -- `funding_minor` is what the prices of its valid lines add up to, journaled before the ledger is asked for it; `remainder_minor` what
 -- its lines have not spent once all have ended. Both in the wallet's currency. `fault`: why the whole batch failed.
 -- `message_id` and `message_created_at`: as a pain.001 says them; `file_key`: a digest of the message id and of who initiates the file.
@@ -23,8 +24,10 @@ create table batches (
     message_id text,
     message_created_at instant,
     file_key text,
+    version integer not null default 1,
     created_at instant not null default now(),
     updated_at instant not null default now(),
+    recorded_in xid8 not null default pg_current_xact_id(),
     primary key (compliance_region, batch_id),
     foreign key (compliance_region, tenant_id) references tenants (compliance_region, tenant_id)
 ) partition by list (compliance_region);
@@ -78,10 +81,10 @@ grant insert (compliance_region, batch_id, tenant_id, wallet_id, source_currency
 grant insert (compliance_region, batch_id, tenant_id, line, state, transfer_id, recipient_id, payer_id, side, amount_minor,
     target_currency, metadata, deadline, fault, file_line) on batch_lines to kovra_api;
 -- To cancel.
-grant update (state, updated_at) on batches to kovra_api;
+grant update (state, version, updated_at, recorded_in) on batches to kovra_api;
 grant update (state) on batch_lines to kovra_api;
 grant select on batches, batch_lines to kovra_writer;
-grant update (state, funding_minor, remainder_minor, fault, updated_at) on batches to kovra_writer;
+grant update (state, funding_minor, remainder_minor, fault, version, updated_at, recorded_in) on batches to kovra_writer;
 grant update (state, quote_id, source_minor, fault) on batch_lines to kovra_writer;
 -- The lines of a batch are priced by its worker.
 grant insert on quotes to kovra_writer;

@@ -4,7 +4,7 @@
 -- migrate: apply
 
 -- One advance, under the reference of the request that asked for it. What waits for the tenant comes nearer by so many seconds in the same
--- commit (cells/payments/store_sandbox_time.py); production has no row here.
+-- commit (cells/wallets/store_sandbox_time.py); production has no row here.
 create table sandbox_advances (
     compliance_region text not null,
     tenant_id text not null,

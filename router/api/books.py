@@ -34,7 +34,7 @@ async def booked(request: Request, operation: str, key: str, wanted: Book) -> tu
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         kept = await claimed(request, connection, operation, key, wanted.book_id)
         if kept.first:
-            await store_books.insert(connection, parts.region, [wanted])
+            await store_books.insert(connection, parts.region, [wanted], call.author)
         book = (await store_books.read(connection, parts.region, [kept.resource_id]))[kept.resource_id]
     call.resource_id = book.book_id
     if not book.over:

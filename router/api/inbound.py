@@ -16,9 +16,11 @@ from actors.wallets import Wallets
 from actors.workers.sweep import deposit_command
 from cells.backends.postgres import Connection, StoreUnavailable, transaction
 from cells.credits.receive import receive
+from cells.journal.entry import component
 from cells.kit.command import Command
 from cells.kit.headers import HeaderRepeated
 from cells.payments.doubts import named_by_ids, named_by_messages, take_late_answers
+from cells.payments.transfer import PEER_TENANT_PREFIX
 from cells.rails import store_messages, store_recalls
 from cells.rails.connection import SIGNATURE_HEADER, TIMESTAMP_HEADER, SchemeSignatureInvalid, verify
 from cells.rails.inbound import build_answer, read_inbound
@@ -85,7 +87,8 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived],
     """Payments of ours that come back, whole or in part."""
     async with transaction(parts.writer) as connection:
         reception = await receive_returns(connection, parts.spec.name, parts.spec.region, came)
-        await store_recalls.came_back(connection, parts.spec.region, [one.transfer_id for one in reception.rows])
+        returned = [one.transfer_id for one in reception.rows]
+        await store_recalls.came_back(connection, parts.spec.region, returned, component("rail"))
         answer = build_answer(rail, came, reception.refusals)
         ids = [name for one in came for name in (one.scheme_reference, one.end_to_end_id)]
         await _keep(connection, parts, rail, ids, body, answer)
@@ -96,7 +99,8 @@ async def _take_returns(parts: Parts, rail: str, came: Sequence[ReturnReceived],
 async def _take_recalls(parts: Parts, rail: str, recalls: Sequence[RecallReceived], body: bytes) -> Response:
     """Credits that their senders ask back: on record, for a person to decide; a worker answers."""
     async with transaction(parts.writer) as connection:
-        await store_recalls.receive(connection, parts.spec.region, parts.spec.name, recalls)
+        house = PEER_TENANT_PREFIX + parts.spec.name
+        await store_recalls.receive(connection, parts.spec.region, parts.spec.name, recalls, house, component("rail"))
         ids = [name for one in recalls for name in (one.scheme_reference, one.end_to_end_id)]
         await _keep(connection, parts, rail, ids, body)
     return Response(status_code=204)

@@ -17,7 +17,7 @@ from rich.text import Text
 from cells.journal import store
 from cells.journal.entry import Entry, Position, born_of
 from cells.kit.money import money
-from cells.reconciliation.refold import Folded, refold
+from cells.reconciliation.refold import LIVES, Folded, refold
 from cells.spec import CellSpec, home_path, load_spec
 from residency.directory import load_directory
 from residency.errors import KovraError
@@ -29,10 +29,6 @@ from router.cli.record import reading
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Cell = Annotated[str, typer.Option("--cell", help="Only this cell, such as eu-1.")]
 _WIDTH = 80
-_CURRENCY_OF = {
-    **dict.fromkeys(("principal", "margin", "fee"), "source_currency"),
-    **dict.fromkeys(("target_amount", "recipient_fee"), "target_currency"),
-}
 _Found = TypeVar("_Found")
 _FINDINGS_SHOWN = 20
 
@@ -59,7 +55,12 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    stream: Annotated[str, typer.Argument(help="The id of a payment, such as tr_eu1_06a1b2….")],
+    stream: Annotated[
+        str,
+        typer.Argument(
+            help="The id of a payment, credit, return, resolution, recall, sub-wallet or batch, such as tr_eu1_06a1b2…."
+        ),
+    ],
     cell: Cell = "",
     as_json: Json = False,
 ) -> None:
@@ -71,7 +72,7 @@ def show(
         away = f" Not reached: {', '.join(unreached)}." if unreached else ""
         raise NoStream(f"No cell that answered has entries of {stream}.{away}")
     if as_json:
-        cells = {name: [_json(one) for one in several] for name, several in found.items()}
+        cells = {name: [entry_json(one) for one in several] for name, several in found.items()}
         print_json({"stream": stream, "cells": cells, "unreached": unreached})
         return
     for name, several in found.items():
@@ -95,7 +96,7 @@ def read(
     found = asyncio.run(_following(spec, _position(after), limit))
     position = _text(found[-1][0]) if found else after
     if as_json:
-        print_json({"cell": spec.name, "entries": [_json(one) for _, one in found], "position": position})
+        print_json({"cell": spec.name, "entries": [entry_json(one) for _, one in found], "position": position})
         return
     for _, one in found:
         out.print(Text(one.stream, style="bold"), soft_wrap=True)
@@ -156,7 +157,7 @@ def print_entry(entry: Entry) -> None:
     """One entry, within 80 columns."""
     at = f"{entry.at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
     out.print(f"{entry.version:>4}  {at}  {entry.event}  by {entry.by}", markup=False, soft_wrap=True)
-    facts = ", ".join(f"{name} {_said(value)}" for name, value in _shown(entry.facts).items())
+    facts = ", ".join(f"{name} {_said(value)}" for name, value in _shown(entry).items())
     lines = textwrap.wrap(facts, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
     if entry.request_id:
         lines.append(f"      asked by {entry.request_id}")
@@ -164,12 +165,20 @@ def print_entry(entry: Entry) -> None:
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(entry: Entry) -> dict[str, Any]:
     """Facts as people and partners read amounts; on record they are minor units."""
-    return {
-        name: money(value, facts[_CURRENCY_OF[name]]) if name in _CURRENCY_OF else value
-        for name, value in facts.items()
-    }
+    facts, life = entry.facts, LIVES.get(entry.kind.split(".")[0])
+    currency_of = {} if life is None else life.money
+    shown: dict[str, Any] = {}
+    for name, value in facts.items():
+        if value is None or name not in currency_of:
+            shown[name] = value
+        elif currency_of[name] in facts:
+            shown[name] = money(value, facts[currency_of[name]])
+        else:
+            # The first entry has the currency.
+            shown[f"{name.removesuffix('_minor')}_minor"] = value
+    return shown
 
 
 def _said(value: Any) -> str:
@@ -178,10 +187,11 @@ def _said(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _json(entry: Entry) -> Mapping[str, Any]:
+def entry_json(entry: Entry) -> Mapping[str, Any]:
+    """One entry as JSON has it, amounts as the API writes them."""
     return {
         "stream": entry.stream, "version": entry.version, "kind": entry.kind, "tenant_id": entry.tenant_id, "actor": entry.actor,
-        "request_id": entry.request_id, "at": entry.at, "facts": _shown(entry.facts),
+        "request_id": entry.request_id, "at": entry.at, "facts": _shown(entry),
     }  # fmt: skip
 
 

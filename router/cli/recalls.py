@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from cells.journal.entry import Author
 from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.payments import store
@@ -96,7 +97,7 @@ async def _ask(transfer_id: str, reason: str, who: str) -> RecallRow:
     if leg is not None and leg.leg is Leg.ORIGIN:
         spec = load_spec(leg.destination_cell, home_path())
     async with changing(spec, operator_actor(who)) as change:
-        made = await recalling.ask(change.connection, spec.entry, transfer_id, reason)
+        made = await recalling.ask(change.connection, spec.entry, transfer_id, reason, Author(operator_actor(who)))
         settings = spec.settings.schemes.get(made.rail)
         if settings is None or settings.wire != "iso20022":
             raise NotRecallable(f"{spec.name} speaks to {made.rail} in no form that knows recalls.")
@@ -107,7 +108,7 @@ async def _ask(transfer_id: str, reason: str, who: str) -> RecallRow:
 async def _accept(recall_id: str, who: str) -> Order:
     spec = load_spec(parse(recall_id, "rcl").cell, home_path())
     async with changing(spec, operator_actor(who)) as change:
-        order = await recalling.accept(change.connection, spec.entry, recall_id)
+        order = await recalling.accept(change.connection, spec.entry, recall_id, Author(operator_actor(who)))
         await change.record("recall.accept", recall_id, tenant_id=order.tenant_id, outcome=order.order_id)
     return await carried_out(spec, order)
 
@@ -115,7 +116,7 @@ async def _accept(recall_id: str, who: str) -> Order:
 async def _refuse(recall_id: str, reason: str, who: str) -> RecallRow:
     spec = load_spec(parse(recall_id, "rcl").cell, home_path())
     async with changing(spec, operator_actor(who)) as change:
-        found = await recalling.refuse(change.connection, spec.entry, recall_id, reason)
+        found = await recalling.refuse(change.connection, spec.entry, recall_id, reason, Author(operator_actor(who)))
         await change.record("recall.refuse", recall_id, tenant_id=found.tenant_id, outcome=reason)
     return found
 

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from cells.backends.postgres import Connection
+from cells.journal.entry import Author
 from cells.kit.money import amount_text, money
 from cells.kit.operator import operator_actor
 from cells.rails import store_collections
@@ -37,7 +38,7 @@ _LISTED_MAX = 1_000
 _DONE_WITHIN_S = 20.0
 _LOOK_EVERY_S = 0.25
 
-Deed = Callable[[Connection, CellSpec], Awaitable[Order]]
+Deed = Callable[[Connection, CellSpec, Author], Awaitable[Order]]
 
 
 def register(app: typer.Typer) -> None:
@@ -73,8 +74,8 @@ def assign(
 ) -> None:
     """Credit suspended money to a tenant's wallet; the tenant gets the event of any credit."""
 
-    async def deed(connection: Connection, spec: CellSpec) -> Order:
-        return await decide.assign(connection, spec.entry, credit, wallet)
+    async def deed(connection: Connection, spec: CellSpec, by: Author) -> Order:
+        return await decide.assign(connection, spec.entry, credit, wallet, by)
 
     tell(asyncio.run(ordered(credit, "suspense.assign", acting(operator), deed)), json=json)
 
@@ -82,8 +83,8 @@ def assign(
 def give_back(credit: Credit, reason: Reason = "", operator: Operator = "", json: Json = False) -> None:
     """Return suspended money to its payer, by its scheme."""
 
-    async def deed(connection: Connection, spec: CellSpec) -> Order:
-        return await decide.give_back(connection, spec.entry, credit, reason, of_wallets=False)
+    async def deed(connection: Connection, spec: CellSpec, by: Author) -> Order:
+        return await decide.give_back(connection, spec.entry, credit, reason, by, of_wallets=False)
 
     tell(asyncio.run(ordered(credit, "suspense.return", acting(operator), deed)), json=json)
 
@@ -92,7 +93,7 @@ async def ordered(credit: str, action: str, who: str, deed: Deed) -> Order:
     """Put an order on record, and wait for what becomes of it. Raises what the deed raises, MalformedId, UnknownCell, StoreUnavailable."""
     spec = load_spec(parse(credit, "col").cell, home_path())
     async with changing(spec, operator_actor(who)) as change:
-        order = await deed(change.connection, spec)
+        order = await deed(change.connection, spec, Author(operator_actor(who)))
         await change.record(action, credit, tenant_id=order.tenant_id, outcome=order.order_id)
     return await carried_out(spec, order)
 

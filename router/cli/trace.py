@@ -20,14 +20,15 @@ from residency.errors import KovraError
 from residency.ids import parse
 from router.cli.console import out, print_json
 from router.cli.record import pool_of
-from router.cli.trace_causes import Cause, cause_of, show_cause
+from router.cli.trace_causes import LIVING, Cause, cause_of, show_cause
 from router.cli.trace_shown import show
 
 Id = Annotated[
     str,
     typer.Argument(
         help="A payment's id (tr_…), or that of a request (req_…, the Kovra-Request-Id of its answer), quote (qt_…), intent (int_…) or batch"
-        " (bat_…): then the payments that came of it."
+        " (bat_…): then the payments that came of it. Of a batch, a credit (col_…), a return (ret_…), a resolution (ord_…), a recall (rcl_…), a"
+        " sub-wallet (wal_…) or a transfer between own wallets (bok_…) also what happened to it."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -48,7 +49,7 @@ def trace(subject_id: Id, as_json: Json = False, verify_customs: VerifyCustoms =
 
     For a request: first its route and its answer, then its payments.
     """
-    kind = parse(subject_id, "tr", "req", "qt", "int", "bat").kind
+    kind = parse(subject_id, "tr", "req", "qt", "int", *LIVING).kind
     if kind == "tr":
         journey = asyncio.run(follow(home_path(), subject_id, verify_customs=verify_customs))
         if as_json:

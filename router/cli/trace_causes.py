@@ -14,16 +14,21 @@ from rich.markup import escape
 
 from cells.audit import store as audit
 from cells.audit.entry import Entry
+from cells.journal import store as journal
+from cells.journal.entry import Entry as JournalEntry
 from cells.reconciliation import store_journey
 from cells.spec import CellSpec, load_spec
 from residency.directory import load_directory
 from residency.errors import KovraError
 from residency.ids import parse
 from router.cli.console import err, out
+from router.cli.journal import entry_json, print_entry
 from router.cli.record import reading
 from router.cli.tables import Listing
 
 PAYMENTS_MAX = 20
+# What has a stream of its own in the journal, and no journey.
+LIVING = ("bat", "col", "ret", "ord", "rcl", "wal", "bok")
 _LOGGERS = ("kovra.requests", "kovra.transitions")
 
 
@@ -49,11 +54,12 @@ class Call:
 
 @dataclass
 class Cause:
-    """What was found of `subject_id`. `logged`: lines of the logs here; `payments`: at most PAYMENTS_MAX ids, `more` of them if there
+    """What was found of `subject_id`. `happened`: the entries of its own stream; `logged`: lines of the logs here; `payments`: at most PAYMENTS_MAX ids, `more` of them if there
     are others; `unreached`: cells that did not answer, with the reason."""
 
     subject_id: str
     calls: list[Call] = field(default_factory=list)
+    happened: list[JournalEntry] = field(default_factory=list)
     logged: list[dict[str, Any]] = field(default_factory=list)
     payments: list[str] = field(default_factory=list)
     more: bool = False
@@ -63,6 +69,7 @@ class Cause:
         return {
             "id": self.subject_id,
             "calls": [{"cell": one.cell, **one.entry.record()} for one in self.calls],
+            "entries": [entry_json(one) for one in self.happened],
             "logged": self.logged,
             "more_payments": self.more,
             "unreached": self.unreached,
@@ -81,8 +88,13 @@ async def cause_of(home: Path, subject_id: str) -> Cause:
         await _add_request(found, home)
         return found
     load_directory(home).cell(subject.cell)
-    found.add(await _payments_of(load_spec(subject.cell, home), subject_id))
-    if not found.payments:
+    spec = load_spec(subject.cell, home)
+    if subject.kind in LIVING:
+        async with reading(spec) as connection:
+            found.happened = await journal.stream(connection, spec.region, subject_id)
+        found.add([one.facts["transfer_id"] for one in found.happened if one.facts.get("transfer_id")])
+    found.add(await _payments_of(spec, subject_id))
+    if not found.payments and not found.happened:
         raise NothingCaused(f"{subject.cell} has no payment of {subject_id}: it was not used, or there is no such id.")
     return found
 
@@ -126,6 +138,8 @@ async def _add_touched(found: Cause, home: Path, resource_id: str) -> None:
 async def _payments_of(spec: CellSpec, resource_id: str) -> list[str]:
     kind, _, rest = resource_id.partition("_")
     async with reading(spec) as connection:
+        if kind in LIVING and kind != "bat":
+            return []
         if kind == "bat":
             return await store_journey.payments_of_batch(connection, spec.region, resource_id, PAYMENTS_MAX + 1)
         # An intent is its quote, under a name of its own.
@@ -174,6 +188,8 @@ def show_cause(found: Cause) -> None:
             )  # fmt: skip
         out.print("[bold]In the logs here[/]")
         out.print(table)
+    for happened in found.happened:
+        print_entry(happened)
     if found.more:
         out.print(f"More payments came of it; these are the first {PAYMENTS_MAX}.")
     for cell, code in found.unreached.items():

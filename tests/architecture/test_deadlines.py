@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import asyncpg
 
-from cells.payments.store_sandbox_time import DEADLINES
+from cells.wallets.store_sandbox_time import DEADLINES
 from tests.architecture.catalogue import TENANT_COLUMN, Catalogue, read_catalogue
 from tests.architecture.tree import keep
 
@@ -37,7 +37,7 @@ async def test_every_deadline_of_a_tenants_goes_by_with_its_time(owner: asyncpg.
     keep(
         "What a tenant waits for comes nearer when it lets sandbox time go by.",
         why="a partner tries in minutes what takes days; a deadline that stays where it was makes the sandbox answer as nothing else would.",
-        mend="add it to DEADLINES in cells/payments/store_sandbox_time.py, with a grant for the writer, or to _STAYS here with the reason.",
+        mend="add it to DEADLINES in cells/wallets/store_sandbox_time.py, with a grant for the writer, or to _STAYS here with the reason.",
         breaches=[f"{one}  neither moves nor says why not" for one in found - moved - set(_STAYS)]
         + [f"{one}  is no deadline any more" for one in (moved | set(_STAYS)) - found],
     )

@@ -90,7 +90,7 @@ class Returning:
         before, rows = self.totals(cell), dict(cell.returns)
         new = [one for one, results in bookings if self.moves(rows[one.one.return_id], results)]
         for one in new:
-            row = replace(rows[one.one.return_id], state="booked", booked_at=AT)
+            row = replace(rows[one.one.return_id], state="booked", updated_at=AT)
             if one.transfer.state is State.LOST:
                 row = replace(row, principal_back=0, margin_back=0, fee_back=0)
             cell = replace(cell, returns=put(cell.returns, row.return_id, row))
@@ -118,7 +118,7 @@ class Returning:
 
 def booking_chains(booking: Booking) -> tuple[Chain, ...]:
     """Everything that the ledger is asked for; one object for equal arguments, which the books go by."""
-    one, transfer = replace(booking.one, state="received", booked_at=None), booking.transfer
+    one, transfer = replace(booking.one, state="received", updated_at=None), booking.transfer
     key = (one, transfer.leg, transfer.state is State.LOST)
     if key not in _MADE:
         _MADE[key] = chains_of_return(one, transfer, WALLET, NUMBERS)

@@ -12,9 +12,10 @@ from actors.runtime import ActorUnavailable
 from actors.workers.batches import Batches
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.batches import store, store_status
-from cells.batches.batch import Batch, Line, LineState, State
+from cells.batches.batch import Batch, Line, LineState
 from cells.batches.store_status import LineStanding
 from cells.fx.ecb import EcbHistory
+from cells.journal.entry import component
 from cells.kit.command import Command, Reply
 from cells.kit.money import CURRENCIES
 from cells.ledger import chart
@@ -58,7 +59,7 @@ class BatchCells:
         """A batch on record, as the door writes it."""
         wallet = self.reconciled.wallet
         batch = Batch(
-            mint("bat", "eu-1"), wallet.tenant_id, wallet.wallet_id, "EUR", "json", State.VALIDATING, all_or_nothing, len(asked),
+            mint("bat", "eu-1"), wallet.tenant_id, wallet.wallet_id, "EUR", "json", all_or_nothing, len(asked),
             scheduled_for,
         )  # fmt: skip
         lines = [
@@ -69,7 +70,7 @@ class BatchCells:
             for number, one in enumerate(asked, start=1)
         ]  # fmt: skip
         async with tenant_transaction(self.eu.api, wallet.tenant_id) as connection:
-            await store.insert(connection, "EU", batch, lines)
+            await store.insert(connection, "EU", batch, lines, component("test"))
         return batch.batch_id
 
     def restart(self) -> None:
@@ -130,7 +131,9 @@ class BatchCells:
 
     async def events(self) -> list[str]:
         async with transaction(self.eu.institution.pool) as connection:
-            rows = await connection.fetch("select kind from journal where kind like 'batch.%' order by at")
+            rows = await connection.fetch(
+                "select kind from journal where is_public(kind, facts, tenant_id) and kind like 'batch.%' order by at"
+            )
         return [row["kind"].removesuffix(".1") for row in rows]
 
 

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from cells.backends.postgres import Pool, transaction
 from cells.credits.credit import Deposit
+from cells.journal.entry import component
 from cells.rails import store_collections
 from cells.rails.store_collections import CollectionRow
 
@@ -16,4 +17,4 @@ async def on_record(pool: Pool, region: str, one: Deposit) -> None:
         "received", None, None, sha256(one.collection_id.encode()).digest(), datetime.now(UTC),
     )  # fmt: skip
     async with transaction(pool) as connection:
-        await store_collections.receive(connection, region, [row])
+        await store_collections.receive(connection, region, [row], component("rail"))

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from cells.backends.postgres import Connection
 from cells.journal import store as journal
+from cells.journal import store_lives
 from cells.journal.entry import component
-from cells.payments import store_stream
+from cells.journal.life import Birth, Change
 from cells.payments.events import type_of_state
 from cells.payments.machine import INITIAL, TABLE, Effect, Leg
-from cells.payments.stream import ACCEPTED, Change, kind_of
+from cells.payments.stream import ACCEPTED, TRANSFER
 from cells.payments.transfer import Transfer
 from cells.webhooks.event import event_id_of
 from residency.ids import mint
@@ -36,9 +37,9 @@ def an_event(cell: EuCell, event_type: str = "transfer.completed") -> Emitted:
 async def emit(connection: Connection, *events: Emitted) -> None:
     """Write them in the caller's transaction."""
     legs = [_leg(one) for one in events]
-    await store_stream.begin(connection, CELL.region, [(one, BY) for one in legs], ACCEPTED)
+    await store_lives.begin(connection, CELL.region, TRANSFER, [Birth(one, ACCEPTED, BY) for one in legs])
     changes = [_change(leg, event) for leg, event in zip(legs, events, strict=True)]
-    await store_stream.append(connection, CELL.region, changes)
+    await store_lives.append(connection, CELL.region, TRANSFER, changes)
     streams = await journal.read(connection, CELL.region, [one.resource_id for one in events])
     for one in events:
         one.event_id = event_id_of(streams[one.resource_id][-1])
@@ -54,11 +55,11 @@ def _leg(event: Emitted) -> Transfer:
     )  # fmt: skip
 
 
-def _change(leg: Transfer, event: Emitted) -> Change:
+def _change(leg: Transfer, event: Emitted) -> Change[Transfer]:
     step, state = next(_steps_to(event.event_type))
     back = {"returned": leg.target_amount, "credited": leg.principal} if event.event_type.endswith("returned") else {}
     now = replace(leg, state=state, version=2, reason_code=event.reason_code, **back)
-    return Change(leg, now, kind_of(step), BY)
+    return Change(leg, now, TRANSFER.kind(step), BY)
 
 
 def _steps_to(event_type: str) -> Iterator[tuple[str, object]]:

@@ -22,9 +22,9 @@ from cells.batches.batch import (
     Line,
     LineState,
     NotRepeated,
-    State,
     UnknownBatch,
 )
+from cells.journal.entry import Author
 from cells.payments import personal
 from cells.rails.account_spelling import account_key
 from cells.rails.iso20022.uploads import Upload, read_upload
@@ -135,7 +135,7 @@ async def create_batch(
             lines = await read_uploaded(
                 connection, parts.institution.recipients, taken.upload, taken.wallet, payer_id or "", here
             )
-        batch_id = await _keep(parts, connection, taken, lines, file_key)
+        batch_id = await _keep(parts, connection, taken, lines, file_key, call.author)
         return Made(batch_id, await whole(parts, connection, batch_id))
 
     async def again(connection: Connection, batch_id: str) -> dict[str, Any]:
@@ -238,21 +238,26 @@ async def _debtor(parts: Parts, tenant_id: str, account_number: str) -> Wallet:
 
 
 async def _keep(
-    parts: Parts, connection: Connection, taken: _Taken, read: Sequence[ReadLine], file_key: str | None
+    parts: Parts,
+    connection: Connection,
+    taken: _Taken,
+    read: Sequence[ReadLine],
+    file_key: str | None,
+    author: Author,
 ) -> str:
     """Put a batch on record with all its lines, and what is personal of them into the vault. Raises DuplicateFile."""
     tenant_id, cell = taken.wallet.tenant_id, parts.spec.name
     batch = Batch(
-        mint("bat", cell), tenant_id, taken.wallet.wallet_id, taken.wallet.currency, taken.format, State.VALIDATING,
+        mint("bat", cell), tenant_id, taken.wallet.wallet_id, taken.wallet.currency, taken.format,
         taken.all_or_nothing, len(read), _future(taken.scheduled_for),
-        None if taken.upload is None else taken.upload.message_id, None if taken.upload is None else taken.upload.created_at,
+        None if taken.upload is None else taken.upload.message_id, None if taken.upload is None else taken.upload.created_at, file_key,
     )  # fmt: skip
     places = taken.file_lines or [None] * len(read)
     lines = [
         replace(_line(number, one, cell), file_line=place)
         for number, (one, place) in enumerate(zip(read, places, strict=True), start=1)
     ]
-    if not await store.insert(connection, parts.region, batch, lines, file_key):
+    if not await store.insert(connection, parts.region, batch, lines, author):
         # The same file was taken while this was being read.
         raise _duplicate(await store.made_of(connection, parts.region, tenant_id, file_key or "") or "another batch")
     texts = [

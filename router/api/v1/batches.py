@@ -95,7 +95,7 @@ async def cancel_batch(request: Request, batch_id: str) -> Response:
             raise UnknownBatch
         call.resource_id = found
         if batch.state in CANCELLABLE:
-            await store.cancel(connection, parts.region, found)
+            await store.cancel(connection, parts.region, batch, call.author)
             await erase(connection, parts.region, await store.unsent(connection, parts.region, found))
         elif batch.state is not State.CANCELLED:
             raise BatchUnderWay

@@ -17,10 +17,11 @@ from starlette.responses import Response
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.idempotency.answer import IdempotencyConflict
 from cells.kit.money import InvalidAmount, UnknownCurrency, money
-from cells.payments import store, store_sandbox_time
+from cells.payments import store
 from cells.payments.transfer import Transfer, TransferNotFound
 from cells.rails.console import ConsoleRefused, SchemeConsole
 from cells.rails.rail import RailUnavailable, end_to_end_id, transfer_id_of, utc_now
+from cells.wallets import store_sandbox_time
 from residency.classes import Confidential, Public
 from residency.errors import KovraError
 from residency.ids import MalformedId

@@ -91,7 +91,7 @@ async def create_sub_wallet(request: Request, wallet_id: str, body: SubWalletNew
     )  # fmt: skip
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         kept = await claimed(request, connection, OPEN, key, wanted.wallet_id)
-        if kept.first and not await store_sub_wallets.insert(connection, parts.region, wanted):
+        if kept.first and not await store_sub_wallets.insert(connection, parts.region, wanted, call.author):
             raise NameTaken(pointer="/name")
     call.resource_id = sub_id = kept.resource_id
     await parts.wallets.ask(Command(f"{sub_id}:open:{call.request_id}", wallet.wallet_id, "open_sub_wallet", sub_id))

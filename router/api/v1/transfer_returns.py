@@ -50,5 +50,5 @@ def _shown(transfer: Transfer, one: Return) -> dict[str, Any]:
         "credited": money(one.back.total, source),
         "reason_code": one.reason_code,
         "reason": reason_in_words(one.reason_code),
-        "at": stamp(one.booked_at or one.received_at),
+        "at": stamp(one.updated_at or one.received_at),
     }

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cells.backends.postgres import tenant_transaction
+from cells.journal import store as journal
 from cells.journal.entry import Entry
-from cells.journal.kinds import SHOWN
-from cells.payments import store, store_list, store_stream
+from cells.journal.kinds_transfer import SHOWN
+from cells.payments import store, store_list
 from cells.payments.machine import Leg, State, public
 from cells.payments.personal import open_remittances
 from cells.payments.routed import routing_of
@@ -170,7 +171,7 @@ async def get_transfer(request: Request, transfer_id: str) -> Response:
     found = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         transfer = own_transfer((await store.read(connection, parts.region, [found])).get(found))
-        lines = await store_stream.stream(connection, parts.region, found)
+        lines = await journal.stream(connection, parts.region, found)
         profiles = {one.name: one for one in parts.institution.router.profiles}
         returned = await returned_of(connection, parts.region, transfer)
         routing = await routing_of(connection, parts.region, profiles, transfer, datetime.now(UTC))
@@ -205,7 +206,7 @@ async def get_transfer_timeline(request: Request, transfer_id: str) -> Response:
     found = checked_id(transfer_id, "tr", TransferNotFound())
     async with tenant_transaction(parts.pool, call.tenant_id) as connection:
         own_transfer((await store.read(connection, parts.region, [found])).get(found))
-        lines = await store_stream.stream(connection, parts.region, found)
+        lines = await journal.stream(connection, parts.region, found)
     return Json({"transfer_id": found, "data": _timeline(lines)})
 
 

@@ -104,11 +104,11 @@ async def test_an_error_that_looks_like_an_outage_spoils_one_of_a_hundred(
         look(one)
         return chains(one, account)
 
-    async def stumble_late(connection, region, collection_ids, state):
+    async def stumble_late(connection, region, collection_ids, state, by):
         for one in deposits:
             if one.collection_id in collection_ids:
                 look(one)
-        return await close(connection, region, collection_ids, state)
+        return await close(connection, region, collection_ids, state, by)
 
     actor = await actor_of(cells.eu)
     with monkeypatch.context() as patched:

@@ -12,6 +12,7 @@ from actors.workers.give_backs import GiveBacks
 from actors.workers.recalls import RecallMessages
 from actors.workers.sweep import Sweep
 from cells.backends.postgres import transaction
+from cells.journal.entry import Author
 from cells.payments.transfer import TransferNotFound
 from cells.rails import store_recalls
 from cells.rails.connection import sign
@@ -30,6 +31,8 @@ from tests.integration.api.test_api_suspense import cell, host_of
 from tests.support.api_cell import RAIL_SECRETS, RECIPIENT, ApiCell, credit_to
 from tests.support.schemes import RunningSchemes
 from tests.support.waiting import until
+
+BY = Author("operator:ana.ops")
 
 __all__ = ["cell"]
 RAIL = "sepa_instant"
@@ -58,7 +61,7 @@ async def state(cell: ApiCell, case_id: str) -> tuple[str, str | None]:
 
 async def asked_back(cell: ApiCell, transfer_id: str) -> RecallRow:
     async with transaction(cell.parts.writer) as connection:
-        return await recalls.ask(connection, cell.spec.entry, transfer_id, "DUPL")
+        return await recalls.ask(connection, cell.spec.entry, transfer_id, "DUPL", BY)
 
 
 async def test_what_is_no_credit_of_ours_is_refused_by_itself_and_the_rest_waits_for_a_person(cell: ApiCell) -> None:
@@ -74,7 +77,7 @@ async def test_what_is_no_credit_of_ours_is_refused_by_itself_and_the_rest_waits
     found = (await record(cell))["RC-1"]
     assert found.tenant_id == cell.tenant.tenant_id
     async with transaction(cell.parts.writer) as connection:
-        kept = await recalls.refuse(connection, cell.spec.entry, found.recall_id, "CUST")
+        kept = await recalls.refuse(connection, cell.spec.entry, found.recall_id, "CUST", BY)
     assert (kept.state, kept.answer_code) == ("refusing", "CUST")
     for _ in range(2):
         await worker.round(RAIL)
@@ -82,7 +85,7 @@ async def test_what_is_no_credit_of_ours_is_refused_by_itself_and_the_rest_waits
     for recall_id, error in ((found.recall_id, RecallDecided), (mint("rcl", "eu-1"), RecallNotFound)):
         with pytest.raises(error):
             async with transaction(cell.parts.writer) as connection:
-                await recalls.accept(connection, cell.spec.entry, recall_id)
+                await recalls.accept(connection, cell.spec.entry, recall_id, BY)
 
 
 async def test_a_recalled_credit_goes_back_out_of_the_wallet_once(cell: ApiCell, schemes: RunningSchemes) -> None:
@@ -103,7 +106,7 @@ async def test_a_recalled_credit_goes_back_out_of_the_wallet_once(cell: ApiCell,
 
         await until(came)
         async with transaction(cell.parts.writer) as connection:
-            order = await recalls.accept(connection, cell.spec.entry, (await record(cell))[case_id].recall_id)
+            order = await recalls.accept(connection, cell.spec.entry, (await record(cell))[case_id].recall_id, BY)
         assert (order.reason_code, await state(cell, case_id)) == ("FOCR", ("granting", None))
         sweep, worker = Sweep(host_of(cell), cell.parts.wallets), GiveBacks(host_of(cell), cell.parts.wallets)
         stop = asyncio.Event()
@@ -137,12 +140,12 @@ async def test_a_recall_that_the_wallet_cannot_pay_waits_for_a_person_again(cell
     await until_final(cell, made["id"])
     await recalled(cell, "RC-1", "IN-1")
     async with transaction(cell.parts.writer) as connection:
-        order = await recalls.accept(connection, cell.spec.entry, (await record(cell))["RC-1"].recall_id)
+        order = await recalls.accept(connection, cell.spec.entry, (await record(cell))["RC-1"].recall_id, BY)
     await cell.parts.wallets.ask(order.command())
     assert await state(cell, "RC-1") == ("asked", None)
     async with transaction(cell.parts.writer) as connection:
         assert (await store_orders.load(connection, "EU", [order.order_id]))[order.order_id].answer_code == "AM04"
-        again = await decide.give_back(connection, cell.spec.entry, order.collection_id, "", of_wallets=True)
+        again = await decide.give_back(connection, cell.spec.entry, order.collection_id, "", BY, of_wallets=True)
     assert again.number == 2
 
 

@@ -1,12 +1,16 @@
 """A wallet's statement: the balance after each entry, the balances at both ends, and pages that together are the whole."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.journal.entry import component
+from cells.rails import store_collections
+from residency.ids import mint
 from tests.support.api_cell import ApiCell, open_api_cell
 
 
@@ -88,14 +92,10 @@ async def test_a_span_begins_where_the_one_before_it_ended(cell: ApiCell) -> Non
 async def test_what_has_come_and_is_not_credited_yet_is_shown(cell: ApiCell) -> None:
     await cell.fund(amount_minor=700)
     async with transaction(cell.parts.writer) as connection:
-        await connection.execute(
-            """
-            insert into collections (compliance_region, collection_id, tenant_id, wallet_id, rail, scheme_reference, end_to_end_id,
-                amount, currency, message_sha256, received_at)
-            select compliance_region, 'col_eu1_00000000000000000000000000', tenant_id, wallet_id, rail, 'other', end_to_end_id, 55,
-                currency, message_sha256, now() from collections
-            """
-        )
+        known = await connection.fetchval("select collection_id from collections")
+        first = (await store_collections.find(connection, "EU", [known]))[known]
+        other = replace(first, collection_id=mint("col", "eu-1"), scheme_reference="other", amount=55, state="received")
+        await store_collections.receive(connection, "EU", [other], component("test"))
     wallet = cell.wallets["EUR"].wallet_id
     alone = (await cell.client.get(f"/v1/wallets/{wallet}")).json()
     assert (alone["available"]["value"], alone["pending_inbound"]["value"]) == ("7.00", "0.55")

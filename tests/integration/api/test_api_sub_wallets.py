@@ -12,6 +12,7 @@ import pytest
 from actors.workers.sweep import Sweep
 from cells.backends.postgres import tenant_transaction, transaction
 from cells.cell import open_institution
+from cells.journal.entry import component
 from cells.reconciliation.reconcile import reconcile
 from cells.sub_wallets import store as store_books
 from cells.sub_wallets import store_sub_wallets
@@ -100,6 +101,7 @@ async def test_a_sub_wallet_is_opened_filled_emptied_and_closed(cell: ApiCell) -
     await reconciled(cell)
 
 
+@pytest.mark.writes_by_hand
 async def test_a_locked_one_takes_money_and_gives_none_until_its_date(cell: ApiCell, database: CellDatabase) -> None:
     await cell.fund(amount_minor=10_00)
     day = datetime.now(UTC) + timedelta(days=1)
@@ -171,8 +173,8 @@ async def test_what_was_on_record_when_the_api_died_is_carried_out_by_the_sweep(
     book = Book(mint("bok", "eu-1"), tenant, main(cell), "transfer", main(cell), sub, "EUR", 2_00)
     orphan = SubWallet(mint("wal", "eu-1"), tenant, main(cell), "EUR", "Orphan")
     async with tenant_transaction(cell.parts.pool, tenant) as connection:
-        await store_books.insert(connection, "EU", [book])
-        assert await store_sub_wallets.insert(connection, "EU", orphan)
+        await store_books.insert(connection, "EU", [book], component("test"))
+        assert await store_sub_wallets.insert(connection, "EU", orphan, component("test"))
     assert (await cell.client.get(f"/v1/wallets/{main(cell)}/transfers/{book.book_id}")).json()["status"] == "asked"
     institution = await open_institution(cell.spec, "writer", name="test-sweep", connections_max=2)
     stop = asyncio.Event()

@@ -13,6 +13,7 @@ from actors.workers.give_backs import GiveBacks
 from actors.workers.sweep import Sweep
 from cells.backends.postgres import transaction
 from cells.cell import Institution
+from cells.journal.entry import Author
 from cells.rails import registry, store_collections
 from cells.rails.console import SchemeConsole
 from cells.rails.rail import Account, Party, Settled
@@ -24,6 +25,8 @@ from router.cli.main import build
 from tests.support.api_cell import ApiCell, open_api_cell
 from tests.support.schemes import RunningSchemes
 from tests.support.waiting import until
+
+BY = Author("operator:ana.ops")
 
 RAIL = "sepa_credit_transfer"
 NOBODY = Account("iban", "DE89370400440532013000")
@@ -109,7 +112,7 @@ async def test_a_deposit_to_nobody_goes_back_once_however_often_it_is_asked(
     reference = mint("req", "eu-1")[-20:]
     row = await arrived(cell, schemes, reference)
     async with transaction(cell.parts.writer) as connection:
-        order = await decide.give_back(connection, cell.spec.entry, row.collection_id, "", of_wallets=False)
+        order = await decide.give_back(connection, cell.spec.entry, row.collection_id, "", BY, of_wallets=False)
     [reply] = await cell.parts.wallets.ask_many([order.command()])
     assert reply is None
     worker = GiveBacks(host_of(cell), cell.parts.wallets)

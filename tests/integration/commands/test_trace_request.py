@@ -14,6 +14,8 @@ from cells.backends.postgres import transaction
 from residency.errors import KovraError
 from residency.ids import mint
 from router.cli import trace
+from tests.integration.payments.test_returns import back
+from tests.integration.payments.test_transfer_journey import cross
 from tests.support.reconciled_cells import Reconciled, at_home, invoke
 
 
@@ -97,6 +99,21 @@ async def test_a_quote_an_intent_and_a_request_that_made_one_lead_to_the_payment
         assert payment["transfer_id"] == transfer.transfer_id
 
 
+async def test_a_credit_and_a_return_say_what_happened_to_them(cells: Reconciled) -> None:
+    made, paid = await cells.deposit(900), await cells.complete(await cells.abroad())
+    credit = await traced(made.collection_id)
+    assert [one["kind"] for one in credit["entries"]] == ["credit.received.1", "credit.booked.1"]
+    assert (credit["entries"][0]["facts"]["amount"], credit["payments"]) == ({"value": "9.00", "currency": "EUR"}, [])
+    await cells.id.receive_return(back(await cells.id.transfer(paid.transfer_id), 1_000))
+    await cross(cells.id, cells.eu)
+    [returned] = await cells.eu.returns(paid.transfer_id)
+    found = await traced(returned.return_id)
+    assert [one["kind"] for one in found["entries"]] == ["return.admitted.1", "return.booked.1"]
+    assert [one["transfer_id"] for one in found["payments"]] == [paid.transfer_id]
+    shown = await run(made.collection_id)
+    assert "booked  by wallet" in shown.output
+
+
 async def test_a_cell_that_cannot_be_asked_is_named(cells: Reconciled, tmp_path: Path) -> None:
     transfer, request_id = await cells.at_home(), mint("req", "ed-0")
     await on_trail(cells.eu, request_id, transfer.transfer_id)
@@ -113,7 +130,8 @@ async def test_a_cell_that_cannot_be_asked_is_named(cells: Reconciled, tmp_path:
         ("qt_eu1_06gvn33gkhpl79p3v9kuo71k58", "no-payment-of-it"),
         ("bat_eu1_06gvn33gkhpl79p3v9kuo71k58", "no-payment-of-it"),
         ("int_xx9_06gvn33gkhpl79p3v9kuo71k58", "unknown-cell"),
-        ("wal_eu1_06gvn33gkhpl79p3v9kuo71k58", "malformed-id"),
+        ("wal_eu1_06gvn33gkhpl79p3v9kuo71k58", "no-payment-of-it"),
+        ("key_eu1_06gvn33gkhpl79p3v9kuo71k58", "malformed-id"),
         ("req_oops", "malformed-id"),
     ],
 )

@@ -114,6 +114,7 @@ async def test_a_batch_without_a_valid_line_fails(cells: BatchCells) -> None:
     await in_order(cells)
 
 
+@pytest.mark.writes_by_hand
 async def test_a_scheduled_batch_waits_for_its_time_and_is_priced_then(cells: BatchCells) -> None:
     batch_id = await cells.submit([cells.abroad(1_000)], scheduled_for=datetime.now(UTC) + timedelta(hours=1))
     await cells.drive()

@@ -13,9 +13,9 @@ from actors.workers.sweep import Sweep
 from cells.backends.postgres import transaction
 from cells.compliance.magic import SCREENED_NAMES
 from cells.journal.entry import component
-from cells.payments import store_sandbox_time
 from cells.tenants import store as tenants
 from cells.tenants.tenant import mint_tenant
+from cells.wallets import store_sandbox_time
 from residency.errors import UnexpectedAnswer
 from tests.integration.api.test_api_sandbox import served_cell
 from tests.support.api_cell import PAYER, RECIPIENT, ApiCell, credit_to

@@ -10,6 +10,7 @@ import uvicorn
 from actors.workers.give_backs import GiveBacks
 from actors.workers.rail_rounds import go_round
 from cells.backends.postgres import transaction
+from cells.journal.entry import Author
 from cells.rails.console import SchemeConsole
 from cells.rails.rail import Party, RailUnavailable
 from cells.resolutions import decide
@@ -22,6 +23,9 @@ from tests.support.poison import UNREADABLE, spoil
 from tests.support.schemes import RunningSchemes
 from tests.support.servers import CellDatabase
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.writes_by_hand
+BY = Author("operator:ana.ops")
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ async def held(cell: ApiCell, schemes: RunningSchemes, count: int) -> list[Order
     rows: list[str] = []
     await until(resting)
     async with transaction(cell.parts.writer) as connection:
-        orders = [await decide.give_back(connection, cell.spec.entry, one, "", of_wallets=False) for one in rows]
+        orders = [await decide.give_back(connection, cell.spec.entry, one, "", BY, of_wallets=False) for one in rows]
     assert await cell.parts.wallets.ask_many([one.command() for one in orders]) == [None] * count
     return orders
 
@@ -75,7 +79,7 @@ async def test_a_return_that_cannot_be_read_or_sent_holds_up_no_other(
     unreadable, unsendable, good = [one.order_id for one in await held(cell, schemes, 3)]
     await spoil(
         database,
-        f"update orders set ordered_at = '{UNREADABLE}' where order_id = '{unreadable}'",
+        f"update orders set created_at = '{UNREADABLE}' where order_id = '{unreadable}'",
         f"update orders set end_to_end_id = repeat('x', 60) where order_id = '{unsendable}'",
     )
     writer, worker = cell.parts.writer, GiveBacks(host_of(cell), cell.parts.wallets)
@@ -92,7 +96,7 @@ async def test_a_return_that_cannot_be_read_or_sent_holds_up_no_other(
         assert (await states(cell))[unsendable] == "held", "the money is where it was"
         await spoil(
             database,
-            f"update orders set ordered_at = now() where order_id = '{unreadable}'",
+            f"update orders set created_at = now() where order_id = '{unreadable}'",
             f"update orders set end_to_end_id = 'NOTPROVIDED' where order_id = '{unsendable}'",
         )
         for one in (unreadable, unsendable):

@@ -11,6 +11,7 @@ from actors.workers.sweep import deposit_command
 from cells.backends.postgres import transaction
 from cells.credits.receive import Reception, receive
 from cells.events import feed
+from cells.journal.entry import Author
 from cells.kit.command import Command
 from cells.ledger.ledger import LedgerUnknown
 from cells.rails import store_collections
@@ -22,6 +23,8 @@ from cells.resolutions import store as store_orders
 from cells.resolutions.resolution import AlreadyOrdered, NotSuspended, Order, WrongWallet
 from tests.integration.payments.test_transfer_recovery import LosesAnAnswer
 from tests.support.reconciled_cells import Reconciled, open_reconciled
+
+BY = Author("operator:ana.ops")
 
 NOBODY = Account("iban", "DE89370400440532013000")
 NOW = datetime.now(UTC)
@@ -63,13 +66,13 @@ async def found(cells: Reconciled, collection_id: str) -> CollectionRow:
 async def assign(cells: Reconciled, row: CollectionRow, wallet_id: str = "") -> Order:
     async with transaction(cells.eu.institution.pool) as connection:
         return await decide.assign(
-            connection, cells.eu.spec.entry, row.collection_id, wallet_id or cells.wallet.wallet_id
+            connection, cells.eu.spec.entry, row.collection_id, wallet_id or cells.wallet.wallet_id, BY
         )
 
 
 async def give_back(cells: Reconciled, row: CollectionRow, *, of_wallets: bool = False) -> Order:
     async with transaction(cells.eu.institution.pool) as connection:
-        return await decide.give_back(connection, cells.eu.spec.entry, row.collection_id, "", of_wallets=of_wallets)
+        return await decide.give_back(connection, cells.eu.spec.entry, row.collection_id, "", BY, of_wallets=of_wallets)
 
 
 async def carry_out(cells: Reconciled, order: Order) -> Order:
@@ -85,7 +88,7 @@ async def standing(cells: Reconciled, order: Order) -> Order:
 
 async def scheme_says(cells: Reconciled, order: Order, outcome: Outcome) -> Order:
     async with transaction(cells.eu.institution.pool) as connection:
-        await store_orders.answered(connection, "EU", [(order.order_id, outcome)])
+        await store_orders.answered(connection, "EU", [(order.order_id, outcome)], BY)
     return await carry_out(cells, order)
 
 
@@ -190,10 +193,14 @@ async def test_it_goes_back_once_the_scheme_has_taken_it(cells: Reconciled) -> N
     assert (order.state, order.reason_code) == ("held", "AC01")
     assert (await carry_out(cells, order)).state == "held"
     await in_flight(cells)
-    assert (await scheme_says(cells, order, InDoubt(NOW))).asked == 1
+    assert (await scheme_says(cells, order, InDoubt(NOW))).version == order.version, (
+        "when it is asked again is in no entry"
+    )
+    async with transaction(cells.eu.institution.pool) as connection:
+        assert await connection.fetchval("select asked = 1 and due_at > now() from orders")
     await in_flight(cells)
     async with transaction(cells.eu.institution.pool) as connection:
-        await store_orders.answered(connection, "EU", [(order.order_id, Settled("X", NOW))])
+        await store_orders.answered(connection, "EU", [(order.order_id, Settled("X", NOW))], BY)
     await in_flight(cells)
     order = await carry_out(cells, order)
     assert (order.state, order.outcome) == ("done", "settled")
@@ -256,7 +263,7 @@ async def test_a_kill_between_journal_and_ledger_at_every_step(cells: Reconciled
         order = await carry_out(cells, order)
         if going:
             async with transaction(cells.eu.institution.pool) as connection:
-                await store_orders.answered(connection, "EU", [(order.order_id, Settled("X", NOW))])
+                await store_orders.answered(connection, "EU", [(order.order_id, Settled("X", NOW))], BY)
             await survive(replace(order, state="answered").command())
             order = await carry_out(cells, order)
         assert order.state == "done"
@@ -264,6 +271,7 @@ async def test_a_kill_between_journal_and_ledger_at_every_step(cells: Reconciled
     await held(cells)
 
 
+@pytest.mark.writes_by_hand
 async def test_rows_that_were_tampered_with_are_told(cells: Reconciled) -> None:
     row = await rests(cells)
     await cells.tamper(

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from cells.backends.postgres import tenant_transaction, transaction
+from cells.journal.entry import component
 from cells.rails import store, store_collections
 from cells.rails.rail import InDoubt, Refused, Settled, end_to_end_id
 from cells.rails.store import NewSubmission
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.writes_by_hand
 
 REGION = CELL.region
 RAIL = "sepa_instant"
+BY = component("test")
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 
@@ -171,29 +173,29 @@ def _credit(cell: EuCell, reference: str) -> CollectionRow:
 async def test_a_duplicate_credit_finds_the_first(cell: EuCell) -> None:
     first, other = _credit(cell, "IN1"), _credit(cell, "IN2")
     async with transaction(cell.writer) as connection:
-        assert await store_collections.receive(connection, REGION, [first]) == [first]
-        await store_collections.close(connection, REGION, [first.collection_id], "credited")
+        [was] = await store_collections.receive(connection, REGION, [first], BY)
+        assert replace(was, updated_at=None) == first
+        await store_collections.close(connection, REGION, [first.collection_id], "credited", BY)
         again = replace(_credit(cell, "IN1"), amount=7)
-        assert await store_collections.receive(connection, REGION, [again, other]) == [
-            replace(first, state="credited"),
-            other,
-        ]
-        assert (await store_collections.stuck(connection, REGION, NOW + timedelta(seconds=1), 10)).rows == [other]
+        found = await store_collections.receive(connection, REGION, [again, other], BY)
+        assert [replace(one, updated_at=None) for one in found] == [replace(first, state="credited", version=2), other]
+        assert (await store_collections.stuck(connection, REGION, NOW + timedelta(seconds=1), 10)).rows == found[1:]
 
 
 async def test_a_closed_credit_stays_as_it_is(cell: EuCell) -> None:
     one = replace(_credit(cell, "IN1"), reason_code="AC01")
     async with transaction(cell.writer) as connection:
-        await store_collections.receive(connection, REGION, [one])
-        await store_collections.close(connection, REGION, [one.collection_id], "suspended")
-        await store_collections.close(connection, REGION, [one.collection_id], "credited")
+        await store_collections.receive(connection, REGION, [one], BY)
+        await store_collections.close(connection, REGION, [one.collection_id], "suspended", BY)
+        await store_collections.close(connection, REGION, [one.collection_id], "credited", BY)
         found = await store_collections.find(connection, REGION, [one.collection_id])
-    assert found == {one.collection_id: replace(one, state="suspended")}
+    assert replace(found[one.collection_id], updated_at=None) == replace(one, state="suspended", version=2)
 
 
-async def test_refused_money_belongs_to_no_tenant(cell: EuCell) -> None:
-    one = replace(_credit(cell, "IN1"), tenant_id=None, wallet_id=None, state="refused", reason_code="AC01")
+async def test_refused_money_belongs_to_no_partner(cell: EuCell) -> None:
+    one = replace(_credit(cell, "IN1"), tenant_id="cell:eu-1", wallet_id=None, state="refused", reason_code="AC01")
     async with transaction(cell.writer) as connection:
-        assert await store_collections.receive(connection, REGION, [one]) == [one]
+        [kept] = await store_collections.receive(connection, REGION, [one], BY)
+        assert replace(kept, updated_at=None) == one
     async with tenant_transaction(cell.api, cell.tenant.tenant_id) as connection:
         assert await store_collections.find(connection, REGION, [one.collection_id]) == {}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.journal.entry import Author
 from cells.payments import answers as recorded
 from cells.payments import doubts
 from cells.payments.machine import State
@@ -38,6 +39,8 @@ from tests.support.api_cell import RAIL_SECRETS, ApiCell, credit_to
 from tests.support.two_cells import HandCell, TwoCells, open_two_cells
 from tests.unit.cells.rails.test_bank_statements import bal, camt053, camt054, entry, stmt
 from tests.unit.cells.rails.test_status_reports import group, line, pacs002, why
+
+BY = Author("operator:ana.ops")
 
 __all__ = ["cell"]
 BOTH, UNCLEAR = InDoubt(NOW, "contradiction"), InDoubt(NOW, "unclear", "BE22")
@@ -171,7 +174,7 @@ async def test_a_recall_that_the_scheme_does_not_pass_on_is_refused_by_it(cell: 
     made = (await pay(cell, await wish(cell))).json()
     await until_final(cell, made["id"])
     async with transaction(cell.parts.writer) as connection:
-        row = await recalls.ask(connection, cell.spec.entry, made["id"], "DUPL")
+        row = await recalls.ask(connection, cell.spec.entry, made["id"], "DUPL", BY)
         case_id = message_id("C", [row.case_id])
         sent = WireMessage(
             row.rail, "sent", "camt.056.001.08", (row.end_to_end_id, case_id), datetime.now(UTC), b"<a/>"

@@ -13,10 +13,10 @@ from cells.compliance.decisions import Deed
 from cells.journal import store as journal
 from cells.journal.entry import Entry, Overtaken, born_of
 from cells.kit.command import Command
-from cells.payments import store, store_stream
+from cells.payments import store
 from cells.payments.machine import Event, State
 from cells.payments.step import take, take_loaded
-from cells.payments.stream import fold, history
+from cells.payments.stream import TRANSFER
 from cells.payments.transfer import Told, Transfer
 from tests.support.asking import PARTNER, cancel_command
 from tests.support.officers import ANA, decide, doubtful
@@ -32,7 +32,7 @@ async def cells(cell_database) -> AsyncIterator[Reconciled]:
 
 async def stream(cell: HandCell, transfer: Transfer) -> list[Entry]:
     async with transaction(cell.institution.pool) as connection:
-        return await store_stream.stream(connection, cell.spec.region, transfer.transfer_id)
+        return await journal.stream(connection, cell.spec.region, transfer.transfer_id)
 
 
 def said(entry: Entry, *names: str) -> list[Any]:
@@ -46,16 +46,16 @@ async def test_a_payment_is_all_that_its_entries_say_but_for_the_partners_own_wo
     assert [one.event for one in entries] == [
         "accepted", "held", "instruct", "receipted", "answered", "settled", "posted",
     ]  # fmt: skip
-    assert (paid.version, replace(paid, metadata={})) == (7, fold(entries))
+    assert (paid.version, replace(paid, metadata={})) == (7, TRANSFER.fold(entries))
     held, instruct, answered = entries[1], entries[2], entries[4]
     assert held.facts == {"state": "FUNDS_HELD", "export_due": "instructed"}, "exactly what changed"
     assert paid.instruction_sha256 is not None
     assert said(instruct, "instruction_sha256", "export_due") == [paid.instruction_sha256.hex(), None]
     assert said(answered, "state") == [None], "an answer is no step"
-    states = [one.state for one in history(entries)]
+    states = [one.state for one in TRANSFER.history(entries)]
     assert states[3:] == [State.PENDING_RAIL, State.PENDING_RAIL, State.SETTLING, State.COMPLETED]
     arrived = await stream(cells.id, paid)
-    assert fold(arrived) == await cells.id.transfer(paid.transfer_id)
+    assert TRANSFER.fold(arrived) == await cells.id.transfer(paid.transfer_id)
     assert {one.tenant_id for one in [*entries, *arrived]} == {cells.cells.tenant.tenant_id}
 
 

@@ -13,9 +13,11 @@ import pytest
 from actors.workers.keeper import Keeper
 from cells.backends.postgres import Connection, transaction
 from cells.journal import store as journal
+from cells.journal import store_lives
 from cells.journal.entry import Author, Entry, Position, born_of, component
-from cells.payments import store, store_stream
-from cells.payments.stream import ACCEPTED, DOUBTED, Change
+from cells.journal.life import Birth, Change
+from cells.payments import store
+from cells.payments.stream import ACCEPTED, DOUBTED, TRANSFER
 from cells.payments.transfer import Transfer
 from residency.ids import compact, encode
 from tests.support.reconciled_cells import Reconciled, open_reconciled
@@ -39,7 +41,7 @@ def named(found: list[tuple[Position, Entry]]) -> list[tuple[str, int]]:
 
 async def doubt(connection: Connection, transfer: Transfer, *, in_doubt: bool) -> None:
     change = Change(transfer, replace(transfer, in_doubt=in_doubt), DOUBTED, component("test"))
-    await store_stream.append(connection, "EU", [change])
+    await store_lives.append(connection, "EU", TRANSFER, [change])
 
 
 async def test_who_reads_on_from_where_it_was_finds_the_same_whatever_the_pages(cells: Reconciled) -> None:
@@ -47,7 +49,7 @@ async def test_who_reads_on_from_where_it_was_finds_the_same_whatever_the_pages(
     await cells.refund(await cells.abroad())
     await cells.at_home()
     whole = await read_on(cells)
-    assert Counter(one.kind.partition(".")[0] for _, one in whole) == {"transfer": 17, "credit": 1}
+    assert Counter(one.kind.partition(".")[0] for _, one in whole) == {"transfer": 17, "credit": 2}
     for size in (1, 2, 5):
         found: list[tuple[Position, Entry]] = []
         while page := await read_on(cells, found[-1][0] if found else None, size):
@@ -107,8 +109,9 @@ async def test_an_entry_lies_in_the_month_of_its_id_and_an_odd_id_in_the_rest(ce
     odd = [f"tr_{compact('eu-1')}_{digit * 26}" for digit in ("0", "v")]
     assert [born_of(one) for one in odd] == [date(1970, 1, 1), date(9999, 12, 1)]
     async with transaction(cells.eu.institution.pool) as connection:
-        legs = [(replace(home, transfer_id=one, quote_id=None), Author("key_1")) for one in odd]
-        await store_stream.begin(connection, "EU", legs, ACCEPTED)
+        legs = [replace(home, transfer_id=one, quote_id=None, export_due=None) for one in odd]
+        births = [Birth(one, ACCEPTED, Author("key_1")) for one in legs]
+        await store_lives.begin(connection, "EU", TRANSFER, births)
     async with transaction(cells.eu.institution.pool) as connection:
         found = await journal.read(connection, "EU", [*odd, home.transfer_id])
         rows = await connection.fetch("select distinct stream, tableoid::regclass::text as lies_in from journal")
@@ -136,8 +139,8 @@ async def test_the_keeper_makes_the_months_to_come_and_leaves_one_that_has_begun
         early = f"tr_eu1_{encode(UUID(int=ahead))}"
         home = await cells.abroad()
         async with transaction(cells.eu.institution.pool) as connection:
-            leg = replace(home, transfer_id=early, quote_id=None)
-            await store_stream.begin(connection, "EU", [(leg, component("test"))], ACCEPTED)
+            leg = replace(home, transfer_id=early, quote_id=None, export_due=None)
+            await store_lives.begin(connection, "EU", TRANSFER, [Birth(leg, ACCEPTED, component("test"))])
         stop = asyncio.Event()
         working = asyncio.create_task(Keeper(cells.eu.institution).run(stop))
         await until(_is(there, [True, False, True]), timeout_s=30)

@@ -105,6 +105,7 @@ async def test_credits_are_looked_for_only_where_the_statement_differs_and_is_gi
     assert len(await cells.findings("L9")) == 1
 
 
+@pytest.mark.writes_by_hand
 async def test_the_sandbox_scheme_says_which_credits_it_has(cells: Reconciled, schemes: RunningSchemes) -> None:
     async with listening(schemes), SchemeConsole(schemes.connection("sepa_instant")) as console:
         known = await console.collect(7_000, "EUR", Account("iban", "DE89370400440532013000"), Party("Sandbox Payer"))

@@ -7,7 +7,7 @@ import pytest
 
 from cells.batches.batch import AT_REST, Batch, Ended, State, after_validation, ending, public
 
-BATCH = Batch("bat", "ten", "wal", "EUR", "json", State.VALIDATING, all_or_nothing=False, line_count=3)
+BATCH = Batch("bat", "ten", "wal", "EUR", "json", all_or_nothing=False, line_count=3)
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import pytest
 from pydantic import ConfigDict, Field
 
+from cells.journal.body import Body
 from cells.journal.entry import Author, Draft, Entry, born_of
-from cells.journal.kinds import KINDS, Body, UnknownKind, check
+from cells.journal.kinds import KINDS, UnknownKind, check
 from cells.journal.store import document
 from residency.classes import Class, Confidential, Personal, Public, classify
 from residency.crossing import UnfitForBorder

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cells.journal.entry import Entry, component
+from cells.journal.life import Birth, Change
 from cells.ledger.entry import PostingResult
 from cells.ledger.postings import Chain
 from cells.payments.asked import ANSWERS, asks, chains_asked
 from cells.payments.lives import chain_of
 from cells.payments.machine import INITIAL, TABLE, Effect, Event, Leg, State, owed
 from cells.payments.step import plan
-from cells.payments.stream import ACCEPTED, ADMITTED, Change, birth, kind_of
+from cells.payments.stream import ACCEPTED, ADMITTED, LEDGER_RESULT, TRANSFER
 from cells.payments.transfer import Told, Transfer
 from tests.unit.cells.payments.test_lives import NUMBERS, W, transfer
 from tests.unit.cells.payments.test_stream import AT, written
@@ -23,7 +24,7 @@ Walk = tuple[list[Entry], list[Chain], Transfer]
 
 def begun(leg: Leg, batch_id: str | None = None) -> Walk:
     first = transfer(leg, state=INITIAL[leg], batch_id=batch_id, attempt=1, created_at=AT, updated_at=AT)
-    entry = written(birth(first, ADMITTED if leg is Leg.DESTINATION else ACCEPTED, component("wallet")))
+    entry = written(TRANSFER.birth(Birth(first, ADMITTED if leg is Leg.DESTINATION else ACCEPTED, component("wallet"))))
     chains = [] if leg is Leg.DESTINATION else [chain_of(first, Effect.HOLD, W, NUMBERS)]
     return [entry], chains, first
 
@@ -35,9 +36,13 @@ def told(walk: Walk, event: Event) -> Walk:
     step = plan({now.transfer_id: now}, [Told(now.transfer_id, event, ledger_result=refused)])
     for move in (move for wave in step.waves for move in wave):
         change = Change(
-            move.before, move.now, kind_of(str(move.told.event)), component("wallet"), move.told.ledger_result
+            move.before,
+            move.now,
+            TRANSFER.kind(str(move.told.event)),
+            component("wallet"),
+            {} if move.told.ledger_result is None else {LEDGER_RESULT: move.told.ledger_result},
         )
-        entries = [*entries, written(change.draft())]
+        entries = [*entries, written(TRANSFER.change(change))]
     new = [chain_of(one.transfer, one.effect, W, NUMBERS) for one in step.owed]
     return entries, [*chains, *new], step.now[now.transfer_id]
 
@@ -84,7 +89,7 @@ def test_what_is_asked_names_the_rail_that_it_was_asked_with() -> None:
     """Another rail may be to pay until the first was asked: the hold before it names none, and what follows names the new one."""
     entries, chains, now = told(told(begun(Leg.DESTINATION), Event.TAKEN), Event.HELD)
     rerouted = replace(now, rail="bi_rtgs", version=now.version + 1)
-    mark = written(Change(now, rerouted, "transfer.rerouted.1", component("rail")).draft())
+    mark = written(TRANSFER.change(Change(now, rerouted, "transfer.rerouted.1", component("rail"))))
     walk = told(([*entries, mark], chains, rerouted), Event.RAIL_SETTLED)
     assert [one.chain for one in chains_asked(walk[0], W, NUMBERS)] == walk[1]
     assert walk[2].state is State.SETTLING

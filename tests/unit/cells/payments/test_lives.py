@@ -44,8 +44,8 @@ def transfer(leg: Leg, **facts: object) -> Transfer:
 
 def came_back(number: int, attempt: int) -> Return:
     return Return(
-        "rt", f"tr_eu1_{TAIL}", "ten", "wal", number, attempt, "bi_fast", "ref", "IDR", 5_000, 0, 29, 3, 1, "AC04",
-        "received", datetime(2026, 11, 20, tzinfo=UTC),
+        "rt", f"tr_eu1_{TAIL}", "ten", "wal", number, "bi_fast", "ref", "IDR", 5_000, 0, 29, 3, 1, "AC04",
+        datetime(2026, 11, 20, tzinfo=UTC), attempt=attempt,
     )  # fmt: skip
 
 

@@ -8,24 +8,19 @@ from typing import Any
 import pytest
 
 from cells.journal.entry import Draft, Entry, component
-from cells.journal.kinds import BIRTHS, KINDS, SHOWN, STEPS, TransferBorn, TransferMoved
+from cells.journal.kinds import BIRTHS, KINDS
+from cells.journal.kinds_transfer import SHOWN, STEPS, TransferBorn, TransferMoved
+from cells.journal.life import Birth, Change, Unfoldable
 from cells.payments.machine import Advance, Event, Leg, State, decide
 from cells.payments.step import after
 from cells.payments.stream import (
     ACCEPTED,
     ANSWERED,
-    AT_BIRTH,
-    CHANGING,
     DOUBTED,
     LEDGER_RESULT,
     REROUTED,
     REVIEW_MOVED,
-    Change,
-    Unfoldable,
-    birth,
-    fold,
-    history,
-    kind_of,
+    TRANSFER,
     states,
 )
 from cells.payments.transfer import Told, Transfer
@@ -55,26 +50,26 @@ def written(draft: Draft, at: datetime = AT) -> Entry:
 
 
 def born(leg: Transfer = LEG) -> Entry:
-    return written(birth(leg, ACCEPTED, component("wallet")))
+    return written(TRANSFER.birth(Birth(leg, ACCEPTED, component("wallet"))))
 
 
 def test_the_first_entry_is_all_of_it_but_the_partners_own_words() -> None:
     entry = born()
-    assert fold([entry]) == replace(LEG, metadata={})
+    assert TRANSFER.fold([entry]) == replace(LEG, metadata={})
     assert "Astrid" not in str(entry)
     assert "payer_id" not in entry.facts, "what is null is left out"
     told = {"transfer_id", "tenant_id", "version", "metadata", "created_at", "updated_at"}
-    assert {one.name for one in fields(Transfer)} == {*AT_BIRTH, *CHANGING, *told}, "every field is in some entry"
+    assert {one.name for one in fields(Transfer)} == {*TRANSFER.recorded, *told}, "every field is in some entry"
 
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_step_says_the_state_and_exactly_what_changed(name: str) -> None:
     now = replace(LEG, version=2, updated_at=AT + timedelta(seconds=1), metadata={}, **{name: CHANGED[name]})
-    kind = {"answer": ANSWERED, "in_doubt": DOUBTED, "rail": REROUTED}.get(name, kind_of("held"))
-    entry = written(Change(LEG, now, kind, component("wallet")).draft(), AT + timedelta(seconds=1))
-    assert set(entry.facts) == ({"state", name} if kind == kind_of("held") else {name})
-    assert fold([born(), entry]) == now
-    assert CHANGED.keys() == set(CHANGING), "each of them is tried here"
+    kind = {"answer": ANSWERED, "in_doubt": DOUBTED, "rail": REROUTED}.get(name, TRANSFER.kind("held"))
+    entry = written(TRANSFER.change(Change(LEG, now, kind, component("wallet"))), AT + timedelta(seconds=1))
+    assert set(entry.facts) == ({"state", name} if kind == TRANSFER.kind("held") else {name})
+    assert TRANSFER.fold([born(), entry]) == now
+    assert CHANGED.keys() == set(TRANSFER.changing), "each of them is tried here"
 
 
 def test_every_transition_of_the_table_is_what_its_entry_makes_of_the_leg() -> None:
@@ -94,27 +89,33 @@ def test_every_transition_of_the_table_is_what_its_entry_makes_of_the_leg() -> N
             marked = replace(
                 first,
                 version=2,
-                kind=kind_of("held"),
+                kind=TRANSFER.kind("held"),
                 facts={"state": str(state), "in_doubt": True, "export_due": "settled"},
             )
-            entry = written(Change(replace(before, version=2), now, kind_of(str(event)), component("test")).draft())
-            assert fold([first, marked, entry]) == replace(now, version=3), (leg, state, event)
+            entry = written(
+                TRANSFER.change(Change(replace(before, version=2), now, TRANSFER.kind(str(event)), component("test")))
+            )
+            assert TRANSFER.fold([first, marked, entry]) == replace(now, version=3), (leg, state, event)
             taken += 1
     assert taken > len(Event)
 
 
 def test_a_leg_is_what_it_was_at_each_entry() -> None:
-    held = Change(LEG, replace(LEG, state=State.FUNDS_HELD), kind_of("held"), component("wallet")).draft()
-    doubted = Change(replace(LEG, version=2), replace(LEG, in_doubt=True), DOUBTED, component("rail")).draft()
+    held = TRANSFER.change(
+        Change(LEG, replace(LEG, state=State.FUNDS_HELD), TRANSFER.kind("held"), component("wallet"))
+    )
+    doubted = TRANSFER.change(Change(replace(LEG, version=2), replace(LEG, in_doubt=True), DOUBTED, component("rail")))
     entries = [born(), written(held), written(doubted)]
-    assert [one.version for one in history(entries)] == [1, 2, 3]
-    assert [one.state for one in history(entries)] == list(states(entries)) == [
+    assert [one.version for one in TRANSFER.history(entries)] == [1, 2, 3]
+    assert [one.state for one in TRANSFER.history(entries)] == list(states(entries)) == [
         State.CREATED, State.FUNDS_HELD, State.FUNDS_HELD,
     ]  # fmt: skip
 
 
 def test_what_is_no_life_is_named_by_the_version_that_does_not_follow() -> None:
-    held = written(Change(LEG, replace(LEG, state=State.FUNDS_HELD), kind_of("held"), component("wallet")).draft())
+    held = written(
+        TRANSFER.change(Change(LEG, replace(LEG, state=State.FUNDS_HELD), TRANSFER.kind("held"), component("wallet")))
+    )
     for entries, version in (
         ([], 1),
         ([held], 1),
@@ -126,14 +127,14 @@ def test_what_is_no_life_is_named_by_the_version_that_does_not_follow() -> None:
         ([born(), replace(held, facts={"state": "FUNDS_HELD", "payer_name": "x"})], 2),
     ):
         with pytest.raises(Unfoldable) as refusal:
-            fold(entries)
+            TRANSFER.fold(entries)
         assert refusal.value.version == version, entries
 
 
 def test_a_fact_that_is_unfit_is_refused_and_not_quoted() -> None:
     entry = replace(born(), facts={**born().facts, "wallet_id": "Astrid Lindqvist"})
     with pytest.raises(Unfoldable, match="wallet_id") as refusal:
-        fold([entry])
+        TRANSFER.fold([entry])
     assert "Astrid" not in str(refusal.value)
 
 
@@ -141,7 +142,7 @@ def test_every_event_of_the_lifecycle_has_its_kind_and_every_kind_is_written() -
     assert sorted(STEPS) == sorted(str(one) for one in Event)
     marks = {ANSWERED, DOUBTED, REROUTED, REVIEW_MOVED}
     kinds = {one for one in KINDS if one.startswith("transfer.")}
-    assert kinds == BIRTHS | {kind_of(str(one)) for one in Event} | marks
+    assert kinds == {one for one in BIRTHS if one in kinds} | {TRANSFER.kind(str(one)) for one in Event} | marks
     assert kinds - marks == SHOWN
-    assert set(TransferBorn.model_fields) == set(AT_BIRTH)
-    assert set(TransferMoved.model_fields) == set(CHANGING) - {"answer", "rail"} | {LEDGER_RESULT}
+    assert set(TransferBorn.model_fields) <= set(TRANSFER.recorded)
+    assert set(TransferMoved.model_fields) == set(TRANSFER.changing) - {"answer", "rail"} | {LEDGER_RESULT}

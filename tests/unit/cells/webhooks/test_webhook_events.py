@@ -4,6 +4,7 @@ it is made; and the published schedule."""
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from cells.events.render import event_type_of, shown
 from cells.journal.entry import Entry
 from cells.payments import events as payments
 from cells.payments.machine import TABLE, Effect, Leg
-from cells.payments.stream import history
+from cells.payments.stream import TRANSFER
 from cells.webhooks.catalogue import CATALOGUE, EVENT_TYPES, example
 from cells.webhooks.event import event_id_at, event_id_of, event_of, instants_of
 from cells.webhooks.schedule import Schedule, published_schedule
@@ -93,7 +94,8 @@ def _same_at_every_attempt() -> None:
 def test_its_bytes_are_the_same_however_far_the_payment_has_moved_on(monkeypatch: pytest.MonkeyPatch) -> None:
     _same_at_every_attempt()
     # A planted bug: shown as the payment is now.
-    monkeypatch.setattr(payments, "history", lambda entries: [*history(entries)][-1:] * len(entries))
+    late = SimpleNamespace(history=lambda entries: [*TRANSFER.history(entries)][-1:] * len(entries))
+    monkeypatch.setattr(payments, "TRANSFER", late)
     with pytest.raises(AssertionError):
         _same_at_every_attempt()
 

@@ -6,14 +6,18 @@ tenant's is in DEADLINES (tests/architecture/test_deadlines.py); a deadline that
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 from cells.backends.postgres import Connection
+from cells.batches.batch import BATCH
+from cells.journal import store_lives
 from cells.journal.entry import Author
-from cells.payments import store, store_stream
-from cells.payments.machine import State
-from cells.payments.stream import REVIEW_MOVED, Change
+from cells.journal.life import Change, Life
+from cells.payments.stream import TRANSFER
+from cells.rails.store_collections import CREDIT
+from cells.returns.returned import RETURN
+from cells.sub_wallets.internal_transfer import SUB_WALLET
 from residency.errors import UnexpectedAnswer
 
 # As far as a tenant's time may be ahead of the machine's, so that every moment of it can be written.
@@ -24,23 +28,33 @@ _LEAST: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`column`: the moment that rows of `table` wait for, of those in which `waits` holds. It is later than `begins` whatever is let go by."""
+    """`column`: the moment that rows of `table` wait for, of those in which `waits` holds. It is later than `begins` whatever is let go by.
+    `life`, `event`: of what has a journal."""
 
     table: str
     key: str
     column: str
     begins: str
     waits: str
+    life: Life[Any] | None = None
+    event: str = ""
 
 
-REVIEWS: Final = Deadline("transfers", "transfer_id", "review_until", "created_at", "state = 'IN_REVIEW'")
 DEADLINES: Final = (
     Deadline("quotes", "quote_id", "expires_at", "created_at", "used_at is null"),
-    REVIEWS,
-    Deadline("collections", "collection_id", "available_at", "received_at", "state = 'received'"),
-    Deadline("returns", "return_id", "available_at", "received_at", "state = 'received'"),
-    Deadline("sub_wallets", "wallet_id", "locked_until", "created_at", "state <> 'closed'"),
-    Deadline("batches", "batch_id", "scheduled_for", "created_at", "state in ('VALIDATING', 'SCHEDULED')"),
+    Deadline("transfers", "transfer_id", "review_until", "created_at", "state = 'IN_REVIEW'", TRANSFER, "review_moved"),
+    Deadline("collections", "collection_id", "available_at", "received_at", "state = 'received'", CREDIT, "date_moved"),
+    Deadline("returns", "return_id", "available_at", "received_at", "state = 'received'", RETURN, "date_moved"),
+    Deadline("sub_wallets", "wallet_id", "locked_until", "created_at", "state <> 'closed'", SUB_WALLET, "lock_moved"),
+    Deadline(
+        "batches",
+        "batch_id",
+        "scheduled_for",
+        "created_at",
+        "state in ('VALIDATING', 'SCHEDULED')",
+        BATCH,
+        "schedule_moved",
+    ),
 )
 
 
@@ -78,32 +92,26 @@ async def let_go_by(
         region, tenant_id, reference, int(by.total_seconds()),
     )  # fmt: skip
     for one in DEADLINES:
-        if one is REVIEWS:
-            await _reviews_nearer(connection, region, tenant_id, by, author)
-        else:
+        if one.life is None:
             await connection.execute(_nearer(one), region, tenant_id, by)
+        else:
+            await _entries_nearer(connection, region, one, one.life, tenant_id, by, author)
     return ahead + by
 
 
-async def _reviews_nearer(connection: Connection, region: str, tenant_id: str, by: timedelta, author: Author) -> None:
-    """A payment's row changes with an entry of its stream alone (L11)."""
-    now: datetime = await connection.fetchval("SELECT now()")
-    due = await connection.fetch(
-        f"SELECT {REVIEWS.key} FROM {REVIEWS.table} WHERE compliance_region = $1 AND tenant_id = $2 AND {REVIEWS.waits} AND review_until > $3",
-        region, tenant_id, now,
+async def _entries_nearer(
+    connection: Connection, region: str, one: Deadline, life: Life[Any], tenant_id: str, by: timedelta, author: Author
+) -> None:
+    """A life's row changes with an entry of its stream alone (L11)."""
+    due = await store_lives.fetch(
+        connection, region, life, f"tenant_id = $2 AND {one.column} > now() AND {one.waits} ORDER BY {one.key} FOR UPDATE", tenant_id
     )  # fmt: skip
-    legs = await store.load(connection, region, [row[REVIEWS.key] for row in due])
-    changes = [
-        Change(
-            leg,
-            replace(leg, review_until=max(leg.review_until - by, (leg.created_at or now) + _LEAST)),
-            REVIEW_MOVED,
-            author,
-        )
-        for leg in legs.values()
-        if leg.state is State.IN_REVIEW and leg.review_until is not None and leg.review_until > now
-    ]
-    await store_stream.append(connection, region, changes)
+    changes = []
+    for row in due:
+        waits, began = (getattr(row, name) for name in (one.column, one.begins))
+        nearer = replace(row, **{one.column: max(waits - by, began + _LEAST)})
+        changes.append(Change(row, nearer, life.kind(one.event), author))
+    await store_lives.append(connection, region, life, changes)
 
 
 def _nearer(one: Deadline) -> str:
