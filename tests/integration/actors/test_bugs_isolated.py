@@ -77,7 +77,7 @@ def raise_for(culprit: Deposit, bug: Exception) -> Callable[[Deposit], None]:
 async def test_a_value_that_the_driver_cannot_send_spoils_one_of_a_hundred(cells: TwoCells) -> None:
     deposits = await hundred(cells)
     wrong = [*deposits]
-    wrong[CULPRIT] = replace(deposits[CULPRIT], tenant_id="ten_\ud800")
+    wrong[CULPRIT] = replace(deposits[CULPRIT], collection_id="col_\ud800")
     actor = await actor_of(cells.eu)
     replies = await actor.ask_many(asked(wrong))
     assert [type(one) for one in replies if one is not None] == [ActorFailed]
