@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cells.backends.postgres import transaction
+from cells.journal.entry import component
 from cells.returns import recalls as recalling
 from cells.spec import PostgresSettings
 from router.cli import (
@@ -121,7 +122,7 @@ async def test_every_command_shows_amounts_in_one_form_and_whole(
     await cells.eu.admit(await cells.id.export())
     case, _ = await doubtful(cells), await rests(cells)
     async with transaction(cells.id.institution.pool) as connection:
-        await recalling.ask(connection, cells.id.spec.entry, paid.transfer_id, "DUPL")
+        await recalling.ask(connection, cells.id.spec.entry, paid.transfer_id, "DUPL", component("test"))
     seen = set()
     for words in asked(paid.transfer_id, case.transfer_id, paid.tenant_id):
         found = await invoke(*words, "--json", of=_ALL)
