@@ -7,7 +7,7 @@ BOUNDS = Bounds(in_flight_max=64, per_endpoint_max=8, per_tenant_max=16, failing
 
 
 def to(tenant: str, endpoint: str, count: int = 1) -> list[Delivery]:
-    return [Delivery(f"evt_{number}", endpoint, tenant, 1, "{}") for number in range(count)]
+    return [Delivery(f"evt_{number}", endpoint, tenant, 1, f"tr_{number}", 2) for number in range(count)]
 
 
 def test_at_rest_one_endpoint_may_take_its_share_and_no_more() -> None:
