@@ -62,7 +62,7 @@ async def test_a_payer_who_is_found_before_the_payment_leaves_does_not_leave(cel
     await decide(cells.eu, cells.payer, Deed.BLOCK)
     assert await cells.eu.export() == []
     referred = await cells.eu.transfer(one.transfer_id)
-    assert (referred.state, referred.screening, referred.review_reasons) == (State.IN_REVIEW, "block", ("officer",))
+    assert (referred.state, referred.screening, referred.review_reasons) == (State.FREEZING, "block", ("officer",))
     assert (await resume(cells.eu, referred)).state is State.BLOCKED
     assert (await cells.report()).ok
 
