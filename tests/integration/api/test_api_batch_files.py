@@ -16,6 +16,7 @@ from actors.workers.batches import Batches
 from cells.backends.postgres import transaction
 from cells.rails import store_messages
 from cells.rails.rail import end_to_end_id
+from residency.ids import mint
 from tests.integration.api.test_api_payment import indonesian_token, refusal
 from tests.support.api_cell import ApiCell, open_api_cell
 from tests.support.batch_api import lines_of, open_worker, run, send
@@ -117,7 +118,7 @@ async def test_a_file_is_taken_once(cell: ApiCell, worker: Batches) -> None:
         assert problem["batch_id"] == first["id"]
     assert len((await cell.client.get("/v1/batches")).json()["data"]) == 1
     # On purpose, with the batch named.
-    wrong = await send(cell, content, "application/xml", "k4", payer_id=payer, repeats=f"{first['id'][:-1]}0")
+    wrong = await send(cell, content, "application/xml", "k4", payer_id=payer, repeats=mint("bat", "eu-1"))
     await refusal(wrong, 422, "not-repeated")
     repeated = await send(cell, content, "application/xml", "k5", payer_id=payer, repeats=first["id"])
     assert repeated.status_code == 201, repeated.text
