@@ -22,9 +22,8 @@ class Heard:
         event = orjson.loads(await request.read())
         self.deliveries += 1
         self.arrived.add(request.headers["webhook-id"])
-        transfer_id = event["data"].get("transfer_id")
-        if transfer_id:
-            self.by_transfer[transfer_id].add(event["type"])
+        if event["type"].startswith("transfer."):
+            self.by_transfer[event["data"]["id"]].add(event["type"])
         return web.Response(status=204)
 
     def ended(self, transfer_id: str, status: str) -> bool:
