@@ -78,13 +78,20 @@ def wanted(entries: Iterable[Entry], listeners: Iterable[Listener]) -> list[NewD
     by_tenant: dict[str, list[Listener]] = {}
     for one in listeners:
         by_tenant.setdefault(one.tenant_id, []).append(one)
-    return [
-        NewDelivery(event_id_of(entry), one.endpoint_id, entry.tenant_id, event_type, entry.stream, entry.version)
-        for entry in entries
-        if (event_type := event_type_of(entry)) is not None
-        for one in by_tenant.get(entry.tenant_id, ())
-        if entry.recorded_in >= one.listens_from and _wants(one, event_type, entry)
-    ]
+    return [delivery for entry in entries for delivery in _deliveries(entry, by_tenant.get(entry.tenant_id, ()))]
+
+
+def _deliveries(entry: Entry, listeners: Iterable[Listener]) -> list[NewDelivery]:
+    try:
+        event_type = event_type_of(entry)
+        return [
+            NewDelivery(event_id_of(entry), one.endpoint_id, entry.tenant_id, event_type, entry.stream, entry.version)
+            for one in listeners
+            if event_type is not None and entry.recorded_in >= one.listens_from and _wants(one, event_type, entry)
+        ]
+    except Exception as error:  # noqa: BLE001 - a bug in one entry must not stop the others; a replay finds it again
+        _log.critical("what %s %d is to endpoints cannot be told: %s", entry.stream, entry.version, place_of(error))
+        return []
 
 
 def _wants(listener: Listener, event_type: str, entry: Entry) -> bool:

@@ -30,8 +30,6 @@ _REQUIRED: Final = {
     kind: frozenset(name for name, one in body.model_fields.items() if one.is_required())
     for kind, body in KINDS.items()
 }
-
-
 _REPEATS: Final = {kind: body.repeats for kind, body in KINDS.items()}
 
 
